@@ -1,0 +1,1 @@
+"""signaltable: open-source software for the Dutch signaaltafel mensenhandel."""
