@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from signaltable.domain import SignaltableError
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
@@ -20,7 +22,7 @@ class Finding:
         return f"{where}: {self.message}"
 
 
-class BrokenPolicy(Exception):  # noqa: N818  the name says what is the matter, like all refusals here
+class BrokenPolicy(SignaltableError):
     """The policies cannot be used. `findings` names every file and key that is wrong and what was expected there."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
@@ -35,6 +37,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise BrokenPolicy([Finding(path.name, "", "expected this file, found none")]) from None
     except UnicodeDecodeError as error:
-        raise BrokenPolicy([Finding(path.name, "", f"expected UTF-8 text, found another byte at {error.start}")]) from error
+        raise BrokenPolicy(
+            [Finding(path.name, "", f"expected UTF-8 text, found another byte at {error.start}")]
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise BrokenPolicy([Finding(path.name, "", f"expected TOML, found: {error}")]) from error
