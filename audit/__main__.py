@@ -1,0 +1,164 @@
+"""`python -m audit`: verify an export, or one receipt, offline.
+
+Exit status: 0 nothing found, 1 findings, 2 the input could not be used (one line on stderr says why).
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from audit import receipt
+from audit.checkpoint import Verifier
+from audit.entry import MAX_ENTRY_BYTES
+from audit.errors import AuditError
+from audit.findings import Finding, printable
+from audit.note import MAX_NOTE_BYTES
+from audit.verify import Report, verify
+
+
+class _Unusable(Exception):
+    """What was given on the command line cannot be read at all."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except _Unusable as error:
+        print(f"audit: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m audit", description="Verify the audit log of signaltable, offline."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole = commands.add_parser("verify", help="verify an exported log")
+    whole.add_argument("directory", type=Path, metavar="DIR", help="the directory of the export")
+    whole.add_argument("--public-key", type=Path, metavar="FILE", help="the key you got from elsewhere")
+    whole.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", action="append", default=[], help="a checkpoint that you kept"
+    )
+    whole.add_argument("--json", action="store_true", help="print the findings as JSON")
+    whole.set_defaults(run=_verify)
+    single = commands.add_parser("receipt", help="verify the receipt (.tlog-proof) of one entry")
+    single.add_argument("file", type=Path, metavar="FILE", help="the receipt")
+    single.add_argument("--public-key", type=Path, metavar="FILE", required=True, help="the key of the log")
+    single.add_argument("--entry", type=Path, metavar="FILE", help="the bytes of the entry, if not in the receipt")
+    single.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    single.set_defaults(run=_receipt)
+    return parser
+
+
+def _verify(options: argparse.Namespace) -> int:
+    if not options.directory.is_dir():
+        raise _Unusable(f"{printable(str(options.directory))}: expected the directory of an export")
+    report = verify(
+        options.directory,
+        public_key=_read_key(options.public_key).to_text() if options.public_key else None,
+        checkpoints=[_read_text(path) for path in options.checkpoint],
+        progress=_show_progress if sys.stderr.isatty() else None,
+    )
+    if options.json:
+        print(
+            _as_json(report.entries, report.size, report.root, report.key_source, report.fingerprint, report.findings)
+        )
+    else:
+        print("\n".join(_describe(report)))
+    return 0 if report.ok else 1
+
+
+def _receipt(options: argparse.Namespace) -> int:
+    key = _read_key(options.public_key)
+    text = _read_text(options.file)
+    entry_bytes = _read(options.entry, MAX_ENTRY_BYTES + 1).removesuffix(b"\n") if options.entry else None
+    try:
+        proven = receipt.verify(text, [key], entry_bytes)
+    except AuditError as error:
+        finding = Finding("bad-receipt", printable(options.file.name), str(error))
+        lines = ["The receipt proves nothing.", f"  {finding.kind}  {finding.at}  {finding.message}"]
+        print(_as_json(0, 0, "", "given", key.fingerprint, [finding]) if options.json else "\n".join(lines))
+        return 1
+    checkpoint, entry = proven.checkpoint, proven.entry
+    lines = [
+        f"The receipt is genuine: entry {entry.seq} of the log {printable(checkpoint.origin)}.",
+        f"  action      {entry.action} ({entry.outcome})",
+        f"  agency      {entry.agency or '-'}",
+        f"  object      {entry.object_type or '-'} {entry.object}",
+        f"  recorded    {entry.recorded_at} ms since 1970 UTC",
+        f"  signed tree size {checkpoint.size}, root {checkpoint.root.hex()}",
+        f"  key         {key.fingerprint}",
+    ]
+    as_json = _as_json(1, checkpoint.size, checkpoint.root.hex(), "given", key.fingerprint, [])
+    print(as_json if options.json else "\n".join(lines))
+    return 0
+
+
+def _as_json(entries: int, size: int, root: str, key_source: str, fingerprint: str, findings: Sequence[Finding]) -> str:
+    values = {
+        "ok": not findings,
+        "entries": entries,
+        "size": size,
+        "root": root,
+        "key": {"source": key_source, "fingerprint": fingerprint},
+        "findings": [{"kind": item.kind, "at": item.at, "message": item.message} for item in findings],
+    }
+    return json.dumps(values, indent=2)
+
+
+def _describe(report: Report) -> list[str]:
+    lines = [
+        f"Log         {printable(report.origin) or 'unknown'}",
+        f"Entries     {report.entries}; details of {report.entries - report.destroyed} present and checked, "
+        f"of {report.destroyed} destroyed",
+        f"Checkpoints {report.checkpoints} in the export, {report.held} kept elsewhere; all compared with the entries",
+        f"Signed tree size {report.size}, root {report.root or 'none'}",
+        f"Key         {report.fingerprint or 'none'}",
+    ]
+    if report.key_source == "bundle":
+        lines.append("            This key came with the export. Compare it with the one the log's owner published,")
+        lines.append("            or give yours with --public-key: who can change the log can change a key beside it.")
+    if report.ok:
+        return [*lines, "OK          nothing was found"]
+    lines.append(f"NOT OK      {len(report.findings)} findings")
+    return [*lines, *(f"  {item.kind}  {item.at}  {printable(item.message)}" for item in report.findings)]
+
+
+def _show_progress(done: int, total: int) -> None:
+    end = "\n" if done >= total else ""
+    print(f"\r{100 * done // max(total, 1):3d} % of the entries", end=end, file=sys.stderr, flush=True)
+
+
+def _read_key(path: Path) -> Verifier:
+    try:
+        return Verifier.from_text(_read_text(path).strip())
+    except AuditError as error:
+        raise _Unusable(f"{printable(str(path))}: {error}") from error
+
+
+def _read_text(path: Path) -> str:
+    """A text file as people keep it: mail and editors may have changed the line ends and added a byte order mark."""
+    try:
+        text = _read(path, MAX_NOTE_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _Unusable(f"{printable(str(path))}: expected UTF-8 text") from error
+    return text.replace("\r\n", "\n")
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise _Unusable(f"{printable(str(path))}: {error.strerror}") from error
+    if len(raw) > limit:
+        raise _Unusable(f"{printable(str(path))}: expected at most {limit} bytes")
+    return raw
+
+
+if __name__ == "__main__":
+    sys.exit(main())

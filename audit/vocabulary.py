@@ -1,0 +1,405 @@
+"""The closed vocabulary of the log: what can be recorded, with which details, and how it reads.
+
+To add an action, add a row. To add a detail, add its key to `optional`. Never add a key to `required` of an action
+that is in use, and never take a key away: entries written before would then be findings.
+
+The verbs are those of GDPR art. 4(2) where it has one: record, consult, disclose, combine, restrict, erase.
+Details hold codes, opaque ids, counts, times (ms UTC) and digests (hex): never names, identifiers or text of people.
+A key that ends in `_hash` or `_digest` is a SHA-256 in hex; one that ends in `_at` is a moment in ms UTC.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from audit.errors import NotInVocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that the log can say, with the detail keys it must and may carry."""
+
+    name: str
+    details_required: frozenset[str]
+    details_optional: frozenset[str]
+    summary_nl: str
+    summary_en: str
+
+
+def _action(name: str, *, nl: str, en: str, required: str = "", optional: str = "") -> Action:
+    return Action(name, frozenset(required.split()), frozenset(optional.split()), nl, en)
+
+
+_TABLE: tuple[Action, ...] = (
+    # --- the program and its rules
+    _action(
+        "system:init",
+        required="origin version",
+        optional="mode previous_origin previous_size previous_root",
+        nl="Het logboek is begonnen",
+        en="The log was started",
+    ),
+    _action(
+        "policy:load",
+        required="policy_digest",
+        optional="previous_digest version valid_from changed grounds routes unreviewed demo",
+        nl="De regels zijn geladen",
+        en="The rules were loaded",
+    ),
+    _action(
+        "job:run",
+        required="job slot",
+        optional="count duration_ms result",
+        nl="Een taak van het programma heeft gedraaid",
+        en="A scheduled job ran",
+    ),
+    # --- logging in, accounts, agencies
+    _action(
+        "login:succeed",
+        required="method",
+        optional="session_hash network_hash device",
+        nl="Iemand is ingelogd",
+        en="Someone logged in",
+    ),
+    _action(
+        "login:fail",
+        required="method",
+        optional="account_hash attempts locked_until network_hash",
+        nl="Inloggen is niet gelukt",
+        en="An attempt to log in failed",
+    ),
+    _action(
+        "login:end",
+        required="cause",
+        optional="session_hash",
+        nl="Een sessie is beëindigd",
+        en="A session ended",
+    ),
+    _action(
+        "account:record",
+        required="account agency roles",
+        optional="approver motivation_hash kind",
+        nl="Een account is aangemaakt",
+        en="An account was made",
+    ),
+    _action(
+        "account:change",
+        required="account changed",
+        optional="agency roles_added roles_removed active approver motivation_hash",
+        nl="Een account is gewijzigd",
+        en="An account was changed",
+    ),
+    _action(
+        "agency:record",
+        required="agency",
+        optional="kind destinations changed active key_fingerprint approver motivation_hash policy_digest",
+        nl="Een organisatie is vastgelegd of gewijzigd",
+        en="An agency was recorded or changed",
+    ),
+    # --- drafts and signals
+    _action(
+        "draft:record",
+        required="draft",
+        optional="step size expires_at",
+        nl="Een concept is bewaard",
+        en="A draft was kept",
+    ),
+    _action(
+        "draft:erase",
+        required="draft cause",
+        optional="signal",
+        nl="Een concept is gewist",
+        en="A draft was erased",
+    ),
+    _action(
+        "signal:record",
+        required="signal subjects identifier_kinds policy_digest",
+        optional=(
+            "categories indicators form_version sources text_hash masked attachments correction_of key_version draft "
+            "legal_basis purpose urgency minor consent facts_hash retention_class"
+        ),
+        nl="Een signaal is vastgelegd",
+        en="A signal was recorded",
+    ),
+    _action(
+        "signal:consult",
+        required="signal",
+        optional="view fields purpose task file_hash",
+        nl="Een signaal is bekeken",
+        en="A signal was consulted",
+    ),
+    _action(
+        "signal:list",
+        required="view count",
+        optional="filters search_kinds page purpose",
+        nl="Een lijst van signalen is bekeken of doorzocht",
+        en="A list of signals was consulted or searched",
+    ),
+    _action(
+        "signal:withdraw",
+        required="signal",
+        optional="cause motivation_hash recipients_told",
+        nl="Een signaal is ingetrokken",
+        en="A signal was withdrawn",
+    ),
+    _action(
+        "signal:close",
+        required="signal result",
+        optional="motivation_hash retention_class",
+        nl="Een signaal is afgesloten",
+        en="A signal was closed",
+    ),
+    _action(
+        "identity:consult",
+        required="signal subject purpose ground fields",
+        optional="ground_digest approver motivation_hash request expires_at watermark policy_digest emergency review_due_at",
+        nl="De identiteit van een betrokkene is bekeken",
+        en="The identity of a subject was consulted",
+    ),
+    # --- linking
+    _action(
+        "link:propose",
+        required="link signals evidence_kinds",
+        optional="strength score_permille key_version excluded policy_digest",
+        nl="Het programma stelt voor om signalen te koppelen",
+        en="The program proposed to combine signals",
+    ),
+    _action(
+        "link:confirm",
+        required="link signals",
+        optional="strength motivation_hash approver",
+        nl="Iemand heeft een koppeling bevestigd",
+        en="Someone confirmed a link",
+    ),
+    _action(
+        "link:refuse",
+        required="link signals",
+        optional="strength motivation_hash undone recipients_told",
+        nl="Iemand heeft een koppeling afgewezen of ongedaan gemaakt",
+        en="Someone refused or undid a link",
+    ),
+    # --- triage and route
+    _action(
+        "signal:triage",
+        required="signal result",
+        optional="urgency motivation_hash policy_digest facts_hash",
+        nl="Een signaal is beoordeeld bij binnenkomst",
+        en="A signal was triaged",
+    ),
+    _action(
+        "signal:route",
+        required="signal routes policy_digest",
+        optional="questions facts_hash chosen urgency motivation_hash",
+        nl="De meldroutes voor een signaal zijn bepaald",
+        en="The routes for a signal were determined",
+    ),
+    # --- enriching
+    _action(
+        "enrich:ask",
+        required="ask signal asked purpose",
+        optional="ground ground_digest legal_basis fields categories due_at policy_digest motivation_hash",
+        nl="Een organisatie is om verrijking gevraagd",
+        en="An agency was asked to enrich",
+    ),
+    _action(
+        "enrich:answer",
+        required="ask signal answer",
+        optional="ground ground_digest legal_basis fields categories policy_digest motivation_hash text_hash",
+        nl="Een organisatie heeft op een vraag geantwoord",
+        en="An agency answered",
+    ),
+    _action(
+        "enrich:compare",
+        required="signal source",
+        optional="ask count result key_version ground policy_digest",
+        nl="Gegevens zijn vergeleken met een bron",
+        en="Data were compared with a source",
+    ),
+    _action(
+        "enrich:consult",
+        required="signal",
+        optional="ask view count fields purpose",
+        nl="Vragen of antwoorden bij een signaal zijn bekeken",
+        en="Questions or answers about a signal were consulted",
+    ),
+    # --- the table
+    _action(
+        "table:schedule",
+        required="meeting starts_at",
+        optional="table agencies signals changed",
+        nl="Een overleg is gepland of gewijzigd",
+        en="A meeting was scheduled or changed",
+    ),
+    _action(
+        "table:note",
+        required="meeting signal",
+        optional="note note_hash",
+        nl="Een aantekening is gemaakt bij een overleg",
+        en="A note was made at a meeting",
+    ),
+    _action(
+        "table:decide",
+        required="meeting signal decision",
+        optional="agencies present tasks due_at motivation_hash routes policy_digest",
+        nl="De tafel heeft een besluit genomen",
+        en="The table took a decision",
+    ),
+    _action(
+        "table:consult",
+        required="meeting",
+        optional="signal view count fields",
+        nl="De stukken van een overleg zijn bekeken",
+        en="The papers of a meeting were consulted",
+    ),
+    # --- disclosing
+    _action(
+        "disclosure:prepare",
+        required="signal recipient purpose permitted policy_digest",
+        optional="disclosure ground ground_digest categories fields conditions legal_basis reasons",
+        nl="Een verstrekking is voorbereid; het voorbeeld is getoond",
+        en="A disclosure was prepared; the preview was shown",
+    ),
+    _action(
+        "disclosure:request",
+        required="disclosure signal recipient purpose ground ground_digest categories fields policy_digest",
+        optional="conditions legal_basis motivation_hash obligations payload_hash expires_at emergency",
+        nl="Een verstrekking wacht op een tweede persoon",
+        en="A disclosure waits for a second person",
+    ),
+    _action(
+        "disclosure:approve",
+        required="disclosure signal recipient",
+        optional="requester ground ground_digest payload_hash motivation_hash policy_digest",
+        nl="Een tweede persoon heeft een verstrekking goedgekeurd",
+        en="A second person approved a disclosure",
+    ),
+    _action(
+        "disclosure:reject",
+        required="disclosure signal recipient",
+        optional="requester ground motivation_hash expired",
+        nl="Een tweede persoon heeft een verstrekking afgewezen",
+        en="A second person rejected a disclosure",
+    ),
+    # conditions is a list of {code, evidence_hash}
+    _action(
+        "signal:disclose",
+        required=(
+            "disclosure signal recipient purpose ground ground_digest categories fields conditions legal_basis "
+            "policy_digest payload_hash"
+        ),
+        optional=(
+            "approver motivation_hash obligations sealed_for subjects consent emergency review_due_at inform_due_at "
+            "watermark retention_class"
+        ),
+        nl="Gegevens zijn verstrekt aan een andere organisatie",
+        en="Data were disclosed to another agency",
+    ),
+    _action(
+        "disclosure:consult",
+        required="disclosure",
+        optional="signal view fields payload_hash watermark purpose",
+        nl="De ontvanger heeft een verstrekking geopend",
+        en="The recipient opened a disclosure",
+    ),
+    _action(
+        "disclosure:accept",
+        required="disclosure",
+        optional="signal due_at motivation_hash",
+        nl="De ontvanger heeft een verstrekking aangenomen",
+        en="The recipient accepted a disclosure",
+    ),
+    _action(
+        "disclosure:return",
+        required="disclosure",
+        optional="signal cause motivation_hash",
+        nl="De ontvanger heeft een verstrekking teruggegeven",
+        en="The recipient returned a disclosure",
+    ),
+    _action(
+        "disclosure:feedback",
+        required="disclosure result",
+        optional="signal text_hash fields",
+        nl="De ontvanger heeft teruggekoppeld",
+        en="The recipient gave feedback",
+    ),
+    # --- what was refused
+    _action(
+        "access:refuse",
+        required="permission",
+        optional="resource_type resource reasons method endpoint",
+        nl="Toegang is geweigerd",
+        en="Access was refused",
+    ),
+    _action(
+        "request:refuse",
+        required="cause",
+        optional="method endpoint fields count status network_hash",
+        nl="Een verzoek is geweigerd",
+        en="A request was refused",
+    ),
+    _action(
+        "disclosure:refuse",
+        required="signal recipient purpose reasons policy_digest",
+        optional="disclosure ground ground_digest categories fields conditions legal_basis",
+        nl="Een verstrekking is geweigerd",
+        en="A disclosure was refused",
+    ),
+    # --- the log itself
+    _action(
+        "log:consult",
+        required="view",
+        optional="count filters page purpose",
+        nl="Het logboek is bekeken",
+        en="The log was consulted",
+    ),
+    _action(
+        "log:export",
+        required="size",
+        optional="root kind files count period_from period_to agency manifest_hash",
+        nl="Het logboek of een deel ervan is geëxporteerd",
+        en="The log or a part of it was exported",
+    ),
+    # size counts this entry too: the checkpoint that it announces covers it.
+    _action(
+        "checkpoint:sign",
+        required="size",
+        optional="root previous_size sent_to key",
+        nl="De stand van het logboek is ondertekend",
+        en="The state of the log was signed",
+    ),
+    # --- keeping and erasing
+    _action(
+        "retention:erase",
+        required="rule count",
+        optional="object_type objects classes cause ground policy_digest approver motivation_hash entries",
+        nl="Gegevens zijn gewist volgens de bewaartermijn of op verzoek",
+        en="Data were erased, at the end of their term or on request",
+    ),
+    _action(
+        "retention:overdue",
+        required="rule count",
+        optional="object_type objects oldest_at policy_digest",
+        nl="Er zijn gegevens waarvan de bewaartermijn voorbij is",
+        en="There are data past their term",
+    ),
+)
+
+ACTIONS: Mapping[str, Action] = {action.name: action for action in _TABLE}
+
+
+def check(action: str, details: Mapping[str, object]) -> None:
+    """Accept details that have every required key of the action and no undeclared one; else raise NotInVocabulary."""
+    declared = ACTIONS.get(action)
+    if declared is None:
+        raise NotInVocabulary("expected an action of the vocabulary, found another")
+    missing = declared.details_required - details.keys()
+    if missing:
+        raise NotInVocabulary(f"{declared.name}: expected the details {_some(missing)} too")
+    undeclared = details.keys() - declared.details_required - declared.details_optional
+    if undeclared:
+        raise NotInVocabulary(f"{declared.name}: expected declared details only, found {_some(undeclared)}")
+
+
+def _some(keys: Iterable[object]) -> str:
+    # Keys are written by programmers; those of a stranger's file can be anything, so they are cut short.
+    shown = sorted(ascii(key)[1:-1][:40] for key in keys)
+    return ", ".join(shown[:5]) + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")

@@ -1,0 +1,191 @@
+"""The words of the signal table as values: actors, agencies, states and the errors that people get to see.
+
+Frozen values cross the layers; mapped rows stay in storage and flow. Nothing here knows Flask, SQLAlchemy or a clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class SignaltableError(Exception):
+    """Base of every error that this program raises on purpose. Messages never hold personal data."""
+
+
+class Refused(SignaltableError):
+    """A person or machine may not do this. Carries a reason code that page, log and test share.
+
+    `action` is the audit action under which the refusal is recorded, `details` its declared detail keys.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        message: str = "",
+        *,
+        action: str = "access:refuse",
+        object_type: str = "",
+        object_id: str = "",
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+        self.action = action
+        self.object_type = object_type
+        self.object_id = object_id
+        self.details: Mapping[str, object] = details or {}
+
+
+class NotFound(SignaltableError):
+    """The thing does not exist, or the asker has no business knowing that it does."""
+
+
+class Conflict(SignaltableError):
+    """Somebody else moved the thing meanwhile, or it is in a state that does not allow this step."""
+
+    def __init__(self, reason: str, message: str = "") -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+
+
+class UnusableInput(SignaltableError):
+    """What came in cannot be used; `problems` says per field what was expected, never what stood there."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {problem}" for name, problem in problems.items()))
+        self.problems = dict(problems)
+
+
+class UnauditedWrite(SignaltableError):
+    """Rows changed without an audit event: a programming error, found at once (design.md, rule 2)."""
+
+
+class Channel(StrEnum):
+    """The four ways in; each makes its own Actor and nobody else does."""
+
+    WEB = "web"
+    CLI = "cli"
+    JOB = "job"
+    API = "api"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: an opaque account id, an agency with its kind, roles with their permissions, and how they came in."""
+
+    account_id: str
+    agency_id: str
+    agency_kind: str
+    roles: frozenset[str]
+    permissions: frozenset[str]
+    channel: Channel
+    strength: str = "password"
+    name: str = ""
+    trace_id: str = ""
+
+    @property
+    def role_label(self) -> str:
+        """The roles in one string for the log, in a fixed order."""
+        return ",".join(sorted(self.roles))
+
+
+class State(StrEnum):
+    """The life of a signal (domain/workflow.md)."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    TRIAGED = "triaged"
+    ENRICHING = "enriching"
+    TABLED = "tabled"
+    WATCH = "watch"
+    REFERRED = "referred"
+    ACCEPTED = "accepted"
+    RETURNED = "returned"
+    FOLLOWED_UP = "followed_up"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+_OPEN = (State.SUBMITTED, State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH)
+_DISCLOSED = (State.REFERRED, State.ACCEPTED, State.RETURNED, State.FOLLOWED_UP)
+
+# From each state the states that may follow. Disclosing is possible before and after the table met, because acute
+# danger and children do not wait for a meeting (meldroutes.md, M1 and M2).
+MOVES: Mapping[State, frozenset[State]] = {
+    State.SUBMITTED: frozenset({State.TRIAGED, State.WITHDRAWN, State.EXPIRED, State.REFERRED}),
+    State.TRIAGED: frozenset({State.ENRICHING, State.TABLED, State.WATCH, State.WITHDRAWN, State.EXPIRED, State.REFERRED}),
+    State.ENRICHING: frozenset({State.TABLED, State.WATCH, State.WITHDRAWN, State.EXPIRED, State.REFERRED}),
+    State.TABLED: frozenset(
+        {State.ENRICHING, State.WATCH, State.CLOSED, State.REFERRED, State.WITHDRAWN, State.EXPIRED},
+    ),
+    State.WATCH: frozenset({State.TRIAGED, State.TABLED, State.CLOSED, State.REFERRED, State.WITHDRAWN, State.EXPIRED}),
+    State.REFERRED: frozenset({State.ACCEPTED, State.RETURNED, State.TABLED, State.CLOSED}),
+    State.ACCEPTED: frozenset({State.FOLLOWED_UP, State.REFERRED, State.TABLED, State.CLOSED}),
+    State.RETURNED: frozenset({State.REFERRED, State.TABLED, State.WATCH, State.CLOSED}),
+    State.FOLLOWED_UP: frozenset({State.CLOSED, State.REFERRED, State.TABLED}),
+    State.CLOSED: frozenset(),
+    State.WITHDRAWN: frozenset(),
+    State.EXPIRED: frozenset(),
+}
+
+# What a coordinator still has to look after.
+ACTIVE_STATES: tuple[State, ...] = (*_OPEN, *_DISCLOSED)
+
+
+def may_follow(now: State, then: State) -> bool:
+    """Whether a signal in state `now` may move to `then`; staying where it is is no move and always allowed."""
+    return now == then or then in MOVES.get(now, frozenset())
+
+
+class Answer(StrEnum):
+    """The four answers of a partner to "do you know this subject?"; none of them is a value."""
+
+    HIT = "hit"
+    NO_HIT = "no_hit"
+    CANNOT_SEARCH = "cannot_search"
+    MAY_NOT_SAY = "may_not_say"
+
+
+class DisclosureState(StrEnum):
+    AWAITING_APPROVAL = "awaiting_approval"
+    REJECTED = "rejected"
+    DISCLOSED = "disclosed"
+    ACCEPTED = "accepted"
+    RETURNED = "returned"
+
+
+class LinkState(StrEnum):
+    """A link is proposed by the program and decided by the owners of both signals."""
+
+    PROPOSED = "proposed"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+
+
+class Decision(StrEnum):
+    """What the regional table decides on a signal; each names the state that follows."""
+
+    REFER = "refer"
+    ENRICH = "enrich"
+    WATCH = "watch"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What an actor wants to touch, reduced to the relations that decide about access."""
+
+    object_type: str
+    object_id: str = ""
+    owner_agency: str = ""
+    asked_agencies: frozenset[str] = field(default_factory=frozenset)
+    receiving_agency: str = ""
+    table_agencies: frozenset[str] = field(default_factory=frozenset)
+    requester: str = ""
+
+
+# What a subject can be, and the part it plays; identity fields per kind stand in policies/identifiers.toml.
+SUBJECT_KINDS = ("person", "address", "company", "vehicle", "phone", "account", "profile")
+SUBJECT_ROLES = ("possible_victim", "possible_perpetrator", "facilitator", "witness", "place")

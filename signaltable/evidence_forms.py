@@ -1,0 +1,250 @@
+"""How the conditions are asked for: form elements with their texts from policies/conditions.toml, and worked examples.
+
+A form can be drawn from a `ConditionSpec` by code that does not know the condition.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+from signaltable.evidence import MODELS, Context, Kind, widget_of
+from signaltable.grounds import CONDITIONS
+from signaltable.policy_errors import BrokenPolicy, Finding, read_toml
+from signaltable.texts import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One possibility of a choice."""
+
+    value: str
+    label: Text
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One element of a form. `choices` is a choice of one or more; all other kinds hold one value."""
+
+    name: str
+    kind: Kind
+    label: Text
+    hint: Text | None
+    options: tuple[Option, ...]
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionSpec:
+    """All that is needed to ask for one condition. `filled_by` "program": no form, the program fills it in itself."""
+
+    code: str
+    title: Text
+    explanation: Text
+    fields: tuple[FieldSpec, ...]
+    filled_by: Literal["person", "program"] = "person"
+
+
+def load_conditions(path: Path) -> Mapping[str, ConditionSpec]:
+    """The texts of policies/conditions.toml joined with the shapes. Raises BrokenPolicy for each text missing or extra."""
+    reader = _TextReader(path.name)
+    raw = read_toml(path)
+    labels = raw.pop("labels", {})
+    specs = {code: _spec(code, raw.pop(code, None), labels, reader) for code in CONDITIONS}
+    reader.findings.extend(Finding(path.name, key, "unknown condition") for key in raw)
+    if reader.findings:
+        raise BrokenPolicy(sorted(reader.findings))
+    return MappingProxyType(specs)
+
+
+@dataclass(slots=True)
+class _TextReader:
+    file: str
+    findings: list[Finding] = field(default_factory=list)
+
+    def text(self, raw: object, key: str) -> Text:
+        if (
+            isinstance(raw, Mapping)
+            and set(raw) == {"nl", "en"}
+            and all(isinstance(v, str) and v for v in raw.values())
+        ):
+            return Text(raw["nl"], raw["en"])
+        self.findings.append(Finding(self.file, key, "expected a text with exactly nl and en"))
+        return Text("", "")
+
+
+def _spec(code: str, raw: object, labels: Mapping[str, Any], reader: _TextReader) -> ConditionSpec:
+    content: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+    fields: Mapping[str, Any] = content.get("fields", {})
+    model = MODELS[code]
+    known = {"title", "explanation", "filled_by", "fields"}
+    for key in sorted(set(content) - known):
+        reader.findings.append(Finding(reader.file, f"{code}.{key}", "unknown key"))
+    for name in sorted(set(fields) - set(model.model_fields)):
+        reader.findings.append(Finding(reader.file, f"{code}.fields.{name}", "unknown field"))
+    filled_by = content.get("filled_by", "person")
+    if filled_by not in {"person", "program"}:
+        reader.findings.append(Finding(reader.file, f"{code}.filled_by", "expected person or program"))
+    return ConditionSpec(
+        code=code,
+        title=reader.text(content.get("title"), f"{code}.title"),
+        explanation=reader.text(content.get("explanation"), f"{code}.explanation"),
+        fields=tuple(_field_spec(code, name, fields.get(name, {}), labels, reader) for name in model.model_fields),
+        filled_by="program" if filled_by == "program" else "person",
+    )
+
+
+def _field_spec(
+    code: str, name: str, raw: Mapping[str, Any], labels: Mapping[str, Any], reader: _TextReader
+) -> FieldSpec:
+    key, model = f"{code}.fields.{name}", MODELS[code]
+    kind = widget_of(model, name)
+    assert kind is not None, "every field of an evidence model carries a Widget"
+    info = model.model_fields[name]
+    return FieldSpec(
+        name=name,
+        kind=kind,
+        label=reader.text(raw.get("label", labels.get(name)), f"{key}.label"),
+        hint=reader.text(raw["hint"], f"{key}.hint") if "hint" in raw else None,
+        options=tuple(
+            Option(value, reader.text(raw.get("options", labels).get(value), f"{key}.options.{value}"))
+            for value in _option_values(kind, info.annotation)
+        ),
+        # A tick that may stay empty has a default; a text that may stay empty too.
+        required=info.is_required(),
+    )
+
+
+def _option_values(kind: Kind, annotation: Any) -> tuple[str, ...]:
+    if kind == "choice":
+        return get_args(annotation)
+    if kind == "choices":
+        return get_args(get_args(annotation)[0])
+    return ()
+
+
+def read_form(spec: ConditionSpec, values: Mapping[str, Sequence[str]], zone: tzinfo) -> dict[str, Any]:
+    """The evidence in a submitted form: field -> all its values. Empty fields stay away; a tick is true when present.
+
+    A time without offset, as browsers send it, is taken in `zone`. What is not in the form of `spec` is not read.
+    """
+    evidence: dict[str, Any] = {}
+    for row in spec.fields:
+        given = [value.strip() for value in values.get(row.name, ()) if value.strip()]
+        if given:
+            evidence[row.name] = _read(row.kind, given, zone)
+    return evidence
+
+
+def _read(kind: Kind, given: list[str], zone: tzinfo) -> object:
+    if kind == "tick":
+        return True
+    if kind == "choices":
+        return given
+    return _read_moment(given, zone) if kind == "datetime" else given[0]
+
+
+def _read_moment(texts: Sequence[str], zone: tzinfo) -> str:
+    try:
+        moment = datetime.fromisoformat(texts[0])
+    except ValueError:
+        return texts[0]
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat()
+
+
+# -- examples -----------------------------------------------------------------------------------------------------
+
+
+def example(code: str, context: Context, categories: Iterable[str] = ("pseudonymous",)) -> dict[str, Any]:
+    """Evidence that meets a condition in `context` (its `parameter` included), with invented content.
+
+    For the demo, the tests and `signaltable ground --example`. `categories` is what a consent or paper should name.
+    """
+    day = context.today.isoformat()
+    given_by = "person" if context.adult else "both"
+    consent = {
+        "recipient": context.recipient_agency,
+        "categories": sorted(categories),
+        "given_on": day,
+        "given_by": given_by,
+        "form": "written",
+        "language": "Nederlands",
+        "interpreter": "none",
+        "asked_by": "medewerker zorg",
+        "text_version": "2026-1",
+    }
+    paper = {
+        "reference": "VB-2026-01",
+        "version": "1",
+        "valid_from": (context.today - timedelta(days=30)).isoformat(),
+        "valid_until": (context.today + timedelta(days=300)).isoformat(),
+        "recipient": context.recipient_agency,
+        "categories": sorted(categories),
+    }
+    officer = {"name": "N. Voorbeeld", "role": "bevoegd gezag", "agreed_on": day, "reference": "BG-2026-01"}
+    noticed = (context.now - timedelta(hours=1)).isoformat()
+    examples: Mapping[str, dict[str, Any]] = {
+        "CONSENT": consent,
+        "EXPLICIT_CONSENT": consent | {"explicit": True, "told_withdrawal": True},
+        "MIN": {"age_band": "12-15", "decided_by": "youth-and-parent"},
+        "NEC": {"motivation": "De ontvanger kan de taak niet doen zonder deze gegevens."},
+        "PROP": {"motivation": "Het belang van veiligheid weegt hier zwaarder dan de inbreuk."},
+        "SUBS": {"motivation": "Een lichtere weg is geprobeerd en hielp niet genoeg."},
+        "VITAL": {
+            "danger": "De persoon wordt nu vastgehouden en met geweld bedreigd.",
+            "noticed_at": noticed,
+            "cannot_ask": "unreachable",
+            "attempts": "Twee keer gebeld en aan de deur geweest, zonder antwoord.",
+            "serious_harm": True,
+            "no_other_way": True,
+            "conscience": True,
+            "will_help": True,
+            "least_data": True,
+            "decided_by": "dienstdoende arts",
+        },
+        "MELDCODE": {f"step_{number}": day for number in range(1, 6)} | {"talk": "held"},
+        "OFFICER": officer,
+        "OM_CONSENT": officer,
+        "DECISION": paper,
+        "AGREEMENT": paper,
+        "PARTNERSHIP": paper | {"partnership": context.parameter},
+        "NO9": {"statement": True, "stated_by": "teamleider"},
+        "DUAL": {
+            "requester": "a-1",
+            "requester_role": "focal-officer",
+            "approver": "a-2",
+            "approver_role": "privacy-officer",
+            "approved_at": noticed,
+        },
+        "INFORM": {"how": "will-inform", "on": (context.today + timedelta(days=14)).isoformat()},
+        "K_MIN": {"basis": "details-widened", "not_singled_out": True},
+        "NOPII": {"scan": "masked", "read_again": True},
+        "ORGCRIME": {
+            "signs": ["several-places", "money-flows"],
+            "motivation": "Drie panden, dezelfde eigenaar en contant geld zonder verklaring.",
+        },
+        "CUSTODY": {
+            "finding": "Het kind is thuis niet veilig en vrijwillige hulp werkt niet.",
+            "decided_by": "college",
+            "decided_on": day,
+        },
+        "DEPENDENCE": {
+            "relation": "household",
+            "why": "Zij woont bij hem in huis en mag niet alleen naar buiten.",
+            "dependent_or_unfree": True,
+        },
+        "OWN_OBSERVATION": {
+            "observed": "Bij de controle zag ik zes matrassen en een slot aan de buitenkant.",
+            "own": True,
+            "no_client_data": True,
+        },
+        "BALANCE": {
+            "interest": "Andere mensen lopen gevaar door deze man.",
+            "impact": "Hij wordt bekend bij de politie als mogelijke dader.",
+            "outcome": "Het gevaar voor anderen weegt zwaarder, met zo weinig mogelijk gegevens.",
+        },
+        "GUARDIANSHIP": {"order_reference": "C/10/2026", "ordered_on": day, "minor_heard": "heard"},
+    }
+    return examples[code]

@@ -1,0 +1,376 @@
+"""Accounts, agencies and sessions: who comes in, and what an administrator may change (never a case)."""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from signaltable.access import Permission, require
+from signaltable.domain import Actor, Channel, Conflict, NotFound, Refused, UnusableInput
+from signaltable.models import Account, AccountRole, Agency, AgencyDestination, LoginAttempt, LoginSession, TableMember
+from signaltable.transaction import Program, Transaction, reading, refuse, transaction
+
+# OWASP's parameters for argon2id (perf.md A: 17 ms on one core, which is what a login costs).
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+# A session ends after an hour without use, and at the end of a working day in any case (ASVS 7.3.1, 7.3.2).
+IDLE = timedelta(minutes=60)
+ABSOLUTE = timedelta(hours=12)
+SEEN_EVERY = timedelta(minutes=1)
+
+# Ten wrong passwords in a quarter of an hour close one account for the rest of it. Counted per login name and not per
+# network address, because a whole municipality comes from one address (peers.md 1.1).
+ATTEMPTS = 10
+ATTEMPTS_WITHIN = timedelta(minutes=15)
+
+MINIMUM_PASSWORD = 12
+
+# Who acts before anybody is known, and when the program itself does.
+ANONYMOUS = Actor("anonymous", "", "", frozenset(), frozenset(), Channel.WEB, "none")
+SYSTEM = Actor("system", "", "", frozenset({"system"}), frozenset(), Channel.SYSTEM, "none")
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """One account as the administrator sees it."""
+
+    id: str
+    login: str
+    name: str
+    agency_id: str
+    agency: str
+    roles: tuple[str, ...]
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyLine:
+    """One agency with its destinations and how many people log in for it."""
+
+    id: str
+    title: str
+    kind: str
+    destinations: tuple[str, ...]
+    active: bool
+    accounts: int
+
+
+def hash_password(password: str) -> str:
+    """argon2id with a random salt, in the usual encoded form."""
+    return _HASHER.hash(password)
+
+
+# A login for an unknown name costs the same time as one for a known name, so that nobody learns who has an account.
+_NOBODY = _HASHER.hash("no account has this password")
+
+
+def log_in(program: Program, login: str, password: str, *, trace_id: str = "") -> str:
+    """Check a password and open a session. Returns the session token; only its digest is stored.
+
+    Raises `Refused` with reason wrong_credentials or too_many_attempts; both are recorded as login:fail.
+    """
+    digest = _login_digest(program, login)
+    with reading(program) as session:
+        account = session.scalars(select(Account).where(Account.login == login.strip().lower())).first()
+        throttled = _too_many_attempts(session, digest, program.clock())
+    if throttled:
+        refuse(program, ANONYMOUS, _failed("too_many_attempts", account))
+    right = _password_matches(account, password)
+    if account is None or not right or not account.active:
+        _remember_attempt(program, digest)
+        refuse(program, ANONYMOUS, _failed("wrong_credentials", account))
+    return _open_session(program, account, trace_id)
+
+
+def _failed(reason: str, account: Account | None) -> Refused:
+    # The typed name is not recorded: people type passwords into the name field.
+    return Refused(
+        reason,
+        action="login:fail",
+        object_type="account",
+        object_id=account.id if account else "",
+        details={"method": "password"},
+    )
+
+
+def _password_matches(account: Account | None, password: str) -> bool:
+    try:
+        return _HASHER.verify(account.password_hash if account else _NOBODY, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _login_digest(program: Program, login: str) -> str:
+    return hmac.new(program.keys.secret("session"), b"login|" + login.strip().lower().encode(), hashlib.sha256).hexdigest()
+
+
+def _too_many_attempts(session: Session, digest: str, now: datetime) -> bool:
+    recent = select(func.count()).where(LoginAttempt.login_digest == digest, LoginAttempt.at > now - ATTEMPTS_WITHIN)
+    return (session.scalar(recent) or 0) >= ATTEMPTS
+
+
+def _remember_attempt(program: Program, digest: str) -> None:
+    with transaction(program, ANONYMOUS) as tx:
+        tx.session.execute(delete(LoginAttempt).where(LoginAttempt.at <= tx.now - ATTEMPTS_WITHIN))
+        tx.session.add(LoginAttempt(id=tx.new_id(), login_digest=digest, at=tx.now))
+
+
+def _open_session(program: Program, account: Account, trace_id: str) -> str:
+    token = program.randomness(32).hex()
+    with reading(program) as session:
+        actor = _actor(program, session, account, Channel.WEB, trace_id)
+    with transaction(program, actor) as tx:
+        tx.session.add(
+            LoginSession(token_digest=_digest(token), account_id=account.id, created_at=tx.now, seen_at=tx.now),
+        )
+        tx.record("login:succeed", object_type="account", object_id=account.id, details={"method": "password"})
+    return token
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def actor_of_session(program: Program, token: str, *, trace_id: str = "") -> Actor | None:
+    """The person behind a session token; None when it is unknown, ended, idle too long or too old."""
+    now = program.clock()
+    with reading(program) as session:
+        found = session.get(LoginSession, _digest(token))
+        if found is None or found.ended_at or now - found.seen_at > IDLE or now - found.created_at > ABSOLUTE:
+            return None
+        account = session.get(Account, found.account_id)
+        if account is None or not account.active:
+            return None
+        actor = _actor(program, session, account, Channel.WEB, trace_id)
+    if now - found.seen_at > SEEN_EVERY:
+        with transaction(program, actor) as tx:
+            tx.session.execute(
+                update(LoginSession).where(LoginSession.token_digest == found.token_digest).values(seen_at=now),
+            )
+    return actor
+
+
+def actor_of_login(program: Program, login: str) -> Actor:
+    """The person behind a login name, for the command line: whoever may run it owns the machine and its key ring.
+
+    Raises `NotFound` when there is no such active account.
+    """
+    with reading(program) as session:
+        account = session.scalars(select(Account).where(Account.login == login.strip().lower())).first()
+        if account is None or not account.active:
+            raise NotFound("no active account with this login")
+        return _actor(program, session, account, Channel.CLI, program.randomness(16).hex())
+
+
+def _actor(program: Program, session: Session, account: Account, channel: Channel, trace_id: str) -> Actor:
+    agency = session.get_one(Agency, account.agency_id)
+    roles = frozenset(session.scalars(select(AccountRole.role).where(AccountRole.account_id == account.id)))
+    return Actor(
+        account_id=account.id,
+        agency_id=agency.id,
+        agency_kind=agency.kind,
+        roles=roles,
+        permissions=program.policy.permissions_of(roles),
+        channel=channel,
+        strength="password" if channel is Channel.WEB else "machine",
+        name=account.name,
+        trace_id=trace_id,
+    )
+
+
+def confirm_password(tx: Transaction, password: str) -> None:
+    """Ask the password again before a second person approves. Raises `Refused` with reason wrong_credentials."""
+    account = tx.session.get_one(Account, tx.actor.account_id)
+    if not _password_matches(account, password):
+        raise _failed("wrong_credentials", account)
+
+
+def log_out(program: Program, actor: Actor, token: str) -> None:
+    """End the session on the server."""
+    with transaction(program, actor) as tx:
+        tx.session.execute(
+            update(LoginSession).where(LoginSession.token_digest == _digest(token)).values(ended_at=tx.now),
+        )
+        tx.record("login:end", object_type="account", object_id=actor.account_id, details={"cause": "log_out"})
+
+
+def agency_title(program: Program, agency_id: str) -> str:
+    """How people call the agency."""
+    with reading(program) as session:
+        return session.scalar(select(Agency.title).where(Agency.id == agency_id)) or ""
+
+
+# -- administration ----------------------------------------------------------------------------------------------
+
+
+def list_accounts(tx: Transaction) -> list[AccountLine]:
+    """All accounts by agency and name, for the administrator."""
+    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
+    roles: dict[str, list[str]] = {}
+    for row in tx.session.execute(select(AccountRole.account_id, AccountRole.role).order_by(AccountRole.role)):
+        roles.setdefault(row.account_id, []).append(row.role)
+    found = tx.session.execute(
+        select(Account, Agency.title).join(Agency, Agency.id == Account.agency_id).order_by(Agency.title, Account.name),
+    )
+    return [
+        AccountLine(
+            account.id, account.login, account.name, account.agency_id, title, tuple(roles.get(account.id, ())), account.active
+        )
+        for account, title in found
+    ]
+
+
+def list_agencies(tx: Transaction) -> list[AgencyLine]:
+    """All agencies with their destinations."""
+    require(tx.actor, Permission.AGENCY_CHANGE_ALL)
+    destinations: dict[str, list[str]] = {}
+    for row in tx.session.execute(select(AgencyDestination).order_by(AgencyDestination.destination)).scalars():
+        destinations.setdefault(row.agency_id, []).append(row.destination)
+    counts = dict(
+        tx.session.execute(select(Account.agency_id, func.count()).where(Account.active).group_by(Account.agency_id)).tuples(),
+    )
+    return [
+        AgencyLine(
+            agency.id, agency.title, agency.kind, tuple(destinations.get(agency.id, ())), agency.active, counts.get(agency.id, 0)
+        )
+        for agency in tx.session.scalars(select(Agency).order_by(Agency.title))
+    ]
+
+
+def record_agency(
+    tx: Transaction, *, title: str, kind: str, destinations: Sequence[str], table_id: str, agency_id: str = ""
+) -> str:
+    """Add an agency with its own key pair, and seat it at a table. Returns its id."""
+    require(tx.actor, Permission.AGENCY_CHANGE_ALL)
+    problems = {}
+    if not title.strip():
+        problems["title"] = "expected a name"
+    elif tx.session.scalar(select(Agency.id).where(Agency.title == title.strip())):
+        problems["title"] = "expected a name that no other agency has"
+    if kind not in tx.program.policy.agency_kinds:
+        problems["kind"] = "expected a kind from policies/agency_kinds.toml"
+    if set(destinations) - set(tx.program.policy.destinations):
+        problems["destinations"] = "expected destinations from policies/destinations.toml"
+    if problems:
+        raise UnusableInput(problems)
+    agency = Agency(id=agency_id or tx.new_id(), title=title.strip(), kind=kind, created_at=tx.now)
+    tx.session.add(agency)
+    tx.session.flush()
+    tx.session.add_all(AgencyDestination(agency_id=agency.id, destination=code) for code in destinations)
+    if table_id:
+        tx.session.add(TableMember(table_id=table_id, agency_id=agency.id))
+    tx.program.keys.add_agency(agency.id)
+    tx.record(
+        "agency:record",
+        object_type="agency",
+        object_id=agency.id,
+        details={"agency": agency.id, "kind": kind, "destinations": sorted(destinations)},
+    )
+    return agency.id
+
+
+def record_account(
+    tx: Transaction, *, login: str, name: str, agency_id: str, roles: Sequence[str], password: str, account_id: str = ""
+) -> str:
+    """Add an account. Returns its id. Raises `UnusableInput` with what was expected per field."""
+    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
+    login = login.strip().lower()
+    problems = _account_problems(tx, name, agency_id, roles)
+    if not login or " " in login:
+        problems["login"] = "expected a login name without spaces"
+    elif tx.session.scalar(select(Account.id).where(Account.login == login)):
+        problems["login"] = "expected a login name that nobody else has"
+    if len(password) < MINIMUM_PASSWORD:
+        problems["password"] = f"expected at least {MINIMUM_PASSWORD} characters"
+    if problems:
+        raise UnusableInput(problems)
+    account = Account(
+        id=account_id or tx.new_id(),
+        login=login,
+        name=name.strip(),
+        password_hash=hash_password(password),
+        agency_id=agency_id,
+        created_at=tx.now,
+    )
+    tx.session.add(account)
+    tx.session.flush()
+    tx.session.add_all(AccountRole(account_id=account.id, role=role) for role in roles)
+    tx.record(
+        "account:record",
+        object_type="account",
+        object_id=account.id,
+        details={"account": account.id, "agency": agency_id, "roles": sorted(roles)},
+    )
+    return account.id
+
+
+def change_account(tx: Transaction, account_id: str, *, name: str, roles: Sequence[str], active: bool) -> None:
+    """Change name, roles or access. Ends every session of the account, so that a right taken away is gone at once."""
+    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
+    account = tx.session.get(Account, account_id)
+    if account is None:
+        raise NotFound("no such account")
+    problems = _account_problems(tx, name, account.agency_id, roles)
+    if problems:
+        raise UnusableInput(problems)
+    if account_id == tx.actor.account_id and (not active or "administrator" not in roles):
+        raise Conflict("own_account", "an administrator cannot close or demote the own account")
+    before = set(tx.session.scalars(select(AccountRole.role).where(AccountRole.account_id == account_id)))
+    changed = [
+        what
+        for what, differs in (
+            ("name", account.name != name.strip()),
+            ("active", account.active != active),
+            ("roles", before != set(roles)),
+        )
+        if differs
+    ]
+    account.name, account.active = name.strip(), active
+    tx.session.execute(delete(AccountRole).where(AccountRole.account_id == account_id))
+    tx.session.add_all(AccountRole(account_id=account_id, role=role) for role in roles)
+    end_sessions(tx, account_id)
+    tx.record(
+        "account:change",
+        object_type="account",
+        object_id=account_id,
+        details={
+            "account": account_id,
+            "changed": changed,
+            "roles_added": sorted(set(roles) - before),
+            "roles_removed": sorted(before - set(roles)),
+            "active": active,
+        },
+    )
+
+
+def end_sessions(tx: Transaction, account_id: str) -> None:
+    """End all running sessions of an account."""
+    tx.session.execute(
+        update(LoginSession)
+        .where(LoginSession.account_id == account_id, LoginSession.ended_at.is_(None))
+        .values(ended_at=tx.now),
+    )
+
+
+def _account_problems(tx: Transaction, name: str, agency_id: str, roles: Sequence[str]) -> dict[str, str]:
+    problems = {}
+    if not name.strip():
+        problems["name"] = "expected a name"
+    if tx.session.get(Agency, agency_id) is None:
+        problems["agency_id"] = "expected an existing agency"
+    if not roles or set(roles) - set(tx.program.policy.roles):
+        problems["roles"] = "expected one or more roles from policies/roles.toml"
+    return problems
+
+
+def session_times(program: Program, token: str) -> tuple[datetime, datetime] | None:
+    """When the session began and when it ends if nothing happens; for the page that shows the own session."""
+    with reading(program) as session:
+        found = session.get(LoginSession, _digest(token))
+        return (found.created_at, min(found.seen_at + IDLE, found.created_at + ABSOLUTE)) if found else None

@@ -1,0 +1,43 @@
+"""Moving a signal from state to state: every move has who, when and why, and none skips the gate."""
+
+from datetime import date, timedelta
+
+from signaltable.domain import Conflict, State, may_follow
+from signaltable.models import Signal, SignalMove
+from signaltable.transaction import Transaction
+
+
+def move(tx: Transaction, signal: Signal, state: State, *, reason: str = "") -> None:
+    """Put `signal` in `state` and note the move. Raises `Conflict` when the state does not allow it.
+
+    The caller records the audit event that explains the move.
+    """
+    now = State(signal.state)
+    if not may_follow(now, state):
+        raise Conflict("state", f"a signal that is {now} cannot become {state}")
+    if now == state:
+        return
+    note_move(tx, signal, now, state, reason)
+    signal.state = state
+    signal.version += 1
+
+
+def note_move(tx: Transaction, signal: Signal, before: State, after: State, reason: str) -> None:
+    """One line in the life of a signal."""
+    tx.session.add(
+        SignalMove(
+            id=tx.new_id(),
+            signal_id=signal.id,
+            at=tx.now,
+            state_from=before,
+            state_to=after,
+            account_id=tx.actor.account_id,
+            agency_id=tx.actor.agency_id,
+            reason=reason,
+        ),
+    )
+
+
+def keep_until(tx: Transaction, days: int) -> date:
+    """The day after which something may no longer be kept."""
+    return (tx.now + timedelta(days=days)).date()

@@ -1,0 +1,128 @@
+"""Making a home for the program: keys, tables, and in the demo the region with its people."""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from audit.note import Signer
+from signaltable.access import Permission
+from signaltable.domain import Actor, Channel
+from signaltable.flow.accounts import record_account, record_agency
+from signaltable.keys import KeyRing
+from signaltable.models import Agency, RegionalTable
+from signaltable.settings import Settings
+from signaltable.transaction import Program, Transaction, transaction
+
+VERSION = "0.1.0"
+REGION = Path(__file__).resolve().parent.parent / "demo" / "region.toml"
+DEMO_ACCOUNTS = "demo-accounts.json"
+
+# Whoever may run `init` owns the machine; the permissions are those of an administrator and no more.
+INSTALLER = Actor(
+    "installer",
+    "system",
+    "",
+    frozenset({"administrator"}),
+    frozenset({Permission.ACCOUNT_CHANGE_ALL, Permission.AGENCY_CHANGE_ALL}),
+    Channel.CLI,
+    "machine",
+)
+
+
+def make_keys(settings: Settings) -> None:
+    """The key ring and the signing key of the log, each in a file that only the owner reads. Keeps what exists."""
+    settings.key_ring.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not settings.key_ring.exists():
+        KeyRing.create(settings.key_ring)
+    if not settings.log_key.exists():
+        signer = Signer.generate(origin(settings))
+        _write_private(settings.log_key, signer.to_text() + "\n")
+        settings.log_public_key.write_text(signer.verifier().to_text() + "\n")
+
+
+def origin(settings: Settings) -> str:
+    """The name of this log in its checkpoints; random, so that two installations never share one."""
+    if settings.log_public_key.exists():
+        return settings.log_public_key.read_text().split("+", 1)[0]
+    return f"signaltable.{'demo' if settings.demo else 'log'}.{os.urandom(6).hex()}"
+
+
+def signer(settings: Settings) -> Signer:
+    """The signing key of the log."""
+    return Signer.from_text(settings.log_key.read_text().strip())
+
+
+def _write_private(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+def start_log(program: Program) -> None:
+    """The first entries: the log begins, and these are the rules it begins with."""
+    with transaction(program, INSTALLER) as tx:
+        tx.record(
+            "system:init",
+            object_type="system",
+            details={"origin": origin(program.settings), "version": VERSION, "mode": program.settings.mode},
+        )
+        tx.record("policy:load", object_type="policy", details={"policy_digest": program.policy.digest})
+
+
+def seed_region(program: Program, password: str, region: Path = REGION) -> list[dict[str, Any]]:
+    """The demo region through the administrator's own use cases. Returns what `signaltable accounts --json` tells."""
+    described = tomllib.loads(region.read_text(encoding="utf-8"))
+    with transaction(program, INSTALLER) as tx:
+        table_id = _table(tx, described["table"])
+        for agency in described["agency"]:
+            record_agency(
+                tx,
+                agency_id=agency["id"],
+                title=agency["title"],
+                kind=agency["kind"],
+                destinations=agency["destinations"],
+                table_id=table_id,
+            )
+        for account in described["account"]:
+            record_account(
+                tx,
+                login=account["login"],
+                name=account["name"],
+                agency_id=account["agency"],
+                roles=account["roles"],
+                password=password,
+            )
+        titles = dict(tx.session.execute(select(Agency.id, Agency.title)).tuples())
+    return [_told(account, titles, password) for account in described["account"]]
+
+
+def _table(tx: Transaction, title: str) -> str:
+    table = RegionalTable(id=tx.new_id(), title=title, created_at=tx.now)
+    tx.session.add(table)
+    tx.session.flush()
+    return table.id
+
+
+def _told(account: Mapping[str, Any], titles: Mapping[str, str], password: str) -> dict[str, Any]:
+    return {
+        "login": account["login"],
+        "password": password,
+        "name": account["name"],
+        "agency": titles[account["agency"]],
+        "roles": account["roles"],
+    }
+
+
+def remember_demo_accounts(settings: Settings, accounts: list[dict[str, Any]]) -> None:
+    """Keep the demo accounts where `signaltable accounts` finds them; never outside the demo."""
+    _write_private(settings.home / DEMO_ACCOUNTS, json.dumps(accounts, ensure_ascii=False, indent=1))
+
+
+def demo_accounts(settings: Settings) -> list[dict[str, Any]]:
+    """The demo accounts of this home."""
+    found: list[dict[str, Any]] = json.loads((settings.home / DEMO_ACCOUNTS).read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,436 @@
+"""The tables. Columns and constraints only; what they mean in motion stands in flow/.
+
+Ids are random hexadecimal text. Identity lives in `subject_fields` (sealed per subject) and in sealed columns; all
+other columns are pseudonymous by design (policies/fields.toml gives every field its data category).
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from signaltable.db import Base
+
+Id = String(36)
+Code = String(64)
+
+
+def _key() -> Mapped[str]:
+    return mapped_column(Id, primary_key=True)
+
+
+def _to(target: str, *, null: bool = False, index: bool = False) -> Any:
+    return mapped_column(Id, ForeignKey(target), nullable=null, index=index)
+
+
+# -- who takes part ----------------------------------------------------------------------------------------------
+
+
+class Agency(Base):
+    """An organisation at the table. `kind` is one of policies/agency_kinds.toml."""
+
+    __tablename__ = "agencies"
+    id: Mapped[str] = _key()
+    title: Mapped[str] = mapped_column(String(200), unique=True)
+    kind: Mapped[str] = mapped_column(Code)
+    active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+
+class AgencyDestination(Base):
+    """Which destinations of the meldroutekaart an agency stands for in this region."""
+
+    __tablename__ = "agency_destinations"
+    agency_id: Mapped[str] = mapped_column(Id, ForeignKey("agencies.id"), primary_key=True)
+    destination: Mapped[str] = mapped_column(Code, primary_key=True)
+
+
+class Account(Base):
+    """A person who logs in. The name stands here and nowhere in the log."""
+
+    __tablename__ = "accounts"
+    id: Mapped[str] = _key()
+    login: Mapped[str] = mapped_column(String(120), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    agency_id: Mapped[str] = _to("agencies.id", index=True)
+    active: Mapped[bool] = mapped_column(default=True)
+    language: Mapped[str] = mapped_column(String(2), default="nl")
+    created_at: Mapped[datetime]
+
+
+class AccountRole(Base):
+    __tablename__ = "account_roles"
+    account_id: Mapped[str] = mapped_column(Id, ForeignKey("accounts.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(Code, primary_key=True)
+
+
+class LoginSession(Base):
+    """A session on the server; the browser holds only a random token, of which the digest stands here."""
+
+    __tablename__ = "sessions"
+    token_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = _to("accounts.id", index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class LoginAttempt(Base):
+    """Failed attempts per login name (as a keyed digest), for throttling."""
+
+    __tablename__ = "login_attempts"
+    id: Mapped[str] = _key()
+    login_digest: Mapped[str] = mapped_column(String(64), index=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+
+
+class RegionalTable(Base):
+    """A signal table: regional meeting and workspace of its member agencies."""
+
+    __tablename__ = "regional_tables"
+    id: Mapped[str] = _key()
+    title: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime]
+
+
+class TableMember(Base):
+    __tablename__ = "table_members"
+    table_id: Mapped[str] = mapped_column(Id, ForeignKey("regional_tables.id"), primary_key=True)
+    agency_id: Mapped[str] = mapped_column(Id, ForeignKey("agencies.id"), primary_key=True, index=True)
+
+
+# -- signals -----------------------------------------------------------------------------------------------------
+
+
+class Draft(Base):
+    """A signal in the making: one sealed envelope that only its author's agency can open."""
+
+    __tablename__ = "drafts"
+    id: Mapped[str] = _key()
+    account_id: Mapped[str] = _to("accounts.id", index=True)
+    agency_id: Mapped[str] = _to("agencies.id")
+    step: Mapped[int]
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Signal(Base):
+    """A submitted signal. The narrative stands twice: sealed for the owner, and masked for the table."""
+
+    __tablename__ = "signals"
+    __table_args__ = (
+        Index("ix_signals_owner_created", "owner_agency", "created_at", "id"),
+        Index("ix_signals_table_created", "table_id", "created_at", "id"),
+    )
+    id: Mapped[str] = _key()
+    reference: Mapped[str] = mapped_column(String(16), unique=True)
+    owner_agency: Mapped[str] = _to("agencies.id")
+    submitter: Mapped[str] = _to("accounts.id")
+    capacity: Mapped[str] = mapped_column(Code)
+    table_id: Mapped[str] = _to("regional_tables.id")
+    state: Mapped[str] = mapped_column(Code, index=True)
+    urgency: Mapped[str] = mapped_column(Code)
+    created_at: Mapped[datetime]
+    observed_on: Mapped[date | None]
+    municipality: Mapped[str] = mapped_column(String(120), default="")
+    source_quality: Mapped[str] = mapped_column(Code, default="")
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    form_rows: Mapped[dict[str, Any]] = mapped_column(JSON)
+    indicators: Mapped[dict[str, Any]] = mapped_column(JSON)
+    flags: Mapped[list[str]] = mapped_column(JSON)
+    consent: Mapped[dict[str, Any]] = mapped_column(JSON)
+    narrative_masked: Mapped[str] = mapped_column(Text)
+    owner_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    advice: Mapped[dict[str, Any]] = mapped_column(JSON)
+    policy_digest: Mapped[str] = mapped_column(String(64))
+    missing: Mapped[list[str]] = mapped_column(JSON)
+    keep_until: Mapped[date] = mapped_column(index=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class SignalMove(Base):
+    """Every change of state: who, when, why."""
+
+    __tablename__ = "signal_moves"
+    id: Mapped[str] = _key()
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    at: Mapped[datetime]
+    state_from: Mapped[str] = mapped_column(Code)
+    state_to: Mapped[str] = mapped_column(Code)
+    account_id: Mapped[str] = mapped_column(Id)
+    agency_id: Mapped[str] = mapped_column(Id)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+
+
+class Subject(Base):
+    """A person, address, company, vehicle, phone, account or profile that a signal is about."""
+
+    __tablename__ = "subjects"
+    __table_args__ = (UniqueConstraint("signal_id", "number"),)
+    id: Mapped[str] = _key()
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    number: Mapped[int]
+    kind: Mapped[str] = mapped_column(Code)
+    role: Mapped[str] = mapped_column(Code)
+    age_band: Mapped[str] = mapped_column(Code, default="unknown")
+    gender: Mapped[str] = mapped_column(Code, default="unknown")
+    erased_at: Mapped[datetime | None]
+
+
+class SubjectField(Base):
+    """One sealed identity field: AES-256-GCM under the subject's data key, with row and column as associated data."""
+
+    __tablename__ = "subject_fields"
+    subject_id: Mapped[str] = mapped_column(Id, ForeignKey("subjects.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(Code, primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    sure: Mapped[bool] = mapped_column(default=True)
+
+
+class SubjectKey(Base):
+    """The subject's data key, wrapped for the owning agency (HPKE, RFC 9180). Deleting the row is erasure."""
+
+    __tablename__ = "subject_keys"
+    subject_id: Mapped[str] = mapped_column(Id, ForeignKey("subjects.id"), primary_key=True)
+    agency_id: Mapped[str] = mapped_column(Id, ForeignKey("agencies.id"), primary_key=True)
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class MatchTag(Base):
+    """A keyed digest of a normalised field set; only the linking step reads it."""
+
+    __tablename__ = "match_tags"
+    __table_args__ = (Index("ix_match_tags_digest", "digest", "subject_id"),)
+    subject_id: Mapped[str] = mapped_column(Id, ForeignKey("subjects.id"), primary_key=True)
+    set_id: Mapped[str] = mapped_column(Code, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    key_version: Mapped[int]
+
+
+class ExcludedTag(Base):
+    """A value that many people share (a shelter's address, an office phone) and that therefore proves nothing."""
+
+    __tablename__ = "excluded_tags"
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    set_id: Mapped[str] = mapped_column(Code, primary_key=True)
+    owner_agency: Mapped[str] = _to("agencies.id")
+    label: Mapped[str] = mapped_column(String(200))
+    review_on: Mapped[date]
+    created_at: Mapped[datetime]
+
+
+class Link(Base):
+    """A proposed, confirmed or refused link between two subjects of two signals."""
+
+    __tablename__ = "links"
+    __table_args__ = (
+        UniqueConstraint("subject_a", "subject_b"),
+        CheckConstraint("subject_a < subject_b", name="ordered"),
+    )
+    id: Mapped[str] = _key()
+    subject_a: Mapped[str] = _to("subjects.id", index=True)
+    subject_b: Mapped[str] = _to("subjects.id", index=True)
+    outcome: Mapped[str] = mapped_column(Code)
+    compared: Mapped[dict[str, str]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(Code, index=True)
+    proposed_at: Mapped[datetime]
+
+
+class LinkVerdict(Base):
+    """What an owning agency said about a proposed link."""
+
+    __tablename__ = "link_verdicts"
+    link_id: Mapped[str] = mapped_column(Id, ForeignKey("links.id"), primary_key=True)
+    agency_id: Mapped[str] = mapped_column(Id, ForeignKey("agencies.id"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(Id)
+    confirmed: Mapped[bool]
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    at: Mapped[datetime]
+
+
+# -- the table at work -------------------------------------------------------------------------------------------
+
+
+class Question(Base):
+    """A question to one partner: do you know this subject? With the four answers."""
+
+    __tablename__ = "questions"
+    __table_args__ = (Index("ix_questions_agency", "agency_id", "answer", "due_on", "id"),)
+    id: Mapped[str] = _key()
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    subject_id: Mapped[str | None] = _to("subjects.id", null=True)
+    agency_id: Mapped[str] = _to("agencies.id")
+    asked_by: Mapped[str] = mapped_column(Id)
+    asked_at: Mapped[datetime]
+    due_on: Mapped[date]
+    note: Mapped[str] = mapped_column(String(1000), default="")
+    ground: Mapped[str] = mapped_column(Code)
+    answer: Mapped[str] = mapped_column(Code, default="")
+    context: Mapped[str] = mapped_column(Text, default="")
+    anonymous: Mapped[bool] = mapped_column(default=False)
+    answered_by: Mapped[str] = mapped_column(Id, default="")
+    answered_at: Mapped[datetime | None]
+
+
+class Meeting(Base):
+    __tablename__ = "meetings"
+    id: Mapped[str] = _key()
+    table_id: Mapped[str] = _to("regional_tables.id", index=True)
+    held_on: Mapped[date]
+    title: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+
+
+class AgendaItem(Base):
+    """A signal on the agenda of a meeting, and what was decided."""
+
+    __tablename__ = "agenda_items"
+    __table_args__ = (UniqueConstraint("meeting_id", "signal_id"),)
+    id: Mapped[str] = _key()
+    meeting_id: Mapped[str] = _to("meetings.id", index=True)
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    position: Mapped[int]
+    decision: Mapped[str] = mapped_column(Code, default="")
+    reason: Mapped[str] = mapped_column(String(1000), default="")
+    holder_agency: Mapped[str | None] = _to("agencies.id", null=True)
+    due_on: Mapped[date | None]
+    decided_by: Mapped[str] = mapped_column(Id, default="")
+    decided_at: Mapped[datetime | None]
+
+
+class Note(Base):
+    """A discussion note on an agenda item; masked like every text of the table."""
+
+    __tablename__ = "notes"
+    id: Mapped[str] = _key()
+    item_id: Mapped[str] = _to("agenda_items.id", index=True)
+    account_id: Mapped[str] = mapped_column(Id)
+    agency_id: Mapped[str] = mapped_column(Id)
+    at: Mapped[datetime]
+    text: Mapped[str] = mapped_column(Text)
+
+
+# -- disclosures -------------------------------------------------------------------------------------------------
+
+
+class Disclosure(Base):
+    """One provider -> one recipient -> one purpose -> one ground. No row without a ground (peers.md 4.1)."""
+
+    __tablename__ = "disclosures"
+    __table_args__ = (
+        CheckConstraint("ground <> ''", name="has_ground"),
+        Index("ix_disclosures_recipient", "recipient_agency", "state", "requested_at", "id"),
+    )
+    id: Mapped[str] = _key()
+    reference: Mapped[str] = mapped_column(String(16), unique=True)
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    provider_agency: Mapped[str] = _to("agencies.id")
+    recipient_agency: Mapped[str] = _to("agencies.id")
+    destination: Mapped[str] = mapped_column(Code)
+    purpose: Mapped[str] = mapped_column(Code)
+    ground: Mapped[str] = mapped_column(Code)
+    ground_digest: Mapped[str] = mapped_column(String(64))
+    policy_digest: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(Code, index=True)
+    fields: Mapped[list[str]] = mapped_column(JSON)
+    categories: Mapped[list[str]] = mapped_column(JSON)
+    evidence_hashes: Mapped[dict[str, str]] = mapped_column(JSON)
+    evidence_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    obligations: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    requested_by: Mapped[str] = mapped_column(Id)
+    requested_at: Mapped[datetime]
+    approved_by: Mapped[str] = mapped_column(Id, default="")
+    approved_at: Mapped[datetime | None]
+    disclosed_at: Mapped[datetime | None]
+    payload_hash: Mapped[str] = mapped_column(String(64), default="")
+    payload_recipient: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    payload_provider: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    due_on: Mapped[date | None]
+    responded_by: Mapped[str] = mapped_column(Id, default="")
+    responded_at: Mapped[datetime | None]
+    response_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    feedback: Mapped[str] = mapped_column(Code, default="")
+    feedback_at: Mapped[datetime | None]
+    feedback_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+
+
+# -- the log (audit/FORMAT.md) -----------------------------------------------------------------------------------
+
+
+class LogEntry(Base):
+    """The exact bytes that were hashed, and a few of their fields again as columns to filter by."""
+
+    __tablename__ = "log_entries"
+    __table_args__ = (
+        Index("ix_log_entries_action", "action", "seq"),
+        Index("ix_log_entries_agency", "agency", "seq"),
+        Index("ix_log_entries_object", "object", "seq"),
+    )
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    entry: Mapped[bytes] = mapped_column(LargeBinary)
+    leaf: Mapped[bytes] = mapped_column(LargeBinary(32))
+    recorded_at: Mapped[datetime] = mapped_column(index=True)
+    action: Mapped[str] = mapped_column(Code)
+    outcome: Mapped[str] = mapped_column(Code)
+    agency: Mapped[str] = mapped_column(Id)
+    actor: Mapped[str] = mapped_column(Id)
+    object_type: Mapped[str] = mapped_column(Code)
+    object: Mapped[str] = mapped_column(Code)
+
+
+class LogDetail(Base):
+    """The details that an entry commits to, and their salt; both can be destroyed while every proof holds."""
+
+    __tablename__ = "log_details"
+    seq: Mapped[int] = mapped_column(ForeignKey("log_entries.seq"), primary_key=True, autoincrement=False)
+    salt: Mapped[bytes] = mapped_column(LargeBinary(32))
+    details: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LogHead(Base):
+    """One row: the size of the log and the right edge of its tree. Locked as the last statement before commit."""
+
+    __tablename__ = "log_head"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    size: Mapped[int]
+    frontier: Mapped[bytes] = mapped_column(LargeBinary)
+    recorded_at: Mapped[int]
+
+
+class LogCheckpoint(Base):
+    """A signed head of the log (C2SP tlog-checkpoint)."""
+
+    __tablename__ = "log_checkpoints"
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    note: Mapped[str] = mapped_column(Text)
+    signed_at: Mapped[datetime]
+
+
+# -- work in time ------------------------------------------------------------------------------------------------
+
+
+class JobRun(Base):
+    """A claim row: the pair (job, slot) is unique, so each run happens once, however many processes run."""
+
+    __tablename__ = "job_runs"
+    job: Mapped[str] = mapped_column(Code, primary_key=True)
+    slot: Mapped[str] = mapped_column(String(32), primary_key=True)
+    claimed_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(String(200), default="")
+
+
+class Mail(Base):
+    """A mail that says only that work is waiting; it never holds content."""
+
+    __tablename__ = "mails"
+    id: Mapped[str] = _key()
+    account_id: Mapped[str] = _to("accounts.id", index=True)
+    template: Mapped[str] = mapped_column(Code)
+    created_at: Mapped[datetime]
+    written_at: Mapped[datetime | None]

@@ -1,0 +1,236 @@
+"""What the files of policies/ say about each other: every name must exist, once, and every test must be able to hold."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from itertools import chain, pairwise
+from typing import Any, Protocol, TypeVar
+
+from signaltable.facts import FACTS, Fact
+from signaltable.policy_errors import Finding
+from signaltable.policy_shapes import FactTest, Meldroute
+
+YES = "yes"
+_LIST_OPS = ("has", "has_any")
+_NUMBER_OPS = ("below", "at_least")
+
+
+class Named(Protocol):
+    """Anything with an id."""
+
+    @property
+    def id(self) -> str:
+        """The id under which others refer to it."""
+        ...
+
+
+N = TypeVar("N", bound=Named)
+Files = Mapping[str, Any]
+Routes = Mapping[str, Meldroute]
+
+
+def check(files: Files, routes: Routes, permissions: frozenset[str] | None) -> list[Finding]:
+    """Everything that does not fit together, in the order of the files.
+
+    `files` maps a file name to its shape, `routes` the path of a meldroute to the rule. Without `permissions` the names of
+    permissions are not compared with those of the program.
+    """
+    return [
+        *_duplicates(files),
+        *_agencies(files),
+        *_roles(files, permissions),
+        *_fact_words(files),
+        *_first_line_form(files),
+        *_attention(files),
+        *_derived(files),
+        *_meldroutes(files, routes),
+        *_overlaps(routes),
+    ]
+
+
+def _duplicates(files: Files) -> Iterator[Finding]:
+    """Ids have to be unique in their list; for capacities over the whole file, since a submitter names one alone."""
+    for name, file in files.items():
+        for key in type(file).model_fields:
+            items = getattr(file, key)
+            if isinstance(items, tuple):
+                yield from _twice(name, key, items)
+    yield from _twice(
+        "agency_kinds.toml", "capacities", _all(files["agency_kinds.toml"].kind, lambda kind: kind.capacities)
+    )
+    urgencies = files["urgencies.toml"].urgency
+    for order, count in Counter(urgency.order for urgency in urgencies).items():
+        if count > 1:
+            yield Finding("urgencies.toml", "urgency.order", f"expected each order once, found {order} {count} times")
+
+
+def _all(items: Iterable[N], parts: Callable[[N], Iterable[Any]]) -> list[Any]:
+    return list(chain.from_iterable(parts(item) for item in items))
+
+
+def _twice(file: str, key: str, items: Iterable[Named]) -> Iterator[Finding]:
+    for name, count in Counter(item.id for item in items).items():
+        if count > 1:
+            yield Finding(file, f"{key}.{name}", f"expected this id once, found it {count} times")
+
+
+def _agencies(files: Files) -> Iterator[Finding]:
+    kinds = _ids(files["agency_kinds.toml"].kind)
+    for destination in files["destinations.toml"].destination:
+        key = f"destination.{destination.id}"
+        if destination.agency_kind is not None:
+            yield from _one_of("destinations.toml", f"{key}.agency_kind", destination.agency_kind, kinds, "agency kind")
+        if destination.disclosable != (destination.agency_kind is not None):
+            yield Finding("destinations.toml", f"{key}.agency_kind", "expected one exactly when disclosable is true")
+
+
+def _roles(files: Files, permissions: frozenset[str] | None) -> Iterator[Finding]:
+    if permissions is None:
+        return
+    for role in files["roles.toml"].role:
+        for permission in role.permissions:
+            yield from _one_of("roles.toml", f"role.{role.id}.permissions", permission, permissions, "permission")
+
+
+def _fact_words(files: Files) -> Iterator[Finding]:
+    """Every fact has words, and so has every value that can be given for it."""
+    file = files["facts.toml"]
+    given = _ids(file.fact)
+    for name in sorted(FACTS.keys() - given):
+        yield Finding("facts.toml", f"fact.{name}", "expected words for this fact, found none")
+    for words in file.fact:
+        yield from _one_of("facts.toml", f"fact.{words.id}", words.id, FACTS.keys(), "fact")
+        fact = FACTS.get(words.id)
+        accepted = fact.accepted if fact else ()
+        for value in sorted(words.values.keys() - set(accepted)):
+            yield from _one_of("facts.toml", f"fact.{words.id}.values.{value}", value, accepted, f"value of {words.id}")
+        for value in sorted(set(accepted) - words.values.keys() - file.labels.keys()):
+            yield Finding(
+                "facts.toml", f"fact.{words.id}.values.{value}", "expected a label for this value, found none"
+            )
+
+
+def _first_line_form(files: Files) -> Iterator[Finding]:
+    """Rows, forms and indicators name each other."""
+    forms, rows = _ids(files["forms.toml"].form), _ids(files["form_rows.toml"].row)
+    for name in sorted(forms ^ set(FACTS["forms"].values)):
+        yield Finding("forms.toml", f"form.{name}", f"expected exactly the forms {', '.join(FACTS['forms'].values)}")
+    codes = {code.code: code.id for code in files["form_rows.toml"].code}
+    if codes != {0: "none", 1: "present", 2: "evidence", 3: "more_info"}:
+        yield Finding("form_rows.toml", "code", "expected 0 none, 1 present, 2 evidence and 3 more_info")
+    groups = _ids(files["indicators.toml"].group)
+    for indicator in files["indicators.toml"].indicator:
+        key = f"indicator.{indicator.id}"
+        yield from _one_of("indicators.toml", f"{key}.group", indicator.group, groups, "group")
+        yield from _one_of("indicators.toml", f"{key}.form_row", indicator.form_row, rows, "form row")
+        for form in indicator.forms:
+            yield from _one_of("indicators.toml", f"{key}.forms", form, forms, "form")
+
+
+def _attention(files: Files) -> Iterator[Finding]:
+    """Flags set facts that exist, guidance goes with facts that exist, contacts meet needs that exist."""
+    for flag in files["flags.toml"].flag:
+        key = f"flag.{flag.id}.fact"
+        if (flag.fact is None) != (flag.value is None):
+            yield Finding("flags.toml", key, "expected fact and value together, or neither")
+        elif flag.fact is not None:
+            yield from _one_of("flags.toml", key, flag.fact, FACTS.keys(), "fact")
+            values = FACTS[flag.fact].values if flag.fact in FACTS else (flag.value,)
+            yield from _one_of("flags.toml", f"flag.{flag.id}.value", flag.value, values, f"value of {flag.fact}")
+    for guidance in files["guidance.toml"].guidance:
+        for fact in guidance.facts:
+            yield from _one_of("guidance.toml", f"guidance.{guidance.id}.facts", fact, FACTS.keys(), "fact")
+    needs = _ids(files["contacts.toml"].need)
+    for contact in files["contacts.toml"].contact:
+        for need in contact.needs:
+            yield from _one_of("contacts.toml", f"contact.{contact.id}.needs", need, needs, "need")
+
+
+def _derived(files: Files) -> Iterator[Finding]:
+    """A derived fact may use those above it only, so that none can depend on itself."""
+    above: set[str] = set()
+    for derived in files["derived.toml"].derived:
+        key = f"derived.{derived.id}"
+        if derived.id in FACTS:
+            yield Finding("derived.toml", key, "expected a name that no fact has")
+        yield from _tests("derived.toml", f"{key}.when", derived.when, above)
+        yield from _tests("derived.toml", f"{key}.unless", derived.unless, above)
+        above.add(derived.id)
+
+
+def _meldroutes(files: Files, routes: Routes) -> Iterator[Finding]:
+    derived = _ids(files["derived.toml"].derived)
+    urgencies = _ids(files["urgencies.toml"].urgency)
+    destinations = _ids(files["destinations.toml"].destination)
+    purposes = _ids(files["purposes.toml"].purpose)
+    for path, route in routes.items():
+        stem = path.removeprefix("meldroutes/").removesuffix(".toml")
+        if stem.split("-")[0] != route.id:
+            yield Finding(path, "id", f"expected the id with which the file name starts, found {route.id}")
+        yield from _one_of(path, "urgency", route.urgency, urgencies, "urgency")
+        yield from _tests(path, "when", route.when, derived)
+        yield from _tests(path, "unless", route.unless, derived)
+        for index, target in enumerate(route.to):
+            yield from _one_of(path, f"to.{index}.destination", target.destination, destinations, "destination")
+            yield from _one_of(path, f"to.{index}.purpose", target.purpose, purposes, "purpose")
+            yield from _tests(path, f"to.{index}.when", target.when, derived)
+
+
+def _tests(
+    file: str, key: str, alternatives: Sequence[Sequence[FactTest]], derived: Iterable[str]
+) -> Iterator[Finding]:
+    known = set(derived)
+    for row, tests in enumerate(alternatives):
+        for column, test in enumerate(tests):
+            where = f"{key}.{row}.{column}"
+            if test.fact in known:
+                yield from _derived_test(file, where, test)
+            elif test.fact in FACTS:
+                yield from _fact_test(file, where, test, FACTS[test.fact])
+            else:
+                names = {*FACTS, *known}
+                yield from _one_of(file, f"{where}.fact", test.fact, names, "fact or derived fact above it")
+
+
+def _derived_test(file: str, key: str, test: FactTest) -> Iterator[Finding]:
+    if (test.op, test.value) != ("equals", YES):
+        yield Finding(file, key, f'expected op "equals" and value "yes" for the derived fact {test.fact}')
+
+
+def _fact_test(file: str, key: str, test: FactTest, fact: Fact) -> Iterator[Finding]:
+    """The way of asking and the value have to fit the fact; "unknown" cannot be asked, because it is an absence."""
+    fits = {"choice": ("equals", "one_of"), "list": _LIST_OPS, "number": _NUMBER_OPS}[fact.kind]
+    if test.op not in fits:
+        yield Finding(file, f"{key}.op", f"expected {' or '.join(fits)} for {fact.name}, found {test.op}")
+        return
+    wants_list = test.op in {"one_of", "has_any"}
+    if fact.kind == "number":
+        if not isinstance(test.value, int | float):
+            yield Finding(file, f"{key}.value", f"expected {fact.expected}")
+    elif isinstance(test.value, tuple) != wants_list:
+        yield Finding(file, f"{key}.value", f"expected {'a list of texts' if wants_list else 'one text'} for {test.op}")
+    else:
+        for value in test.value if isinstance(test.value, tuple) else (test.value,):
+            yield from _one_of(file, f"{key}.value", value, fact.values, f"value of {fact.name}")
+
+
+def _overlaps(routes: Routes) -> Iterator[Finding]:
+    """Two versions of one rule never count on the same day."""
+    versions: dict[str, list[tuple[date, str, Meldroute]]] = {}
+    for path, route in routes.items():
+        versions.setdefault(route.id, []).append((route.valid_from, path, route))
+    for same_id in versions.values():
+        in_time = sorted(same_id, key=lambda version: version[:2])
+        for (_, earlier_path, earlier), (_, path, later) in pairwise(in_time):
+            if earlier.valid_until is None or earlier.valid_until >= later.valid_from:
+                yield Finding(path, "valid_from", f"expected a day after valid_until of {earlier_path}")
+
+
+def _ids(items: Iterable[Named]) -> set[str]:
+    return {item.id for item in items}
+
+
+def _one_of(file: str, key: str, found: Any, known: Iterable[str], what: str) -> Iterator[Finding]:
+    names = sorted(known)
+    if found not in names:
+        yield Finding(file, key, f"expected a known {what} ({', '.join(names)}), found {found}")

@@ -1,0 +1,462 @@
+"""The shape of every file in policies/: which keys, of which type. What the values refer to is checked in policy_checks."""
+
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, model_validator
+
+from signaltable.texts import Text
+
+T = TypeVar("T")
+SATURDAY = 5
+
+
+def _text(given: Any) -> Text:
+    if not isinstance(given, dict) or set(given) != {"nl", "en"}:
+        raise ValueError("expected a text in nl and in en, nothing else")
+    for language, words in sorted(given.items()):
+        if not isinstance(words, str) or not words.strip():
+            raise ValueError(f"expected a text in {language}, found none")
+    return Text(**given)
+
+
+def _tests_value(given: Any) -> str | int | float | tuple[str, ...]:
+    if isinstance(given, list) and given and all(isinstance(item, str) for item in given):
+        return tuple(given)
+    if isinstance(given, str | int | float) and not isinstance(given, bool):
+        return given
+    raise ValueError("expected a text, a number or a list of texts")
+
+
+Words = Annotated[Text, PlainValidator(_text)]
+TestValue = Annotated[str | int | float | tuple[str, ...], PlainValidator(_tests_value)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$")]
+Line = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+# TOML has lists, values here are frozen: the list may become a tuple, its items stay strict.
+Many = Annotated[tuple[T, ...], Field(strict=False)]
+Some = Annotated[tuple[T, ...], Field(strict=False, min_length=1)]
+
+
+class Shape(BaseModel):
+    """A frozen value that refuses keys it does not know and types it did not ask for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Region(Shape):
+    """Whose set of rules this is."""
+
+    id: Name
+    name: Words
+
+
+class Capacity(Shape):
+    """The task in which a submitter of an agency learned something; grounds depend on it."""
+
+    id: Name
+    title: Words
+
+
+class AgencyKind(Shape):
+    """A kind of partner at the table, and the capacities its people act in; by default one, named as the kind."""
+
+    id: Name
+    title: Words
+    side: Literal["care", "security", "both"]
+    capacities: Some[Capacity]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_capacity(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "capacities" not in given:
+            return {**given, "capacities": [{"id": given.get("id"), "title": given.get("title")}]}
+        return given
+
+
+class Destination(Shape):
+    """Where a route can lead. Only a disclosable one, with an agency kind, can receive data of a signal."""
+
+    id: Name
+    title: Words
+    does: Words
+    agency_kind: Name | None = None
+    disclosable: bool
+    phone: Line | None = None
+    hours: Words | None = None
+    checked_on: date
+
+
+class Purpose(Shape):
+    """For what a disclosure is made (norms.md 1.1)."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^P[0-9][a-z]?$")]
+    title: Words
+    explanation: Words
+
+
+class Role(Shape):
+    """A role at an agency and what it may do; a permission reads subject:action:scope."""
+
+    id: Name
+    title: Words
+    permissions: Some[Annotated[str, StringConstraints(pattern=r"^[a-z]+:[a-z]+:[a-z]+(-[a-z]+)*$")]]
+
+
+class FactWords(Shape):
+    """How a fact and its values read on a screen, and who can answer it."""
+
+    id: Name
+    title: Words
+    ask: Words
+    answered_by: Literal["reporter", "table", "program"] = "reporter"
+    values: dict[str, Words] = {}
+
+
+class Element(Shape):
+    """One of the three elements of trafficking."""
+
+    id: Literal["act", "means", "purpose"]
+    title: Words
+
+
+class Code(Shape):
+    """An answer in the first-line form. Codes have no order: 3 asks for a further look and is not more than 2."""
+
+    code: Annotated[int, Field(ge=0, le=3)]
+    id: Literal["none", "present", "evidence", "more_info"]
+    title: Words
+
+
+class FormRow(Shape):
+    """A row of the first-line form (002, annex 1)."""
+
+    id: Name
+    element: Literal["act", "means", "purpose"]
+    title: Words
+    source: Line
+
+
+class Form(Shape):
+    """A form of exploitation; one that is not yet in force can be chosen and is marked."""
+
+    id: Name
+    title: Words
+    explanation: Words
+    in_force: bool
+    source: Line
+
+
+class IndicatorGroup(Shape):
+    """A heading above indicators."""
+
+    id: Name
+    title: Words
+
+
+class Indicator(Shape):
+    """Something to notice. It feeds a row of the first-line form and never gives a score."""
+
+    id: Name
+    group: Name
+    form_row: Name
+    forms: Some[Name]
+    text: Words
+    source: Line
+
+
+class ScaleValue(Shape):
+    """One answer on a scale."""
+
+    id: Name
+    title: Words
+
+
+class Scale(Shape):
+    """A closed list of answers, such as how something is known. The order is for the screen only."""
+
+    id: Name
+    title: Words
+    value: Some[ScaleValue]
+
+
+class Flag(Shape):
+    """Something that asks for special attention. Recorded as it is, never counted. `fact` and `value`: the fact it sets."""
+
+    id: Name
+    group: Literal["attention", "re-trafficking"]
+    title: Words
+    explanation: Words
+    source: Line
+    fact: Name | None = None
+    value: Name | None = None
+
+
+class Guidance(Shape):
+    """What a reporter can do or ask when something is missing. Shown while one of `facts` is not known."""
+
+    id: Name
+    title: Words
+    facts: Some[Name]
+    advice: Words
+    ask: Many[Words] = ()
+    source: Line
+
+
+class Need(Shape):
+    """A need that a contact can help with."""
+
+    id: Name
+    title: Words
+
+
+class Contact(Shape):
+    """A help line or organisation to hand out. Numbers age: see `is_due`."""
+
+    id: Name
+    title: Words
+    needs: Some[Name]
+    does: Words
+    phone: Line | None = None
+    hours: Words | None = None
+    website: Line | None = None
+    checked_on: date
+    source: Line
+
+    def is_due(self, on: date) -> bool:
+        """Whether the details were checked more than a year before `on` and must be shown as "check first"."""
+        return _years_later(self.checked_on, 1) < on
+
+
+class Urgency(Shape):
+    """How soon a route has to be followed. `order` 1 comes first; no working days means the same day."""
+
+    id: Name
+    order: Annotated[int, Field(ge=1)]
+    title: Words
+    working_days: Annotated[int, Field(ge=0)] = 0
+    region_decides: bool
+
+    def due(self, start: date) -> date:
+        """The last day to follow a route advised on `start`."""
+        return add_working_days(start, self.working_days)
+
+
+class Retention(Shape):
+    """How long a class of data is kept, counted from an event; either days or years."""
+
+    id: Name
+    title: Words
+    days: Annotated[int, Field(ge=1)] | None = None
+    years: Annotated[int, Field(ge=1)] | None = None
+    counts_from: Words
+    region_decides: bool
+    source: Line
+
+    @model_validator(mode="after")
+    def _one_period(self) -> "Retention":
+        if (self.days is None) == (self.years is None):
+            raise ValueError("expected either days or years")
+        return self
+
+    def ends(self, start: date) -> date:
+        """The first day on which data may no longer be kept, when the period starts on `start`."""
+        return _years_later(start, self.years) if self.years else start + timedelta(days=self.days or 0)
+
+
+class Deadline(Shape):
+    """Within how many days somebody has to answer."""
+
+    id: Name
+    title: Words
+    days: Annotated[int, Field(ge=1)]
+    working_days: bool
+    region_decides: bool
+
+    def due(self, start: date) -> date:
+        """The last day to answer what was asked on `start`."""
+        return add_working_days(start, self.days) if self.working_days else start + timedelta(days=self.days)
+
+
+class FactTest(Shape):
+    """One question about one fact, with a closed set of ways to ask it."""
+
+    fact: Name
+    op: Literal["equals", "one_of", "has", "has_any", "below", "at_least"]
+    value: TestValue
+
+
+Alternatives = Many[Some[FactTest]]
+
+
+class DerivedFact(Shape):
+    """A fact that follows from others: "yes" when one alternative of `when` holds and none of `unless`."""
+
+    id: Name
+    title: Words
+    when: Some[Some[FactTest]]
+    unless: Alternatives = ()
+
+
+class Target(Shape):
+    """One destination of a route with its purpose; `when` empty means always."""
+
+    destination: Name
+    purpose: str
+    when: Alternatives = ()
+
+
+class Meldroute(Shape):
+    """One rule of the meldroutekaart. It is valid from the first up to and including the last day named."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^M[1-9][0-9]{0,2}$")]
+    title: Words
+    valid_from: date
+    valid_until: date | None = None
+    urgency: Name
+    source: Line
+    summary_en: Line
+    reason: Words
+    when: Some[Some[FactTest]]
+    unless: Alternatives = ()
+    to: Some[Target]
+
+    @model_validator(mode="after")
+    def _ends_after_start(self) -> "Meldroute":
+        if self.valid_until and self.valid_until < self.valid_from:
+            raise ValueError("expected valid_until on or after valid_from")
+        return self
+
+    @property
+    def number(self) -> int:
+        """The number in the id, by which routes of one urgency are sorted."""
+        return int(self.id[1:])
+
+    def is_valid(self, on: date) -> bool:
+        """Whether the rule counts on this day."""
+        return self.valid_from <= on and (self.valid_until is None or on <= self.valid_until)
+
+
+def add_working_days(start: date, days: int) -> date:
+    """The day that lies `days` working days after `start`. Weekends are skipped; public holidays are not known here."""
+    day = start
+    while days > 0:
+        day += timedelta(days=1)
+        days -= day.weekday() < SATURDAY
+    return day
+
+
+def _years_later(start: date, years: int) -> date:
+    try:
+        return start.replace(year=start.year + years)
+    except ValueError:  # 29 February in a year that has none
+        return date(start.year + years, 3, 1)
+
+
+class RegionFile(Shape):
+    """region.toml."""
+
+    region: Region
+
+
+class AgencyKindsFile(Shape):
+    """agency_kinds.toml."""
+
+    kind: Some[AgencyKind]
+
+
+class DestinationsFile(Shape):
+    """destinations.toml."""
+
+    destination: Some[Destination]
+
+
+class PurposesFile(Shape):
+    """purposes.toml."""
+
+    purpose: Some[Purpose]
+
+
+class RolesFile(Shape):
+    """roles.toml."""
+
+    role: Some[Role]
+
+
+class FactsFile(Shape):
+    """facts.toml: words for the facts, and the sentences around a question (`{routes}` stands for titles of routes)."""
+
+    leads_to: Words
+    cancels: Words
+    more: Words
+    labels: dict[str, Words]
+    fact: Some[FactWords]
+
+
+class FormRowsFile(Shape):
+    """form_rows.toml."""
+
+    element: Some[Element]
+    code: Some[Code]
+    row: Some[FormRow]
+
+
+class FormsFile(Shape):
+    """forms.toml."""
+
+    form: Some[Form]
+
+
+class IndicatorsFile(Shape):
+    """indicators.toml."""
+
+    group: Some[IndicatorGroup]
+    indicator: Some[Indicator]
+
+
+class ScalesFile(Shape):
+    """scales.toml."""
+
+    scale: Some[Scale]
+
+
+class FlagsFile(Shape):
+    """flags.toml."""
+
+    flag: Some[Flag]
+
+
+class GuidanceFile(Shape):
+    """guidance.toml."""
+
+    guidance: Some[Guidance]
+
+
+class ContactsFile(Shape):
+    """contacts.toml."""
+
+    need: Some[Need]
+    contact: Some[Contact]
+
+
+class UrgenciesFile(Shape):
+    """urgencies.toml."""
+
+    urgency: Some[Urgency]
+
+
+class RetentionFile(Shape):
+    """retention.toml."""
+
+    retention: Some[Retention]
+
+
+class DeadlinesFile(Shape):
+    """deadlines.toml."""
+
+    deadline: Some[Deadline]
+
+
+class DerivedFile(Shape):
+    """derived.toml: a derived fact may use those above it in the file."""
+
+    derived: Some[DerivedFact]

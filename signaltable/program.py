@@ -1,0 +1,80 @@
+"""Opening the program: settings -> key ring, rules, database. Refuses to start with one clear line."""
+
+import logging
+import os
+from datetime import UTC, datetime
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, inspect
+from sqlalchemy.orm import Session
+
+from signaltable.access import Permission
+from signaltable.db import make_engine, make_sessions
+from signaltable.domain import SignaltableError
+from signaltable.keys import KeyRing
+from signaltable.policy import PolicySet, load
+from signaltable.settings import Settings
+from signaltable.transaction import Program
+
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
+
+
+class NotInitialised(SignaltableError):
+    """SIGNALTABLE_HOME holds no key ring or no database yet."""
+
+
+def now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def load_policy(settings: Settings) -> PolicySet:
+    """The rules, checked whole. Raises `BrokenPolicy` naming file and key."""
+    return load(settings.policies, permissions=[permission.value for permission in Permission])
+
+
+def open_program(settings: Settings) -> Program:
+    """Everything the use cases need. Raises `NotInitialised` before `signaltable init`."""
+    if not settings.key_ring.exists():
+        raise NotInitialised(f"no key ring in {settings.home}; run `signaltable init` or `signaltable init --demo` first")
+    engine = make_engine(settings.database_url)
+    if not inspect(engine).has_table("log_head"):
+        raise NotInitialised("the database is empty; run `signaltable init` or `signaltable init --demo` first")
+    write_to_log_file(settings)
+    return assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=not settings.demo))
+
+
+def assemble(settings: Settings, engine: Engine, keys: KeyRing) -> Program:
+    """A program over an engine and a key ring; tests bring their own clock by replacing it."""
+    write, read = make_sessions(engine, writes=True), make_sessions(engine, writes=False)
+
+    def write_session() -> Session:
+        return write()
+
+    def read_session() -> Session:
+        return read()
+
+    return Program(settings, keys, load_policy(settings), write_session, read_session, now, os.urandom)
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database to the newest schema (Alembic)."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = settings.database_url
+    command.upgrade(config, "head")
+
+
+def write_to_log_file(settings: Settings) -> None:
+    """Send the program's messages to a file in the home; they never hold personal data."""
+    logger = logging.getLogger("signaltable")
+    if any(isinstance(handler, WatchedFileHandler) for handler in logger.handlers):
+        return
+    settings.home.mkdir(parents=True, exist_ok=True)
+    handler = WatchedFileHandler(settings.log_file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

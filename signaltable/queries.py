@@ -1,0 +1,85 @@
+"""Every SELECT that is more than get-by-id. The first argument is the transaction, so the actor is never optional."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from signaltable.domain import NotFound, Resource
+from signaltable.models import (
+    AgendaItem,
+    Agency,
+    AgencyDestination,
+    Disclosure,
+    Link,
+    Question,
+    Signal,
+    Subject,
+    TableMember,
+)
+from signaltable.transaction import Transaction
+
+
+def signal_by_reference(tx: Transaction, reference: str) -> Signal:
+    """The signal with this reference, whoever owns it: ask the gate before showing it. Raises `NotFound`."""
+    found = tx.session.scalars(select(Signal).where(Signal.reference == reference.strip().upper())).first()
+    if found is None:
+        raise NotFound("no such signal")
+    return found
+
+
+def subjects_of(tx: Transaction, signal_id: str) -> Sequence[Subject]:
+    """The subjects of a signal in their order."""
+    return tx.session.scalars(select(Subject).where(Subject.signal_id == signal_id).order_by(Subject.number)).all()
+
+
+def resource_of(tx: Transaction, signal: Signal) -> Resource:
+    """The relations of a signal that decide about access: owner, who was asked, and its table once it is there."""
+    asked = tx.session.scalars(select(Question.agency_id).where(Question.signal_id == signal.id))
+    members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
+    return Resource(
+        "signal",
+        signal.reference,
+        owner_agency=signal.owner_agency,
+        asked_agencies=frozenset(asked),
+        table_agencies=frozenset(members),
+    )
+
+
+def disclosure_by_reference(tx: Transaction, reference: str) -> Disclosure:
+    """The disclosure with this reference. Ask the gate before showing it. Raises `NotFound`."""
+    found = tx.session.scalars(select(Disclosure).where(Disclosure.reference == reference.strip().upper())).first()
+    if found is None:
+        raise NotFound("no such disclosure")
+    return found
+
+
+def agency_titles(tx: Transaction) -> dict[str, str]:
+    """Agency id -> how people call it."""
+    return dict(tx.session.execute(select(Agency.id, Agency.title)).tuples())
+
+
+def agencies_for(tx: Transaction, destination: str) -> Sequence[Agency]:
+    """The active agencies that stand for a destination of the meldroutekaart in this region."""
+    return tx.session.scalars(
+        select(Agency)
+        .join(AgencyDestination, AgencyDestination.agency_id == Agency.id)
+        .where(AgencyDestination.destination == destination, Agency.active)
+        .order_by(Agency.title),
+    ).all()
+
+
+def tables_of(tx: Transaction, agency_id: str) -> list[str]:
+    """The ids of the tables where an agency has a seat."""
+    return list(tx.session.scalars(select(TableMember.table_id).where(TableMember.agency_id == agency_id)))
+
+
+def on_an_agenda(tx: Transaction, signal_id: str) -> bool:
+    """Whether the signal was ever put on an agenda: only then all members of the table may open its dossier."""
+    return tx.session.scalar(select(AgendaItem.id).where(AgendaItem.signal_id == signal_id).limit(1)) is not None
+
+
+def links_of(tx: Transaction, subject_ids: Sequence[str]) -> Sequence[Link]:
+    """All links, in any state, in which one of the subjects takes part."""
+    return tx.session.scalars(
+        select(Link).where(Link.subject_a.in_(subject_ids) | Link.subject_b.in_(subject_ids)).order_by(Link.proposed_at, Link.id),
+    ).all()

@@ -1,0 +1,95 @@
+"""Settings: parsed once from the environment, frozen, and refused when they cannot be right."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from signaltable.domain import SignaltableError
+
+PACKAGE = Path(__file__).resolve().parent
+CHECKOUT = PACKAGE.parent
+MODES = ("demo", "production")
+
+
+class UnusableSettings(SignaltableError):
+    """A setting is missing or wrong; the message names the variable and what was expected."""
+
+
+def _shipped(name: str) -> Path:
+    """The folder `name` of the checkout, or the copy that an installed wheel carries inside the package."""
+    inside = PACKAGE / f"_{name}"
+    return inside if inside.is_dir() else CHECKOUT / name
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the program reads from its surroundings. `home` holds all that it writes."""
+
+    home: Path
+    database_url: str
+    mode: str = "demo"
+    policies: Path = CHECKOUT / "policies"
+    templates: Path = CHECKOUT / "templates"
+    secure_cookies: bool = False
+
+    @property
+    def demo(self) -> bool:
+        """Whether demo accounts and unreviewed grounds count."""
+        return self.mode == "demo"
+
+    @property
+    def key_ring(self) -> Path:
+        """The key ring: outside the database, readable by the program's user only."""
+        return self.home / "keys" / "ring.json"
+
+    @property
+    def log_key(self) -> Path:
+        """The signing key of the log, apart from the ring so that web workers never need to read it."""
+        return self.home / "keys" / "log-signer.key"
+
+    @property
+    def log_public_key(self) -> Path:
+        """The public half, which auditors get."""
+        return self.home / "keys" / "log-public.key"
+
+    @property
+    def outbox(self) -> Path:
+        """Where mails wait to be sent; they never hold content."""
+        return self.home / "outbox"
+
+    @property
+    def log_file(self) -> Path:
+        """The program's own messages."""
+        return self.home / "signaltable.log"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment. Raises `UnusableSettings` with the name of the variable."""
+        env = os.environ if env is None else env
+        home = Path(env.get("SIGNALTABLE_HOME") or "instance").expanduser().resolve()
+        mode = env.get("SIGNALTABLE_MODE", "demo")
+        if mode not in MODES:
+            raise UnusableSettings(f"SIGNALTABLE_MODE: expected one of {', '.join(MODES)}")
+        url = env.get("DATABASE_URL") or f"sqlite:///{home / 'signaltable.db'}"
+        if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:", "postgres:")):
+            raise UnusableSettings("DATABASE_URL: expected an address that starts with sqlite: or postgresql:")
+        secure = env.get("SIGNALTABLE_SECURE_COOKIES", "no" if mode == "demo" else "yes")
+        if secure not in {"yes", "no"}:
+            raise UnusableSettings("SIGNALTABLE_SECURE_COOKIES: expected yes or no")
+        return cls(
+            home=home,
+            database_url=_with_driver(url),
+            mode=mode,
+            policies=Path(env.get("SIGNALTABLE_POLICIES") or _shipped("policies")),
+            templates=_shipped("templates"),
+            secure_cookies=secure == "yes",
+        )
+
+
+def _with_driver(url: str) -> str:
+    """Name psycopg 3 where an address leaves the driver open; SQLAlchemy would look for psycopg2."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url

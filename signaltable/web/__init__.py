@@ -1,0 +1,75 @@
+"""The pages. `create_app` puts together blueprints, login manager and error pages, and nothing else."""
+
+from flask import Flask
+from flask_babel import Babel
+from flask_wtf.csrf import CSRFProtect
+from jinja2 import StrictUndefined
+
+from signaltable.program import open_program
+from signaltable.settings import Settings
+from signaltable.transaction import Program
+from signaltable.web import (
+    account,
+    admin,
+    approvals,
+    auditor,
+    disclosures,
+    errors,
+    filters,
+    guards,
+    headers,
+    inbox,
+    intake,
+    links,
+    overview,
+    questions,
+    signals,
+    table,
+    triage,
+)
+
+BLUEPRINTS = (
+    account.pages,
+    admin.pages,
+    approvals.pages,
+    auditor.pages,
+    disclosures.pages,
+    inbox.pages,
+    intake.pages,
+    links.pages,
+    overview.pages,
+    questions.pages,
+    signals.pages,
+    table.pages,
+    triage.pages,
+)
+
+
+def create_app(settings: Settings, program: Program | None = None) -> Flask:
+    """The web application. Refuses to start on unusable settings, a broken rule, or a view without permission."""
+    program = program or open_program(settings)
+    app = Flask("signaltable", template_folder=str(settings.templates), static_folder=str(guards.STATIC))
+    app.config.update(
+        SECRET_KEY=program.keys.secret("session"),
+        SESSION_COOKIE_NAME="__Host-signaltable" if settings.secure_cookies else "signaltable",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        MAX_CONTENT_LENGTH=1_000_000,
+        WTF_CSRF_TIME_LIMIT=None,  # The token lives as long as the session; a long form must not lose what was typed.
+        BABEL_TRANSLATION_DIRECTORIES=str(guards.TRANSLATIONS),
+        BABEL_DEFAULT_LOCALE="nl",
+        BABEL_DEFAULT_TIMEZONE="Europe/Amsterdam",
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions["signaltable"] = program
+    CSRFProtect(app)
+    Babel(app, locale_selector=account.language)
+    account.login_manager.init_app(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    for part in (guards, headers, errors, filters):
+        part.register(app)
+    guards.check_every_view(app)
+    return app

@@ -1,0 +1,108 @@
+"""Coming in, going out, choosing a language."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import LoginManager, UserMixin, login_user, logout_user
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, PasswordField, StringField
+from wtforms.validators import InputRequired
+
+from signaltable.access import Permission
+from signaltable.domain import Refused
+from signaltable.flow import accounts
+from signaltable.web.errors import reason_text
+from signaltable.web.guards import actor, offered, only, permission, program, submitted
+
+pages = Blueprint("account", __name__)
+login_manager = LoginManager()
+LANGUAGES = ("nl", "en")
+
+
+class Visitor(UserMixin):
+    """What flask-login carries: the random session token, and nothing about the person."""
+
+    def __init__(self, token: str) -> None:
+        self.id = token
+
+
+@login_manager.user_loader
+def load_visitor(token: str) -> Visitor | None:
+    """The session behind the token, when it still runs."""
+    return Visitor(token) if actor() is not accounts.ANONYMOUS else None
+
+
+def language() -> str:
+    """The chosen language, Dutch first."""
+    chosen = session.get("lang", "")
+    return chosen if chosen in LANGUAGES else "nl"
+
+
+class LoginForm(FlaskForm):
+    login = StringField(_l("Login name"), [InputRequired(_l("Fill in your login name"))])
+    password = PasswordField(_l("Password"), [InputRequired(_l("Fill in your password"))])
+    next = HiddenField()
+
+
+@pages.route("/aanmelden", methods=["GET", "POST"])
+@permission(None)
+def log_in() -> ResponseReturnValue:
+    """The login page."""
+    form = LoginForm(data={"next": request.args.get("next", "")} if request.method == "GET" else None)
+    problem, status = "", 200
+    if request.method == "POST":
+        status = 422
+        if submitted(form):
+            try:
+                token = accounts.log_in(program(), form.login.data, form.password.data)
+            except Refused as refusal:
+                problem, status = reason_text(refusal.reason), 401
+            else:
+                return _welcome(token, form.next.data)
+    return render_template("account/log_in.html", form=form, problem=problem), status
+
+
+def _welcome(token: str, wanted: str) -> ResponseReturnValue:
+    chosen = session.get("lang", "")
+    session.clear()  # A new session for a new person: nothing of before the login lives on (ASVS 7.2.4).
+    if chosen:
+        session["lang"] = chosen
+    login_user(Visitor(token))
+    parts = urlsplit(wanted)
+    inside = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
+    return redirect(wanted if inside else url_for("overview.show"))
+
+
+@pages.post("/afmelden")
+@permission(Permission.ACCOUNT_CONSULT_SELF)
+def log_out() -> ResponseReturnValue:
+    """End the session on the server and in the browser."""
+    only()
+    accounts.log_out(program(), actor(), session.get("_user_id", ""))
+    chosen = session.get("lang", "")
+    logout_user()
+    session.clear()
+    if chosen:
+        session["lang"] = chosen
+    return redirect(url_for("account.log_in"))
+
+
+@pages.post("/taal")
+@permission(None)
+def choose_language() -> ResponseReturnValue:
+    """Switch between Dutch and English, and stay on the page."""
+    only("lang", "back")
+    session["lang"] = offered("lang", LANGUAGES)
+    back = request.form.get("back", "/")
+    inside = back.startswith("/") and not back.startswith(("//", "/\\"))
+    return redirect(back if inside else "/")
+
+
+@pages.get("/gezond")
+@permission(None)
+def healthy() -> ResponseReturnValue:
+    """For a proxy or a start script: the program answers."""
+    return _("ok"), 200, {"Content-Type": "text/plain"}

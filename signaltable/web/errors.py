@@ -1,0 +1,75 @@
+"""Error pages: each says what happened and what to do, with the reason that the log also has."""
+
+import logging
+
+from flask import Flask, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
+
+LOG = logging.getLogger("signaltable")
+
+PAGES = {400, 403, 404, 409}
+
+
+def reason_text(reason: str) -> str:
+    """A refusal's reason code in words."""
+    return {
+        "no_permission": _("Your role does not include this."),
+        "other_agency": _("This belongs to another organisation."),
+        "other_table": _("This is not at your table."),
+        "not_asked": _("Your organisation was not asked this question."),
+        "not_receiver": _("Your organisation is not the receiver."),
+        "own_request": _("You made this request yourself. A second person has to look at it."),
+        "same_role": _("The second person must have another role than the person who asked."),
+        "not_on_the_form": _("The request held something that the form does not ask."),
+        "not_offered": _("The request held a choice that was not offered."),
+        "no_ground": _("There is no legal ground for this disclosure."),
+        "wrong_credentials": _("The login name or the password is not right."),
+        "too_many_attempts": _("Too many attempts. Wait a quarter of an hour and try again."),
+    }.get(reason, _("This is not allowed."))
+
+
+def register(app: Flask) -> None:
+    """Answer every error with a page of our own."""
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(NotFound, lambda _error: _page(404))
+    app.register_error_handler(Conflict, _conflict)
+    app.register_error_handler(UnusableInput, lambda _error: _page(400))
+    app.register_error_handler(CSRFError, lambda _error: _page(400))
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _broken)
+
+
+def _refused(error: Refused) -> ResponseReturnValue:
+    return render_template("errors/403.html", reason=reason_text(error.reason)), 403
+
+
+def _conflict(_error: Conflict) -> ResponseReturnValue:
+    return render_template("errors/409.html"), 409
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    if error.code in {301, 302, 303, 307, 308}:
+        return error
+    return _page(error.code or 500)
+
+
+def _page(code: int) -> ResponseReturnValue:
+    known = code if code in PAGES else (400 if code < 500 else 500)
+    if known == 403:
+        return render_template("errors/403.html", reason=reason_text("")), 403
+    return render_template(f"errors/{known}.html"), code
+
+
+def _broken(error: Exception) -> ResponseReturnValue:
+    # The exception's text may quote data, so only its type and place are written down.
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+    LOG.error("unexpected %s at %s", type(error).__name__, place)
+    return render_template("errors/500.html"), 500

@@ -1,0 +1,128 @@
+"""What every template may use: the menu, dates, texts from policies, states in words."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from flask import Flask, request, url_for
+from flask_babel import format_date, format_datetime, get_locale
+from flask_babel import gettext as _
+from markupsafe import Markup
+from werkzeug.routing import BuildError
+
+from signaltable import pictures
+from signaltable.access import Allowed, Permission, may
+from signaltable.flow.accounts import ANONYMOUS, agency_title
+from signaltable.texts import Text
+from signaltable.web.guards import actor, program
+
+
+def lang() -> str:
+    """The language of this request: "nl" or "en"."""
+    locale = get_locale()
+    return locale.language if locale else "nl"
+
+
+def in_words(text: Text) -> str:
+    """A text from policies in the reader's language."""
+    return text.in_language(lang())
+
+
+def day(value: date | datetime | None) -> str:
+    """3 november 2026; a dash when there is none."""
+    return format_date(value, "d MMMM y") if value else "–"
+
+
+def moment(value: datetime | None) -> str:
+    """3 november 2026 14:05, in Dutch time; a dash when there is none."""
+    return format_datetime(value, "d MMMM y HH:mm") if value else "–"
+
+
+def state_label(state: str) -> str:
+    """The state of a signal or disclosure in words."""
+    return {
+        "draft": _("Draft"),
+        "submitted": _("Submitted"),
+        "triaged": _("Triaged"),
+        "enriching": _("Being enriched"),
+        "tabled": _("On the table"),
+        "watch": _("Watched"),
+        "referred": _("Referred"),
+        "accepted": _("Accepted"),
+        "returned": _("Returned"),
+        "followed_up": _("Followed up"),
+        "closed": _("Closed"),
+        "withdrawn": _("Withdrawn"),
+        "expired": _("Expired"),
+        "awaiting_approval": _("Waits for second person"),
+        "rejected": _("Refused by second person"),
+        "disclosed": _("Disclosed"),
+        "proposed": _("Proposed"),
+        "confirmed": _("Confirmed"),
+        "refused": _("Refused"),
+        "": _("Open"),
+    }.get(state, state)
+
+
+def answer_label(answer: str) -> str:
+    """A partner's answer in words."""
+    return {
+        "hit": _("Hit"),
+        "no_hit": _("No hit"),
+        "cannot_search": _("Cannot search"),
+        "may_not_say": _("May not say"),
+        "": _("Not answered yet"),
+    }[answer]
+
+
+def menu() -> list[tuple[str, str, bool]]:
+    """(address, label, current) of the pages that the actor's roles open."""
+    entries: tuple[tuple[str, str, tuple[Permission, ...]], ...] = (
+        ("overview.show", _("Overview"), (Permission.ACCOUNT_CONSULT_SELF,)),
+        ("intake.start", _("New signal"), (Permission.SIGNAL_SUBMIT_OWN,)),
+        ("signals.listing", _("Our signals"), (Permission.SIGNAL_LIST_OWN,)),
+        ("links.listing", _("Links"), (Permission.LINK_DECIDE_OWN,)),
+        ("triage.listing", _("Triage"), (Permission.SIGNAL_TRIAGE_OWN_TABLE,)),
+        ("questions.listing", _("Questions"), (Permission.ENRICH_ANSWER_ASKED,)),
+        ("table.listing", _("Table"), (Permission.TABLE_CONSULT_OWN_TABLE,)),
+        ("inbox.listing", _("Inbox"), (Permission.REFERRAL_RECEIVE_OWN,)),
+        ("approvals.listing", _("Second look"), (Permission.DISCLOSURE_APPROVE_OTHER,)),
+        ("auditor.listing", _("Audit log"), (Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)),
+        ("admin.listing", _("Administration"), (Permission.ACCOUNT_CHANGE_ALL,)),
+    )
+    if actor() is ANONYMOUS:
+        return []
+    blueprint = request.blueprint or ""
+    return [
+        (url_for(endpoint), label, endpoint.split(".")[0] == blueprint)
+        for endpoint, label, needed in entries
+        if any(isinstance(may(actor(), one), Allowed) for one in needed)
+    ]
+
+
+def _user() -> Mapping[str, str] | None:
+    if actor() is ANONYMOUS:
+        return None
+    return {"name": actor().name, "agency_title": agency_title(program(), actor().agency_id)}
+
+
+def _context() -> dict[str, Any]:
+    try:
+        nav = menu()
+    except BuildError:  # pragma: no cover -- an error page while blueprints are still being registered
+        nav = []
+    return {"nav": nav, "demo": program().settings.demo, "user": _user(), "lang": lang(), "policy": program().policy}
+
+
+def register(app: Flask) -> None:
+    """Give templates their filters and their common values."""
+    app.context_processor(_context)
+    app.jinja_env.filters.update(
+        t=in_words,
+        day=day,
+        moment=moment,
+        state_label=state_label,
+        answer_label=answer_label,
+        svg=Markup,  # noqa: S704 -- only for pictures.py, which escapes every text itself; a guard test holds that.
+    )
+    app.jinja_env.globals.update(pictures=pictures)

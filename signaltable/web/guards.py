@@ -1,0 +1,160 @@
+"""What stands between a request and a view: who is it, may this role come here, and did the client send only the form?
+
+Everything is refused unless a view declares otherwise: a view without a declared permission stops the start, and a
+posted field that the form did not offer is refused and recorded (design.md, rules 1 and 5).
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from flask import Flask, abort, current_app, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from wtforms import Form
+from wtforms.fields import RadioField, SelectField, SelectMultipleField
+
+from signaltable.access import Denied, Permission, may
+from signaltable.domain import Actor, Refused
+from signaltable.flow.accounts import ANONYMOUS, actor_of_session
+from signaltable.transaction import Program, Transaction, refuse, transaction
+
+PACKAGE = Path(__file__).resolve().parent.parent
+STATIC = PACKAGE / "static"
+TRANSLATIONS = PACKAGE / "translations"
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# Names that a forger would try; only these are told to the log, since other invented names may hold anything.
+TELLING_NAMES = frozenset({"destination", "recipient", "ground", "score", "owner", "role", "roles", "agency", "state", "account"})
+
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def permission(needed: Permission | None, *alternatives: Permission) -> Callable[[View], View]:
+    """Declare what a role must hold to come to a view: any one of those named. None: open to everybody."""
+
+    def declare(view: View) -> View:
+        view.needed_permissions = () if needed is None else (needed, *alternatives)  # type: ignore[attr-defined]
+        return view
+
+    return declare
+
+
+def check_every_view(app: Flask) -> None:
+    """Refuse to start when a view does not say who may come in."""
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint != "static" and not hasattr(app.view_functions[rule.endpoint], "needed_permissions"):
+            raise RuntimeError(f"view {rule.endpoint} declares no permission")
+
+
+def program() -> Program:
+    """The program behind this request."""
+    return cast(Program, current_app.extensions["signaltable"])
+
+
+def actor() -> Actor:
+    """Who is asking; the anonymous actor before login."""
+    return cast(Actor, g.get("actor", ANONYMOUS))
+
+
+def begin() -> Any:
+    """The one transaction for this request's actor: `with begin() as tx:`."""
+    return transaction(program(), actor())
+
+
+def register(app: Flask) -> None:
+    """Put the guards before every request."""
+    app.before_request(_identify)
+    app.before_request(_open_the_door)
+
+
+def _identify() -> None:
+    found = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    g.trace_id = found[1] if found else program().randomness(16).hex()
+    token = session.get("_user_id", "")
+    known = actor_of_session(program(), token, trace_id=g.trace_id) if token else None
+    if known is not None:
+        g.actor = known
+
+
+def _open_the_door() -> ResponseReturnValue | None:
+    if request.endpoint is None or request.endpoint == "static":
+        return None
+    needed: tuple[Permission, ...] = current_app.view_functions[request.endpoint].needed_permissions  # type: ignore[attr-defined]
+    if not needed:
+        return None
+    if actor() is ANONYMOUS:
+        if request.method != "GET":
+            abort(401)
+        return redirect(url_for("account.log_in", next=request.path))
+    if all(isinstance(may(actor(), one), Denied) for one in needed):
+        refuse(program(), actor(), Refused("no_permission", details={"permission": needed[0].value}))
+    return None
+
+
+# -- forms -------------------------------------------------------------------------------------------------------
+
+
+def submitted(form: Form, *buttons: str) -> bool:
+    """Whether this request posts `form` and it holds. Refuses, and records, whatever the form did not offer.
+
+    `buttons` are further names that the page may send (submit buttons, hidden fields that the view reads itself).
+    """
+    if request.method != "POST":
+        return False
+    only(*(name for field in form for name in _names(field)), *buttons)
+    for field in form:
+        _refuse_unoffered(field)
+    return bool(form.validate())
+
+
+def only(*names: str) -> None:
+    """Refuse, and record, a posted name or an address parameter that the page did not offer."""
+    surplus = (set(request.form) | set(request.files) | set(request.args)) - set(names) - {"csrf_token"}
+    if surplus:
+        _refuse_request("not_on_the_form", sorted(surplus & TELLING_NAMES), len(surplus))
+
+
+def offered(name: str, choices: Iterable[str], *, required: bool = True) -> str:
+    """The posted value of `name`, which must be one of the offered choices; anything else is refused and recorded."""
+    values = request.form.getlist(name)
+    if not values and not required:
+        return ""
+    if len(values) != 1 or values[0] not in set(choices):
+        _refuse_request("not_offered", [name] if name in TELLING_NAMES else [], 1)
+    return values[0]
+
+
+def _names(field: Any) -> list[str]:
+    # A field made of parts (a date in three boxes) tells its names itself.
+    return list(getattr(field, "part_names", ())) or [field.name]
+
+
+def _refuse_unoffered(field: Any) -> None:
+    if not isinstance(field, SelectField | RadioField | SelectMultipleField) or not field.raw_data:
+        return
+    choices = {str(choice[0]) for choice in field.iter_choices()}
+    posted = {str(value) for value in field.raw_data} - {""}
+    if posted - choices or (not isinstance(field, SelectMultipleField) and len(field.raw_data) > 1):
+        _refuse_request("not_offered", [field.name] if field.name in TELLING_NAMES else [], len(posted - choices))
+
+
+def _refuse_request(reason: str, names: list[str], count: int) -> None:
+    raise_refusal(
+        Refused(
+            reason,
+            action="request:refuse",
+            object_type="view",
+            object_id=request.endpoint or "",
+            details={"cause": reason, "endpoint": request.endpoint or "", "fields": names, "count": count},
+        ),
+    )
+
+
+def raise_refusal(refusal: Refused) -> None:
+    """Record a refusal and raise it."""
+    refuse(program(), actor(), refusal)
+
+
+__all__ = ["Transaction", "actor", "begin", "offered", "only", "permission", "program", "register", "submitted"]

