@@ -191,7 +191,9 @@ def _fits(fact: Fact, value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     """Whether this is a finite number; True and False are no numbers here."""
-    return isinstance(value, int) and not isinstance(value, bool) or isinstance(value, float) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _stored(fact: Fact, value: Any) -> Value:

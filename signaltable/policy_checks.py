@@ -11,8 +11,15 @@ from signaltable.policy_errors import Finding
 from signaltable.policy_shapes import FactTest, Meldroute
 
 YES = "yes"
-_LIST_OPS = ("has", "has_any")
-_NUMBER_OPS = ("below", "at_least")
+_OPS = {"choice": ("equals", "one_of"), "list": ("has", "has_any"), "number": ("below", "at_least")}
+_LIST_OPS = ("one_of", "has_any")
+
+# The program asks for these by name: without them it would fail later, in the middle of the work.
+REQUIRED = (
+    ("scales.toml", "scale", ("how-known", "source-quality", "certainty")),
+    ("retention.toml", "retention", ("draft", "signal", "watch", "withdrawn", "enrichment", "case", "log")),
+    ("deadlines.toml", "deadline", ("enrich-answer", "referral-acceptance", "link-decision", "feedback")),
+)
 
 
 class Named(Protocol):
@@ -37,6 +44,7 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None) -> l
     """
     return [
         *_duplicates(files),
+        *_missing(files),
         *_agencies(files),
         *_roles(files, permissions),
         *_fact_words(files),
@@ -72,6 +80,12 @@ def _twice(file: str, key: str, items: Iterable[Named]) -> Iterator[Finding]:
     for name, count in Counter(item.id for item in items).items():
         if count > 1:
             yield Finding(file, f"{key}.{name}", f"expected this id once, found it {count} times")
+
+
+def _missing(files: Files) -> Iterator[Finding]:
+    for name, key, ids in REQUIRED:
+        for missing in sorted(set(ids) - _ids(getattr(files[name], key))):
+            yield Finding(name, f"{key}.{missing}", "expected this id, because the program uses it by name")
 
 
 def _agencies(files: Files) -> Iterator[Finding]:
@@ -199,11 +213,11 @@ def _derived_test(file: str, key: str, test: FactTest) -> Iterator[Finding]:
 
 def _fact_test(file: str, key: str, test: FactTest, fact: Fact) -> Iterator[Finding]:
     """The way of asking and the value have to fit the fact; "unknown" cannot be asked, because it is an absence."""
-    fits = {"choice": ("equals", "one_of"), "list": _LIST_OPS, "number": _NUMBER_OPS}[fact.kind]
+    fits = _OPS[fact.kind]
     if test.op not in fits:
         yield Finding(file, f"{key}.op", f"expected {' or '.join(fits)} for {fact.name}, found {test.op}")
         return
-    wants_list = test.op in {"one_of", "has_any"}
+    wants_list = test.op in _LIST_OPS
     if fact.kind == "number":
         if not isinstance(test.value, int | float):
             yield Finding(file, f"{key}.value", f"expected {fact.expected}")
