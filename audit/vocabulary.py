@@ -354,9 +354,16 @@ _TABLE: tuple[Action, ...] = (
     _action(
         "log:export",
         required="size",
-        optional="root kind files count period_from period_to agency manifest_hash",
+        optional="root kind files count period_from period_to agency manifest_hash request",
         nl="Het logboek of een deel ervan is geëxporteerd",
         en="The log or a part of it was exported",
+    ),
+    _action(
+        "log:request",
+        required="request",
+        optional="kind purpose",
+        nl="Een export van het logboek is aangevraagd",
+        en="An export of the log was requested",
     ),
     # size counts this entry too: the checkpoint that it announces covers it.
     _action(
@@ -380,6 +387,13 @@ _TABLE: tuple[Action, ...] = (
         optional="object_type objects oldest_at policy_digest",
         nl="Er zijn gegevens waarvan de bewaartermijn voorbij is",
         en="There are data past their term",
+    ),
+    _action(
+        "deadline:overdue",
+        required="rule count",
+        optional="object_type objects oldest_at mails policy_digest",
+        nl="Iemand is te laat met antwoorden; er is een herinnering klaargezet",
+        en="Someone is late in answering; a reminder was prepared",
     ),
 )
 

@@ -24,7 +24,10 @@ def _shipped(name: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the program reads from its surroundings. `home` holds all that it writes."""
+    """Everything the program reads from its surroundings. `home` holds all that it writes.
+
+    `checkpoint_minutes` is how often the log is signed; `address` where people find the program, for mails.
+    """
 
     home: Path
     database_url: str
@@ -32,6 +35,8 @@ class Settings:
     policies: Path = CHECKOUT / "policies"
     templates: Path = CHECKOUT / "templates"
     secure_cookies: bool = False
+    checkpoint_minutes: int = 5
+    address: str = "http://127.0.0.1:8000/"
 
     @property
     def demo(self) -> bool:
@@ -59,6 +64,11 @@ class Settings:
         return self.home / "outbox"
 
     @property
+    def exports(self) -> Path:
+        """Where exports of the log wait for the auditor who asked for them; for a day."""
+        return self.home / "exports"
+
+    @property
     def log_file(self) -> Path:
         """The program's own messages."""
         return self.home / "signaltable.log"
@@ -84,7 +94,16 @@ class Settings:
             policies=Path(env.get("SIGNALTABLE_POLICIES") or _shipped("policies")),
             templates=_shipped("templates"),
             secure_cookies=secure == "yes",
+            checkpoint_minutes=_minutes(env.get("SIGNALTABLE_CHECKPOINT_MINUTES", "5")),
+            address=env.get("SIGNALTABLE_ADDRESS") or "http://127.0.0.1:8000/",
         )
+
+
+def _minutes(text: str) -> int:
+    """Whole minutes of an hour that a job repeats in."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 60:
+        raise UnusableSettings("SIGNALTABLE_CHECKPOINT_MINUTES: expected a number from 1 to 60")
+    return int(text)
 
 
 def _with_driver(url: str) -> str:

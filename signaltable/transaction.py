@@ -22,8 +22,9 @@ from signaltable.policy import PolicySet
 from signaltable.settings import Settings
 
 # Rows that carry no business meaning of their own: a session's last use, a claim of a job, a mail that was written
-# out, a failed attempt that its own login:fail entry describes. Writing only these needs no further entry.
-HOUSEKEEPING = frozenset({"sessions", "job_runs", "mails", "login_attempts"})
+# out, a failed attempt that its own login:fail entry describes, a checkpoint that its checkpoint:sign entry announced
+# before it. Writing only these needs no further entry.
+HOUSEKEEPING = frozenset({"sessions", "job_runs", "mails", "login_attempts", "log_checkpoints"})
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,16 @@ class Transaction:
         self.events.append(
             AuditEvent(action, object_type, object_id, outcome, reason, dict(details or {}), self.now),
         )
+
+    def append_now(self) -> None:
+        """Give the noted events their places in the log at once: a checkpoint has to cover its own announcement.
+
+        Locks the head of the log until the commit, so call it late.
+        """
+        self.session.flush()
+        audit_trail.append(self.session, self.events, self.actor, self.program.clock, self.program.randomness)
+        self.events.clear()
+        self.touched.clear()  # What changed until here is accounted for; what follows asks for an event of its own.
 
     def new_id(self) -> str:
         """A random id of 128 bits."""
