@@ -1,0 +1,522 @@
+"""Pictures as SVG text: links between signals, a timeline, the advice as lanes, bars.
+
+Pure and deterministic: the same values give the same text, byte for byte. There is no style in them, only classes that
+app.css colours, so they pass a content security policy without inline styles and look right on paper. A picture never
+stands alone: the page shows the same facts as a table. Labels are pseudonyms or references; a picture does not know more.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from html import escape
+from itertools import combinations
+from math import cos, hypot, pi, sin
+from types import MappingProxyType
+from typing import Literal
+
+from signaltable.domain import SignaltableError
+
+Strength = Literal["match", "possible"]
+Moment = Literal["done", "current", "future"]
+
+
+class UnusablePictureError(SignaltableError):
+    """A picture was asked for that cannot be drawn, such as an edge to a node that is not there."""
+
+
+class Svg(str):
+    """SVG text made here from escaped parts; Jinja may put it in a page as it is, without the filter `safe`."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """A thing in the link graph; kind is one of signal, person, address, company, vehicle, phone, account."""
+
+    id: str
+    label: str
+    kind: str = "signal"
+    href: str | None = None
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GraphEdge:
+    """A link between the nodes with ids a and b; a possible link is drawn with dashes."""
+
+    a: str
+    b: str
+    strength: Strength = "match"
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """Something on a day; `when` is the day as the reader sees it."""
+
+    day: date
+    when: str
+    label: str
+    state: Moment = "done"
+    href: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteLine:
+    """One advised route: why, to whom, and how soon, in the reader's words; urgency is the code behind it."""
+
+    reason: str
+    destination: str
+    urgency: str
+    urgency_label: str
+    href: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A number with its name; None means that the number is too small to be shown."""
+
+    label: str
+    value: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle by its centre, in the units of the viewBox."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def overlaps(self, other: "Box", gap: float = 0.0) -> bool:
+        """Whether the two come closer than `gap` on both axes."""
+        return (
+            abs(self.x - other.x) < (self.width + other.width) / 2 + gap
+            and abs(self.y - other.y) < (self.height + other.height) / 2 + gap
+        )
+
+
+# How soon each urgency code asks for action; the classes pic-route--1 to 4 follow it. An unknown code is not urgent.
+URGENCY_LEVELS: Mapping[str, int] = MappingProxyType(
+    {
+        "now": 4,
+        "acute": 4,
+        "immediate": 4,
+        "same_day": 3,
+        "today": 3,
+        "high": 3,
+        "one_working_day": 2,
+        "working_day": 2,
+    },
+)
+
+_KINDS = frozenset({"signal", "person", "address", "company", "vehicle", "phone", "account"})
+_NODE_HEIGHT = 34.0
+_MARGIN = 12.0
+_SIGN_WIDTH = (
+    8.4  # A little more than an average bold sign of Noto Sans at 13 units, so that text stays inside its box.
+)
+_SMALL_SIGN_WIDTH = 7.0
+_SMALL_WIDE_SIGN_WIDTH = 7.6
+
+
+def link_graph(
+    nodes: Sequence[GraphNode],
+    edges: Sequence[GraphEdge],
+    title: str = "",
+    description: str = "",
+) -> Svg:
+    """Nodes as labelled boxes that never overlap, edges as lines between them; readable up to about 40 nodes.
+
+    Raises UnusablePictureError when ids are not unique or an edge names a node that is not there.
+    """
+    if not nodes:
+        return _svg(320, 40, "graph", title, description)
+    places = place_nodes(nodes, edges)
+    left = min(box.x - box.width / 2 for box in places.values()) - _MARGIN
+    top = min(box.y - box.height / 2 for box in places.values()) - _MARGIN
+    moved = {key: Box(box.x - left, box.y - top, box.width, box.height) for key, box in places.items()}
+    width = max(box.x + box.width / 2 for box in moved.values()) + _MARGIN
+    height = max(box.y + box.height / 2 for box in moved.values()) + _MARGIN
+    parts = [_edge_line(edge, moved) for edge in edges]
+    parts += _edge_labels(edges, moved)
+    parts += [_node(node, moved[node.id]) for node in nodes]
+    return _svg(width, height, "graph", title, description, parts=parts, wide=True)
+
+
+def place_nodes(nodes: Sequence[GraphNode], edges: Sequence[GraphEdge]) -> dict[str, Box]:
+    """The box of every node: springs pull linked nodes together, all nodes push each other away, overlaps are undone."""
+    ids = [node.id for node in nodes]
+    if len(set(ids)) != len(ids):
+        raise UnusablePictureError(f"expected different ids for {len(ids)} nodes, found {len(set(ids))} different ones")
+    known = set(ids)
+    lost = sum(1 for edge in edges if edge.a not in known or edge.b not in known)
+    if lost:
+        raise UnusablePictureError(f"expected edges between the given nodes, found {lost} that end elsewhere")
+    pairs = [(ids.index(edge.a), ids.index(edge.b)) for edge in edges if edge.a != edge.b]
+    points = _relax(_seed(len(ids), pairs, _first_current(nodes)), pairs)
+    boxes = [
+        Box(x, y, max(64.0, len(node.label) * _SIGN_WIDTH + 28), _NODE_HEIGHT)
+        for node, (x, y) in zip(nodes, points, strict=True)
+    ]
+    return dict(zip(ids, _without_overlap(boxes), strict=True))
+
+
+def timeline(events: Sequence[TimelineEvent], title: str = "", description: str = "") -> Svg:
+    """Events on a line, in proportion to their days; labels stand above and below it and do not cover each other."""
+    short = [replace(event, when=_shorten(event.when, 44), label=_shorten(event.label, 44)) for event in events]
+    ordered = sorted(short, key=lambda event: (event.day, event.when, event.label))
+    if not ordered:
+        return _svg(320, 40, "timeline", title, description)
+    width = 760.0
+    xs = _spread([(event.day - ordered[0].day).days for event in ordered], width, gap=22)
+    width = max(width, xs[-1] + 40)
+    boxes = _label_boxes(ordered, xs, width)
+    top = min(box.y - box.height / 2 for box in boxes) - _MARGIN
+    bottom = max(14, *(box.y + box.height / 2 for box in boxes)) + _MARGIN
+    line = -top
+    places = [Box(box.x, box.y - top, box.width, box.height) for box in boxes]
+    parts = [_stem(x, line, box) for x, box in zip(xs, places, strict=True)]
+    parts.append(f'<path class="pic-line" d="M{_n(_MARGIN)} {_n(line)}H{_n(width - _MARGIN)}"/>')
+    parts += [_event(event, x, line, box) for event, x, box in zip(ordered, xs, places, strict=True)]
+    return _svg(width, bottom - top, "timeline", title, description, parts=parts, wide=True)
+
+
+def route_picture(routes: Sequence[RouteLine], title: str = "", description: str = "") -> Svg:
+    """The advice as lanes, one under another: the reason, a line that shows how soon, the agency to go to."""
+    parts: list[str] = []
+    top = _MARGIN
+    for route in routes:
+        part, height = _route_lane(route, top)
+        parts.append(part)
+        top += height + 14
+    return _svg(680, max(top, 40) - 2, "routes", title, description, parts=parts, wide=True)
+
+
+def bars(items: Sequence[Bar], title: str = "", description: str = "", hidden: str = "–") -> Svg:
+    """Horizontal bars with their numbers. A number of None is drawn as a dashed stub with the text `hidden`."""
+    width, start, row = 640.0, 208.0, 34.0
+    largest = max((item.value or 0 for item in items), default=0) or 1
+    parts: list[str] = []
+    for index, item in enumerate(items):
+        y = 8 + index * row
+        length = 10.0 if item.value is None else max(2.0, (width - start - 72) * max(item.value, 0) / largest)
+        number = hidden if item.value is None else str(item.value)
+        kind = " pic-bar--hidden" if item.value is None else ""
+        parts.append(
+            f'<g><text x="{_n(start - 12)}" y="{_n(y + 17)}" text-anchor="end">{_t(_shorten(item.label, 26))}'
+            f"<title>{_t(item.label)}</title></text>"
+            f'<rect class="pic-bar{kind}" x="{_n(start)}" y="{_n(y)}" width="{_n(length)}" height="24" rx="2"/>'
+            f'<text class="pic-number" x="{_n(start + length + 8)}" y="{_n(y + 17)}">{_t(number)}</text></g>',
+        )
+    axis = f'<path class="pic-axis" d="M{_n(start)} 2V{_n(max(len(items), 1) * row + 6)}"/>'
+    return _svg(width, max(len(items), 1) * row + 10, "bars", title, description, parts=[*parts, axis], wide=True)
+
+
+# ---- The frame and the text of every picture
+
+
+def _svg(
+    width: float,
+    height: float,
+    kind: str,
+    title: str,
+    description: str,
+    *,
+    parts: Iterable[str] = (),
+    wide: bool = False,
+) -> Svg:
+    # role=group, because links inside an image would be lost to people who do not see it.
+    names = (f"<title>{_t(title)}</title>" if title else "") + (
+        f"<desc>{_t(description)}</desc>" if description else ""
+    )
+    label = f' aria-label="{_t(title)}"' if title else ""
+    classes = f"pic pic--{kind}" + (" pic--wide" if wide else "")
+    return Svg(
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{classes}" role="group"{label} '
+        f'viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" height="{_n(height)}">{names}{"".join(parts)}</svg>',
+    )
+
+
+def _t(text: str) -> str:
+    # XML 1.0 has no place for control signs, not even escaped.
+    return escape(
+        "".join(
+            sign for sign in text if sign >= " " and sign not in "\ufffe\uffff" and not "\ud800" <= sign <= "\udfff"
+        )
+    )
+
+
+def _n(number: float) -> str:
+    text = f"{number:.1f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _linked(href: str | None, content: str, label: str) -> str:
+    return f'<a href="{_t(href)}" aria-label="{_t(label)}">{content}</a>' if href else content
+
+
+def _shorten(text: str, signs: int) -> str:
+    return text if len(text) <= signs else text[: signs - 1].rstrip() + "…"
+
+
+def _wrap(text: str, signs: int, lines: int) -> list[str]:
+    wrapped: list[str] = [""]
+    for word in text.split():
+        joined = f"{wrapped[-1]} {word}".strip()
+        if len(joined) <= signs or not wrapped[-1]:
+            wrapped[-1] = joined
+        else:
+            wrapped.append(word)
+    if len(wrapped) > lines:
+        wrapped = [*wrapped[: lines - 1], " ".join(wrapped[lines - 1 :])]
+    return [_shorten(line, signs) for line in wrapped]
+
+
+# ---- The link graph
+
+
+def _first_current(nodes: Sequence[GraphNode]) -> int:
+    return next((index for index, node in enumerate(nodes) if node.current), 0)
+
+
+def _seed(count: int, pairs: Sequence[tuple[int, int]], centre: int) -> list[tuple[float, float]]:
+    """Start on rings around the centre: one ring per step along the links; what is not linked stands on the last ring."""
+    near: dict[int, list[int]] = {index: [] for index in range(count)}
+    for one, other in pairs:
+        near[one].append(other)
+        near[other].append(one)
+    rings = [[centre]]
+    seen = {centre}
+    while rings[-1]:
+        nxt = sorted({there for here in rings[-1] for there in near[here]} - seen)
+        seen.update(nxt)
+        rings.append(nxt)
+    rings[-1] = [index for index in range(count) if index not in seen]
+    points = [(0.0, 0.0)] * count
+    for step, ring in enumerate(rings):
+        for place, index in enumerate(ring):
+            # A turn per ring, or straight chains would lie exactly on one line and never unfold.
+            angle = 2 * pi * place / max(len(ring), 1) + step * 0.7
+            points[index] = (step * 150 * cos(angle), step * 110 * sin(angle))
+    return points
+
+
+def _relax(points: list[tuple[float, float]], pairs: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+    """Fruchterman and Reingold's springs with a light pull to the middle, on a plane that is wider than high."""
+    ideal, rounds = 120.0, 160
+    for step in range(rounds):
+        forces = [[-x * 0.02, -y * 0.05] for x, y in points]
+        for one, other in combinations(range(len(points)), 2):
+            dx, dy = points[one][0] - points[other][0], points[one][1] - points[other][1]
+            distance = max(hypot(dx, dy), 1.0)
+            push = ideal * ideal / distance / distance
+            _push(forces, one, other, dx * push, dy * push)
+        for one, other in pairs:
+            dx, dy = points[one][0] - points[other][0], points[one][1] - points[other][1]
+            pull = -hypot(dx, dy * 1.5) / ideal
+            _push(forces, one, other, dx * pull, dy * pull)
+        limit = 60 * (1 - step / rounds) + 0.5
+        points = [_step(point, force, limit) for point, force in zip(points, forces, strict=True)]
+    return [(x * 1.25, y * 0.8) for x, y in points]
+
+
+def _push(forces: list[list[float]], one: int, other: int, fx: float, fy: float) -> None:
+    forces[one][0] += fx
+    forces[one][1] += fy
+    forces[other][0] -= fx
+    forces[other][1] -= fy
+
+
+def _step(point: tuple[float, float], force: Sequence[float], limit: float) -> tuple[float, float]:
+    length = max(hypot(force[0], force[1]), 1e-9)
+    scale = min(length, limit) / length
+    return point[0] + force[0] * scale, point[1] + force[1] * scale
+
+
+def _without_overlap(boxes: list[Box]) -> list[Box]:
+    """Pushes boxes apart along the shorter way until none overlap; a plain grid when that does not come to rest."""
+    gap = 18.0
+    for _ in range(400):
+        clashes = [(a, b) for a, b in combinations(range(len(boxes)), 2) if boxes[a].overlaps(boxes[b], gap)]
+        if not clashes:
+            return boxes
+        for a, b in clashes:
+            boxes[a], boxes[b] = _apart(boxes[a], boxes[b], gap)
+    columns = max(1, round(len(boxes) ** 0.5))
+    widest = max(box.width for box in boxes) + gap
+    return [
+        Box((index % columns) * widest, (index // columns) * (_NODE_HEIGHT + 2 * gap), box.width, box.height)
+        for index, box in enumerate(boxes)
+    ]
+
+
+def _apart(one: Box, other: Box, gap: float) -> tuple[Box, Box]:
+    over_x = (one.width + other.width) / 2 + gap - abs(one.x - other.x)
+    over_y = (one.height + other.height) / 2 + gap - abs(one.y - other.y)
+    if over_x <= 0 or over_y <= 0:
+        return one, other
+    dx = over_x / 2 + 0.5 if over_x < over_y else 0.0
+    dy = 0.0 if dx else over_y / 2 + 0.5
+    if one.x < other.x:
+        dx = -dx
+    if one.y < other.y:
+        dy = -dy
+    return (
+        Box(one.x + dx, one.y + dy, one.width, one.height),
+        Box(other.x - dx, other.y - dy, other.width, other.height),
+    )
+
+
+def _edge_line(edge: GraphEdge, places: Mapping[str, Box]) -> str:
+    one, other = places[edge.a], places[edge.b]
+    kind = " pic-edge--possible" if edge.strength == "possible" else ""
+    name = f"<title>{_t(edge.label)}</title>" if edge.label else ""
+    return f'<path class="pic-edge{kind}" d="M{_n(one.x)} {_n(one.y)}L{_n(other.x)} {_n(other.y)}">{name}</path>'
+
+
+def _edge_labels(edges: Sequence[GraphEdge], places: Mapping[str, Box]) -> list[str]:
+    """The words on the lines, as far as they cover no box and no other words; the others are in the line's title."""
+    taken = list(places.values())
+    parts: list[str] = []
+    for edge in edges:
+        one, other = places[edge.a], places[edge.b]
+        if not edge.label or one is other:
+            continue
+        width = len(edge.label) * _SMALL_SIGN_WIDTH + 10
+        for share in (0.5, 0.42, 0.58, 0.34, 0.66):
+            box = Box(one.x + (other.x - one.x) * share, one.y + (other.y - one.y) * share, width, 18)
+            if not any(box.overlaps(there, 2) for there in taken):
+                taken.append(box)
+                parts.append(
+                    f'<g class="pic-edge-label"><rect class="pic-ground" x="{_n(box.x - width / 2)}" '
+                    f'y="{_n(box.y - 9)}" width="{_n(width)}" height="18"/><text class="pic-small pic-soft" '
+                    f'x="{_n(box.x)}" y="{_n(box.y + 4)}" text-anchor="middle">{_t(edge.label)}</text></g>',
+                )
+                break
+    return parts
+
+
+def _node(node: GraphNode, box: Box) -> str:
+    kind = node.kind if node.kind in _KINDS else "other"
+    left, top = box.x - box.width / 2, box.y - box.height / 2
+    if kind == "address":
+        cut = 9
+        points = (
+            (left + cut, top),
+            (left + box.width - cut, top),
+            (left + box.width, box.y),
+            (left + box.width - cut, top + box.height),
+            (left + cut, top + box.height),
+            (left, box.y),
+        )
+        listed = " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
+        shape = f'<polygon class="pic-shape" points="{listed}"/>'
+    else:
+        radius = {"signal": 6.0, "person": box.height / 2}.get(kind, 0.0)
+        shape = (
+            f'<rect class="pic-shape" x="{_n(left)}" y="{_n(top)}" width="{_n(box.width)}" height="{_n(box.height)}" '
+            f'rx="{_n(radius)}"/>'
+        )
+    text = f'<text class="pic-label" x="{_n(box.x)}" y="{_n(box.y + 4.5)}" text-anchor="middle">{_t(node.label)}</text>'
+    current = " pic-node--current" if node.current else ""
+    return f'<g class="pic-node pic-node--{kind}{current}">{_linked(node.href, shape + text, node.label)}</g>'
+
+
+# ---- The timeline
+
+
+def _spread(days: Sequence[int], width: float, gap: float) -> list[float]:
+    """Places in proportion to the days, each at least `gap` after the one before."""
+    start, room = 28.0, width - 56.0
+    span = max(days[-1], 1)
+    xs: list[float] = []
+    for day in days:
+        x = start + room * day / span
+        xs.append(max(x, xs[-1] + gap) if xs else x)
+    return xs
+
+
+def _label_boxes(events: Sequence[TimelineEvent], xs: Sequence[float], width: float) -> list[Box]:
+    """A box per label on the nearest free level, above or below the line; one without crossed stems is preferred."""
+    placed: list[Box] = []
+    for event, x in zip(events, xs, strict=True):
+        wide = max(len(event.label) * _SMALL_WIDE_SIGN_WIDTH, len(event.when) * _SMALL_SIGN_WIDTH) + 8
+        middle = min(max(x, wide / 2 + 4), max(width - wide / 2 - 4, wide / 2 + 4))
+        levels = [
+            Box(middle, (-1 if level % 2 == 0 else 1) * (38 + 44 * (level // 2)), wide, 36)
+            for level in range(2 * len(events))
+        ]
+        free = [box for box in levels if not any(box.overlaps(other, 6) for other in placed)]
+        placed.append(next((box for box in free if not _crosses(box, x, placed, xs)), free[0]))
+    return placed
+
+
+def _crosses(box: Box, x: float, placed: Sequence[Box], xs: Sequence[float]) -> bool:
+    """Whether the stem of this box runs behind another box, or the stem of another behind this one."""
+    for other, other_x in zip(placed, xs, strict=False):
+        if (other.y > 0) != (box.y > 0):
+            continue
+        near, far, stem = (other, box, x) if abs(other.y) < abs(box.y) else (box, other, other_x)
+        if abs(near.y) < abs(far.y) and abs(near.x - stem) < near.width / 2 + 4:
+            return True
+    return False
+
+
+def _stem(x: float, line: float, box: Box) -> str:
+    near = box.y - (1 if box.y > line else -1) * box.height / 2
+    return f'<path class="pic-axis" d="M{_n(x)} {_n(line)}V{_n(near)}"/>'
+
+
+def _event(event: TimelineEvent, x: float, line: float, box: Box) -> str:
+    state = "" if event.state == "done" else f" pic-dot--{event.state}"
+    words = (
+        f'<rect class="pic-ground" x="{_n(box.x - box.width / 2)}" y="{_n(box.y - box.height / 2)}" '
+        f'width="{_n(box.width)}" height="{_n(box.height)}"/>'
+        f'<text class="pic-small pic-soft" x="{_n(box.x)}" y="{_n(box.y - 4)}" '
+        f'text-anchor="middle">{_t(event.when)}</text>'
+        f'<text class="pic-label pic-small" x="{_n(box.x)}" y="{_n(box.y + 12)}" '
+        f'text-anchor="middle">{_t(event.label)}</text>'
+    )
+    return (
+        f'<g><circle class="pic-dot{state}" cx="{_n(x)}" cy="{_n(line)}" r="6"/>'
+        f"{_linked(event.href, words, f'{event.when}: {event.label}')}</g>"
+    )
+
+
+# ---- The advice as lanes
+
+
+def _route_lane(route: RouteLine, top: float) -> tuple[str, float]:
+    reason = _wrap(route.reason, 36, 4)
+    target = _wrap(route.destination, 27, 3)
+    height = max(len(reason) * 18 + 22, len(target) * 18 + 44, 62.0)
+    middle = top + height / 2
+    flag = len(route.urgency_label) * _SMALL_WIDE_SIGN_WIDTH + 16
+    level = URGENCY_LEVELS.get(route.urgency, 1)
+    left = _text_lines(reason, 28, middle - len(reason) * 9 + 13, "")
+    inner = (
+        f'<rect class="pic-target" x="398" y="{_n(top + 1)}" width="270" height="{_n(height - 2)}" rx="6"/>'
+        f'<rect class="pic-flag" x="412" y="{_n(top + 12)}" width="{_n(min(flag, 242))}" height="20" rx="10"/>'
+        f'<text class="pic-flag-text" x="420" y="{_n(top + 26)}">{_t(_shorten(route.urgency_label, 30))}</text>'
+        + _text_lines(target, 412, top + 51, "pic-label")
+    )
+    part = (
+        f'<g class="pic-route pic-route--{level}"><rect class="pic-reason" x="12" y="{_n(top)}" width="300" '
+        f'height="{_n(height)}" rx="6"/>{left}<path class="pic-lane" d="M312 {_n(middle)}H386"/>'
+        f'<polygon class="pic-head" points="384,{_n(middle - 7)} 397,{_n(middle)} 384,{_n(middle + 7)}"/>'
+        f"{_linked(route.href, inner, f'{route.destination}, {route.urgency_label}')}</g>"
+    )
+    return part, height
+
+
+def _text_lines(lines: Sequence[str], x: float, y: float, kind: str) -> str:
+    css = f' class="{kind}"' if kind else ""
+    return "".join(
+        f'<text{css} x="{_n(x)}" y="{_n(y + 18 * index)}">{_t(line)}</text>' for index, line in enumerate(lines)
+    )

@@ -1,0 +1,44 @@
+// Small comforts. Every task works without this file.
+"use strict";
+
+// A form that was sent once is not sent again by a second click; coming back with the browser's button frees it.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});
+
+// Printing needs a script, so the button shows only where there is one.
+document.querySelectorAll("button[data-print]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+});
+
+// Folded texts belong on paper too.
+let unfolded = [];
+window.addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll("main details:not([open]):not(.st-filter)")];
+  unfolded.forEach((details) => { details.open = true; });
+});
+window.addEventListener("afterprint", () => unfolded.forEach((details) => { details.open = false; }));
+
+// Escape closes the menu and gives the focus back to its button.
+document.addEventListener("keydown", (event) => {
+  const menu = document.querySelector(".st-menu[open]");
+  if (event.key !== "Escape" || !menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+// Some browsers do not honour autofocus on a block: the list of errors is where reading has to start.
+window.addEventListener("load", () => {
+  const errors = document.getElementById("errors");
+  if (errors && document.activeElement === document.body) errors.focus();
+});
