@@ -32,9 +32,13 @@ POSTPONE_WITHIN = timedelta(days=42)
 
 @dataclass(frozen=True, slots=True)
 class Widget:
-    """Marks a field of an evidence model with the form element that fits it."""
+    """Marks a field of an evidence model with the form element that fits it.
+
+    What the program knows itself, such as the receiving agency and who approved, is never taken from a form.
+    """
 
     kind: Kind
+    by_program: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,8 @@ class Evidence(BaseModel):
         yield from ()
 
 
+AgencyId = Annotated[str, StringConstraints(min_length=1, max_length=200), Widget("text", by_program=True)]
+ByProgram = AgencyId
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200), Widget("text")]
 Motivation = Annotated[str, StringConstraints(min_length=MOTIVATION_LENGTH, max_length=4000), Widget("longtext")]
 OptionalLong = Annotated[str, StringConstraints(max_length=4000), Widget("longtext")]
@@ -144,7 +150,7 @@ def _reason_given(name: str, text: str) -> Iterator[Problem]:
 class Consent(Evidence):
     """AVG 4(11) and 7: who agreed to what, for whom, asked how. The interpreter is never an acquaintance (002:343-353)."""
 
-    recipient: Short
+    recipient: AgencyId
     categories: Categories
     given_on: Day
     given_by: Annotated[Literal["person", "both", "representative"], Widget("choice")]
@@ -352,7 +358,7 @@ class _Paper(Evidence):
     version: Short
     valid_from: Day
     valid_until: Day
-    recipient: Short
+    recipient: AgencyId
     categories: Categories
     document_hash: OptionalShort = ""
 
@@ -403,11 +409,11 @@ class NotNine(Evidence):
 class Dual(Evidence):
     """Two different people of two different roles. The program fills this in from who signed in, never from a form."""
 
-    requester: Short
-    requester_role: Short
-    approver: Short
-    approver_role: Short
-    approved_at: Moment
+    requester: ByProgram
+    requester_role: ByProgram
+    approver: ByProgram
+    approver_role: ByProgram
+    approved_at: Annotated[AwareDatetime, Widget("datetime", by_program=True)]
 
     def problems(self, context: Context) -> Iterator[Problem]:
         if _folded(self.requester) == _folded(self.approver):
@@ -634,7 +640,8 @@ def _shape_problems(model: type[Evidence], error: ValidationError) -> Iterator[P
     for found in error.errors(include_input=False, include_url=False):
         place = found["loc"]
         name = str(place[0]) if place else ""
-        kind = widget_of(model, name)
+        widget = widget_of(model, name)
+        kind = widget.kind if widget else None
         if found["type"] in _SHAPE_TEXTS:
             text = _SHAPE_TEXTS[found["type"]]
         elif found["type"] == "string_too_short":
@@ -645,12 +652,12 @@ def _shape_problems(model: type[Evidence], error: ValidationError) -> Iterator[P
         yield (name if kind else ""), text
 
 
-def widget_of(model: type[Evidence], name: str) -> Kind | None:
+def widget_of(model: type[Evidence], name: str) -> Widget | None:
     """The form element for a field of an evidence model; None for a field it does not have."""
     info = model.model_fields.get(name)
     if info is None:
         return None
-    return next(mark.kind for mark in info.metadata if isinstance(mark, Widget))
+    return next(mark for mark in info.metadata if isinstance(mark, Widget))
 
 
 def needed(codes: Iterable[str], person_age: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from signaltable.evidence import MODELS, Context, Kind, widget_of
 from signaltable.grounds import CONDITIONS
@@ -26,7 +26,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class FieldSpec:
-    """One element of a form. `choices` is a choice of one or more; all other kinds hold one value."""
+    """One element of a form. `choices` is a choice of one or more; all other kinds hold one value.
+
+    `by_program`: shown at most, never asked; the flow fills it in (the receiving agency, who approved and when).
+    """
 
     name: str
     kind: Kind
@@ -34,17 +37,22 @@ class FieldSpec:
     hint: Text | None
     options: tuple[Option, ...]
     required: bool
+    by_program: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionSpec:
-    """All that is needed to ask for one condition. `filled_by` "program": no form, the program fills it in itself."""
+    """All that is needed to ask for one condition."""
 
     code: str
     title: Text
     explanation: Text
     fields: tuple[FieldSpec, ...]
-    filled_by: Literal["person", "program"] = "person"
+
+    @property
+    def by_program(self) -> bool:
+        """Whether nothing of it is asked from a person, as for the second person."""
+        return all(row.by_program for row in self.fields)
 
 
 def load_conditions(path: Path) -> Mapping[str, ConditionSpec]:
@@ -79,20 +87,16 @@ def _spec(code: str, raw: object, labels: Mapping[str, Any], reader: _TextReader
     content: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
     fields: Mapping[str, Any] = content.get("fields", {})
     model = MODELS[code]
-    known = {"title", "explanation", "filled_by", "fields"}
+    known = {"title", "explanation", "fields"}
     for key in sorted(set(content) - known):
         reader.findings.append(Finding(reader.file, f"{code}.{key}", "unknown key"))
     for name in sorted(set(fields) - set(model.model_fields)):
         reader.findings.append(Finding(reader.file, f"{code}.fields.{name}", "unknown field"))
-    filled_by = content.get("filled_by", "person")
-    if filled_by not in {"person", "program"}:
-        reader.findings.append(Finding(reader.file, f"{code}.filled_by", "expected person or program"))
     return ConditionSpec(
         code=code,
         title=reader.text(content.get("title"), f"{code}.title"),
         explanation=reader.text(content.get("explanation"), f"{code}.explanation"),
         fields=tuple(_field_spec(code, name, fields.get(name, {}), labels, reader) for name in model.model_fields),
-        filled_by="program" if filled_by == "program" else "person",
     )
 
 
@@ -100,20 +104,21 @@ def _field_spec(
     code: str, name: str, raw: Mapping[str, Any], labels: Mapping[str, Any], reader: _TextReader
 ) -> FieldSpec:
     key, model = f"{code}.fields.{name}", MODELS[code]
-    kind = widget_of(model, name)
-    assert kind is not None, "every field of an evidence model carries a Widget"
+    widget = widget_of(model, name)
+    assert widget is not None, "every field of an evidence model carries a Widget"
     info = model.model_fields[name]
     return FieldSpec(
         name=name,
-        kind=kind,
+        kind=widget.kind,
         label=reader.text(raw.get("label", labels.get(name)), f"{key}.label"),
         hint=reader.text(raw["hint"], f"{key}.hint") if "hint" in raw else None,
         options=tuple(
             Option(value, reader.text(raw.get("options", labels).get(value), f"{key}.options.{value}"))
-            for value in _option_values(kind, info.annotation)
+            for value in _option_values(widget.kind, info.annotation)
         ),
         # A tick that may stay empty has a default; a text that may stay empty too.
         required=info.is_required(),
+        by_program=widget.by_program,
     )
 
 
@@ -128,12 +133,13 @@ def _option_values(kind: Kind, annotation: Any) -> tuple[str, ...]:
 def read_form(spec: ConditionSpec, values: Mapping[str, Sequence[str]], zone: tzinfo) -> dict[str, Any]:
     """The evidence in a submitted form: field -> all its values. Empty fields stay away; a tick is true when present.
 
-    A time without offset, as browsers send it, is taken in `zone`. What is not in the form of `spec` is not read.
+    A time without offset, as browsers send it, is taken in `zone`. What the program fills in
+    itself and what is not in `spec` is not read.
     """
     evidence: dict[str, Any] = {}
     for row in spec.fields:
         given = [value.strip() for value in values.get(row.name, ()) if value.strip()]
-        if given:
+        if given and not row.by_program:
             evidence[row.name] = _read(row.kind, given, zone)
     return evidence
 

@@ -415,42 +415,13 @@ class FieldContext:
     found: frozenset[str] = frozenset()
 
     @property
-    def sexual(self) -> bool:
-        """Whether anything in the signal points to sexual exploitation; one sign is enough (row D3)."""
-        return _sexual_form(self) or _sexual_row(self) or _sexual_indicator(self)
-
-    @property
     def person_role(self) -> str:
         return self.role.removeprefix("possible_")
 
-
-def _sexual_form(context: FieldContext) -> bool:
-    return "sexual" in context.forms
-
-
-def _sexual_row(context: FieldContext) -> bool:
-    return context.rows.get("sexual_exploitation", 0) in {1, 2, 3}
-
-
-def _sexual_indicator(context: FieldContext) -> bool:
-    return bool(context.indicators & context.sexual_indicators)
-
-
-def _accused(context: FieldContext) -> bool:
-    return context.person_role in {"perpetrator", "facilitator"}
-
-
-_WHEN: Mapping[str, Callable[[FieldContext], bool]] = MappingProxyType(
-    {
-        "sexual_form": _sexual_form,
-        "sexual_row": _sexual_row,
-        "sexual_indicator": _sexual_indicator,
-        "sexual_signal": lambda context: context.sexual,
-        "accused_subject": _accused,
-        "accused_in_signal": lambda context: context.accused or _accused(context),
-        "victim_of_sexual_signal": lambda context: context.sexual and context.person_role == "victim",
-    },
-)
+    @property
+    def is_accused(self) -> bool:
+        """Whether the subject itself is a possible perpetrator or facilitator."""
+        return self.person_role in {"perpetrator", "facilitator"}
 
 
 class Addition(_Row):
@@ -471,6 +442,8 @@ class FieldRow(_Row):
 
 
 class _FieldFile(_Row):
+    sexual_forms: tuple[StrictStr, ...]
+    sexual_rows: tuple[StrictStr, ...]
     flags: dict[str, tuple[StrictStr, ...]]
     unknown_flag: tuple[StrictStr, ...]
     field: tuple[FieldRow, ...]
@@ -483,6 +456,8 @@ class FieldSet:
     fields: Mapping[str, FieldRow]
     flags: Mapping[str, frozenset[str]]
     unknown_flag: frozenset[str]
+    sexual_forms: frozenset[str]
+    sexual_rows: frozenset[str]
     digest: str
     file: str
 
@@ -491,7 +466,7 @@ class FieldSet:
         row = self.fields[name]
         categories = set(row.data)
         for addition in row.adds:
-            if _WHEN[addition.when](context):
+            if _WHEN[addition.when](self, context):
                 categories.update(addition.data)
         if row.adds_found:
             categories |= context.found
@@ -511,6 +486,45 @@ class FieldSet:
             raise BrokenPolicy(sorted(findings))
 
 
+def _sexual_form(fields: FieldSet, context: FieldContext) -> bool:
+    return bool(fields.sexual_forms & context.forms)
+
+
+def _sexual_row(fields: FieldSet, context: FieldContext) -> bool:
+    # Code 3, "more information needed", counts: somebody thought of sexual exploitation.
+    return any(context.rows.get(row, 0) in {1, 2, 3} for row in fields.sexual_rows)
+
+
+def _sexual_indicator(_fields: FieldSet, context: FieldContext) -> bool:
+    return bool(context.indicators & context.sexual_indicators)
+
+
+def _sexual_signal(fields: FieldSet, context: FieldContext) -> bool:
+    # One sign anywhere in the signal is enough (row D3).
+    return (
+        _sexual_form(fields, context)
+        or _sexual_row(fields, context)
+        or _sexual_indicator(fields, context)
+        or "sex_life" in context.found
+    )
+
+
+# The closed list of reasons for which a field carries more than it always does.
+_WHEN: Mapping[str, Callable[[FieldSet, FieldContext], bool]] = MappingProxyType(
+    {
+        "sexual_form": _sexual_form,
+        "sexual_row": _sexual_row,
+        "sexual_indicator": _sexual_indicator,
+        "sexual_signal": _sexual_signal,
+        "accused_subject": lambda _, context: context.is_accused,
+        "accused_in_signal": lambda _, context: context.accused or context.is_accused,
+        "victim_of_sexual_signal": lambda fields, context: (
+            context.person_role == "victim" and _sexual_signal(fields, context)
+        ),
+    },
+)
+
+
 def load_fields(path: Path) -> FieldSet:
     """The fields of policies/fields.toml. Raises BrokenPolicy for an unknown word, a field twice or without category."""
     raw = read_toml(path)
@@ -528,6 +542,8 @@ def load_fields(path: Path) -> FieldSet:
         fields=MappingProxyType({row.id: row for row in content.field}),
         flags=MappingProxyType({flag: frozenset(names) for flag, names in content.flags.items()}),
         unknown_flag=frozenset(content.unknown_flag),
+        sexual_forms=frozenset(content.sexual_forms),
+        sexual_rows=frozenset(content.sexual_rows),
         digest=canonical_digest(raw),
         file=path.name,
     )
