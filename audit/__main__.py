@@ -3,10 +3,14 @@
 Exit status: 0 nothing found, 1 findings, 2 the input could not be used (one line on stderr says why).
 """
 
+# Printing is what this module is for.
+# ruff: noqa: T201
+
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from audit import receipt
@@ -15,10 +19,11 @@ from audit.entry import MAX_ENTRY_BYTES
 from audit.errors import AuditError
 from audit.findings import Finding, printable
 from audit.note import MAX_NOTE_BYTES
+from audit.receipt import Proven
 from audit.verify import Report, verify
 
 
-class _Unusable(Exception):
+class _UnusableError(Exception):
     """What was given on the command line cannot be read at all."""
 
 
@@ -27,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
-    except _Unusable as error:
+    except _UnusableError as error:
         print(f"audit: {error}", file=sys.stderr)
         return 2
 
@@ -56,65 +61,61 @@ def _parser() -> argparse.ArgumentParser:
 
 def _verify(options: argparse.Namespace) -> int:
     if not options.directory.is_dir():
-        raise _Unusable(f"{printable(str(options.directory))}: expected the directory of an export")
+        raise _UnusableError(f"{printable(str(options.directory))}: expected the directory of an export")
     report = verify(
         options.directory,
         public_key=_read_key(options.public_key).to_text() if options.public_key else None,
-        checkpoints=[_read_text(path) for path in options.checkpoint],
+        checkpoints=[_read_note(path) for path in options.checkpoint],
         progress=_show_progress if sys.stderr.isatty() else None,
     )
-    if options.json:
-        print(
-            _as_json(report.entries, report.size, report.root, report.key_source, report.fingerprint, report.findings)
-        )
-    else:
-        print("\n".join(_describe(report)))
+    values = {"entries": report.entries, "size": report.size, "root": report.root}
+    key = {"source": report.key_source, "fingerprint": report.fingerprint}
+    print(_as_json(values, key, report.findings) if options.json else "\n".join(_describe(report)))
     return 0 if report.ok else 1
 
 
 def _receipt(options: argparse.Namespace) -> int:
-    key = _read_key(options.public_key)
-    text = _read_text(options.file)
+    verifier = _read_key(options.public_key)
+    key = {"source": "given", "fingerprint": verifier.fingerprint}
+    text = _read_note(options.file)
     entry_bytes = _read(options.entry, MAX_ENTRY_BYTES + 1).removesuffix(b"\n") if options.entry else None
     try:
-        proven = receipt.verify(text, [key], entry_bytes)
+        proven = receipt.verify(text, [verifier], entry_bytes)
     except AuditError as error:
         finding = Finding("bad-receipt", printable(options.file.name), str(error))
-        lines = ["The receipt proves nothing.", f"  {finding.kind}  {finding.at}  {finding.message}"]
-        print(_as_json(0, 0, "", "given", key.fingerprint, [finding]) if options.json else "\n".join(lines))
+        told = f"NOT OK      the receipt proves nothing: {printable(finding.message)}"
+        print(_as_json({"entries": 0, "size": 0, "root": ""}, key, [finding]) if options.json else told)
         return 1
-    checkpoint, entry = proven.checkpoint, proven.entry
-    lines = [
-        f"The receipt is genuine: entry {entry.seq} of the log {printable(checkpoint.origin)}.",
-        f"  action      {entry.action} ({entry.outcome})",
-        f"  agency      {entry.agency or '-'}",
-        f"  object      {entry.object_type or '-'} {entry.object}",
-        f"  recorded    {entry.recorded_at} ms since 1970 UTC",
-        f"  signed tree size {checkpoint.size}, root {checkpoint.root.hex()}",
-        f"  key         {key.fingerprint}",
-    ]
-    as_json = _as_json(1, checkpoint.size, checkpoint.root.hex(), "given", key.fingerprint, [])
-    print(as_json if options.json else "\n".join(lines))
+    values = {"entries": 1, "size": proven.checkpoint.size, "root": proven.checkpoint.root.hex()}
+    print(_as_json(values, key, []) if options.json else "\n".join(_describe_proven(proven, verifier)))
     return 0
 
 
-def _as_json(entries: int, size: int, root: str, key_source: str, fingerprint: str, findings: Sequence[Finding]) -> str:
-    values = {
-        "ok": not findings,
-        "entries": entries,
-        "size": size,
-        "root": root,
-        "key": {"source": key_source, "fingerprint": fingerprint},
-        "findings": [{"kind": item.kind, "at": item.at, "message": item.message} for item in findings],
-    }
-    return json.dumps(values, indent=2)
+def _as_json(values: Mapping[str, object], key: Mapping[str, str], findings: Sequence[Finding]) -> str:
+    listed = [{"kind": item.kind, "at": item.at, "message": item.message} for item in findings]
+    return json.dumps({"ok": not findings, **values, "key": key, "findings": listed}, indent=2)
+
+
+def _describe_proven(proven: Proven, key: Verifier) -> list[str]:
+    entry, checkpoint = proven.entry, proven.checkpoint
+    recorded = datetime.fromtimestamp(entry.recorded_at / 1000, UTC)
+    return [
+        f"Log         {printable(checkpoint.origin)}",
+        f"Entry       {entry.seq}: {entry.action} ({entry.outcome})",
+        f"Agency      {entry.agency or '-'}",
+        f"Object      {entry.object_type or '-'} {entry.object or '-'}",
+        f"Recorded    {recorded:%Y-%m-%d %H:%M:%S} UTC",
+        f"Signed tree size {checkpoint.size}, root {checkpoint.root.hex()}",
+        f"Key         {key.fingerprint}",
+        "OK          the entry is in the log that this key signed",
+    ]
 
 
 def _describe(report: Report) -> list[str]:
     lines = [
         f"Log         {printable(report.origin) or 'unknown'}",
-        f"Entries     {report.entries}; details of {report.entries - report.destroyed} present and checked, "
-        f"of {report.destroyed} destroyed",
+        f"Entries     {report.entries} in the export",
+        f"Details     {report.details} compared with their entries; of {report.destroyed} entries they are destroyed",
         f"Checkpoints {report.checkpoints} in the export, {report.held} kept elsewhere; all compared with the entries",
         f"Signed tree size {report.size}, root {report.root or 'none'}",
         f"Key         {report.fingerprint or 'none'}",
@@ -135,18 +136,17 @@ def _show_progress(done: int, total: int) -> None:
 
 def _read_key(path: Path) -> Verifier:
     try:
-        return Verifier.from_text(_read_text(path).strip())
+        return Verifier.from_text(_read_note(path).strip())
     except AuditError as error:
-        raise _Unusable(f"{printable(str(path))}: {error}") from error
+        raise _UnusableError(f"{printable(str(path))}: {error}") from error
 
 
-def _read_text(path: Path) -> str:
-    """A text file as people keep it: mail and editors may have changed the line ends and added a byte order mark."""
-    try:
-        text = _read(path, MAX_NOTE_BYTES).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _Unusable(f"{printable(str(path))}: expected UTF-8 text") from error
-    return text.replace("\r\n", "\n")
+def _read_note(path: Path) -> str:
+    """A note as people keep it: mail and editors may have changed the line ends and added a byte order mark.
+
+    Bytes that are no text are replaced: no signature belongs to what is left, and that becomes a finding.
+    """
+    return _read(path, MAX_NOTE_BYTES).decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -154,9 +154,9 @@ def _read(path: Path, limit: int) -> bytes:
         with path.open("rb") as file:
             raw = file.read(limit + 1)
     except OSError as error:
-        raise _Unusable(f"{printable(str(path))}: {error.strerror}") from error
+        raise _UnusableError(f"{printable(str(path))}: {error.strerror}") from error
     if len(raw) > limit:
-        raise _Unusable(f"{printable(str(path))}: expected at most {limit} bytes")
+        raise _UnusableError(f"{printable(str(path))}: expected at most {limit} bytes")
     return raw
 
 

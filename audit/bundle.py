@@ -35,6 +35,7 @@ MAX_DETAILS_LINE = MAX_DETAILS_BYTES + 256
 _TOP_FILES = frozenset({ENTRIES, DETAILS, LEAVES, KEY, MANIFEST, SIGNATURE})
 _CHECKPOINT_NAME = re.compile(r"[0-9]{4,9}\.txt")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_SALT = re.compile(rf"[0-9a-f]{{{2 * SALT_BYTES}}}")
 _OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -172,7 +173,7 @@ def parse_details_line(raw: bytes) -> DetailsLine:
     seq, salt, details = values["seq"], values["salt"], values["details"]
     if not _is_count(seq) or not isinstance(details, dict):
         raise MalformedEntry("expected a number for seq and an object for details, found others")
-    if not isinstance(salt, str) or not re.fullmatch(r"[0-9a-f]{%d}" % (2 * SALT_BYTES), salt):
+    if not isinstance(salt, str) or not _SALT.fullmatch(salt):
         raise MalformedEntry(f"expected a salt of {2 * SALT_BYTES} lower-case hex digits, found another")
     return DetailsLine(seq, bytes.fromhex(salt), details, canonical_bytes(details))
 
@@ -201,7 +202,12 @@ class Reader:
 
     def length(self, name: str) -> int:
         """The length of a file in bytes, 0 when it is not there."""
-        return (self.directory / name).stat().st_size if self.has(name) else 0
+        if not self.has(name):
+            return 0
+        try:
+            return (self.directory / name).lstat().st_size
+        except OSError:
+            return 0
 
     def open(self, name: str) -> BinaryIO:
         """Open a regular file of the export. Raises OSError."""
@@ -215,7 +221,8 @@ class Reader:
             with self.open(name) as file:
                 raw = file.read(limit + 1)
         except OSError:
-            return self._unreadable(name)
+            self._unreadable(name)
+            return None
         if len(raw) > limit:
             self.found.add("too-long", name, f"expected at most {limit} bytes, found more")
             return None
@@ -277,7 +284,7 @@ class Reader:
             if folder and not stat.S_ISDIR(path.lstat().st_mode):
                 self.found.add("not-a-directory", folder, "expected a directory, found a link or file")
                 return []
-            items = sorted(os.listdir(path))
+            items = sorted(item.name for item in path.iterdir())
         except OSError:
             self.found.add("missing-directory", folder or ".", "expected a directory that can be read")
             return []
@@ -285,14 +292,17 @@ class Reader:
         return [name for name in names if self._is_ours(name, bool(is_expected(Path(name).name)))]
 
     def _is_ours(self, name: str, expected: bool) -> bool:
-        path = self.directory / name
         if not expected:
             self.found.add("extra-file", printable(name), "expected no such file in the export")
-        elif not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        try:
+            regular = stat.S_ISREG((self.directory / name).lstat().st_mode)
+        except OSError:
+            self._unreadable(name)
+            return False
+        if not regular:
             self.found.add("not-a-file", name, "expected a regular file, found a link, directory or device")
-        else:
-            return True
-        return False
+        return regular
 
     def _unreadable(self, name: str) -> None:
         self.found.add("unreadable-file", name, "expected a file that can be read")

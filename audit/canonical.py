@@ -15,7 +15,7 @@ from audit.errors import MalformedEntry
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 16
 # Spaces and "@" are left out on purpose: a name or a mail address does not fit where a code or an opaque id belongs.
-TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+#~-]{0,127}")
+TOKEN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,:/+#~-]{0,127}")
 
 
 def canonical_bytes(value: object) -> bytes:
@@ -79,7 +79,7 @@ def _text(value: str) -> str:
 
 def _key(key: object) -> str:
     if not isinstance(key, str) or not TOKEN.fullmatch(key):
-        raise MalformedEntry("expected an object key of letters, digits and _.:/+#~- only, found another")
+        raise MalformedEntry("expected an object key of letters, digits and _.,:/+#~- only, found another")
     return key
 
 

@@ -8,7 +8,7 @@ act (ground, recipient, fields, ...) are bound to it by a salted commitment. Des
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
 
 from audit.canonical import MAX_INTEGER, TOKEN, canonical_bytes, parse_canonical
@@ -58,7 +58,7 @@ class Entry:
 
     def to_bytes(self) -> bytes:
         """The canonical bytes: what is hashed, stored and exported."""
-        return canonical_bytes(asdict(self))
+        return canonical_bytes(_values(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def build(
         trace_id=trace_id,
         details_commitment=commit(details_bytes, salt),
     )
-    _check_fields(asdict(entry))
+    _check_fields(_values(entry))
     entry_bytes = entry.to_bytes()
     return Sealed(entry, entry_bytes, details_bytes, salt, leaf_hash(entry_bytes))
 
@@ -164,6 +164,10 @@ def open_details(entry: Entry, details_bytes: bytes, salt: bytes) -> dict[str, o
 _NAMES = frozenset(field.name for field in fields(Entry))
 
 
+def _values(entry: Entry) -> dict[str, object]:
+    return {name: getattr(entry, name) for name in _NAMES}
+
+
 def _check_fields(values: Mapping[str, object]) -> None:
     for name, value in values.items():
         if name in _INTEGERS:
@@ -195,4 +199,4 @@ def _check_token(name: str, value: object) -> None:
     if value == "" and name in _MAY_BE_EMPTY:
         return
     if not TOKEN.fullmatch(value):
-        raise MalformedEntry(f"{name}: expected letters, digits and _.:/+#~- (at most 128), found another text")
+        raise MalformedEntry(f"{name}: expected letters, digits and _.,:/+#~- (at most 128), found another text")

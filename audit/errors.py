@@ -2,8 +2,6 @@
 
 Messages say what was expected and what was found, by name, number or type. They never repeat a value from an entry.
 """
-# The names say what is wrong; "Error" after each of them would add a word and no meaning.
-# ruff: noqa: N818
 
 
 class AuditError(Exception):

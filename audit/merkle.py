@@ -156,7 +156,6 @@ def verify_consistency(*, size1: int, size2: int, root1: bytes, root2: bytes, pr
 
     RFC 9162, 2.1.4.2. A size1 of 0 is refused: everything is consistent with nothing.
     """
-    _check_lengths([root1, root2, *proof])
     if not 0 < size1 <= size2:
         raise BadProof(f"expected 0 < size1 <= size2, found {size1} and {size2}")
     if size1 == size2:
@@ -165,6 +164,7 @@ def verify_consistency(*, size1: int, size2: int, root1: bytes, root2: bytes, pr
         if not hmac.compare_digest(root1, root2):
             raise BadProof("two trees of the same size have different roots")
         return
+    _check_lengths([root1, root2, *proof])
     path = [root1, *proof] if size1.bit_count() == 1 else list(proof)
     if not path:
         raise BadProof("expected a consistency proof, found none")
