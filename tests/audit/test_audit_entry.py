@@ -1,0 +1,237 @@
+"""Entries, their details and the vocabulary: one value, one spelling, nothing undeclared."""
+
+import json
+import unicodedata
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from log_samples import seal
+
+from audit import entry
+from audit.canonical import MAX_DEPTH, canonical_bytes, parse_canonical
+from audit.entry import Entry, build, commit, open_details, parse
+from audit.errors import BrokenCommitment, MalformedEntry, NotInVocabulary
+from audit.vocabulary import ACTIONS, check
+
+SALT = bytes(32)
+ENTRY = {
+    "seq": 3,
+    "recorded_at": 1_790_000_000_500,
+    "occurred_at": 1_790_000_000_000,
+    "action": "signal:consult",
+    "channel": "web",
+    "details": {"signal": "S-7F3K-Q2"},
+    "salt": SALT,
+}
+# The bytes of FORMAT.md's example, spelled out: they may never change for format 1.
+EXPECTED = (
+    '{"action":"signal:consult","actor":"","agency":"","channel":"web","details_commitment":"%s","format":1,'
+    '"object":"","object_type":"","occurred_at":1790000000000,"outcome":"ok","reason":"","recorded_at":1790000000500,'
+    '"role":"","seq":3,"strength":"","trace_id":""}'
+)
+
+
+def test_the_bytes_of_format_1() -> None:
+    commitment = sha256(b"signaltable/audit/details/v1\n" + SALT + b'{"signal":"S-7F3K-Q2"}').hexdigest()
+    sealed = build(**ENTRY)
+    assert sealed.details_bytes == b'{"signal":"S-7F3K-Q2"}'
+    assert sealed.entry_bytes == (EXPECTED % commitment).encode()
+    assert sealed.leaf_hash == sha256(b"\0" + sealed.entry_bytes).digest()
+    assert sealed.entry.details_commitment == commitment
+
+
+def test_parse_gives_the_entry_back() -> None:
+    sealed = seal(9)
+    assert parse(sealed.entry_bytes) == sealed.entry
+    assert sealed.entry.to_bytes() == sealed.entry_bytes
+
+
+def test_details_open_with_their_own_salt_only() -> None:
+    sealed, other = seal(9), seal(10)
+    opened = open_details(sealed.entry, sealed.details_bytes, sealed.salt)
+    assert opened == {"signal": "S-0009", "fields": ["narrative", "indicators"], "view": "true"}
+    for details, salt in ((other.details_bytes, sealed.salt), (sealed.details_bytes, other.salt)):
+        with pytest.raises(BrokenCommitment):
+            open_details(sealed.entry, details, salt)
+
+
+def test_equal_details_do_not_show_that_they_are_equal() -> None:
+    same = b'{"signal":"S-1"}'
+    assert commit(same, b"a" * 32) != commit(same, b"b" * 32)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seq": -1},
+        {"seq": True},
+        {"seq": 2**53},
+        {"seq": "3"},
+        {"recorded_at": 1.5},
+        {"recorded_at": 253_402_300_800_000},
+        {"occurred_at": -1},
+        {"outcome": "fine"},
+        {"outcome": "refused"},
+        {"outcome": "error", "reason": ""},
+        {"channel": "phone"},
+        {"channel": ""},
+        {"actor": "Jan Jansen"},
+        {"actor": "jan@example.org"},
+        {"actor": "é"},
+        {"agency": "a" * 129},
+        {"object": "a\nb"},
+        {"reason": None},
+        {"trace_id": "0" * 31},
+        {"trace_id": "A" * 32},
+        {"salt": b"short"},
+    ],
+    ids=str,
+)
+def test_a_value_that_does_not_belong_in_an_entry(change: dict) -> None:
+    with pytest.raises(MalformedEntry) as refused:
+        build(**(ENTRY | change))
+    assert "Jan" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {},
+        {"signal": "S-1", "name": "x"},
+        {"signal": "S-1", "view": 1.0},
+        {"signal": "S-1", "view": float("nan")},
+        {"signal": "S-1", "view": 2**53},
+        {"signal": "S-1", "view": {1: "x"}},
+        {"signal": "S-1", "view": {"Jan Jansen": 1}},
+        {"signal": "S-1", "view": {"a", "b"}},
+        {"signal": "S-1", "view": b"bytes"},
+        {"signal": "S-1", "view": "\ud800"},
+        {"signal": "S-1", "view": "x" * (1024 * 1024)},
+    ],
+    ids=lambda details: str(details)[:60],
+)
+def test_details_that_are_refused(details: dict) -> None:
+    with pytest.raises(MalformedEntry):
+        build(**(ENTRY | {"details": details}))
+
+
+def test_details_that_are_too_deep() -> None:
+    nested: object = "x"
+    for _ in range(MAX_DEPTH):
+        nested = [nested]
+    with pytest.raises(MalformedEntry):
+        build(**(ENTRY | {"details": {"signal": "S-1", "view": nested}}))
+
+
+def line(**changes: object) -> bytes:
+    return canonical_bytes(json.loads(build(**ENTRY).entry_bytes) | changes)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"3", id="a number"),
+        pytest.param(line() + b"\n", id="newline"),
+        pytest.param(line() + b" ", id="space"),
+        pytest.param(b"\xef\xbb\xbf" + line(), id="byte order mark"),
+        pytest.param(line().replace(b'":', b'": ', 1), id="space inside"),
+        pytest.param(line().replace(b'"seq":3', b'"seq":3.0'), id="float"),
+        pytest.param(line().replace(b'"seq":3', b'"seq":3e0'), id="exponent"),
+        pytest.param(line().replace(b'"seq":3', b'"seq":-0'), id="minus zero"),
+        pytest.param(line().replace(b'"seq":3', b'"seq":NaN'), id="NaN"),
+        pytest.param(line().replace(b'"seq":3', b'"seq":' + b"9" * 5000), id="huge number"),
+        pytest.param(line().replace(b'"seq":3', b'"seq":3,"seq":3'), id="key twice"),
+        pytest.param(line().replace(b'"seq":3', b'"seq":' + b"[" * 5000 + b"]" * 5000), id="deep"),
+        pytest.param(line().replace(b'"web"', b'"w\\u0065b"'), id="other escape"),
+        pytest.param(line().replace(b'"actor":""', b'"actor":"\xff"'), id="not UTF-8"),
+        pytest.param(line(format=2), id="other format"),
+        pytest.param(line(extra=1), id="unknown field"),
+        pytest.param(line(seq=None), id="null"),
+        pytest.param(line(details_commitment="0" * 63), id="short commitment"),
+        pytest.param(line(details_commitment="A" * 64), id="upper case"),
+        pytest.param(line().replace(b'"seq":3,', b""), id="missing field"),
+        pytest.param(b" " * 20_000, id="long"),
+    ],
+)
+def test_bytes_that_are_no_entry(raw: bytes) -> None:
+    with pytest.raises(MalformedEntry):
+        parse(raw)
+
+
+def test_an_action_that_is_no_longer_known_still_parses() -> None:
+    assert parse(line(action="old:action")).action == "old:action"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.from_regex(r"[a-z_]{1,5}", fullmatch=True), inner),
+    max_leaves=10,
+)
+
+
+@given(json_values)
+def test_canonical_json_is_a_fixed_point(value: object) -> None:
+    raw = canonical_bytes(value)
+    again = parse_canonical(raw, "value")
+    assert canonical_bytes(again) == raw
+    assert json.loads(raw) == again
+
+
+@given(st.text(max_size=20))
+def test_text_is_kept_in_one_normal_form(text: str) -> None:
+    decomposed = unicodedata.normalize("NFD", text)
+    assert canonical_bytes(text) == canonical_bytes(decomposed)
+    raw = json.dumps(decomposed, ensure_ascii=False).encode()
+    if decomposed != unicodedata.normalize("NFC", text):
+        with pytest.raises(MalformedEntry):
+            parse_canonical(raw, "value")
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_make_parse_fall_over(raw: bytes) -> None:
+    with pytest.raises(MalformedEntry):
+        parse(raw)
+
+
+# --- the vocabulary
+
+
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=lambda action: action.name)
+def test_every_action_is_declared_whole(action: object) -> None:
+    assert action.name.count(":") == 1
+    assert not action.details_required & action.details_optional
+    assert action.summary_nl
+    assert action.summary_en
+    required = dict.fromkeys(action.details_required, "x")
+    check(action.name, required)
+    check(action.name, required | dict.fromkeys(action.details_optional, "x"))
+    for key in required:
+        with pytest.raises(NotInVocabulary, match=key):
+            check(action.name, {other: "x" for other in required if other != key})
+    with pytest.raises(NotInVocabulary, match="undeclared_key"):
+        check(action.name, required | {"undeclared_key": "x"})
+
+
+def test_no_name_is_declared_twice() -> None:
+    from audit.vocabulary import _TABLE
+
+    assert len(ACTIONS) == len(_TABLE)
+
+
+def test_an_unknown_action_is_refused() -> None:
+    with pytest.raises(NotInVocabulary):
+        build(**(ENTRY | {"action": "signal:delete"}))
+
+
+def test_a_disclosure_says_to_whom_and_why() -> None:
+    promised = {"recipient", "purpose", "ground", "ground_digest", "categories", "fields", "conditions", "payload_hash"}
+    assert promised <= ACTIONS["signal:disclose"].details_required
+
+
+def test_all_fields_are_in_the_bytes() -> None:
+    assert set(json.loads(build(**ENTRY).entry_bytes)) == set(Entry.__slots__)
+    assert entry.FORMAT == 1

@@ -1,0 +1,183 @@
+"""Signed notes, keys and checkpoints: known constants, and what must be refused."""
+
+import pytest
+from log_samples import KEY, ORIGIN, SIGNER, STRANGER
+
+from audit import checkpoint
+from audit.checkpoint import Checkpoint
+from audit.errors import BadCheckpoint, BadKey, BadNote
+from audit.note import Signer, Verifier, open_text, sign_text
+
+# Constants of golang/mod sumdb/note/note_test.go, so that our notes and keys are read by other programs and theirs by us.
+PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
+PETER_PRIVATE = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
+ENOCH = "EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
+PETER_LINE = (
+    "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+)
+ENOCH_LINE = (
+    "— EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ=\n"
+)
+
+
+def test_rfc_8032_first_vector() -> None:
+    signer = Signer("x", bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"))
+    public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+    assert signer.verifier().public_bytes.hex() == public
+    assert signer.sign(b"").hex() == (
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24"
+        "655141438e7a100b"
+    )
+
+
+def test_known_key_and_signature_are_reproduced() -> None:
+    signer = Signer.from_text(PETER_PRIVATE)
+    assert signer.verifier().to_text() == PETER
+    assert signer.to_text() == PETER_PRIVATE
+    assert sign_text(TEXT, signer) == f"{TEXT}\n{PETER_LINE}"
+
+
+def test_which_keys_signed() -> None:
+    peter, enoch = Verifier.from_text(PETER), Verifier.from_text(ENOCH)
+    note = f"{TEXT}\n{PETER_LINE}{ENOCH_LINE}"
+    assert open_text(note, [peter]) == (TEXT, (peter,))
+    assert open_text(note, [enoch, peter]) == (TEXT, (peter, enoch))
+    with pytest.raises(BadNote, match="known key, found none"):
+        open_text(note, [])
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        pytest.param(TEXT, id="no signature"),
+        pytest.param(f"{TEXT}\n", id="no signature after the blank line"),
+        pytest.param(f"{TEXT}\n{PETER_LINE[:-1]}", id="no newline at the end"),
+        pytest.param(f"\x01{TEXT}\n{PETER_LINE}", id="control character"),
+        pytest.param(f"\r{TEXT}\n{PETER_LINE}", id="carriage return"),
+        pytest.param(f"\udcff{TEXT}\n{PETER_LINE}", id="not Unicode"),
+        pytest.param(f"{TEXT}\n{PETER_LINE}".replace("PeterN", "Peter N"), id="space in the name"),
+        pytest.param(f"{TEXT}\n{PETER_LINE}".replace("PeterN", "Peter\u2003N"), id="wide space in the name"),
+        pytest.param(f"{TEXT}\n{PETER_LINE}".replace("PeterN", "Peter+N"), id="plus in the name"),
+        pytest.param(f"{TEXT}\n{PETER_LINE}Unexpected line.\n", id="another line"),
+        pytest.param(f"{TEXT}\n{PETER_LINE}".replace("—", "-"), id="hyphen for dash"),
+        pytest.param(f"{TEXT}\n{PETER_LINE[:60]}ABCD{PETER_LINE[60:]}", id="longer signature"),
+        pytest.param(f"{TEXT}\n{PETER_LINE}".replace("JnAM=", "JnAN="), id="loose bits in base64"),
+        pytest.param(f"{TEXT}\n— PeterNeumann x08gow==\n", id="key id without signature"),
+        pytest.param(f"{TEXT}\n" + 101 * PETER_LINE, id="101 signatures"),
+        pytest.param(f"{TEXT}\n{PETER_LINE}".replace("answer", "anſwer"), id="other text"),
+        pytest.param(f"{TEXT}\n{ENOCH_LINE}", id="signed by an unknown key only"),
+        pytest.param(f"{TEXT}\n{PETER_LINE}".replace("PeterNeumann", "CarmenSandiego"), id="same id, other name"),
+        pytest.param(f"{TEXT}\n{PETER_LINE}".replace("x08g", "xxxx"), id="same name, other id"),
+        pytest.param("\n\n" + PETER_LINE, id="no text"),
+        pytest.param("", id="nothing"),
+        pytest.param("x" * 1_000_001, id="very long"),
+    ],
+)
+def test_a_note_that_must_be_refused(note: str) -> None:
+    with pytest.raises(BadNote):
+        open_text(note, [Verifier.from_text(PETER)])
+
+
+def test_a_hundred_signatures_are_allowed() -> None:
+    assert open_text(f"{TEXT}\n" + 100 * PETER_LINE, [Verifier.from_text(PETER)])[0] == TEXT
+
+
+def test_a_text_with_empty_lines_is_split_at_the_last() -> None:
+    text = "one\n\ntwo\n"
+    assert open_text(sign_text(text, SIGNER), [SIGNER.verifier()])[0] == text
+
+
+def test_every_mangled_public_key_is_refused() -> None:
+    parts = {PETER[begin:end] for begin in range(len(PETER)) for end in range(begin, len(PETER) + 1)} - {PETER}
+    risen = {PETER[:at] + chr(ord(PETER[at]) + 1) + PETER[at + 1 :] for at in range(len(PETER))}
+    others = {PETER + "\n", " " + PETER, PETER.replace("c74f20a3", "C74F20A3")}
+    for text in parts | risen | others:
+        with pytest.raises(BadKey):
+            Verifier.from_text(text)
+
+
+def test_every_mangled_private_key_is_refused() -> None:
+    for at in range(len(PETER_PRIVATE)):
+        for text in (PETER_PRIVATE[:at], PETER_PRIVATE[:at] + "!" + PETER_PRIVATE[at + 1 :]):
+            with pytest.raises(BadKey):
+                Signer.from_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==",
+        "PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+    ],
+    ids=["wrong length with its own id", "unknown algorithm with its own id"],
+)
+def test_a_key_of_another_kind_is_refused(text: str) -> None:
+    with pytest.raises(BadKey):
+        Verifier.from_text(text)
+
+
+def test_a_new_key_works_and_never_shows_itself() -> None:
+    signer = Signer.generate("log.example/one")
+    assert Signer.from_text(signer.to_text()) == signer
+    assert Verifier.from_text(signer.verifier().to_text()) == signer.verifier()
+    assert signer.seed.hex() not in repr(signer)
+    assert repr(signer.seed) not in repr(signer)
+    assert Signer.generate("log.example/one") != signer
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\nb", "a\u00a0b"])
+def test_a_key_name_that_cannot_be_written_is_refused(name: str) -> None:
+    with pytest.raises(BadKey):
+        Signer.generate(name)
+
+
+def test_checkpoint_round_trip() -> None:
+    made = Checkpoint(ORIGIN, 12, b"r" * 32, ("extension line",))
+    note = checkpoint.sign(made, SIGNER)
+    assert note.startswith(f"{ORIGIN}\n12\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=\nextension line\n\n— {ORIGIN} ")
+    assert checkpoint.open_note(note, [SIGNER.verifier()]) == made
+    assert Verifier.from_text(KEY) == SIGNER.verifier()
+
+
+def test_a_key_of_the_same_name_is_not_the_same_key() -> None:
+    note = checkpoint.sign(Checkpoint(ORIGIN, 1, b"r" * 32), STRANGER)
+    with pytest.raises(BadNote):
+        checkpoint.open_note(note, [SIGNER.verifier()])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{ORIGIN}\n12\n",
+        f"{ORIGIN}\n012\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=\n",
+        f"{ORIGIN}\n-1\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=\n",
+        f"{ORIGIN}\n1²\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=\n",
+        f"{ORIGIN}\n{10**30}\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=\n",
+        f"{ORIGIN}\n12\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI\n",
+        f"{ORIGIN}\n12\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJ=\n",
+        f"{ORIGIN}\n12\ncnI=\n",
+        f"\n{ORIGIN}\n12\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=\n",
+        f"{ORIGIN}\n12\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=\n\nextension\n",
+        "another.example/log\n12\ncnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI=\n",
+        "a note about something else\n",
+    ],
+)
+def test_a_signed_note_that_is_no_checkpoint_of_this_log(text: str) -> None:
+    with pytest.raises(BadCheckpoint):
+        checkpoint.open_note(sign_text(text, SIGNER), [SIGNER.verifier()])
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        Checkpoint("another.example/log", 1, b"r" * 32),
+        Checkpoint(ORIGIN, 1, b"short"),
+        Checkpoint(ORIGIN, -1, b"r" * 32),
+        Checkpoint(ORIGIN, 1, b"r" * 32, ("two\nlines",)),
+        Checkpoint(ORIGIN, 1, b"r" * 32, ("",)),
+    ],
+)
+def test_a_checkpoint_that_is_not_signed(unfit: Checkpoint) -> None:
+    with pytest.raises(BadCheckpoint):
+        checkpoint.sign(unfit, SIGNER)
