@@ -116,7 +116,9 @@ def _expected(found: Mapping[str, Any]) -> str:
     if found["type"] == "extra_forbidden":
         return "unknown key"
     # pydantic's messages describe the expectation; the value itself stands in "input", which is left out.
-    return str(found["msg"]).replace("Input should be", "expected").replace("String should", "expected text that should")
+    return (
+        str(found["msg"]).replace("Input should be", "expected").replace("String should", "expected text that should")
+    )
 
 
 def problems_of(draft: SignalDraft, policy: PolicySet, agency_kind: str) -> dict[str, str]:
@@ -159,7 +161,9 @@ def victims(draft: SignalDraft) -> list[SubjectDraft]:
     return [subject for subject in draft.subjects if subject.kind == "person" and subject.role == "possible_victim"]
 
 
-def facts_of(draft: SignalDraft, policy: PolicySet, person: SubjectDraft | None, linked_agencies: int) -> dict[str, Any]:
+def facts_of(
+    draft: SignalDraft, policy: PolicySet, person: SubjectDraft | None, linked_agencies: int
+) -> dict[str, Any]:
     """The routing facts (domain/meldroutes.md) that follow from the draft, seen from one possible victim.
 
     Only what is known is in the answer: a missing key means "unknown, ask this", never a guess.

@@ -39,7 +39,9 @@ def load_policy(settings: Settings) -> PolicySet:
 def open_program(settings: Settings) -> Program:
     """Everything the use cases need. Raises `NotInitialised` before `signaltable init`."""
     if not settings.key_ring.exists():
-        raise NotInitialised(f"no key ring in {settings.home}; run `signaltable init` or `signaltable init --demo` first")
+        raise NotInitialised(
+            f"no key ring in {settings.home}; run `signaltable init` or `signaltable init --demo` first"
+        )
     engine = make_engine(settings.database_url)
     if not inspect(engine).has_table("log_head"):
         raise NotInitialised("the database is empty; run `signaltable init` or `signaltable init --demo` first")

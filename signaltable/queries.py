@@ -6,9 +6,9 @@ from sqlalchemy import select
 
 from signaltable.domain import NotFound, Resource
 from signaltable.models import (
-    AgendaItem,
     Agency,
     AgencyDestination,
+    AgendaItem,
     Disclosure,
     Link,
     Question,
@@ -81,5 +81,7 @@ def on_an_agenda(tx: Transaction, signal_id: str) -> bool:
 def links_of(tx: Transaction, subject_ids: Sequence[str]) -> Sequence[Link]:
     """All links, in any state, in which one of the subjects takes part."""
     return tx.session.scalars(
-        select(Link).where(Link.subject_a.in_(subject_ids) | Link.subject_b.in_(subject_ids)).order_by(Link.proposed_at, Link.id),
+        select(Link)
+        .where(Link.subject_a.in_(subject_ids) | Link.subject_b.in_(subject_ids))
+        .order_by(Link.proposed_at, Link.id),
     ).all()

@@ -107,7 +107,9 @@ def _password_matches(account: Account | None, password: str) -> bool:
 
 
 def _login_digest(program: Program, login: str) -> str:
-    return hmac.new(program.keys.secret("session"), b"login|" + login.strip().lower().encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        program.keys.secret("session"), b"login|" + login.strip().lower().encode(), hashlib.sha256
+    ).hexdigest()
 
 
 def _too_many_attempts(session: Session, digest: str, now: datetime) -> bool:
@@ -220,7 +222,13 @@ def list_accounts(tx: Transaction) -> list[AccountLine]:
     )
     return [
         AccountLine(
-            account.id, account.login, account.name, account.agency_id, title, tuple(roles.get(account.id, ())), account.active
+            account.id,
+            account.login,
+            account.name,
+            account.agency_id,
+            title,
+            tuple(roles.get(account.id, ())),
+            account.active,
         )
         for account, title in found
     ]
@@ -233,11 +241,18 @@ def list_agencies(tx: Transaction) -> list[AgencyLine]:
     for row in tx.session.execute(select(AgencyDestination).order_by(AgencyDestination.destination)).scalars():
         destinations.setdefault(row.agency_id, []).append(row.destination)
     counts = dict(
-        tx.session.execute(select(Account.agency_id, func.count()).where(Account.active).group_by(Account.agency_id)).tuples(),
+        tx.session.execute(
+            select(Account.agency_id, func.count()).where(Account.active).group_by(Account.agency_id)
+        ).tuples(),
     )
     return [
         AgencyLine(
-            agency.id, agency.title, agency.kind, tuple(destinations.get(agency.id, ())), agency.active, counts.get(agency.id, 0)
+            agency.id,
+            agency.title,
+            agency.kind,
+            tuple(destinations.get(agency.id, ())),
+            agency.active,
+            counts.get(agency.id, 0),
         )
         for agency in tx.session.scalars(select(Agency).order_by(Agency.title))
     ]

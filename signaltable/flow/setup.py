@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,15 +13,22 @@ from sqlalchemy import select
 from audit.note import Signer
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel
-from signaltable.flow.accounts import record_account, record_agency
+from signaltable.flow.accounts import SYSTEM, record_account, record_agency
 from signaltable.keys import KeyRing
-from signaltable.models import Agency, RegionalTable
+from signaltable.models import Agency, LogDetail, LogEntry, RegionalTable
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, transaction
 
 VERSION = "0.1.0"
 REGION = Path(__file__).resolve().parent.parent / "demo" / "region.toml"
 DEMO_ACCOUNTS = "demo-accounts.json"
+UNFINISHED = "init-is-not-finished"
+
+# Words for a password that a person can read aloud in a training; made anew for every demo home.
+_WORDS = (
+    "anker appel baken berk boter brug dijk duin eik fiets gans haven helm hout kaas kade klok kust lamp linde "
+    "maan mast meer molen oever peer rots schip sloot tulp vlag wilg"
+).split()
 
 # Whoever may run `init` owns the machine; the permissions are those of an administrator and no more.
 INSTALLER = Actor(
@@ -115,6 +123,30 @@ def _told(account: Mapping[str, Any], titles: Mapping[str, str], password: str) 
         "agency": titles[account["agency"]],
         "roles": account["roles"],
     }
+
+
+def new_demo_password() -> str:
+    """Three words and four digits: about 28 bits, enough for invented people behind 127.0.0.1."""
+    return "-".join([*(secrets.choice(_WORDS) for _ in range(3)), f"{secrets.randbelow(10_000):04d}"])
+
+
+def note_policy(program: Program) -> None:
+    """Record the rules that count from now on, when they are others than the log knows (GDPR art. 5(2))."""
+    with transaction(program, SYSTEM) as tx:
+        last = tx.session.scalars(
+            select(LogDetail.details)
+            .join(LogEntry, LogEntry.seq == LogDetail.seq)
+            .where(LogEntry.action == "policy:load")
+            .order_by(LogEntry.seq.desc())
+            .limit(1),
+        ).first()
+        previous = json.loads(last)["policy_digest"] if last else ""
+        if previous != program.policy.digest:
+            tx.record(
+                "policy:load",
+                object_type="policy",
+                details={"policy_digest": program.policy.digest, "previous_digest": previous},
+            )
 
 
 def remember_demo_accounts(settings: Settings, accounts: list[dict[str, Any]]) -> None:

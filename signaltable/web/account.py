@@ -94,9 +94,9 @@ def log_out() -> ResponseReturnValue:
 @permission(None)
 def choose_language() -> ResponseReturnValue:
     """Switch between Dutch and English, and stay on the page."""
-    only("lang", "back")
+    only("lang", "next")
     session["lang"] = offered("lang", LANGUAGES)
-    back = request.form.get("back", "/")
+    back = request.form.get("next", "/")
     inside = back.startswith("/") and not back.startswith(("//", "/\\"))
     return redirect(back if inside else "/")
 

@@ -7,7 +7,6 @@ from typing import Any
 from flask import Flask, request, url_for
 from flask_babel import format_date, format_datetime, get_locale
 from flask_babel import gettext as _
-from markupsafe import Markup
 from werkzeug.routing import BuildError
 
 from signaltable import pictures
@@ -103,7 +102,7 @@ def menu() -> list[tuple[str, str, bool]]:
 def _user() -> Mapping[str, str] | None:
     if actor() is ANONYMOUS:
         return None
-    return {"name": actor().name, "agency_title": agency_title(program(), actor().agency_id)}
+    return {"name": actor().name, "agency_title": agency_title(program(), actor().agency_id), "kind": actor().agency_kind}
 
 
 def _context() -> dict[str, Any]:
@@ -111,7 +110,14 @@ def _context() -> dict[str, Any]:
         nav = menu()
     except BuildError:  # pragma: no cover -- an error page while blueprints are still being registered
         nav = []
-    return {"nav": nav, "demo": program().settings.demo, "user": _user(), "lang": lang(), "policy": program().policy}
+    return {
+        "nav": nav,
+        "demo": program().settings.demo,
+        "user": _user(),
+        "lang": lang(),
+        "policy": program().policy,
+        "logout_url": url_for("account.log_out"),
+    }
 
 
 def register(app: Flask) -> None:
@@ -123,6 +129,6 @@ def register(app: Flask) -> None:
         moment=moment,
         state_label=state_label,
         answer_label=answer_label,
-        svg=Markup,  # noqa: S704 -- only for pictures.py, which escapes every text itself; a guard test holds that.
+        svg=Markup,
     )
     app.jinja_env.globals.update(pictures=pictures)

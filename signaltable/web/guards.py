@@ -26,7 +26,9 @@ TRANSLATIONS = PACKAGE / "translations"
 View = TypeVar("View", bound=Callable[..., Any])
 
 # Names that a forger would try; only these are told to the log, since other invented names may hold anything.
-TELLING_NAMES = frozenset({"destination", "recipient", "ground", "score", "owner", "role", "roles", "agency", "state", "account"})
+TELLING_NAMES = frozenset(
+    {"destination", "recipient", "ground", "score", "owner", "role", "roles", "agency", "state", "account"}
+)
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 

@@ -1,0 +1,121 @@
+"""Drafts of signals: sealed at every step, resumable after logout or a crash, erased when they expire."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from signaltable.access import Permission, require
+from signaltable.domain import Conflict, NotFound, Resource
+from signaltable.intake import SignalDraft, parse
+from signaltable.models import Draft
+from signaltable.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class DraftView:
+    """A draft with the step that comes next and the version that the next save must name."""
+
+    id: str
+    step: int
+    version: int
+    content: SignalDraft
+    updated_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLine:
+    """A draft in the list of "to be continued": no content, because a list is read over a shoulder."""
+
+    id: str
+    step: int
+    updated_at: datetime
+    expires_at: datetime
+
+
+def start(tx: Transaction, content: SignalDraft | None = None) -> DraftView:
+    """A new, empty draft for the actor."""
+    _gate(tx)
+    draft = Draft(
+        id=tx.new_id(),
+        account_id=tx.actor.account_id,
+        agency_id=tx.actor.agency_id,
+        step=1,
+        sealed=b"",
+        version=1,
+        created_at=tx.now,
+        updated_at=tx.now,
+        expires_at=tx.now,
+    )
+    _put(tx, draft, content or SignalDraft(), 1)
+    tx.session.add(draft)
+    return _view(draft, content or SignalDraft())
+
+
+def load(tx: Transaction, draft_id: str) -> DraftView:
+    """The actor's own draft. Raises `NotFound` for anybody else's: not even its existence is told."""
+    draft = _own(tx, draft_id)
+    opened = tx.program.keys.open(tx.actor.agency_id, draft.sealed, _place(draft))
+    return _view(draft, parse(json.loads(opened)))
+
+
+def save(tx: Transaction, draft_id: str, changes: Mapping[str, object], *, step: int, version: int) -> DraftView:
+    """Lay the answers of one step over the draft and seal it again.
+
+    Raises `Conflict` when the draft was saved in another window meanwhile, `UnusableInput` for unusable answers.
+    """
+    before = load(tx, draft_id)
+    if before.version != version:
+        raise Conflict("draft", "the draft was saved in another window meanwhile")
+    content = parse({**before.content.model_dump(mode="json"), **changes})
+    draft = _own(tx, draft_id)
+    _put(tx, draft, content, step)
+    draft.version = version + 1
+    return _view(draft, content)
+
+
+def mine(tx: Transaction) -> list[DraftLine]:
+    """The actor's drafts, the last used first."""
+    _gate(tx)
+    rows = tx.session.scalars(
+        select(Draft).where(Draft.account_id == tx.actor.account_id).order_by(Draft.updated_at.desc(), Draft.id),
+    )
+    return [DraftLine(row.id, row.step, row.updated_at, row.expires_at) for row in rows]
+
+
+def discard(tx: Transaction, draft_id: str, *, cause: str = "by_author") -> None:
+    """Erase a draft of the actor."""
+    draft = _own(tx, draft_id)
+    tx.session.execute(delete(Draft).where(Draft.id == draft.id))
+    tx.record("draft:erase", object_type="draft", object_id=draft.id, details={"draft": draft.id, "cause": cause})
+
+
+def _gate(tx: Transaction) -> None:
+    require(tx.actor, Permission.SIGNAL_SUBMIT_OWN, Resource("draft", owner_agency=tx.actor.agency_id))
+
+
+def _own(tx: Transaction, draft_id: str) -> Draft:
+    _gate(tx)
+    draft = tx.session.get(Draft, draft_id)
+    if draft is None or draft.account_id != tx.actor.account_id:
+        raise NotFound("no such draft")
+    return draft
+
+
+def _put(tx: Transaction, draft: Draft, content: SignalDraft, step: int) -> None:
+    draft.sealed = tx.program.keys.seal(draft.agency_id, content.model_dump_json().encode(), _place(draft))
+    draft.step = step
+    draft.updated_at = tx.now
+    draft.expires_at = tx.now + timedelta(days=tx.program.policy.retention["draft"].days or 0)
+    tx.record("draft:record", object_type="draft", object_id=draft.id, details={"draft": draft.id, "step": step})
+
+
+def _place(draft: Draft) -> bytes:
+    return f"drafts|sealed|{draft.id}|{draft.account_id}".encode()
+
+
+def _view(draft: Draft, content: SignalDraft) -> DraftView:
+    return DraftView(draft.id, draft.step, draft.version, content, draft.updated_at, draft.expires_at)

@@ -1,0 +1,106 @@
+"""The first page: what waits for this person, counted, with nothing on it that is not theirs."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from signaltable.access import Allowed, Permission, may
+from signaltable.domain import DisclosureState, LinkState, State
+from signaltable.models import Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
+from signaltable.queries import tables_of
+from signaltable.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One kind of work with how much of it waits. `kind` names the page."""
+
+    kind: str
+    count: int
+
+
+def waiting(tx: Transaction) -> list[Waiting]:
+    """What waits for the actor: drafts, links, questions, received cases, second looks, new signals at the table."""
+    counters = (
+        (Permission.SIGNAL_SUBMIT_OWN, "drafts", _drafts),
+        (Permission.LINK_DECIDE_OWN, "links", _links),
+        (Permission.ENRICH_ANSWER_ASKED, "questions", _questions),
+        (Permission.REFERRAL_RECEIVE_OWN, "inbox", _inbox),
+        (Permission.DISCLOSURE_APPROVE_OTHER, "approvals", _approvals),
+        (Permission.SIGNAL_TRIAGE_OWN_TABLE, "triage", _triage),
+    )
+    return [
+        Waiting(kind, count(tx))
+        for permission, kind, count in counters
+        if isinstance(may(tx.actor, permission), Allowed)
+    ]
+
+
+def _drafts(tx: Transaction) -> int:
+    return tx.session.scalar(select(func.count()).where(Draft.account_id == tx.actor.account_id)) or 0
+
+
+def _links(tx: Transaction) -> int:
+    answered = select(LinkVerdict.link_id).where(LinkVerdict.agency_id == tx.actor.agency_id)
+    return (
+        tx.session.scalar(
+            select(func.count(func.distinct(Link.id)))
+            .join(Subject, (Link.subject_a == Subject.id) | (Link.subject_b == Subject.id))
+            .join(Signal, Signal.id == Subject.signal_id)
+            .where(
+                Signal.owner_agency == tx.actor.agency_id,
+                Link.state == LinkState.PROPOSED,
+                Link.id.not_in(answered),
+            ),
+        )
+        or 0
+    )
+
+
+def _questions(tx: Transaction) -> int:
+    return (
+        tx.session.scalar(
+            select(func.count()).where(Question.agency_id == tx.actor.agency_id, Question.answer == ""),
+        )
+        or 0
+    )
+
+
+def _inbox(tx: Transaction) -> int:
+    return (
+        tx.session.scalar(
+            select(func.count()).where(
+                Disclosure.recipient_agency == tx.actor.agency_id,
+                Disclosure.state == DisclosureState.DISCLOSED,
+            ),
+        )
+        or 0
+    )
+
+
+def _approvals(tx: Transaction) -> int:
+    tables = tables_of(tx, tx.actor.agency_id)
+    waits = (
+        select(func.count())
+        .select_from(Disclosure)
+        .join(Signal, Signal.id == Disclosure.signal_id)
+        .where(
+            Disclosure.state == DisclosureState.AWAITING_APPROVAL,
+            Disclosure.requested_by != tx.actor.account_id,
+        )
+    )
+    if "privacy-officer" in tx.actor.roles:
+        waits = waits.where(Disclosure.provider_agency == tx.actor.agency_id)
+    else:
+        waits = waits.where(Signal.table_id.in_(tables))
+    return tx.session.scalar(waits) or 0
+
+
+def _triage(tx: Transaction) -> int:
+    tables = tables_of(tx, tx.actor.agency_id)
+    return (
+        tx.session.scalar(
+            select(func.count()).where(Signal.table_id.in_(tables), Signal.state == State.SUBMITTED),
+        )
+        or 0
+    )

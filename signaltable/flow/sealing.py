@@ -1,0 +1,108 @@
+"""Identity in and out of the database: sealed per subject, readable only with the key of an agency that holds it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from signaltable.domain import Refused
+from signaltable.keys import new_data_key, open_field, seal_field
+from signaltable.models import MatchTag, Signal, SubjectField, SubjectKey
+from signaltable.pseudonymise import Tag
+from signaltable.transaction import Transaction
+
+TABLE = "subject_fields"
+FIELD_VERSION = 1
+
+
+def seal_identity(tx: Transaction, subject_id: str, identity: Mapping[str, str], unsure: Iterable[str]) -> None:
+    """Store the identity of a subject under a fresh data key, wrapped for the actor's agency alone."""
+    data_key = new_data_key(tx.program.randomness(32))
+    doubted = set(unsure)
+    rows = [
+        {
+            "subject_id": subject_id,
+            "name": name,
+            "sealed": seal_field(
+                data_key,
+                table=TABLE,
+                row=subject_id,
+                column=name,
+                version=FIELD_VERSION,
+                plaintext=value.encode(),
+                nonce=tx.program.randomness(12),
+            ),
+            "sure": name not in doubted,
+        }
+        for name, value in identity.items()
+        if value
+    ]
+    wrapped = tx.program.keys.wrap(tx.actor.agency_id, data_key, subject_id)
+    tx.session.execute(
+        insert(SubjectKey),
+        [{"subject_id": subject_id, "agency_id": tx.actor.agency_id, "wrapped": wrapped}],
+    )
+    if rows:
+        tx.session.execute(insert(SubjectField), rows)
+
+
+def open_identity(tx: Transaction, subject_id: str) -> dict[str, str]:
+    """The identity fields of a subject, with the key of the actor's agency. Raises `Refused` when it holds none.
+
+    The caller records the consultation: opening identity without an entry is refused by review, not by this function.
+    """
+    held = tx.session.get(SubjectKey, (subject_id, tx.actor.agency_id))
+    if held is None:
+        raise Refused(
+            "other_agency",
+            object_type="subject",
+            object_id=subject_id,
+            details={"permission": "identity:consult:own-agency"},
+        )
+    data_key = tx.program.keys.unwrap(tx.actor.agency_id, held.wrapped, subject_id)
+    fields = tx.session.scalars(select(SubjectField).where(SubjectField.subject_id == subject_id))
+    return {
+        field.name: open_field(
+            data_key,
+            table=TABLE,
+            row=subject_id,
+            column=field.name,
+            version=FIELD_VERSION,
+            sealed=field.sealed,
+        ).decode()
+        for field in fields
+    }
+
+
+def unsure_fields(tx: Transaction, subject_id: str) -> frozenset[str]:
+    """The fields that the reporter was not sure of."""
+    rows = tx.session.scalars(
+        select(SubjectField.name).where(SubjectField.subject_id == subject_id, SubjectField.sure.is_(False)),
+    )
+    return frozenset(rows)
+
+
+def store_tags(tx: Transaction, subject_id: str, tags: Iterable[Tag], version: int) -> None:
+    """Keep the match tags of a subject; only the linking step reads them."""
+    rows = [
+        {"subject_id": subject_id, "set_id": tag.set_id, "digest": tag.digest, "key_version": version} for tag in tags
+    ]
+    if rows:
+        tx.session.execute(insert(MatchTag), rows)
+
+
+def seal_json(tx: Transaction, agency_id: str, content: Mapping[str, Any], place: str) -> bytes:
+    """Seal a small document for one agency; `place` names table, column and row and must be the same on opening."""
+    return tx.program.keys.seal(agency_id, json.dumps(content, ensure_ascii=False).encode(), place.encode())
+
+
+def open_json(tx: Transaction, agency_id: str, envelope: bytes, place: str) -> dict[str, Any]:
+    """What `seal_json` sealed for this agency and place. Raises `CannotOpen` in every other case."""
+    content: dict[str, Any] = json.loads(tx.program.keys.open(agency_id, envelope, place.encode()))
+    return content
+
+
+def owner_part(tx: Transaction, signal: Signal) -> dict[str, Any]:
+    """What only the owner reads: the unmasked narrative, who asked for consent, how to reach the reporter."""
+    return open_json(tx, signal.owner_agency, signal.owner_sealed, f"signals|owner_sealed|{signal.id}")

@@ -1,0 +1,483 @@
+"""From a draft to a signal: preview, submit, the owner's own view, withdraw.
+
+`submit` is the one way in for the form, the command line and the demo: check -> pseudonymise -> seal -> link -> route ->
+store, with the audit entries in the same commit.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import insert, select, tuple_
+
+from signaltable import route
+from signaltable.access import Permission, require
+from signaltable.domain import Conflict, Resource, State, UnusableInput
+from signaltable.facts import parse_facts
+from signaltable.flow import drafts, linking, sealing
+from signaltable.flow.moves import keep_until, move, note_move
+from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, typed_values, validate_identity
+from signaltable.intake import SignalDraft, SubjectDraft, facts_of, missing_elements, problems_of, victims
+from signaltable.keys import CannotOpen
+from signaltable.models import Signal, SignalMove, Subject
+from signaltable.pseudonymise import match_tags, new_reference
+from signaltable.queries import resource_of, signal_by_reference, subjects_of, tables_of
+from signaltable.text import Span, contains_bsn, mask, scan
+from signaltable.texts import Text
+from signaltable.transaction import Transaction
+
+PAGE = 25
+# References are random; two in a row that exist already means that something else is wrong.
+REFERENCE_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the reporter gets: a reference, the advice, and how many links were proposed (never to what or whom)."""
+
+    reference: str
+    advice: route.Decision
+    links: tuple[linking.ProposedLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the reporter sees before submitting: the advice with its reasons, and the text with what will be masked."""
+
+    advice: route.Decision
+    spans: tuple[Span, ...]
+    masked: str
+    missing: tuple[str, ...]
+    problems: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SignalLine:
+    """A line of the owner's list."""
+
+    reference: str
+    created_at: datetime
+    state: str
+    urgency: str
+    forms: tuple[str, ...]
+    open_links: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSubject:
+    """A subject as its owner sees it; identity only when it was opened for this page."""
+
+    id: str
+    number: int
+    kind: str
+    role: str
+    age_band: str
+    gender: str
+    identity: Mapping[str, str]
+    unsure: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSignal:
+    """A signal as its owner sees it."""
+
+    reference: str
+    created_at: datetime
+    state: str
+    urgency: str
+    capacity: str
+    observed_on: date | None
+    municipality: str
+    source_quality: str
+    facts: Mapping[str, Any]
+    form_rows: Mapping[str, int]
+    indicators: Mapping[str, str]
+    flags: tuple[str, ...]
+    consent: Mapping[str, Any]
+    narrative: str
+    narrative_masked: str
+    reachable: str
+    asked_by: str
+    missing: tuple[str, ...]
+    routes: tuple[Mapping[str, Any], ...]
+    questions: tuple[Mapping[str, Any], ...]
+    subjects: tuple[OwnSubject, ...]
+    moves: tuple["Move", ...]
+    keep_until: date
+    may_withdraw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A step in the life of a signal, as its owner sees it."""
+
+    at: datetime
+    state: str
+    reason: str
+
+
+# -- before submitting -------------------------------------------------------------------------------------------
+
+
+def preview(tx: Transaction, draft: SignalDraft) -> Preview:
+    """What submitting would do. Nothing is stored."""
+    _gate(tx)
+    spans = scan(draft.narrative, _typed(tx, draft))
+    return Preview(
+        advice=advise(tx, draft, 0),
+        spans=tuple(spans),
+        masked=mask(draft.narrative, spans),
+        missing=tuple(missing_elements(draft, tx.program.policy)),
+        problems=check(tx, draft),
+    )
+
+
+def check(tx: Transaction, draft: SignalDraft) -> dict[str, str]:
+    """Everything that keeps the draft from being submitted: place -> what was expected. Values are never repeated."""
+    problems = problems_of(draft, tx.program.policy, tx.actor.agency_kind)
+    if draft.observed.on and draft.observed.on > tx.now.date():
+        problems["observed.on"] = "expected a day that is not in the future"
+    if draft.consent.on and draft.consent.on > tx.now.date():
+        problems["consent.on"] = "expected a day that is not in the future"
+    if contains_bsn(draft.narrative):
+        problems["narrative"] = "expected a text without a citizen service number (BSN); take it out"
+    for number, subject in enumerate(draft.subjects):
+        for name, text in identity_problems(tx, subject).items():
+            problems[f"subjects.{number}.identity.{name}"] = text.en
+    return problems
+
+
+def identity_problems(tx: Transaction, subject: SubjectDraft) -> dict[str, Text]:
+    """What is wrong with the identity fields of one subject: field -> what was expected."""
+    unknown = set(subject.identity) - set(IDENTITY_FIELDS)
+    if unknown:
+        return dict.fromkeys(unknown, Text("Dit veld bestaat niet.", "This field does not exist."))
+    typed = Identity(kind=subject.kind, **subject.identity)
+    return dict(validate_identity(typed, tx.program.policy.identifiers, today=tx.now.date()))
+
+
+def advise(tx: Transaction, draft: SignalDraft, linked_agencies: int) -> route.Decision:
+    """The advice of the meldroutekaart: for each possible victim her own, together without doubles."""
+    people: Sequence[SubjectDraft | None] = victims(draft) or [None]
+    decisions = [
+        route.decide(
+            parse_facts(facts_of(draft, tx.program.policy, person, linked_agencies)),
+            tx.program.policy,
+            on=tx.now.date(),
+        )
+        for person in people
+    ]
+    return route.merge(decisions, tx.program.policy)
+
+
+# -- submitting --------------------------------------------------------------------------------------------------
+
+
+def submit(tx: Transaction, draft: SignalDraft, draft_id: str = "") -> Receipt:
+    """Make a signal of a draft. Raises `UnusableInput` with every problem, `Conflict` without a table to submit to."""
+    _gate(tx)
+    problems = check(tx, draft)
+    if problems:
+        raise UnusableInput(problems)
+    signal = _store_signal(tx, draft)
+    subjects = [_store_subject(tx, signal, number, subject) for number, subject in enumerate(draft.subjects, start=1)]
+    _record_signal(tx, signal, draft)
+    proposed = linking.propose(tx, signal, subjects)
+    advice = advise(tx, draft, 0)
+    _keep_advice(tx, signal, advice)
+    if draft_id:
+        drafts.discard(tx, draft_id, cause="submitted")
+    return Receipt(signal.reference, advice, tuple(proposed))
+
+
+def _gate(tx: Transaction) -> None:
+    require(tx.actor, Permission.SIGNAL_SUBMIT_OWN, Resource("signal", owner_agency=tx.actor.agency_id))
+
+
+def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
+    tables = tables_of(tx, tx.actor.agency_id)
+    if not tables:
+        raise Conflict("no_table", "this agency has no seat at a table")
+    policy, signal_id = tx.program.policy, tx.new_id()
+    people = victims(draft)
+    signal = Signal(
+        id=signal_id,
+        reference=_fresh_reference(tx),
+        owner_agency=tx.actor.agency_id,
+        submitter=tx.actor.account_id,
+        capacity=draft.capacity,
+        table_id=tables[0],
+        state=State.SUBMITTED,
+        urgency=draft.safety.urgency,
+        created_at=tx.now,
+        observed_on=draft.observed.on,
+        municipality=mask(draft.observed.municipality, scan(draft.observed.municipality, _typed(tx, draft))),
+        source_quality=draft.observed.source_quality,
+        facts=facts_of(draft, policy, people[0] if people else None, 0),
+        form_rows=dict(draft.form_rows),
+        indicators=dict(draft.indicators),
+        flags=list(draft.flags),
+        consent=draft.consent.model_dump(mode="json", exclude={"asked_by"}),
+        narrative_masked=mask(draft.narrative, scan(draft.narrative, _typed(tx, draft))),
+        owner_sealed=sealing.seal_json(
+            tx,
+            tx.actor.agency_id,
+            {
+                "narrative": draft.narrative,
+                "reachable": draft.reachable,
+                "asked_by": draft.consent.asked_by,
+                "municipality": draft.observed.municipality,
+            },
+            f"signals|owner_sealed|{signal_id}",
+        ),
+        advice={},
+        policy_digest=policy.digest,
+        missing=missing_elements(draft, policy),
+        keep_until=keep_until(tx, policy.retention["signal"].days or 0),
+        version=1,
+    )
+    tx.session.add(signal)
+    tx.session.flush()
+    note_move(tx, signal, State.DRAFT, State.SUBMITTED, "")
+    return signal
+
+
+def _fresh_reference(tx: Transaction) -> str:
+    for _try in range(REFERENCE_TRIES):
+        reference = new_reference("S", tx.program.randomness(16))
+        if tx.session.scalar(select(Signal.id).where(Signal.reference == reference)) is None:
+            return reference
+    raise Conflict("reference", "no free reference found")
+
+
+def _store_subject(tx: Transaction, signal: Signal, number: int, draft: SubjectDraft) -> linking.TaggedSubject:
+    subject_id = tx.new_id()
+    row = {
+        "id": subject_id,
+        "signal_id": signal.id,
+        "number": number,
+        "kind": draft.kind,
+        "role": draft.role,
+        "age_band": draft.age if draft.kind == "person" else "unknown",
+        "gender": draft.gender if draft.kind == "person" else "unknown",
+    }
+    tx.session.execute(insert(Subject), [row])
+    identity = identity_from(draft.kind, draft.identity)
+    values = {name: getattr(identity, name) for name in IDENTITY_FIELDS}
+    sealing.seal_identity(tx, subject_id, values, draft.unsure)
+    keys, policy = tx.program.keys, tx.program.policy.linking
+    version = keys.version("match")
+    tags = tuple(match_tags(keys.secret("match"), identity, version=version, policy=policy))
+    sealing.store_tags(tx, subject_id, tags, version)
+    return linking.TaggedSubject(subject_id, draft.kind, tags)
+
+
+def _record_signal(tx: Transaction, signal: Signal, draft: SignalDraft) -> None:
+    kinds = sorted({name for subject in draft.subjects for name, value in subject.identity.items() if value})
+    tx.record(
+        "signal:record",
+        object_type="signal",
+        object_id=signal.reference,
+        details={
+            "signal": signal.reference,
+            "subjects": len(draft.subjects),
+            "identifier_kinds": kinds,
+            "policy_digest": signal.policy_digest,
+            "urgency": signal.urgency,
+            "consent": draft.consent.status,
+            "indicators": sorted(draft.indicators),
+            "masked": len(scan(draft.narrative, _typed(tx, draft))),
+            "key_version": tx.program.keys.version("match"),
+        },
+    )
+
+
+def _keep_advice(tx: Transaction, signal: Signal, advice: route.Decision) -> None:
+    signal.advice = frozen_advice(advice)
+    signal.version += 1
+    tx.record(
+        "signal:route",
+        object_type="signal",
+        object_id=signal.reference,
+        details={
+            "signal": signal.reference,
+            "routes": [f"{one.id}:{one.destination}" for one in advice.routes],
+            "questions": [question.fact for question in advice.questions],
+            "policy_digest": advice.policy_digest,
+            "facts_hash": hashlib.sha256(repr(sorted(signal.facts.items())).encode()).hexdigest(),
+        },
+    )
+
+
+def frozen_advice(advice: route.Decision) -> dict[str, Any]:
+    """The advice as it is kept with the signal: what the card said that day, replayable from the policy digest."""
+    return {
+        "policy_digest": advice.policy_digest,
+        "routes": [
+            {
+                "id": one.id,
+                "destination": one.destination,
+                "urgency": one.urgency,
+                "purpose": one.purpose,
+                "source": one.source,
+                "reason": {"nl": one.reason.nl, "en": one.reason.en},
+            }
+            for one in advice.routes
+        ],
+        "questions": [
+            {"fact": question.fact, "why": {"nl": question.why.nl, "en": question.why.en}}
+            for question in advice.questions
+        ],
+    }
+
+
+def _identities(draft: SignalDraft) -> list[Identity]:
+    return [Identity(kind=subject.kind, **subject.identity) for subject in draft.subjects]
+
+
+def _typed(tx: Transaction, draft: SignalDraft) -> list[str]:
+    """Every value that must not stand in the table's copy: typed as identity, or named by the reporter to be masked."""
+    typed = typed_values(_identities(draft), tx.program.policy.identifiers)
+    return [value for value in (*typed, *draft.mask_words, draft.consent.asked_by, draft.reachable) if value.strip()]
+
+
+# -- the owner's own view ----------------------------------------------------------------------------------------
+
+
+def own_signals(tx: Transaction, *, after: tuple[datetime, str] | None = None) -> tuple[list[SignalLine], Any]:
+    """The owner's signals, newest first, a page at a time; with the key of the next page or None."""
+    require(tx.actor, Permission.SIGNAL_LIST_OWN, Resource("signal", owner_agency=tx.actor.agency_id))
+    query = select(Signal).where(Signal.owner_agency == tx.actor.agency_id)
+    if after is not None:
+        query = query.where(tuple_(Signal.created_at, Signal.id) < after)
+    rows = tx.session.scalars(query.order_by(Signal.created_at.desc(), Signal.id.desc()).limit(PAGE + 1)).all()
+    shown = rows[:PAGE]
+    links = linking.open_links_per_signal(tx, [row.id for row in shown])
+    tx.record(
+        "signal:list",
+        object_type="agency",
+        object_id=tx.actor.agency_id,
+        details={"view": "own", "count": len(shown)},
+    )
+    lines = [
+        SignalLine(
+            row.reference,
+            row.created_at,
+            row.state,
+            row.urgency,
+            tuple(row.facts.get("forms", ())),
+            links.get(row.id, 0),
+        )
+        for row in shown
+    ]
+    following = (shown[-1].created_at, shown[-1].id) if len(rows) > PAGE else None
+    return lines, following
+
+
+def consult(tx: Transaction, reference: str, *, with_identity: bool = False) -> OwnSignal:
+    """The owner's page of a signal. Identity is opened only when asked, and that is an entry of its own."""
+    signal = signal_by_reference(tx, reference)
+    resource = resource_of(tx, signal)
+    require(tx.actor, Permission.SIGNAL_CONSULT_OWN, resource)
+    if with_identity:
+        require(tx.actor, Permission.IDENTITY_CONSULT_OWN, resource)
+    tx.record(
+        "signal:consult",
+        object_type="signal",
+        object_id=signal.reference,
+        details={"signal": signal.reference, "view": "owner"},
+    )
+    return _own_view(tx, signal, with_identity=with_identity)
+
+
+def _own_view(tx: Transaction, signal: Signal, *, with_identity: bool) -> OwnSignal:
+    try:
+        kept = sealing.owner_part(tx, signal)
+    except CannotOpen:  # The keys of an expired signal are destroyed; what remains is pseudonymous.
+        kept = {}
+    moves = tx.session.scalars(
+        select(SignalMove).where(SignalMove.signal_id == signal.id).order_by(SignalMove.at, SignalMove.id),
+    )
+    return OwnSignal(
+        reference=signal.reference,
+        created_at=signal.created_at,
+        state=signal.state,
+        urgency=signal.urgency,
+        capacity=signal.capacity,
+        observed_on=signal.observed_on,
+        municipality=signal.municipality,
+        source_quality=signal.source_quality,
+        facts=signal.facts,
+        form_rows=signal.form_rows,
+        indicators=signal.indicators,
+        flags=tuple(signal.flags),
+        consent=signal.consent,
+        narrative=kept.get("narrative", ""),
+        narrative_masked=signal.narrative_masked,
+        reachable=kept.get("reachable", ""),
+        asked_by=kept.get("asked_by", ""),
+        missing=tuple(signal.missing),
+        routes=tuple(signal.advice.get("routes", ())),
+        questions=tuple(signal.advice.get("questions", ())),
+        subjects=tuple(_own_subjects(tx, signal, subjects_of(tx, signal.id), with_identity=with_identity)),
+        moves=tuple(Move(row.at, row.state_to, row.reason) for row in moves),
+        keep_until=signal.keep_until,
+        may_withdraw=State(signal.state)
+        in {State.SUBMITTED, State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH},
+    )
+
+
+def _own_subjects(
+    tx: Transaction, signal: Signal, subjects: Iterable[Subject], *, with_identity: bool
+) -> Iterable[OwnSubject]:
+    for subject in subjects:
+        identity: Mapping[str, str] = {}
+        if with_identity and subject.erased_at is None:
+            identity = open_identity_of(tx, signal, subject, purpose="own_case")
+        yield OwnSubject(
+            subject.id,
+            subject.number,
+            subject.kind,
+            subject.role,
+            subject.age_band,
+            subject.gender,
+            identity,
+            sealing.unsure_fields(tx, subject.id),
+        )
+
+
+def open_identity_of(tx: Transaction, signal: Signal, subject: Subject, *, purpose: str) -> dict[str, str]:
+    """Open the identity of a subject with the actor's agency key, and record that (GDPR art. 4(2): consult)."""
+    identity = sealing.open_identity(tx, subject.id)
+    tx.record(
+        "identity:consult",
+        object_type="signal",
+        object_id=signal.reference,
+        details={
+            "signal": signal.reference,
+            "subject": subject.number,
+            "purpose": purpose,
+            "ground": "own_data",
+            "fields": sorted(identity),
+        },
+    )
+    return identity
+
+
+def withdraw(tx: Transaction, reference: str, reason: str) -> None:
+    """Take a signal back while nothing of it was disclosed. Raises `Conflict` otherwise."""
+    signal = signal_by_reference(tx, reference)
+    require(tx.actor, Permission.SIGNAL_WITHDRAW_OWN, resource_of(tx, signal))
+    if not reason.strip():
+        raise UnusableInput({"reason": "expected a reason"})
+    move(tx, signal, State.WITHDRAWN, reason=mask(reason, scan(reason, ())))
+    signal.keep_until = keep_until(tx, tx.program.policy.retention["withdrawn"].days or 0)
+    linking.refuse_all_of(tx, signal)
+    tx.record(
+        "signal:withdraw",
+        object_type="signal",
+        object_id=signal.reference,
+        details={"signal": signal.reference, "cause": "by_owner"},
+    )

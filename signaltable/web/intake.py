@@ -1,0 +1,575 @@
+"""Logging a signal in four short steps: safety; what was seen; whom or what it is about; consent and check.
+
+Each step saves a sealed draft. Nothing needs a script; every page can be left and resumed.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, IntegerField, RadioField, SelectMultipleField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from signaltable.access import Permission
+from signaltable.domain import SUBJECT_KINDS, Conflict, NotFound, UnusableInput
+from signaltable.flow import drafts, signals
+from signaltable.flow.drafts import DraftView
+from signaltable.intake import (
+    ELEMENTS,
+    MAX_SUBJECTS,
+    NARRATIVE_LIMIT,
+    SignalDraft,
+    SubjectDraft,
+    facts_of,
+    parse,
+    victims,
+)
+from signaltable.text import contains_bsn
+from signaltable.transaction import Transaction
+from signaltable.web.filters import in_words, lang
+from signaltable.web.forms import DateParts, choices, not_in_future
+from signaltable.web.guards import actor, begin, offered, only, permission, program, submitted
+
+pages = Blueprint("intake", __name__, url_prefix="/signalen/nieuw")
+
+YES_NO = [("yes", _l("Yes")), ("no", _l("No"))]
+YES_NO_UNKNOWN = [*YES_NO, ("unknown", _l("I do not know"))]
+FACT_QUESTIONS = ("organised", "shelter_needed", "smuggling_only", "wants_return", "residence", "victim")
+LATER = "later"
+
+
+# -- forms -------------------------------------------------------------------------------------------------------
+
+
+class StepForm(FlaskForm):
+    """What every step has: the version of the draft it was drawn from, and two buttons."""
+
+    version = HiddenField()
+    action = HiddenField()
+
+
+class SafetyForm(StepForm):
+    acute_danger = RadioField(
+        _l("Is somebody in danger right now?"),
+        [InputRequired(_l("Choose whether somebody is in danger right now"))],
+        choices=YES_NO,
+    )
+    safe_to_continue = RadioField(
+        _l("Is it safe for the person and for you to talk about this?"),
+        [InputRequired(_l("Choose whether it is safe to talk"))],
+        choices=YES_NO_UNKNOWN,
+    )
+    urgency = RadioField(
+        _l("How soon must somebody look at this?"),
+        [InputRequired(_l("Choose how soon somebody must look at this"))],
+    )
+
+
+class SeenForm(StepForm):
+    narrative = TextAreaField(
+        _l("What did you see or hear?"),
+        [Optional(), Length(max=NARRATIVE_LIMIT, message=_l("This text is longer than the program can keep"))],
+    )
+    observed_on = DateParts(_l("When was this?"))
+    municipality = StringField(_l("In which municipality?"), [Optional(), Length(max=120)])
+    online = RadioField(_l("Did it happen online?"), [Optional()], choices=YES_NO_UNKNOWN)
+    source_quality = RadioField(_l("How do you know this?"), [Optional()])
+    forms = SelectMultipleField(_l("Which forms of exploitation do you think of?"), [Optional()])
+
+
+class FlagsForm(StepForm):
+    flags = SelectMultipleField(_l("Does any of this ask for special attention?"), [Optional()])
+
+
+class SubjectForm(StepForm):
+    role = RadioField(_l("What part does this play?"), [InputRequired(_l("Choose what part this plays"))])
+
+
+class PersonForm(SubjectForm):
+    age = RadioField(_l("Age"), [InputRequired(_l("Choose an age group, or that you do not know"))])
+    age_years = IntegerField(
+        _l("Age in years, if you know or can estimate it"),
+        [Optional(), NumberRange(0, 130, _l("Fill in an age between 0 and 130"))],
+    )
+    gender = RadioField(_l("Gender"), [InputRequired(_l("Choose a gender, or that you do not know"))])
+
+
+class ConsentForm(StepForm):
+    capacity = RadioField(
+        _l("In which task did you learn this?"),
+        [InputRequired(_l("Choose the task in which you learned this"))],
+    )
+    status = RadioField(
+        _l("Does the person agree that you share this?"),
+        [InputRequired(_l("Choose whether the person agrees"))],
+    )
+    asked_on = DateParts(_l("On which day was consent asked?"))
+    language = StringField(_l("In which language was it asked?"), [Optional(), Length(max=60)])
+    interpreter = RadioField(_l("Was there an interpreter?"), [Optional()])
+    asked_by = StringField(_l("Who asked for consent?"), [Optional(), Length(max=120)])
+    reachable = StringField(_l("How can the table reach you about this?"), [Optional(), Length(max=200)])
+    mask_words = TextAreaField(_l("Other words to mask in your text"), [Optional(), Length(max=1000)])
+
+
+# -- pages -------------------------------------------------------------------------------------------------------
+
+
+@pages.route("", methods=["GET", "POST"])
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def start() -> ResponseReturnValue:
+    """Step 1 of a new signal, with the drafts that wait."""
+    form = _safety_form({})
+    if submitted(form):
+        with begin() as tx:
+            draft = drafts.start(tx, _with_capacity(tx, parse({"safety": _safety(form)})))
+            drafts.save(tx, draft.id, {}, step=2, version=draft.version)
+        return _onward(form, draft.id, _after_safety(form, draft.id))
+    with begin() as tx:
+        waiting = drafts.mine(tx)
+    return _page("safety", 1, form, draft=None, waiting=waiting)
+
+
+@pages.route("/<draft_id>/1", methods=["GET", "POST"])
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def safety(draft_id: str) -> ResponseReturnValue:
+    """Step 1 again."""
+    draft = _load(draft_id)
+    form = _prepared(_safety_form(draft.content.safety.model_dump()), draft)
+    if submitted(form) and _save(draft, form, {"safety": _safety(form)}, 2):
+        return _onward(form, draft.id, _after_safety(form, draft.id))
+    return _page("safety", 1, form, draft=draft, waiting=())
+
+
+@pages.get("/<draft_id>/gevaar")
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def danger(draft_id: str) -> ResponseReturnValue:
+    """Acute danger stops the form: call 112 first, log it afterwards (002:302-314)."""
+    return render_template("intake/danger.html", draft=_load(draft_id))
+
+
+@pages.route("/<draft_id>/2", methods=["GET", "POST"])
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def seen(draft_id: str) -> ResponseReturnValue:
+    """Step 2: what was seen."""
+    draft = _load(draft_id)
+    form = _prepared(_seen_form(draft.content), draft)
+    names = [*_row_names(), *_indicator_names(), *(f"fact-{fact}" for fact in FACT_QUESTIONS)]
+    if submitted(form, *names):
+        if contains_bsn(form.narrative.data or ""):
+            form.narrative.errors = [_("Take the citizen service number (BSN) out of the text: it is never stored here")]
+        elif _save(draft, form, _seen(form), 3):
+            return _onward(form, draft.id, url_for("intake.about", draft_id=draft.id))
+    return _page("seen", 2, form, draft=draft, chosen=_chosen(draft.content), fact_questions=FACT_QUESTIONS)
+
+
+@pages.route("/<draft_id>/3", methods=["GET", "POST"])
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def about(draft_id: str) -> ResponseReturnValue:
+    """Step 3: whom or what it is about."""
+    draft = _load(draft_id)
+    form = _prepared(FlagsForm(data={"flags": draft.content.flags}), draft)
+    form.flags.choices = choices(program().policy.flags)
+    if submitted(form) and _save(draft, form, {"flags": form.flags.data or []}, 4):
+        return _onward(form, draft.id, url_for("intake.consent", draft_id=draft.id))
+    return _page("about", 3, form, draft=draft, full=len(draft.content.subjects) >= MAX_SUBJECTS)
+
+
+@pages.route("/<draft_id>/betrokkene/<int:number>", methods=["GET", "POST"])
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def subject(draft_id: str, number: int) -> ResponseReturnValue:
+    """One subject; a number past the last one adds it. The kind of a new one comes from the link that was followed."""
+    draft = _load(draft_id)
+    known = draft.content.subjects
+    if number > len(known) or number >= MAX_SUBJECTS:
+        raise NotFound("no such subject")
+    before = known[number] if number < len(known) else SubjectDraft(kind=_new_kind())
+    form = _subject_form(before, draft)
+    problems: Mapping[str, str] = {}
+    if submitted(form, "kind", *_identity_names(before.kind)):
+        after = _subject(form, before.kind)
+        problems = _identity_problems(after)
+        if not problems:
+            changed = [one.model_dump(mode="json") for one in [*known[:number], after, *known[number + 1 :]]]
+            if _save(draft, form, {"subjects": changed}, 3):
+                return redirect(url_for("intake.about", draft_id=draft.id), 303)
+        before = after
+    return _page(
+        "subject",
+        3,
+        form,
+        draft=draft,
+        number=number,
+        kind=program().policy.identifiers.kind_of(before.kind),
+        identity=before.identity,
+        unsure=before.unsure,
+        problems=problems,
+        is_new=number >= len(known),
+    )
+
+
+@pages.post("/<draft_id>/betrokkene/<int:number>/weg")
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def remove_subject(draft_id: str, number: int) -> ResponseReturnValue:
+    """Take a subject out of the draft."""
+    only("version")
+    draft = _load(draft_id)
+    kept = [one.model_dump(mode="json") for place, one in enumerate(draft.content.subjects) if place != number]
+    with begin() as tx:
+        drafts.save(tx, draft.id, {"subjects": kept}, step=3, version=_version(request.form.get("version", "")))
+    return redirect(url_for("intake.about", draft_id=draft.id), 303)
+
+
+@pages.route("/<draft_id>/4", methods=["GET", "POST"])
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def consent(draft_id: str) -> ResponseReturnValue:
+    """Step 4: consent and how to reach the reporter."""
+    draft = _load(draft_id)
+    form = _consent_form(draft)
+    if submitted(form) and _save(draft, form, _consent(form), 4):
+        return _onward(form, draft.id, url_for("intake.check", draft_id=draft.id))
+    return _page("consent", 4, form, draft=draft)
+
+
+@pages.route("/<draft_id>/controle", methods=["GET", "POST"])
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def check(draft_id: str) -> ResponseReturnValue:
+    """The last look: answers, advice with reasons, and the text with what will be masked. Then submit."""
+    draft = _load(draft_id)
+    form = _prepared(StepForm(), draft)
+    if submitted(form):
+        try:
+            with begin() as tx:
+                current = drafts.load(tx, draft_id)
+                if current.version != _version(form.version.data):
+                    return redirect(url_for("intake.check", draft_id=draft_id), 303)
+                receipt = signals.submit(tx, current.content, draft_id)
+        except UnusableInput:
+            pass  # The page below shows every problem beside its step.
+        else:
+            session["receipt"] = {"reference": receipt.reference, "links": len(receipt.links)}
+            return redirect(url_for("signals.receipt", reference=receipt.reference), 303)
+    with begin() as tx:
+        preview = signals.preview(tx, draft.content)
+        tx.record("draft:record", object_type="draft", object_id=draft.id, details={"draft": draft.id, "step": 4})
+    status = 422 if request.method == "POST" else 200
+    return (
+        render_template(
+            "intake/check.html",
+            draft=draft,
+            form=form,
+            preview=preview,
+            parts=_marked(draft.content.narrative, preview.spans),
+            problems=[_problem(draft, place) for place in preview.problems],
+            step=4,
+        ),
+        status,
+    )
+
+
+@pages.post("/<draft_id>/weg")
+@permission(Permission.SIGNAL_SUBMIT_OWN)
+def discard(draft_id: str) -> ResponseReturnValue:
+    """Throw a draft away."""
+    only()
+    with begin() as tx:
+        drafts.discard(tx, draft_id)
+    return redirect(url_for("intake.start"), 303)
+
+
+# -- between form and draft --------------------------------------------------------------------------------------
+
+
+def _load(draft_id: str) -> DraftView:
+    with begin() as tx:
+        return drafts.load(tx, draft_id)
+
+
+def _version(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else -1
+
+
+def _save(draft: DraftView, form: StepForm, changes: Mapping[str, object], step: int) -> bool:
+    """Save a step. When another window was first, say so and keep what was typed: the next save goes through."""
+    try:
+        with begin() as tx:
+            drafts.save(tx, draft.id, changes, step=max(step, draft.step), version=_version(form.version.data))
+    except Conflict:
+        form.form_errors.append(
+            _("This draft was saved in another window meanwhile. Look at your answers and save them again."),
+        )
+        form.version.data = str(draft.version)
+        return False
+    return True
+
+
+def _onward(form: StepForm, draft_id: str, following: str) -> ResponseReturnValue:
+    if form.action.data == LATER:
+        return redirect(url_for("intake.start") + "#concepten", 303)
+    return redirect(following, 303)
+
+
+def _prepared(form: Any, draft: DraftView | None) -> Any:
+    if request.method == "GET":
+        form.version.data = str(draft.version) if draft else ""
+    return form
+
+
+def _page(name: str, step: int, form: FlaskForm, **values: Any) -> ResponseReturnValue:
+    status = 422 if request.method == "POST" else 200
+    draft: DraftView | None = values.get("draft")
+    content = draft.content if draft else SignalDraft()
+    guidance = _guidance(content, step)
+    return render_template(f"intake/{name}.html", form=form, step=step, guidance=guidance, **values), status
+
+
+# What each step can still find out; the guidance beside the form keeps to it (domain/signals.md).
+_STEP_FACTS: Mapping[int, tuple[str, ...]] = {
+    1: ("acute_danger",),
+    2: (*ELEMENTS, "forms", "victim", "organised", "shelter_needed", "smuggling_only", "wants_return", "residence"),
+    3: ("age", "gender", "perpetrator", "lvb_signs", "unaccompanied_foreign_minor", "suspect_may_be_forced", "identifiable"),
+    4: ("victim_consent",),
+}
+
+
+def _guidance(content: SignalDraft, step: int) -> list[Any]:
+    policy = program().policy
+    people = victims(content)
+    known = facts_of(content, policy, people[0] if people else None, 0)
+    open_facts = set(_STEP_FACTS[step]) - set(known)
+    return [one for one in policy.guidance.values() if set(one.facts) & open_facts]
+
+
+def _safety_form(data: Mapping[str, str]) -> SafetyForm:
+    shown = {name: value for name, value in data.items() if name != "acute_danger" or value != "unknown"}
+    form = SafetyForm(data=shown)
+    form.urgency.choices = choices(program().policy.urgencies)
+    return form
+
+
+def _safety(form: SafetyForm) -> dict[str, str]:
+    return {name: form[name].data for name in ("acute_danger", "safe_to_continue", "urgency")}
+
+
+def _after_safety(form: SafetyForm, draft_id: str) -> str:
+    page = "intake.danger" if form.acute_danger.data == "yes" else "intake.seen"
+    return url_for(page, draft_id=draft_id)
+
+
+def _with_capacity(tx: Transaction, content: SignalDraft) -> SignalDraft:
+    """Who can only have learned it in one task is not asked in which."""
+    capacities = list(tx.program.policy.capacities_of(tx.actor.agency_kind))
+    return content.model_copy(update={"capacity": capacities[0]}) if len(capacities) == 1 else content
+
+
+def _row_names() -> dict[str, str]:
+    return {f"row-{row}": row for row in program().policy.form_rows}
+
+
+def _indicator_names() -> dict[str, str]:
+    return {f"ind-{indicator}": indicator for indicator in program().policy.indicators}
+
+
+def _seen_form(content: SignalDraft) -> SeenForm:
+    policy = program().policy
+    form = SeenForm(
+        data={
+            "narrative": content.narrative,
+            "observed_on": content.observed.on,
+            "municipality": content.observed.municipality,
+            "online": content.observed.online,
+            "source_quality": content.observed.source_quality,
+            "forms": content.forms,
+        },
+    )
+    form.observed_on.validators = [not_in_future(program().clock().date())]
+    form.source_quality.choices = choices(policy.source_quality)
+    form.forms.choices = choices(policy.forms)
+    return form
+
+
+def _chosen(content: SignalDraft) -> dict[str, Mapping[str, str]]:
+    """What stands in the parts of step 2 that are no WTForms fields: as posted, else as kept."""
+    if request.method == "POST":
+        return {
+            "rows": {name: request.form[name] for name in _row_names() if name in request.form},
+            "indicators": {name: request.form.get(name, "") for name in _indicator_names()},
+            "facts": {fact: request.form.get(f"fact-{fact}", "unknown") for fact in FACT_QUESTIONS},
+        }
+    return {
+        "rows": {f"row-{row}": str(code) for row, code in content.form_rows.items()},
+        "indicators": {f"ind-{name}": how for name, how in content.indicators.items()},
+        "facts": {fact: getattr(content.facts, fact) for fact in FACT_QUESTIONS},
+    }
+
+
+def _seen(form: SeenForm) -> dict[str, object]:
+    policy = program().policy
+    rows = {
+        row: int(offered(name, ("0", "1", "2", "3")))
+        for name, row in _row_names().items()
+        if name in request.form
+    }
+    indicators = {
+        indicator: offered(name, policy.how_known)
+        for name, indicator in _indicator_names().items()
+        if request.form.get(name)
+    }
+    facts = {
+        fact: offered(f"fact-{fact}", [*policy.facts[fact].values, "yes", "no", "unknown"], required=False) or "unknown"
+        for fact in FACT_QUESTIONS
+    }
+    on = form.observed_on.data
+    return {
+        "narrative": form.narrative.data or "",
+        "observed": {
+            "on": on.isoformat() if isinstance(on, date) else None,
+            "municipality": form.municipality.data or "",
+            "online": form.online.data or "unknown",
+            "source_quality": form.source_quality.data or "",
+        },
+        "forms": form.forms.data or [],
+        "form_rows": rows,
+        "indicators": indicators,
+        "facts": facts,
+    }
+
+
+def _new_kind() -> str:
+    if request.method == "POST":
+        return offered("kind", SUBJECT_KINDS)
+    wanted = request.args.get("soort", "person")
+    if wanted not in SUBJECT_KINDS:
+        raise NotFound("no such kind of subject")
+    return wanted
+
+
+def _identity_names(kind: str) -> list[str]:
+    fields = program().policy.identifiers.kind_of(kind).fields
+    return [*(f"id-{name}" for name in fields), "unsure"]
+
+
+def _subject_form(before: SubjectDraft, draft: DraftView) -> SubjectForm:
+    policy = program().policy
+    if before.kind != "person":
+        form = SubjectForm(data={"role": before.role})
+    else:
+        fresh = before == SubjectDraft()
+        form = PersonForm(
+            data={
+                "role": None if fresh else before.role,
+                "age": None if fresh else before.age,
+                "age_years": before.age_years,
+                "gender": None if fresh else before.gender,
+            },
+        )
+        form.age.choices = [*_value_choices("age", ("minor", "adult", "doubt")), ("unknown", _("I do not know"))]
+        form.gender.choices = [*_value_choices("gender", ("woman", "man", "other")), ("unknown", _("I do not know"))]
+    form.role.choices = choices(policy.scales["subject-role"].value)
+    return _prepared(form, draft)
+
+
+def _value_choices(fact: str, values: Sequence[str]) -> list[tuple[str, str]]:
+    return [(value, in_words(program().policy.value_label(fact, value))) for value in values]
+
+
+def _subject(form: SubjectForm, kind: str) -> SubjectDraft:
+    fields = program().policy.identifiers.kind_of(kind).fields
+    identity = {name: request.form.get(f"id-{name}", "").strip() for name in fields}
+    unsure = [name for name in request.form.getlist("unsure") if name in fields and identity.get(name)]
+    person = {name: form[name].data for name in ("age", "age_years", "gender")} if kind == "person" else {}
+    return SubjectDraft.model_construct(
+        kind=kind,
+        role=form.role.data,
+        identity={name: value for name, value in identity.items() if value},
+        unsure=unsure,
+        **{"age": "unknown", "age_years": None, "gender": "unknown", **person},
+    )
+
+
+def _identity_problems(after: SubjectDraft) -> Mapping[str, str]:
+    with begin() as tx:
+        return {name: text.in_language(lang()) for name, text in signals.identity_problems(tx, after).items()}
+
+
+def _consent_form(draft: DraftView) -> ConsentForm:
+    policy, content = program().policy, draft.content
+    form = _prepared(
+        ConsentForm(
+            data={
+                "capacity": content.capacity,
+                "status": content.consent.status,
+                "asked_on": content.consent.on,
+                "language": content.consent.language,
+                "interpreter": content.consent.interpreter,
+                "asked_by": content.consent.asked_by,
+                "reachable": content.reachable,
+                "mask_words": "\n".join(content.mask_words),
+            },
+        ),
+        draft,
+    )
+    form.asked_on.validators = [not_in_future(program().clock().date())]
+    form.capacity.choices = choices(policy.capacities_of(actor().agency_kind))
+    form.status.choices = _value_choices("victim_consent", ("given", "refused", "not_asked", "not_possible"))
+    form.interpreter.choices = [
+        ("none", _("No, that was not needed")),
+        ("professional", _("Yes, a professional interpreter")),
+    ]
+    return form
+
+
+def _consent(form: ConsentForm) -> dict[str, object]:
+    on = form.asked_on.data
+    words = [word.strip() for word in (form.mask_words.data or "").splitlines()]
+    return {
+        "capacity": form.capacity.data,
+        "consent": {
+            "status": form.status.data,
+            "on": on.isoformat() if isinstance(on, date) else None,
+            "language": form.language.data or "",
+            "interpreter": form.interpreter.data or "",
+            "asked_by": form.asked_by.data or "",
+        },
+        "reachable": form.reachable.data or "",
+        "mask_words": [word[:80] for word in words if word],
+    }
+
+
+# -- the check page ----------------------------------------------------------------------------------------------
+
+
+def _marked(text: str, spans: Sequence[Any]) -> list[tuple[str, str]]:
+    """The narrative cut into pieces: (text, kind of what is masked, or nothing)."""
+    pieces, at = [], 0
+    for span in spans:
+        pieces.append((text[at : span.start], ""))
+        pieces.append((text[span.start : span.end], span.kind))
+        at = span.end
+    return [piece for piece in [*pieces, (text[at:], "")] if piece[0]]
+
+
+_STEP_OF = {"safety": 1, "narrative": 2, "observed": 2, "form_rows": 2, "indicators": 2, "forms": 2, "flags": 3, "subjects": 3}
+
+
+def _problem(draft: DraftView, place: str) -> tuple[str, str]:
+    """(address of the step, what to do there) for one problem."""
+    head = place.split(".", 1)[0]
+    step = _STEP_OF.get(head, 4)
+    endpoint = {1: "intake.safety", 2: "intake.seen", 3: "intake.about", 4: "intake.consent"}[step]
+    told = {
+        "safety": _("Answer the questions about safety and urgency"),
+        "narrative": _("Describe what you saw, or mark a sign in the form; leave citizen service numbers out"),
+        "observed": _("Look at the date and place once more"),
+        "subjects": _("Look at the data of the persons and things once more"),
+        "capacity": _("Choose the task in which you learned this"),
+        "consent": _("Answer the questions about consent"),
+    }
+    if head == "subjects":
+        number = int(place.split(".")[1])
+        return url_for("intake.subject", draft_id=draft.id, number=number), told[head]
+    return url_for(endpoint, draft_id=draft.id), told.get(head, _("Look at this step once more"))
