@@ -1,0 +1,340 @@
+"""What time does to data: erasing what may no longer be kept, and reminding people who are late.
+
+Periods stand in policies/retention.toml, deadlines in policies/deadlines.toml. Erasing destroys keys before anything
+else: what a backup still holds of a subject is then unreadable too (GDPR art. 5(1)(e), art. 17).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import delete, exists, select, update
+
+from signaltable.access import Permission
+from signaltable.domain import Actor, Channel, DisclosureState, Refused, State
+from signaltable.flow.log_export import REQUESTED
+from signaltable.flow.mailing import accounts_with
+from signaltable.flow.moves import move
+from signaltable.models import (
+    AgendaItem,
+    Disclosure,
+    Draft,
+    JobRun,
+    Link,
+    LinkVerdict,
+    LoginSession,
+    Mail,
+    MatchTag,
+    Note,
+    Question,
+    Signal,
+    SignalMove,
+    Subject,
+    SubjectField,
+    SubjectKey,
+)
+from signaltable.transaction import Program, Transaction, reading, transaction
+
+# Signals that nobody took any further; their period runs from the day of submitting or of the last decision.
+WITHOUT_FOLLOW_UP = (State.SUBMITTED, State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH)
+ENDED = (State.WITHDRAWN, State.CLOSED, State.EXPIRED)
+ERASED_SEAL = b""
+HANDED_OVER = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.RETURNED)
+
+# Nobody gets the same reminder twice within this time.
+REMIND_EVERY = timedelta(hours=20)
+# Rows about the program itself that nobody needs any longer.
+KEEP_RUNS = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep erased, and how much is past its term but still in use."""
+
+    drafts: int
+    signals: int
+    overdue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """How many questions and disclosures are late, and how many mails were prepared about them."""
+
+    questions: int
+    disclosures: int
+    mails: int
+
+
+# -- the sweep ----------------------------------------------------------------------------------------------------
+
+
+def sweep(program: Program, actor: Actor) -> Swept:
+    """Erase everything whose term is over, each signal in a commit of its own. Safe to run again at any moment."""
+    with transaction(program, actor) as tx:
+        drafts = erase_drafts(tx)
+        _forget_old_rows(tx)
+    signals = 0
+    for signal_id in due_signals(program):
+        with transaction(program, actor) as tx:
+            signals += erase_signal(tx, signal_id)
+    with transaction(program, actor) as tx:
+        overdue = note_overdue(tx)
+    return Swept(drafts, signals, overdue)
+
+
+def erase_drafts(tx: Transaction) -> int:
+    """Erase the drafts that expired. Returns how many."""
+    _gate(tx)
+    due = tx.session.scalars(select(Draft.id).where(Draft.expires_at <= tx.now).order_by(Draft.id)).all()
+    if due:
+        tx.session.execute(delete(Draft).where(Draft.id.in_(due)))
+        _record_erasing(tx, "draft", "draft", due)
+    return len(due)
+
+
+def due_signals(program: Program) -> list[str]:
+    """The ids of the signals whose term is over and of which something is left to erase."""
+    today = program.clock().date()
+    handed_over = exists().where(Disclosure.signal_id == Signal.id, Disclosure.state.in_(HANDED_OVER))
+    with reading(program) as session:
+        return list(
+            session.scalars(
+                select(Signal.id)
+                .where(
+                    Signal.keep_until < today,
+                    Signal.owner_sealed != ERASED_SEAL,
+                    Signal.state.in_(ENDED) | (Signal.state.in_(WITHOUT_FOLLOW_UP) & ~handed_over),
+                )
+                .order_by(Signal.keep_until, Signal.id),
+            ),
+        )
+
+
+def erase_signal(tx: Transaction, signal_id: str) -> bool:
+    """Erase what a signal says about people; the row, its reference and its place in the log stay.
+
+    Looks again whether the term is over. A closed signal of which something was disclosed is kept as a case. Returns
+    whether it was erased.
+    """
+    _gate(tx)
+    signal = tx.session.get_one(Signal, signal_id)
+    handed_over = _disclosures(tx, signal, HANDED_OVER)
+    state = State(signal.state)
+    if signal.owner_sealed == ERASED_SEAL or tx.now.date() <= _last_day(tx, signal, handed_over):
+        return False
+    if state in WITHOUT_FOLLOW_UP:
+        if handed_over:
+            return False
+        _end_requests(tx, signal)
+        move(tx, signal, State.EXPIRED, reason="retention")
+    _erase_subjects(tx, signal)
+    _erase_words(tx, signal)
+    _erase_documents(tx, signal)
+    rule = {State.WITHDRAWN: "withdrawn", State.WATCH: "watch"}.get(state, "case" if handed_over else "signal")
+    _record_erasing(tx, rule, "signal", [signal.reference], object_id=signal.reference)
+    return True
+
+
+def note_overdue(tx: Transaction) -> int:
+    """Say in the log how many signals are past their term because something was disclosed and nobody closed them."""
+    _gate(tx)
+    late = tx.session.execute(
+        select(Signal.reference, Signal.keep_until)
+        .where(Signal.keep_until < tx.now.date(), Signal.owner_sealed != ERASED_SEAL, Signal.state.not_in(ENDED))
+        .order_by(Signal.keep_until, Signal.reference),
+    ).all()
+    if late:
+        tx.record(
+            "retention:overdue",
+            object_type="signal",
+            details={
+                "rule": "signal",
+                "count": len(late),
+                "object_type": "signal",
+                "objects": [row.reference for row in late],
+                "policy_digest": tx.program.policy.digest,
+            },
+        )
+    return len(late)
+
+
+def _gate(tx: Transaction) -> None:
+    # Erasing is no right of a role: time does it. Only the program itself and whoever owns the machine come here.
+    if tx.actor.channel not in {Channel.JOB, Channel.SYSTEM, Channel.CLI}:
+        raise Refused("no_permission", details={"permission": "retention:erase:all"})
+
+
+def _last_day(tx: Transaction, signal: Signal, handed_over: Sequence[Disclosure]) -> date:
+    if not handed_over or signal.state != State.CLOSED:
+        return signal.keep_until
+    closed = tx.session.scalar(
+        select(SignalMove.at)
+        .where(SignalMove.signal_id == signal.id, SignalMove.state_to == State.CLOSED)
+        .order_by(SignalMove.at.desc())
+        .limit(1),
+    )
+    case = tx.program.policy.retention["case"].ends((closed or signal.created_at).date())
+    return max(signal.keep_until, case)
+
+
+def _disclosures(tx: Transaction, signal: Signal, states: Iterable[DisclosureState]) -> Sequence[Disclosure]:
+    return tx.session.scalars(
+        select(Disclosure).where(Disclosure.signal_id == signal.id, Disclosure.state.in_(tuple(states))),
+    ).all()
+
+
+def _end_requests(tx: Transaction, signal: Signal) -> None:
+    """A request that waits for a second person ends with the signal: there is nothing left to disclose."""
+    for row in _disclosures(tx, signal, (DisclosureState.AWAITING_APPROVAL,)):
+        row.state = DisclosureState.REJECTED
+        tx.record(
+            "disclosure:reject",
+            object_type="disclosure",
+            object_id=row.reference,
+            details={
+                "disclosure": row.reference,
+                "signal": signal.reference,
+                "recipient": row.recipient_agency,
+                "expired": True,
+            },
+        )
+
+
+def _erase_subjects(tx: Transaction, signal: Signal) -> None:
+    subjects = tx.session.scalars(select(Subject.id).where(Subject.signal_id == signal.id)).all()
+    links = tx.session.scalars(
+        select(Link.id).where(Link.subject_a.in_(subjects) | Link.subject_b.in_(subjects)),
+    ).all()
+    for table in (SubjectKey, SubjectField, MatchTag):
+        tx.session.execute(delete(table).where(table.subject_id.in_(subjects)))
+    tx.session.execute(delete(LinkVerdict).where(LinkVerdict.link_id.in_(links)))
+    tx.session.execute(delete(Link).where(Link.id.in_(links)))
+    tx.session.execute(
+        update(Subject).where(Subject.id.in_(subjects)).values(erased_at=tx.now, age_band="unknown", gender="unknown"),
+    )
+
+
+def _erase_words(tx: Transaction, signal: Signal) -> None:
+    """Everything that somebody wrote or ticked about the people of this signal, at the table too."""
+    signal.owner_sealed = ERASED_SEAL
+    signal.narrative_masked = ""
+    signal.municipality = ""
+    signal.observed_on = None
+    signal.consent, signal.facts, signal.form_rows, signal.indicators, signal.flags = {}, {}, {}, {}, []
+    signal.version += 1
+    items = select(AgendaItem.id).where(AgendaItem.signal_id == signal.id)
+    tx.session.execute(update(Question).where(Question.signal_id == signal.id).values(note="", context=""))
+    tx.session.execute(update(Note).where(Note.item_id.in_(items)).values(text=""))
+    tx.session.execute(update(AgendaItem).where(AgendaItem.signal_id == signal.id).values(reason=""))
+
+
+def _erase_documents(tx: Transaction, signal: Signal) -> None:
+    """The sealed documents of disclosures; what was disclosed when, on which ground, and its hash stay."""
+    tx.session.execute(
+        update(Disclosure)
+        .where(Disclosure.signal_id == signal.id)
+        .values(
+            payload_recipient=b"",
+            payload_provider=b"",
+            evidence_sealed=b"",
+            response_sealed=b"",
+            feedback_sealed=b"",
+        ),
+    )
+
+
+def _record_erasing(
+    tx: Transaction, rule: str, object_type: str, objects: Sequence[str], *, object_id: str = ""
+) -> None:
+    tx.record(
+        "retention:erase",
+        object_type=object_type,
+        object_id=object_id,
+        details={
+            "rule": rule,
+            "count": len(objects),
+            "object_type": object_type,
+            "objects": list(objects),
+            "policy_digest": tx.program.policy.digest,
+        },
+    )
+
+
+def _forget_old_rows(tx: Transaction) -> None:
+    """Sessions, claims and written mails of long ago."""
+    before = tx.now - KEEP_RUNS
+    tx.session.execute(delete(LoginSession).where(LoginSession.seen_at < before))
+    tx.session.execute(delete(JobRun).where(JobRun.claimed_at < before, JobRun.job != REQUESTED))
+    tx.session.execute(delete(Mail).where(Mail.written_at < before))
+
+
+# -- reminders ----------------------------------------------------------------------------------------------------
+
+
+def remind(tx: Transaction) -> Reminded:
+    """Prepare mails for those who are late: asked agencies, receivers, and owners whose disclosure nobody took up.
+
+    Nobody gets the same reminder twice within `REMIND_EVERY`, so that running every hour is harmless. What was
+    reminded of is recorded.
+    """
+    _gate(tx)
+    today = tx.now.date()
+    questions = tx.session.scalars(
+        select(Question).where(Question.answer == "", Question.due_on < today).order_by(Question.due_on, Question.id),
+    ).all()
+    late = tx.session.scalars(
+        select(Disclosure)
+        .where(Disclosure.state == DisclosureState.DISCLOSED, Disclosure.due_on < today)
+        .order_by(Disclosure.due_on, Disclosure.reference),
+    ).all()
+    mails = _remind(
+        tx,
+        "enrich-answer",
+        "question",
+        [row.id for row in questions],
+        [({row.agency_id for row in questions}, Permission.ENRICH_ANSWER_ASKED, "question-overdue")],
+    )
+    mails += _remind(
+        tx,
+        "referral-acceptance",
+        "disclosure",
+        [row.reference for row in late],
+        [
+            ({row.recipient_agency for row in late}, Permission.REFERRAL_RECEIVE_OWN, "disclosure-overdue"),
+            ({row.provider_agency for row in late}, Permission.SIGNAL_DISCLOSE_OWN, "disclosure-not-taken-up"),
+        ],
+    )
+    return Reminded(len(questions), len(late), mails)
+
+
+def _remind(
+    tx: Transaction,
+    rule: str,
+    object_type: str,
+    objects: Sequence[str],
+    whom: Iterable[tuple[set[str], Permission, str]],
+) -> int:
+    count = 0
+    for agencies, permission, template in whom:
+        recently = set(
+            tx.session.scalars(
+                select(Mail.account_id).where(Mail.template == template, Mail.created_at > tx.now - REMIND_EVERY),
+            ),
+        )
+        for account_id in accounts_with(tx, agencies, permission):
+            if account_id not in recently:
+                tx.session.add(Mail(id=tx.new_id(), account_id=account_id, template=template, created_at=tx.now))
+                count += 1
+    if count:
+        tx.record(
+            "deadline:overdue",
+            object_type=object_type,
+            details={
+                "rule": rule,
+                "count": len(objects),
+                "object_type": object_type,
+                "objects": list(objects),
+                "mails": count,
+            },
+        )
+    return count

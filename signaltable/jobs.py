@@ -1,0 +1,226 @@
+"""The work that time asks for: sign the log, erase, remind, write mails, make exports. `python -m signaltable.jobs`.
+
+APScheduler is the clock and nothing else: what has run stands in the database as claim rows with a unique (job, slot),
+so each run happens once, however many processes run. Every job does all that is due, so a run that was missed is made
+up by the next one.
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import NoReturn
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.blocking import BlockingScheduler
+from sqlalchemy import select, update
+
+from signaltable.access import Permission
+from signaltable.domain import Actor, Channel, SignaltableError
+from signaltable.flow import auditing, outbox, retention
+from signaltable.flow.log_export import claim
+from signaltable.models import JobRun
+from signaltable.program import open_program
+from signaltable.settings import Settings
+from signaltable.transaction import Program, reading, transaction
+
+LOG = logging.getLogger("signaltable.jobs")
+
+# The program itself, at work. It may export because an auditor asked for it; it sees no case.
+JOBS = Actor(
+    "jobs",
+    "system",
+    "",
+    frozenset({"system"}),
+    frozenset({Permission.LOG_EXPORT_ALL.value}),
+    Channel.JOB,
+    "machine",
+)
+
+EXPORTS_EVERY = 5
+PARENT_EVERY = 5
+DAY = 24 * 60
+# Why a run was not done here.
+TAKEN = "taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What runs, how often (minutes), and whether a run without a result is worth an entry in the log."""
+
+    name: str
+    minutes: int
+    work: Callable[[Program], str]
+    always_recorded: bool = False
+
+    def slot(self, now: datetime) -> str:
+        """The turn that `now` belongs to; the same for every process."""
+        start = int(now.timestamp()) // (self.minutes * 60) * self.minutes * 60
+        return datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M")
+
+
+# -- the jobs: plain functions, testable without a clock ------------------------------------------------------------
+
+
+def run_checkpoint(program: Program) -> str:
+    """Sign the log when there is anything new."""
+    size = auditing.sign_checkpoint(program, JOBS)
+    return f"signed:{size}" if size else ""
+
+
+def run_retention(program: Program) -> str:
+    """Erase everything whose term is over."""
+    swept = retention.sweep(program, JOBS)
+    return f"drafts:{swept.drafts},signals:{swept.signals},overdue:{swept.overdue}"
+
+
+def run_overdue(program: Program) -> str:
+    """Prepare reminders for those who are late."""
+    with transaction(program, JOBS) as tx:
+        reminded = retention.remind(tx)
+    return f"mails:{reminded.mails}" if reminded.mails else ""
+
+
+def run_outbox(program: Program) -> str:
+    """Write the waiting mails."""
+    written = outbox.write_mails(program, JOBS)
+    return f"written:{written}" if written else ""
+
+
+def run_exports(program: Program) -> str:
+    """Make the exports that auditors asked for. Each is claimed by its own row, so this job needs no slot."""
+    made = auditing.fulfil_exports(program, JOBS)
+    return f"made:{made}" if made else ""
+
+
+def jobs(settings: Settings) -> tuple[Job, ...]:
+    """All jobs with a slot."""
+    return (
+        Job("checkpoint", settings.checkpoint_minutes, run_checkpoint),
+        Job("retention", DAY, run_retention, always_recorded=True),
+        Job("overdue", 60, run_overdue),
+        Job("outbox", 1, run_outbox),
+    )
+
+
+def run_once(program: Program, job: Job) -> str:
+    """Do this turn of the job, unless another process has it. Never raises: a broken job must not stop the others.
+
+    Returns what the job said, "taken", or "error:" with the type of what went wrong (its text may hold data).
+    """
+    slot = job.slot(program.clock())
+    try:
+        if not claim(program, JOBS, job.name, slot):
+            return TAKEN
+        outcome = _outcome_of(job.name, job.work, program)
+        _finish(program, job, slot, outcome)
+    except Exception as error:  # noqa: BLE001 -- the database is away, say; the next turn comes soon
+        LOG.error("job %s: %s", job.name, type(error).__name__)  # noqa: TRY400 -- a traceback may quote data
+        return f"error:{type(error).__name__}"
+    return outcome
+
+
+def run_requests(program: Program) -> str:
+    """Make what auditors wait for. Never raises."""
+    return _outcome_of("exports", run_exports, program)
+
+
+def _outcome_of(name: str, work: Callable[[Program], str], program: Program) -> str:
+    try:
+        return work(program)
+    except Exception as error:  # noqa: BLE001
+        LOG.error("job %s failed: %s", name, type(error).__name__)  # noqa: TRY400 -- a traceback may quote data
+        return f"error:{type(error).__name__}"
+
+
+def _finish(program: Program, job: Job, slot: str, outcome: str) -> None:
+    """Close the claim, and record a run that failed (once, not every minute) or that has to be accounted for."""
+    failed = outcome.startswith("error:")
+    repeated = failed and _last_outcome(program, job, slot) == outcome
+    with transaction(program, JOBS) as tx:
+        tx.session.execute(
+            update(JobRun)
+            .where(JobRun.job == job.name, JobRun.slot == slot)
+            .values(finished_at=tx.now, outcome=outcome[:200]),
+        )
+        if job.always_recorded or (failed and not repeated):
+            tx.record(
+                "job:run",
+                object_type="job",
+                object_id=job.name,
+                outcome="error" if failed else "ok",
+                reason=outcome.removeprefix("error:") if failed else "",
+                details={"job": job.name, "slot": slot, "result": outcome},
+            )
+
+
+def _last_outcome(program: Program, job: Job, slot: str) -> str:
+    with reading(program) as session:
+        return (
+            session.scalar(
+                select(JobRun.outcome)
+                .where(JobRun.job == job.name, JobRun.slot < slot, JobRun.finished_at.is_not(None))
+                .order_by(JobRun.slot.desc())
+                .limit(1),
+            )
+            or ""
+        )
+
+
+# -- the process --------------------------------------------------------------------------------------------------
+
+
+def make_scheduler(program: Program) -> BlockingScheduler:
+    """A clock that calls every job at its time, one at a time, and at once when the process starts."""
+    scheduler = BlockingScheduler(
+        timezone=UTC,
+        executors={"default": ThreadPoolExecutor(1)},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    now = datetime.now(UTC)
+    for number, job in enumerate(jobs(program.settings)):
+        first = now + timedelta(seconds=number)
+        # Asking twice per turn costs one refused claim and makes up for a clock that ticks just before the turn.
+        scheduler.add_job(run_once, "interval", args=(program, job), seconds=job.minutes * 30, next_run_time=first)
+    scheduler.add_job(run_requests, "interval", args=(program,), seconds=EXPORTS_EVERY, next_run_time=now)
+    return scheduler
+
+
+def main() -> int:
+    """Run until SIGTERM, Ctrl-C, or the end of the process that started this one."""
+    try:
+        program = open_program(Settings.from_env())
+    except SignaltableError as error:
+        print(f"signaltable: {error}", file=sys.stderr)  # noqa: T201 -- the one line that a start script shows
+        return 2
+    scheduler = make_scheduler(program)
+    parent = os.environ.get("SIGNALTABLE_PARENT", "")
+    if parent:
+        scheduler.add_job(_end_with, "interval", args=(parent,), seconds=PARENT_EVERY, executor="watch")
+        scheduler.add_executor(ThreadPoolExecutor(1), "watch")
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    try:
+        scheduler.start()
+    except (KeyboardInterrupt, SystemExit):
+        scheduler.shutdown(wait=True)  # A job in its transaction may finish; nothing is half done either way.
+    return 0
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _end_with(parent: str) -> None:
+    """End when the process that started this one is gone; killed processes tell nobody."""
+    if str(os.getppid()) != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
