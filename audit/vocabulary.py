@@ -203,7 +203,10 @@ _TABLE: tuple[Action, ...] = (
     _action(
         "enrich:answer",
         required="ask signal answer",
-        optional="ground ground_digest legal_basis fields categories policy_digest motivation_hash text_hash",
+        optional=(
+            "ground ground_digest legal_basis fields categories policy_digest motivation_hash text_hash late anonymous "
+            "correction"
+        ),
         nl="Een organisatie heeft op een vraag geantwoord",
         en="An agency answered",
     ),

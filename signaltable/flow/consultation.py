@@ -1,0 +1,148 @@
+"""The legal ground of a question: a consultation without a name is a disclosure too, of pseudonymous fields only."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from signaltable import disclose
+from signaltable.domain import Refused, UnusableInput
+from signaltable.evidence import MOTIVATION_LENGTH
+from signaltable.grounds import CONSULT, FieldContext
+from signaltable.models import Agency, Question, Signal, Subject
+from signaltable.queries import subjects_of
+from signaltable.transaction import Transaction
+
+PURPOSE: Final = CONSULT
+TOO_SHORT = f"expected at least {MOTIVATION_LENGTH} characters"
+
+# What a question can show; identity is not among it and never will be. Which of these go along depends on the ground.
+FIELDS: Final = (
+    "signal.forms",
+    "signal.municipality",
+    "subject.kind",
+    "subject.role",
+    "subject.age_band",
+    "subject.gender",
+)
+_ACCUSED: Final = frozenset({"possible_perpetrator", "facilitator"})
+# Everybody who is asked has a seat at the table, so a ground for the table carries a question to a member as well.
+_AS_MEMBER: Final = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The ground on which a question goes, and exactly the fields that it lets through."""
+
+    ground: str
+    ground_digest: str
+    fields: frozenset[str]
+    categories: frozenset[str]
+
+
+def carry(tx: Transaction, signal: Signal, subject: Subject, agency: Agency, necessity: str) -> Carried:
+    """The ground that lets most fields of the question through to this agency.
+
+    The submitter checked the masked text when submitting and the coordinator ticked to have read it again: that is the
+    evidence. `necessity` is needed for facts that the law protects more; without it they stay out. Raises `Refused`
+    (no_ground) when nothing carries the question.
+    """
+    if 0 < len(necessity.strip()) < MOTIVATION_LENGTH:
+        raise UnusableInput({"necessity": TOO_SHORT})
+    evidence = _evidence(necessity.strip())
+    kinds = dict.fromkeys((agency.kind, _AS_MEMBER))
+    requests = [_request(tx, signal, subject, agency.id, kind, evidence) for kind in kinds]
+    decided = [disclose.decide(request, None, tx.program.policy.grounds) for request in requests]
+    permits = [one for one in decided if isinstance(one, disclose.Permit)]
+    if not permits:
+        raise _refusal(tx, signal, agency, [one for one in decided if isinstance(one, disclose.Refused)])
+    best = max(permits, key=lambda permit: len(permit.fields))
+    return Carried(best.ground.id, best.ground_digest, frozenset(best.fields), frozenset(best.categories))
+
+
+def visible(tx: Transaction, signal: Signal, subject: Subject, question: Question) -> frozenset[str]:
+    """The fields that the ground of a question lets through; none when that ground no longer exists."""
+    ground = tx.program.policy.grounds.find(question.ground, question.asked_at.date())
+    if ground is None:
+        return frozenset()
+    allowed = frozenset(ground.data)
+    return frozenset(name for name, categories in _categories(tx, signal, subject).items() if categories <= allowed)
+
+
+def needs_necessity(tx: Transaction, signal: Signal) -> bool:
+    """Whether some fact of the signal is protected more than a pseudonym is, so that a question may leave it out."""
+    plain = frozenset({"pseudonymous"})
+    return any(
+        not categories <= plain
+        for subject in subjects_of(tx, signal.id)
+        for categories in _categories(tx, signal, subject).values()
+    )
+
+
+def _categories(tx: Transaction, signal: Signal, subject: Subject) -> dict[str, frozenset[str]]:
+    policy = tx.program.policy
+    context = FieldContext(
+        forms=frozenset(signal.facts.get("forms", ())),
+        rows=signal.form_rows,
+        indicators=frozenset(signal.indicators),
+        sexual_indicators=frozenset(
+            name for name, one in policy.indicators.items() if one.form_row in policy.fields.sexual_rows
+        ),
+        flags=frozenset(signal.flags),
+        role=subject.role,
+        kind=subject.kind,
+        accused=any(one.role in _ACCUSED for one in subjects_of(tx, signal.id)),
+    )
+    return {name: policy.fields.categories_of(name, context) for name in FIELDS}
+
+
+def _evidence(necessity: str) -> dict[str, Mapping[str, Any]]:
+    evidence: dict[str, Mapping[str, Any]] = {
+        "NOPII": {"scan": "masked", "read_again": True},
+        "K_MIN": {"basis": "details-widened", "not_singled_out": True},
+    }
+    if necessity:
+        evidence["NEC"] = {"motivation": necessity}
+    return evidence
+
+
+def _request(
+    tx: Transaction,
+    signal: Signal,
+    subject: Subject,
+    agency_id: str,
+    recipient_kind: str,
+    evidence: Mapping[str, Mapping[str, Any]],
+) -> disclose.Request:
+    owner = tx.session.get_one(Agency, signal.owner_agency)
+    today: date = tx.now.date()
+    return disclose.Request(
+        provider_capacity=signal.capacity,
+        provider_kind=owner.kind,
+        recipient_kind=recipient_kind,
+        recipient_agency=agency_id,
+        purpose=PURPOSE,
+        person=disclose.Person(subject.age_band, subject.role.removeprefix("possible_")),
+        fields=_categories(tx, signal, subject),
+        on=today,
+        now=tx.now,
+        conditions=evidence,
+        demo=tx.program.settings.demo,
+    )
+
+
+def _refusal(tx: Transaction, signal: Signal, agency: Agency, refused: Iterable[disclose.Refused]) -> Refused:
+    reasons = {reason.code for one in refused for reason in one.reasons}
+    return Refused(
+        "no_ground",
+        action="disclosure:refuse",
+        object_type="signal",
+        object_id=signal.reference,
+        details={
+            "signal": signal.reference,
+            "recipient": agency.id,
+            "purpose": PURPOSE,
+            "reasons": sorted(reasons),
+            "policy_digest": tx.program.policy.digest,
+        },
+    )

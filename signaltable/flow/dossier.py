@@ -1,0 +1,554 @@
+"""The pseudonymous dossier of a signal: what the table, the owner or one agency reads, and what the table writes in it.
+
+No identity and nothing of the owner's sealed part ever comes into it. Pseudonyms belong to the reader: the same subject
+has another name at every agency, so that two agencies cannot lay their lists side by side.
+"""
+
+import hashlib
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import select
+
+from signaltable import route
+from signaltable.access import Allowed, Permission, may, require
+from signaltable.domain import Decision, LinkState, NotFound, Refused, State, UnusableInput
+from signaltable.facts import parse_facts
+from signaltable.flow import linking
+from signaltable.models import AgendaItem, Link, Meeting, Question, Signal, SignalMove, Subject
+from signaltable.pseudonymise import recipient_pseudonym
+from signaltable.queries import agency_titles, links_of, on_an_agenda, resource_of, signal_by_reference, subjects_of
+from signaltable.text import contains_bsn, mask, scan
+from signaltable.texts import Text
+from signaltable.transaction import Transaction
+
+# For whom a dossier is made; any other word is the id of the agency that reads it.
+TABLE, OWNER = "table", "owner"
+
+# After these a signal is no longer the table's business.
+GONE = (State.WITHDRAWN, State.EXPIRED)
+
+# What is wrong with a text for the table; pages have words for each.
+NO_TEXT = "expected a text"
+HAS_BSN = "expected a text without a citizen service number (BSN)"
+TOO_LONG = "expected a shorter text"
+
+# How a decision of the table reads; the codes are those of domain.Decision.
+DECISIONS: Mapping[str, Text] = MappingProxyType(
+    {
+        Decision.REFER: Text("Doorgeleiden", "Refer"),
+        Decision.ENRICH: Text("Verder verrijken", "Enrich further"),
+        Decision.WATCH: Text("In de gaten houden", "Watch"),
+        Decision.CLOSE: Text("Afsluiten", "Close"),
+    },
+)
+
+# Moves that the table makes itself. Only their reasons are texts of the table; those of others may be meant for others.
+_TABLE_MOVES = frozenset({State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH})
+_BEFORE_DISCLOSURE = frozenset({State.SUBMITTED, *_TABLE_MOVES})
+
+
+@dataclass(frozen=True, slots=True)
+class DossierSubject:
+    """A subject under the pseudonym that only this reader knows it by."""
+
+    number: int
+    pseudonym: str
+    kind: str
+    role: str
+    age_band: str
+    gender: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormRow:
+    """One filled row of the first-line form, with its element and its answer (a code, never a degree)."""
+
+    element: Text
+    title: Text
+    code: int
+    answer: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An indicator and how it is known."""
+
+    title: Text
+    how: Text
+
+
+@dataclass(frozen=True, slots=True)
+class AdvisedRoute:
+    """A route of the meldroutekaart: to whom, how soon, why. `new`: not in the advice of the day of submitting."""
+
+    id: str
+    destination: str
+    title: Text
+    urgency: str
+    reason: Text
+    source: str
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToAsk:
+    """A fact that is not known and could change the advice."""
+
+    fact: str
+    ask: Text
+    why: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The advice of the day of submitting, what linked signals add to it now, and what to ask next."""
+
+    frozen: tuple[AdvisedRoute, ...]
+    added: tuple[AdvisedRoute, ...]
+    questions: tuple[ToAsk, ...]
+    linked_agencies: int
+
+    @property
+    def routes(self) -> tuple[AdvisedRoute, ...]:
+        """All advised routes, those of today last."""
+        return (*self.frozen, *self.added)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """An answer of a partner; `agency` is empty while that partner stays anonymous."""
+
+    agency: str
+    subject: str
+    answer: str
+    context: str
+    asked_at: datetime
+    due_on: date
+    answered_at: datetime
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MadeDecision:
+    """What the table decided on a signal at a meeting. `destinations` are those that the table advises to the owner."""
+
+    meeting_id: str
+    meeting: str
+    held_on: date
+    decision: str
+    reason: str
+    holder: str
+    due_on: date | None
+    decided_at: datetime
+    destinations: tuple[str, ...]
+
+    @property
+    def label(self) -> Text:
+        """The decision in words."""
+        return DECISIONS.get(self.decision, _same(self.decision))
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing on the timeline. kind: moved, asked, answered, meeting or decided; `code` says which, `agency` by whom."""
+
+    at: datetime
+    kind: str
+    code: str = ""
+    agency: str = ""
+    text: str = ""
+    count: int = 0
+    future: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedSubject:
+    """A link between a subject of this signal and one of another: both under the reader's pseudonyms."""
+
+    own: str
+    other: str
+    kind: str
+    reference: str
+    outcome: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """Everything that the reader may know about a signal."""
+
+    reference: str
+    state: str
+    urgency: str
+    created_at: datetime
+    observed_on: date | None
+    municipality: str
+    forms: tuple[str, ...]
+    source_quality: str
+    consent: str
+    reporter: str
+    missing: tuple[str, ...]
+    rows: tuple[FormRow, ...]
+    indicators: tuple[Known, ...]
+    flags: tuple[str, ...]
+    narrative: str
+    subjects: tuple[DossierSubject, ...]
+    advice: Advice
+    links: tuple[LinkedSubject, ...]
+    answers: tuple[GivenAnswer, ...]
+    open_questions: int
+    decisions: tuple[MadeDecision, ...]
+    timeline: tuple[Happening, ...]
+
+
+# -- reading -----------------------------------------------------------------------------------------------------
+
+
+def consult(tx: Transaction, reference: str) -> Dossier:
+    """The dossier as the table reads it. Coordinator and chair may always, members once it is on an agenda.
+
+    Raises `Refused` for another table and for a signal that is on no agenda, `NotFound` when it was taken back.
+    """
+    signal = signal_at_table(tx, reference)
+    resource = resource_of(tx, signal)
+    if not isinstance(may(tx.actor, Permission.DOSSIER_CONSULT_OWN_TABLE, resource), Allowed):
+        require(tx.actor, Permission.DOSSIER_CONSULT_TABLED, resource)
+        if not on_an_agenda(tx, signal.id):
+            raise Refused(
+                "not_on_an_agenda",
+                object_type="signal",
+                object_id=signal.reference,
+                details={"permission": Permission.DOSSIER_CONSULT_TABLED.value},
+            )
+    return read_at_table(tx, signal, "dossier")
+
+
+def signal_at_table(tx: Transaction, reference: str) -> Signal:
+    """The signal with this reference as long as it is the table's business; the gate still has to be asked."""
+    signal = signal_by_reference(tx, reference)
+    if State(signal.state) in GONE:
+        raise NotFound("the signal was taken back or has expired")
+    return signal
+
+
+def read_at_table(tx: Transaction, signal: Signal, view: str) -> Dossier:
+    """The dossier for the table, with the entries that say who read it."""
+    dossier = dossier_of(tx, signal, TABLE)
+    tx.record(
+        "signal:consult",
+        object_type="signal",
+        object_id=signal.reference,
+        details={"signal": signal.reference, "view": view},
+    )
+    if dossier.answers:
+        tx.record(
+            "enrich:consult",
+            object_type="signal",
+            object_id=signal.reference,
+            details={"signal": signal.reference, "view": view, "count": len(dossier.answers)},
+        )
+    return dossier
+
+
+def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
+    """The dossier of `signal` for `viewer`: TABLE, OWNER or the id of an agency. The caller asks the gate and records.
+
+    An agency gets what the signal says and nothing that partners or the table added: that is not the owner's to give.
+    """
+    reader = reader_of(signal, viewer)
+    subjects = subjects_of(tx, signal.id)
+    names = {subject.id: pseudonym(tx, reader, subject.id) for subject in subjects}
+    inside = viewer in (TABLE, OWNER)
+    titles = agency_titles(tx)
+    decisions = decisions_of(tx, signal) if inside else ()
+    questions = _questions(tx, signal) if inside else ()
+    answers = tuple(_answers(tx, signal, questions, titles, names))
+    return Dossier(
+        reference=signal.reference,
+        state=signal.state,
+        urgency=signal.urgency,
+        created_at=signal.created_at,
+        observed_on=signal.observed_on,
+        municipality=signal.municipality,
+        forms=tuple(signal.facts.get("forms", ())),
+        source_quality=signal.source_quality,
+        consent=signal.consent.get("status", ""),
+        reporter=titles.get(signal.owner_agency, ""),
+        missing=tuple(signal.missing),
+        rows=tuple(_rows(tx, signal)),
+        indicators=tuple(_indicators(tx, signal)),
+        flags=tuple(signal.flags),
+        narrative=signal.narrative_masked,
+        subjects=tuple(subject_facts(subject, names[subject.id]) for subject in subjects),
+        advice=advice_of(tx, signal),
+        links=links_at_table(tx, signal, LinkState.CONFIRMED) if viewer == TABLE else (),
+        answers=answers,
+        open_questions=sum(1 for question in questions if not question.answer),
+        decisions=decisions,
+        timeline=tuple(_timeline(tx, signal, titles, questions, answers, decisions)) if inside else (),
+    )
+
+
+def reader_of(signal: Signal, viewer: str) -> str:
+    """Under whose name pseudonyms are made: a table has one of its own, so that no agency's list fits on it."""
+    if viewer == TABLE:
+        return f"table:{signal.table_id}"
+    return signal.owner_agency if viewer == OWNER else viewer
+
+
+def pseudonym(tx: Transaction, reader: str, subject_id: str) -> str:
+    """How `reader` knows a subject."""
+    return recipient_pseudonym(tx.program.keys.secret("recipient"), reader, subject_id)
+
+
+def subject_facts(subject: Subject, name: str) -> DossierSubject:
+    """A subject without anything that names it."""
+    return DossierSubject(subject.number, name, subject.kind, subject.role, subject.age_band, subject.gender)
+
+
+# -- the parts ---------------------------------------------------------------------------------------------------
+
+
+def _same(code: str) -> Text:
+    # A rule of that day that exists no more is shown by its code.
+    return Text(code, code)
+
+
+def _rows(tx: Transaction, signal: Signal) -> Iterable[FormRow]:
+    policy = tx.program.policy
+    answers = {code.code: code.title for code in policy.codes.values()}
+    order = list(policy.form_rows)
+    known = sorted(signal.form_rows.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
+    for name, code in known:
+        row = policy.form_rows.get(name)
+        element = policy.elements[row.element].title if row else _same("")
+        yield FormRow(element, row.title if row else _same(name), code, answers.get(code, _same(str(code))))
+
+
+def _indicators(tx: Transaction, signal: Signal) -> Iterable[Known]:
+    policy = tx.program.policy
+    for name, how in sorted(signal.indicators.items()):
+        indicator, known = policy.indicators.get(name), policy.how_known.get(how)
+        yield Known(indicator.text if indicator else _same(name), known.title if known else _same(how))
+
+
+def advice_of(tx: Transaction, signal: Signal) -> Advice:
+    """The advice that was kept with the signal, and what confirmed links add to it today."""
+    frozen = tuple(_frozen_routes(tx, signal.advice.get("routes", ())))
+    linked = linking.linked_agencies(tx, signal)
+    if not linked:
+        asked = signal.advice.get("questions", ())
+        kept = [(one["fact"], Text(one["why"]["nl"], one["why"]["en"])) for one in asked]
+        return Advice(frozen, (), tuple(_to_ask(tx, kept)), 0)
+    now = _advice_now(tx, signal, linked)
+    before = {(one.id, one.destination) for one in frozen}
+    added = tuple(_new_route(tx, one) for one in now.routes if (one.id, one.destination) not in before)
+    return Advice(frozen, added, tuple(_to_ask(tx, [(one.fact, one.why) for one in now.questions])), linked)
+
+
+def _new_route(tx: Transaction, one: route.Route) -> AdvisedRoute:
+    title = _destination(tx, one.destination)
+    return AdvisedRoute(one.id, one.destination, title, one.urgency, one.reason, one.source, new=True)
+
+
+def _frozen_routes(tx: Transaction, routes: Iterable[Mapping[str, Any]]) -> Iterable[AdvisedRoute]:
+    for one in routes:
+        reason = Text(one["reason"]["nl"], one["reason"]["en"])
+        title = _destination(tx, one["destination"])
+        yield AdvisedRoute(one["id"], one["destination"], title, one["urgency"], reason, one["source"])
+
+
+def _advice_now(tx: Transaction, signal: Signal, linked: int) -> route.Decision:
+    """The advice with the links of today: for each possible victim her own, as on the day of submitting."""
+    people = [one for one in subjects_of(tx, signal.id) if one.kind == "person" and one.role == "possible_victim"]
+    # The stored facts are seen from the first possible victim; for the others only age and gender differ.
+    shared = {name: value for name, value in signal.facts.items() if name not in {"age", "age_years", "gender"}}
+    seen = [dict(signal.facts)]
+    seen += [shared | {"age": person.age_band, "gender": person.gender} for person in people[1:]]
+    policy, today = tx.program.policy, tx.now.date()
+    return route.merge(
+        [route.decide(parse_facts(facts | {"linked_agencies": linked}), policy, on=today) for facts in seen],
+        policy,
+    )
+
+
+def _destination(tx: Transaction, code: str) -> Text:
+    found = tx.program.policy.destinations.get(code)
+    return found.title if found else _same(code)
+
+
+def _to_ask(tx: Transaction, questions: Iterable[tuple[str, Text]]) -> Iterable[ToAsk]:
+    for fact, why in questions:
+        words = tx.program.policy.facts.get(fact)
+        yield ToAsk(fact, words.ask if words else _same(fact), why)
+
+
+def links_at_table(tx: Transaction, signal: Signal, state: LinkState) -> tuple[LinkedSubject, ...]:
+    """The links of a signal in this state, under the table's pseudonyms.
+
+    The table reads confirmed links only: a proposal that an owner has not judged may be wrong. The reference of the
+    other signal is told when it lies at the same table.
+    """
+    own = {subject.id: subject for subject in subjects_of(tx, signal.id)}
+    links = [one for one in links_of(tx, list(own)) if one.state == state]
+    rows = tx.session.execute(
+        select(Subject.id, Signal.reference, Signal.table_id)
+        .join(Signal, Signal.id == Subject.signal_id)
+        .where(Subject.id.in_([_other_side(one, own) for one in links]), Signal.state.not_in(GONE)),
+    )
+    found = {row.id: row for row in rows}
+    reader = reader_of(signal, TABLE)
+    return tuple(
+        LinkedSubject(
+            own=pseudonym(tx, reader, mine),
+            other=pseudonym(tx, reader, other),
+            kind=own[mine].kind,
+            reference=found[other].reference if found[other].table_id == signal.table_id else "",
+            outcome=one.outcome,
+            state=one.state,
+        )
+        for one in links
+        if (other := _other_side(one, own)) in found
+        and (mine := one.subject_a if other == one.subject_b else one.subject_b)
+    )
+
+
+def _other_side(link: Link, own: Mapping[str, Subject]) -> str:
+    return link.subject_b if link.subject_a in own else link.subject_a
+
+
+# -- questions and answers ---------------------------------------------------------------------------------------
+
+
+def _questions(tx: Transaction, signal: Signal) -> tuple[Question, ...]:
+    query = select(Question).where(Question.signal_id == signal.id).order_by(Question.asked_at, Question.id)
+    return tuple(tx.session.scalars(query))
+
+
+def _answers(
+    tx: Transaction,
+    signal: Signal,
+    questions: Iterable[Question],
+    titles: Mapping[str, str],
+    names: Mapping[str, str],
+) -> Iterable[GivenAnswer]:
+    held = meeting_days(tx, signal.id)
+    for question in questions:
+        if not question.answer or question.answered_at is None:
+            continue
+        hidden = question.anonymous and not met_since(held, question, tx.now.date())
+        yield GivenAnswer(
+            agency="" if hidden else titles.get(question.agency_id, ""),
+            subject=names.get(question.subject_id or "", ""),
+            answer=question.answer,
+            context=question.context,
+            asked_at=question.asked_at,
+            due_on=question.due_on,
+            answered_at=question.answered_at,
+            late=question.answered_at.date() > question.due_on,
+        )
+
+
+def meeting_days(tx: Transaction, signal_id: str) -> tuple[date, ...]:
+    """The days of all meetings that have the signal on their agenda."""
+    query = select(Meeting.held_on).join(AgendaItem, AgendaItem.meeting_id == Meeting.id)
+    return tuple(tx.session.scalars(query.where(AgendaItem.signal_id == signal_id).order_by(Meeting.held_on)))
+
+
+def met_since(days: Iterable[date], question: Question, today: date) -> bool:
+    """Whether the table met about the signal after the question was asked: anonymity and corrections end then."""
+    return any(question.asked_at.date() <= day <= today for day in days)
+
+
+# -- what the table decided ----------------------------------------------------------------------------------------
+
+
+def decisions_of(tx: Transaction, signal: Signal) -> tuple[MadeDecision, ...]:
+    """The decisions of the table on this signal, the oldest first. The caller asks the gate."""
+    rows = tx.session.execute(
+        select(AgendaItem, Meeting)
+        .join(Meeting, Meeting.id == AgendaItem.meeting_id)
+        .where(AgendaItem.signal_id == signal.id, AgendaItem.decision != "")
+        .order_by(AgendaItem.decided_at, AgendaItem.id),
+    ).all()
+    titles = agency_titles(tx)
+    return tuple(
+        MadeDecision(
+            meeting_id=meeting.id,
+            meeting=meeting.title,
+            held_on=meeting.held_on,
+            decision=item.decision,
+            reason=item.reason,
+            holder=titles.get(item.holder_agency or "", ""),
+            due_on=item.due_on,
+            decided_at=item.decided_at or signal.created_at,
+            destinations=tuple(signal.advice.get("table", {}).get(item.id, ())),
+        )
+        for item, meeting in rows
+    )
+
+
+def _timeline(
+    tx: Transaction,
+    signal: Signal,
+    titles: Mapping[str, str],
+    questions: Sequence[Question],
+    answers: Sequence[GivenAnswer],
+    decisions: Sequence[MadeDecision],
+) -> Iterable[Happening]:
+    told = {one.decided_at for one in decisions}
+    happened = [*_moved(tx, signal, titles, told), *_meetings(tx, signal)]
+    asked: dict[datetime, int] = {}
+    for question in questions:
+        asked[question.asked_at] = asked.get(question.asked_at, 0) + 1
+    # Who was asked is not told here: with one silent partner left, the anonymous answer would have a name.
+    happened += [Happening(at, "asked", count=count) for at, count in asked.items()]
+    happened += [Happening(one.answered_at, "answered", one.answer, one.agency) for one in answers]
+    happened += [Happening(one.decided_at, "decided", one.decision, text=one.reason) for one in decisions]
+    return sorted(happened, key=lambda one: one.at)
+
+
+def _moved(
+    tx: Transaction, signal: Signal, titles: Mapping[str, str], told: Container[datetime]
+) -> Iterable[Happening]:
+    """The moves; with its reason when the table moved and no decision of that moment (`told`) says it already."""
+    query = select(SignalMove).where(SignalMove.signal_id == signal.id).order_by(SignalMove.at, SignalMove.id)
+    for one in tx.session.scalars(query):
+        ours = one.state_from in _BEFORE_DISCLOSURE and one.state_to in _TABLE_MOVES and one.at not in told
+        yield Happening(one.at, "moved", one.state_to, titles.get(one.agency_id, ""), one.reason if ours else "")
+
+
+def _meetings(tx: Transaction, signal: Signal) -> Iterable[Happening]:
+    rows = tx.session.scalars(
+        select(Meeting)
+        .join(AgendaItem, AgendaItem.meeting_id == Meeting.id)
+        .where(AgendaItem.signal_id == signal.id, AgendaItem.decision == ""),
+    )
+    for meeting in rows:
+        at = datetime.combine(meeting.held_on, time.min, UTC)
+        yield Happening(at, "meeting", text=meeting.title, future=meeting.held_on > tx.now.date())
+
+
+# -- what the table writes -----------------------------------------------------------------------------------------
+
+
+def table_text(text: str, place: str, *, limit: int, required: bool = False) -> str:
+    """A text that a person typed, masked for the table. Raises `UnusableInput` at `place` for a BSN or a text too long."""
+    stripped = text.strip()
+    if required and not stripped:
+        raise UnusableInput({place: NO_TEXT})
+    if contains_bsn(stripped):
+        raise UnusableInput({place: HAS_BSN})
+    masked = mask(stripped, scan(stripped, ()))
+    if len(masked) > limit:
+        raise UnusableInput({place: TOO_LONG})
+    return masked
+
+
+def text_hash(text: str) -> str:
+    """What the log keeps of a text: that it was this one, not what it says."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,257 @@
+"""Triage: what lies at the table, is it complete, how urgent is it, and what happens next (domain/workflow.md, step 4)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Row, Select, select, tuple_
+
+from signaltable.access import Allowed, Permission, may, require
+from signaltable.domain import ACTIVE_STATES, Conflict, LinkState, NotFound, Resource, State, UnusableInput
+from signaltable.flow import consultation, enrich, linking
+from signaltable.flow.dossier import (
+    Dossier,
+    LinkedSubject,
+    links_at_table,
+    read_at_table,
+    signal_at_table,
+    table_text,
+    text_hash,
+)
+from signaltable.flow.moves import keep_until, move
+from signaltable.models import Signal, Subject
+from signaltable.queries import resource_of, tables_of
+from signaltable.transaction import Transaction
+
+PAGE = 25
+REASON_LIMIT = 500
+UNKNOWN_CHOICE = "expected one of the choices on the form"
+NO_REASON = "expected a reason for another urgency"
+
+# What the coordinator can make of a signal, by the state it is in. The first keeps it where it is, where that is possible.
+RESULTS: Mapping[State, tuple[State, ...]] = MappingProxyType(
+    {
+        State.SUBMITTED: (State.TRIAGED, State.WATCH),
+        State.TRIAGED: (State.TRIAGED, State.WATCH),
+        State.ENRICHING: (State.ENRICHING, State.WATCH),
+        State.TABLED: (State.TABLED,),
+        State.WATCH: (State.WATCH, State.TRIAGED),
+    },
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TriageLine:
+    """One signal in the list. `missing`: elements not shown yet, and "age" or "consent" when that is not known."""
+
+    reference: str
+    received: datetime
+    urgency: str
+    forms: tuple[str, ...]
+    missing: tuple[str, ...]
+    links: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class TriagePage:
+    """A page of the list, newest first; `newer` and `older` are the references to go on from, empty at an end."""
+
+    lines: tuple[TriageLine, ...]
+    newer: str
+    older: str
+
+
+@dataclass(frozen=True, slots=True)
+class TriageView:
+    """A signal on the coordinator's desk: dossier, what can become of it, and whom can be asked what."""
+
+    dossier: Dossier
+    proposed: tuple[LinkedSubject, ...]
+    version: int
+    results: tuple[str, ...]
+    may_ask: bool
+    needs_necessity: bool
+    agencies: tuple[tuple[str, str], ...]
+    questions: tuple[enrich.AskedLine, ...]
+    due_on: date
+
+
+def listing(
+    tx: Transaction, *, state: str = "", urgency: str = "", older_than: str = "", newer_than: str = ""
+) -> TriagePage:
+    """The signals at the actor's tables, 25 at a time. Without a state: all that still ask attention.
+
+    Raises `UnusableInput` for a filter that does not exist, `NotFound` for a place in the list that is not at the table.
+    """
+    tables = tables_of(tx, tx.actor.agency_id)
+    seat = frozenset({tx.actor.agency_id} if tables else ())
+    require(tx.actor, Permission.SIGNAL_TRIAGE_OWN_TABLE, Resource("table", table_agencies=seat))
+    _check_filters(tx, state, urgency)
+    query = _columns().where(Signal.table_id.in_(tables), Signal.state.in_([state] if state else ACTIVE_STATES))
+    if urgency:
+        query = query.where(Signal.urgency == urgency)
+    shown, newer, older = _page(tx, query, tables, older_than, newer_than)
+    tx.record(
+        "signal:list",
+        object_type="agency",
+        object_id=tx.actor.agency_id,
+        details={
+            "view": "triage",
+            "count": len(shown),
+            "filters": [f"{name}:{value}" for name, value in (("state", state), ("urgency", urgency)) if value],
+        },
+    )
+    return TriagePage(tuple(_lines(tx, shown)), newer, older)
+
+
+def _check_filters(tx: Transaction, state: str, urgency: str) -> None:
+    if state and state not in [*State]:
+        raise UnusableInput({"state": UNKNOWN_CHOICE})
+    if urgency and urgency not in tx.program.policy.urgencies:
+        raise UnusableInput({"urgency": UNKNOWN_CHOICE})
+
+
+def _columns() -> Select[Any]:
+    # The narrative and the sealed part are long and not needed in a list.
+    return select(
+        Signal.id,
+        Signal.reference,
+        Signal.created_at,
+        Signal.urgency,
+        Signal.state,
+        Signal.facts,
+        Signal.missing,
+        Signal.consent,
+    )
+
+
+def _page(
+    tx: Transaction, query: Select[Any], tables: Sequence[str], older_than: str, newer_than: str
+) -> tuple[list[Row[Any]], str, str]:
+    """The rows of one page, newest first, with the references from which the pages before and after it start."""
+    place = tuple_(Signal.created_at, Signal.id)
+    if newer_than:
+        query = query.where(place > _place(tx, tables, newer_than)).order_by(Signal.created_at, Signal.id)
+    else:
+        query = query.order_by(Signal.created_at.desc(), Signal.id.desc())
+    if older_than and not newer_than:
+        query = query.where(place < _place(tx, tables, older_than))
+    found = list(tx.session.execute(query.limit(PAGE + 1)))
+    more, shown = len(found) > PAGE, found[:PAGE]
+    if newer_than:
+        shown.reverse()
+    newer = shown[0].reference if shown and (more if newer_than else bool(older_than)) else ""
+    older = shown[-1].reference if shown and (bool(newer_than) or more) else ""
+    return shown, newer, older
+
+
+def _place(tx: Transaction, tables: Sequence[str], reference: str) -> tuple[datetime, str]:
+    found = tx.session.execute(
+        select(Signal.created_at, Signal.id).where(Signal.reference == reference, Signal.table_id.in_(tables)),
+    ).first()
+    if found is None:
+        raise NotFound("no such place in the list")
+    return found.created_at, found.id
+
+
+def _lines(tx: Transaction, rows: Sequence[Row[Any]]) -> list[TriageLine]:
+    ids = [row.id for row in rows]
+    links = linking.open_links_per_signal(tx, ids)
+    ageless = set(
+        tx.session.scalars(
+            select(Subject.signal_id).where(
+                Subject.signal_id.in_(ids),
+                Subject.kind == "person",
+                Subject.role == "possible_victim",
+                Subject.age_band == "unknown",
+            ),
+        ),
+    )
+    return [
+        TriageLine(
+            reference=row.reference,
+            received=row.created_at,
+            urgency=row.urgency,
+            forms=tuple(row.facts.get("forms", ())),
+            missing=_missing(row, ageless=row.id in ageless),
+            links=links.get(row.id, 0),
+            state=row.state,
+        )
+        for row in rows
+    ]
+
+
+def _missing(row: Row[Any], *, ageless: bool) -> tuple[str, ...]:
+    unasked = row.consent.get("status", "") in {"", "not_asked"}
+    return (*row.missing, *(("age",) if ageless else ()), *(("consent",) if unasked else ()))
+
+
+# -- one signal --------------------------------------------------------------------------------------------------
+
+
+def consult(tx: Transaction, reference: str) -> TriageView:
+    """A signal of the own table as the coordinator triages it. Raises `Refused` for anybody else."""
+    signal = signal_at_table(tx, reference)
+    resource = resource_of(tx, signal)
+    require(tx.actor, Permission.SIGNAL_TRIAGE_OWN_TABLE, resource)
+    state = State(signal.state)
+    asks = isinstance(may(tx.actor, Permission.ENRICH_ASK_OWN_TABLE, resource), Allowed)
+    return TriageView(
+        dossier=read_at_table(tx, signal, "triage"),
+        proposed=_proposed(tx, signal, resource),
+        version=signal.version,
+        results=RESULTS.get(state, ()),
+        may_ask=asks and state in enrich.ASKABLE,
+        needs_necessity=consultation.needs_necessity(tx, signal),
+        agencies=tuple(enrich.partners(tx, signal)),
+        questions=tuple(enrich.asked_about(tx, signal)),
+        due_on=enrich.default_due(tx),
+    )
+
+
+def _proposed(tx: Transaction, signal: Signal, resource: Resource) -> tuple[LinkedSubject, ...]:
+    if not isinstance(may(tx.actor, Permission.LINK_CONSULT_OWN_TABLE, resource), Allowed):
+        return ()
+    return links_at_table(tx, signal, LinkState.PROPOSED)
+
+
+def triage(tx: Transaction, reference: str, *, result: str, urgency: str, reason: str, version: int) -> None:
+    """Confirm or change the urgency and say what happens next. Another urgency needs a reason.
+
+    Raises `Conflict` when somebody changed the signal meanwhile, `UnusableInput` for a choice that was not offered.
+    """
+    signal = signal_at_table(tx, reference)
+    require(tx.actor, Permission.SIGNAL_TRIAGE_OWN_TABLE, resource_of(tx, signal))
+    tx.session.refresh(signal, with_for_update=True)
+    if signal.version != version:
+        raise Conflict("version", "the signal was changed by somebody else meanwhile")
+    masked = _check_triage(tx, signal, result, urgency, reason)
+    # Watching starts with a look: the life of a signal shows both.
+    if State(signal.state) is State.SUBMITTED and result == State.WATCH:
+        move(tx, signal, State.TRIAGED, reason=masked)
+    if State(signal.state) is not State.WATCH and result == State.WATCH:
+        # Keeping an eye on it has a term of its own, which starts now.
+        signal.keep_until = keep_until(tx, tx.program.policy.retention["watch"].days or 0)
+    move(tx, signal, State(result), reason=masked)
+    if signal.urgency != urgency:
+        signal.urgency = urgency
+        signal.version += 1
+    details = {"signal": signal.reference, "result": result, "urgency": urgency}
+    details |= {"motivation_hash": text_hash(masked)} if masked else {}
+    tx.record("signal:triage", object_type="signal", object_id=signal.reference, details=details)
+
+
+def _check_triage(tx: Transaction, signal: Signal, result: str, urgency: str, reason: str) -> str:
+    problems = {}
+    if result not in RESULTS.get(State(signal.state), ()):
+        problems["result"] = UNKNOWN_CHOICE
+    if urgency not in tx.program.policy.urgencies:
+        problems["urgency"] = UNKNOWN_CHOICE
+    elif urgency != signal.urgency and not reason.strip():
+        problems["reason"] = NO_REASON
+    if problems:
+        raise UnusableInput(problems)
+    return table_text(reason, "reason", limit=REASON_LIMIT)
