@@ -115,7 +115,9 @@ _DISCLOSED = (State.REFERRED, State.ACCEPTED, State.RETURNED, State.FOLLOWED_UP)
 # danger and children do not wait for a meeting (meldroutes.md, M1 and M2).
 MOVES: Mapping[State, frozenset[State]] = {
     State.SUBMITTED: frozenset({State.TRIAGED, State.WITHDRAWN, State.EXPIRED, State.REFERRED}),
-    State.TRIAGED: frozenset({State.ENRICHING, State.TABLED, State.WATCH, State.WITHDRAWN, State.EXPIRED, State.REFERRED}),
+    State.TRIAGED: frozenset(
+        {State.ENRICHING, State.TABLED, State.WATCH, State.WITHDRAWN, State.EXPIRED, State.REFERRED}
+    ),
     State.ENRICHING: frozenset({State.TABLED, State.WATCH, State.WITHDRAWN, State.EXPIRED, State.REFERRED}),
     State.TABLED: frozenset(
         {State.ENRICHING, State.WATCH, State.CLOSED, State.REFERRED, State.WITHDRAWN, State.EXPIRED},
@@ -135,8 +137,9 @@ ACTIVE_STATES: tuple[State, ...] = (*_OPEN, *_DISCLOSED)
 
 
 def may_follow(now: State, then: State) -> bool:
-    """Whether a signal in state `now` may move to `then`; staying where it is is no move and always allowed."""
-    return now == then or then in MOVES.get(now, frozenset())
+    """Whether a signal in state `now` may move to `then`; it may also stay where it is, until its life has ended."""
+    following = MOVES.get(now, frozenset())
+    return then in following or (now == then and bool(following))
 
 
 class Answer(StrEnum):

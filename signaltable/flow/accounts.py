@@ -243,7 +243,7 @@ def list_agencies(tx: Transaction) -> list[AgencyLine]:
     counts = dict(
         tx.session.execute(
             select(Account.agency_id, func.count()).where(Account.active).group_by(Account.agency_id)
-        ).tuples(),
+        ).all(),
     )
     return [
         AgencyLine(

@@ -140,7 +140,7 @@ def _signals_of(tx: Transaction, made: Link) -> dict[str, Signal]:
         select(Subject.id, Signal)
         .join(Signal, Signal.id == Subject.signal_id)
         .where(Subject.id.in_((made.subject_a, made.subject_b))),
-    ).tuples()
+    ).all()
     return dict(rows)
 
 
@@ -159,7 +159,7 @@ def open_links_per_signal(tx: Transaction, signal_ids: Sequence[str]) -> dict[st
             .join(Link, side == Subject.id)
             .where(Subject.signal_id.in_(signal_ids), Link.state == LinkState.PROPOSED)
             .group_by(Subject.signal_id),
-        ).tuples()
+        ).all()
         for signal_id, count in rows:
             counts[signal_id] = counts.get(signal_id, 0) + count
     return counts
@@ -184,7 +184,7 @@ def own_links(tx: Transaction) -> list[LinkLine]:
         .order_by(Link.proposed_at.desc(), Link.id)
         .limit(MOST_LINES),
     )
-    lines = [_line(tx, *row) for row in rows.tuples()]
+    lines = [_line(tx, *row) for row in rows.all()]
     tx.record(
         "signal:list",
         object_type="agency",
