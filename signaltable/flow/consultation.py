@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 from signaltable import disclose
 from signaltable.domain import Refused, UnusableInput
 from signaltable.evidence import MOTIVATION_LENGTH
-from signaltable.grounds import CONSULT, FieldContext
+from signaltable.flow.contents import Contents, contents_of
+from signaltable.grounds import CONSULT
 from signaltable.models import Agency, Question, Signal, Subject
-from signaltable.queries import subjects_of
 from signaltable.transaction import Transaction
 
 PURPOSE: Final = CONSULT
@@ -25,7 +24,6 @@ FIELDS: Final = (
     "subject.age_band",
     "subject.gender",
 )
-_ACCUSED: Final = frozenset({"possible_perpetrator", "facilitator"})
 # Everybody who is asked has a seat at the table, so a ground for the table carries a question to a member as well.
 _AS_MEMBER: Final = "table"
 
@@ -66,34 +64,25 @@ def visible(tx: Transaction, signal: Signal, subject: Subject, question: Questio
     if ground is None:
         return frozenset()
     allowed = frozenset(ground.data)
-    return frozenset(name for name, categories in _categories(tx, signal, subject).items() if categories <= allowed)
+    known = _categories(contents_of(tx, signal), subject.number) if subject.erased_at is None else {}
+    return frozenset(name for name, categories in known.items() if categories <= allowed)
 
 
 def needs_necessity(tx: Transaction, signal: Signal) -> bool:
     """Whether some fact of the signal is protected more than a pseudonym is, so that a question may leave it out."""
     plain = frozenset({"pseudonymous"})
+    contents = contents_of(tx, signal)
     return any(
         not categories <= plain
-        for subject in subjects_of(tx, signal.id)
-        for categories in _categories(tx, signal, subject).values()
+        for holder in contents.holders
+        for categories in _categories(contents, holder.number).values()
     )
 
 
-def _categories(tx: Transaction, signal: Signal, subject: Subject) -> dict[str, frozenset[str]]:
-    policy = tx.program.policy
-    context = FieldContext(
-        forms=frozenset(signal.facts.get("forms", ())),
-        rows=signal.form_rows,
-        indicators=frozenset(signal.indicators),
-        sexual_indicators=frozenset(
-            name for name, one in policy.indicators.items() if one.form_row in policy.fields.sexual_rows
-        ),
-        flags=frozenset(signal.flags),
-        role=subject.role,
-        kind=subject.kind,
-        accused=any(one.role in _ACCUSED for one in subjects_of(tx, signal.id)),
-    )
-    return {name: policy.fields.categories_of(name, context) for name in FIELDS}
+def _categories(contents: Contents, number: int) -> dict[str, frozenset[str]]:
+    """The fields that a question about this subject can show and that hold a value, with their categories."""
+    known = {**contents.fields, **contents.holder(number).fields}
+    return {name: known[name] for name in FIELDS if name in known}
 
 
 def _evidence(necessity: str) -> dict[str, Mapping[str, Any]]:
@@ -115,16 +104,16 @@ def _request(
     evidence: Mapping[str, Mapping[str, Any]],
 ) -> disclose.Request:
     owner = tx.session.get_one(Agency, signal.owner_agency)
-    today: date = tx.now.date()
+    contents = contents_of(tx, signal)
     return disclose.Request(
         provider_capacity=signal.capacity,
         provider_kind=owner.kind,
         recipient_kind=recipient_kind,
         recipient_agency=agency_id,
         purpose=PURPOSE,
-        person=disclose.Person(subject.age_band, subject.role.removeprefix("possible_")),
-        fields=_categories(tx, signal, subject),
-        on=today,
+        person=disclose.Person(contents.holder(subject.number).age, subject.role.removeprefix("possible_")),
+        fields=_categories(contents, subject.number),
+        on=tx.now.date(),
         now=tx.now,
         conditions=evidence,
         demo=tx.program.settings.demo,

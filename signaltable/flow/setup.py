@@ -104,7 +104,7 @@ def seed_region(program: Program, password: str, region: Path = REGION) -> list[
                 roles=account["roles"],
                 password=password,
             )
-        titles = dict(tx.session.execute(select(Agency.id, Agency.title)).tuples())
+        titles = dict(tx.session.execute(select(Agency.id, Agency.title)).all())
     return [_told(account, titles, password) for account in described["account"]]
 
 

@@ -1,0 +1,54 @@
+# Two commands are enough on a fresh machine with Python 3.11: `make run` and `make test`.
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# The stamp remembers for which requirements the environment was filled; --require-hashes refuses anything unpinned.
+$(VENV)/.filled: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("signaltable needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.filled-dev: $(VENV)/.filled requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.filled ## install into .venv
+
+run: setup ## make the demo region if there is none, and serve it on 127.0.0.1:8000
+	@$(BIN)/signaltable init --demo --keep
+	@$(BIN)/signaltable run --port $(PORT)
+
+test: $(VENV)/.filled-dev ## install what tests need and run everything that can run
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.filled-dev ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.filled-dev ## let ruff put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## pin the requirements anew, with hashes and without addresses (needs uv)
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -o requirements.txt
+	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
+
+texts: $(VENV)/.filled ## collect texts for translation and compile them
+	$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext --no-location --sort-output --omit-header -o signaltable/translations/messages.pot .
+	$(BIN)/pybabel -q update --no-fuzzy-matching --omit-header --ignore-pot-creation-date -i signaltable/translations/messages.pot -d signaltable/translations -l nl
+	$(BIN)/pybabel -q compile -d signaltable/translations
+
+clean: ## remove the environment and caches; never the data in ./instance
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+
+.PHONY: help setup run test lint format lock texts clean

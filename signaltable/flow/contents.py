@@ -1,0 +1,238 @@
+"""What a signal holds: which fields of policies/fields.toml have a value, of which categories, and the values themselves.
+
+Field names and categories are known without opening anything; values are read only for fields that a ground releases.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from signaltable.flow import sealing
+from signaltable.grounds import FieldContext
+from signaltable.models import Signal, Subject, SubjectField
+from signaltable.payload import SentField, SentSubject, SentValue, typed
+from signaltable.policy import PolicySet
+from signaltable.pseudonymise import recipient_pseudonym
+from signaltable.queries import subjects_of
+from signaltable.texts import Text
+from signaltable.transaction import Transaction
+
+SIGNAL, SUBJECT = "signal.", "subject."
+NARRATIVE: Final = "signal.narrative"
+MASKED: Final = "signal.narrative_masked"
+# Facts that are fields of their own.
+FACT_FIELDS: Final = ("acute_danger", "residence", "shelter_needed", "suspect_may_be_forced")
+# What is known of a subject without opening its identity.
+OPEN_FIELDS: Final = ("kind", "role", "age_band", "gender")
+ACCUSED: Final = frozenset({"possible_perpetrator", "facilitator"})
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One subject of a signal, as far as deciding needs it: no value, only which fields there are."""
+
+    number: int
+    id: str
+    kind: str
+    role: str
+    age: str
+    fields: Mapping[str, frozenset[str]]
+    unsure: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The fields of a signal and of each of its subjects, with their categories."""
+
+    fields: Mapping[str, frozenset[str]]
+    holders: tuple[Holder, ...]
+
+    def holder(self, number: int) -> Holder:
+        """The subject with this number. Raises KeyError."""
+        return {holder.number: holder for holder in self.holders}[number]
+
+
+def contents_of(tx: Transaction, signal: Signal) -> Contents:
+    """What there is to disclose. Opens nothing."""
+    subjects = subjects_of(tx, signal.id)
+    named = _identity_fields(tx, [subject.id for subject in subjects])
+    accused = any(subject.role in ACCUSED for subject in subjects)
+    plain = _context(signal, tx.program.policy, accused=accused)
+    categories = tx.program.policy.fields.categories_of
+    return Contents(
+        fields={name: categories(name, plain) for name in _signal_fields(signal)},
+        holders=tuple(
+            _holder(tx, signal, subject, named.get(subject.id, {}), accused=accused)
+            for subject in subjects
+            if subject.erased_at is None
+        ),
+    )
+
+
+def _identity_fields(tx: Transaction, subject_ids: Sequence[str]) -> dict[str, dict[str, bool]]:
+    """Subject id -> its sealed fields and whether the reporter is sure of them."""
+    found: dict[str, dict[str, bool]] = {}
+    columns = select(SubjectField.subject_id, SubjectField.name, SubjectField.sure)
+    for row in tx.session.execute(columns.where(SubjectField.subject_id.in_(subject_ids))):
+        found.setdefault(row.subject_id, {})[row.name] = row.sure
+    return found
+
+
+def _holder(tx: Transaction, signal: Signal, subject: Subject, named: Mapping[str, bool], *, accused: bool) -> Holder:
+    policy = tx.program.policy
+    context = _context(signal, policy, subject=subject, accused=accused)
+    names = [f"{SUBJECT}{name}" for name in (*OPEN_FIELDS, *named) if name in named or _known(subject, name)]
+    age = subject.age_band
+    if subject.kind == "person" and age == "unknown" and "minor" in signal.flags:
+        age = "minor"
+    return Holder(
+        number=subject.number,
+        id=subject.id,
+        kind=subject.kind,
+        role=subject.role,
+        age=age,
+        fields={name: policy.fields.categories_of(name, context) for name in policy.fields.fields if name in names},
+        unsure=frozenset(f"{SUBJECT}{name}" for name, sure in named.items() if not sure),
+    )
+
+
+def _known(subject: Subject, name: str) -> bool:
+    return getattr(subject, name) not in ("", "unknown")
+
+
+def _context(signal: Signal, policy: PolicySet, *, accused: bool, subject: Subject | None = None) -> FieldContext:
+    fields = policy.fields
+    return FieldContext(
+        forms=frozenset(signal.facts.get("forms", ())),
+        rows=signal.form_rows,
+        indicators=frozenset(signal.indicators),
+        # An indicator that may point to other forms as well says nothing about sex life by itself.
+        sexual_indicators=frozenset(
+            name
+            for name, indicator in policy.indicators.items()
+            if indicator.form_row in fields.sexual_rows or set(indicator.forms) <= fields.sexual_forms
+        ),
+        flags=frozenset(signal.flags),
+        role=subject.role if subject else "",
+        kind=subject.kind if subject else "",
+        accused=accused,
+    )
+
+
+def _signal_fields(signal: Signal) -> list[str]:
+    present = {
+        "reference": True,
+        "urgency": bool(signal.urgency),
+        "forms": bool(signal.facts.get("forms")),
+        "form_rows": any(signal.form_rows.values()),
+        "indicators": bool(signal.indicators),
+        "narrative": bool(signal.narrative_masked),
+        "narrative_masked": bool(signal.narrative_masked),
+        "observed_on": signal.observed_on is not None,
+        "municipality": bool(signal.municipality),
+        "source_quality": bool(signal.source_quality),
+        "flags": bool(signal.flags),
+        "consent": bool(signal.consent.get("status")),
+        **{name: name in signal.facts for name in FACT_FIELDS},
+    }
+    return [f"{SIGNAL}{name}" for name, there in present.items() if there]
+
+
+# -- values ------------------------------------------------------------------------------------------------------
+
+
+def signal_part(tx: Transaction, signal: Signal, names: Iterable[str], recipient: str) -> tuple[SentField, ...]:
+    """The released fields of the signal with their values, in the order of policies/fields.toml.
+
+    The masked text is left out where the text itself goes along.
+    """
+    wanted = set(names)
+    if NARRATIVE in wanted:
+        wanted.discard(MASKED)
+    own = sealing.owner_part(tx, signal) if NARRATIVE in wanted else {}
+    values = _signal_values(tx, signal, own, recipient)
+    return tuple(
+        SentField(name, tuple(values[name.removeprefix(SIGNAL)]())) for name in tx.program.policy.fields.fields if name in wanted
+    )
+
+
+def _signal_values(
+    tx: Transaction, signal: Signal, own: Mapping[str, Any], recipient: str
+) -> dict[str, Callable[[], Iterable[SentValue]]]:
+    policy, facts = tx.program.policy, signal.facts
+    known = policy.how_known
+    secret = tx.program.keys.secret("recipient")
+    return {
+        # Two receivers that lay their papers side by side must not find the same reference on both.
+        "reference": lambda: [typed(recipient_pseudonym(secret, recipient, signal.id))],
+        "urgency": lambda: [SentValue(policy.urgencies[signal.urgency].title, signal.urgency)],
+        "forms": lambda: [SentValue(policy.forms[form].title, form) for form in facts["forms"]],
+        "form_rows": lambda: [
+            SentValue(_pair(policy.form_rows[row].title, _code_title(policy, code)), f"{row}:{code}")
+            for row, code in signal.form_rows.items()
+            if code
+        ],
+        "indicators": lambda: [
+            SentValue(_pair(policy.indicators[name].text, known[how].title), f"{name}:{how}")
+            for name, how in signal.indicators.items()
+        ],
+        "narrative": lambda: [typed(own["narrative"])],
+        "narrative_masked": lambda: [typed(signal.narrative_masked)],
+        "observed_on": lambda: [typed(signal.observed_on.isoformat() if signal.observed_on else "")],
+        "municipality": lambda: [typed(signal.municipality)],
+        "source_quality": lambda: [
+            SentValue(policy.source_quality[signal.source_quality].title, signal.source_quality),
+        ],
+        "flags": lambda: [SentValue(policy.flags[flag].title, flag) for flag in signal.flags],
+        "consent": lambda: [
+            SentValue(policy.value_label("victim_consent", signal.consent["status"]), signal.consent["status"]),
+        ],
+        **{name: _fact(policy, name, facts.get(name)) for name in FACT_FIELDS},
+    }
+
+
+def _fact(policy: PolicySet, name: str, value: Any) -> Callable[[], Iterable[SentValue]]:
+    return lambda: [SentValue(policy.value_label(name, value), value)]
+
+
+def _code_title(policy: PolicySet, code: int) -> Text:
+    return next(found.title for found in policy.codes.values() if found.code == code)
+
+
+def _pair(what: Text, how: Text) -> Text:
+    return Text(f"{what.nl} ({how.nl})", f"{what.en} ({how.en})")
+
+
+def subject_part(
+    tx: Transaction, holder: Holder, subject: Subject, names: Iterable[str], identity: Mapping[str, str], recipient: str
+) -> SentSubject:
+    """The released fields of one subject, under the pseudonym that only this recipient knows it by."""
+    wanted = set(names)
+    values = {**_open_values(tx.program.policy, subject), **{name: typed(value) for name, value in identity.items()}}
+    return SentSubject(
+        recipient_pseudonym(tx.program.keys.secret("recipient"), recipient, subject.id),
+        tuple(
+            SentField(name, (values[name.removeprefix(SUBJECT)],), unsure=name in holder.unsure)
+            for name in tx.program.policy.fields.fields
+            if name in wanted
+        ),
+    )
+
+
+def _open_values(policy: PolicySet, subject: Subject) -> dict[str, SentValue]:
+    values = {
+        "kind": SentValue(policy.identifiers.kind_of(subject.kind).label, subject.kind),
+        "role": SentValue(Text(subject.role, subject.role), subject.role),
+    }
+    if _known(subject, "age_band"):
+        values["age_band"] = SentValue(policy.value_label("age", subject.age_band), subject.age_band)
+    if _known(subject, "gender"):
+        values["gender"] = SentValue(policy.value_label("gender", subject.gender), subject.gender)
+    return values
+
+
+def needs_identity(names: Iterable[str]) -> bool:
+    """Whether one of these subject fields is sealed."""
+    return any(name.removeprefix(SUBJECT) not in OPEN_FIELDS for name in names)

@@ -1,0 +1,313 @@
+"""The receiving side: what came in, accepting it, returning it, and telling the owner what came of it.
+
+A receiver reads only the frozen document that was sealed for its own agency. What it writes back goes to the owner
+alone, sealed, with identifying words masked: an answer is no way around a legal ground.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, tuple_
+
+from signaltable.access import Permission, require
+from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, State, UnusableInput, may_follow
+from signaltable.flow import mailing, sealing
+from signaltable.flow.moves import move
+from signaltable.grounds import Ground
+from signaltable.models import Disclosure, Signal
+from signaltable.payload import Payload, from_bytes
+from signaltable.queries import agency_titles, disclosure_by_reference
+from signaltable.text import contains_bsn, mask, scan
+from signaltable.transaction import Transaction
+
+PAGE = 25
+REASON_LIMIT = 2000
+
+# Closed lists, so that figures can be made without reading what people wrote.
+RETURN_CAUSES = ("not_our_task", "not_our_region", "too_little", "known_already", "no_room", "other")
+FEEDBACK = ("taken_up", "help_offered", "not_enough", "goes_on_elsewhere", "may_not_say")
+
+RECEIVED = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.RETURNED)
+
+
+@dataclass(frozen=True, slots=True)
+class InboxLine:
+    """A received disclosure in the list: no content, because a list is read over a shoulder."""
+
+    reference: str
+    provider: str
+    destination: str
+    purpose: str
+    state: str
+    disclosed_at: datetime
+    due_on: date | None
+    overdue: bool
+    feedback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """A received disclosure as its receiver sees it. `content` is None once it was returned."""
+
+    reference: str
+    provider: str
+    destination: str
+    purpose: str
+    ground: Ground | None
+    ground_id: str
+    ground_unchanged: bool
+    state: str
+    disclosed_at: datetime
+    due_on: date | None
+    overdue: bool
+    feedback: str
+    feedback_at: datetime | None
+    content: Payload | None
+
+    @property
+    def may_accept(self) -> bool:
+        """Whether it still waits for an answer."""
+        return self.state == DisclosureState.DISCLOSED
+
+    @property
+    def may_return(self) -> bool:
+        """Whether it can go back to the owner; what was taken up ends with feedback instead."""
+        return self.state == DisclosureState.DISCLOSED
+
+    @property
+    def may_feed_back(self) -> bool:
+        """Whether the owner can be told what came of it."""
+        return self.state == DisclosureState.ACCEPTED
+
+
+def inbox(
+    tx: Transaction, *, after: tuple[datetime, str] | None = None
+) -> tuple[list[InboxLine], tuple[datetime, str] | None]:
+    """What the actor's agency received, newest first, a page at a time; with the key of the next page or None."""
+    require(tx.actor, Permission.REFERRAL_RECEIVE_OWN, Resource("disclosure", receiving_agency=tx.actor.agency_id))
+    query = select(Disclosure).where(*_received_by(tx.actor.agency_id))
+    if after is not None:
+        query = query.where(tuple_(Disclosure.disclosed_at, Disclosure.id) < after)
+    rows = tx.session.scalars(query.order_by(Disclosure.disclosed_at.desc(), Disclosure.id.desc()).limit(PAGE + 1)).all()
+    shown = rows[:PAGE]
+    titles = agency_titles(tx)
+    tx.record(
+        "signal:list",
+        object_type="agency",
+        object_id=tx.actor.agency_id,
+        details={"view": "inbox", "count": len(shown)},
+    )
+    lines = [_line(tx, row, titles) for row in shown]
+    last = shown[-1] if len(rows) > PAGE else None
+    return lines, (last.disclosed_at, last.id) if last and last.disclosed_at else None
+
+
+def _received_by(agency_id: str) -> tuple[ColumnElement[bool], ...]:
+    return Disclosure.recipient_agency == agency_id, Disclosure.state.in_(RECEIVED)
+
+
+def _line(tx: Transaction, row: Disclosure, titles: Mapping[str, str]) -> InboxLine:
+    return InboxLine(
+        reference=row.reference,
+        provider=titles.get(row.provider_agency, ""),
+        destination=row.destination,
+        purpose=row.purpose,
+        state=row.state,
+        disclosed_at=row.disclosed_at or row.requested_at,
+        due_on=row.due_on,
+        overdue=is_overdue(row, tx.now.date()),
+        feedback=row.feedback,
+    )
+
+
+def is_overdue(row: Disclosure, today: date) -> bool:
+    """Whether the receiver has not answered by the day that the urgency of the route gave."""
+    return row.state == DisclosureState.DISCLOSED and row.due_on is not None and row.due_on < today
+
+
+def read(tx: Transaction, reference: str) -> Referral:
+    """Open a received disclosure with the receiver's own key, and record that.
+
+    Raises `Refused` (not_receiver) for every other agency and `NotFound` while it is not disclosed.
+    """
+    row = _received(tx, reference)
+    content = _open(tx, row) if row.payload_recipient else None
+    tx.record(
+        "disclosure:consult",
+        object_type="disclosure",
+        object_id=row.reference,
+        details={
+            "disclosure": row.reference,
+            "view": "receiver",
+            "purpose": row.purpose,
+            "fields": list(content.field_names) if content else [],
+            "payload_hash": row.payload_hash,
+        },
+    )
+    ground = tx.program.policy.grounds.find(row.ground, (row.disclosed_at or tx.now).date())
+    return Referral(
+        reference=row.reference,
+        provider=agency_titles(tx).get(row.provider_agency, ""),
+        destination=row.destination,
+        purpose=row.purpose,
+        ground=ground,
+        ground_id=row.ground,
+        ground_unchanged=ground is not None and ground.digest == row.ground_digest,
+        state=row.state,
+        disclosed_at=row.disclosed_at or row.requested_at,
+        due_on=row.due_on,
+        overdue=is_overdue(row, tx.now.date()),
+        feedback=row.feedback,
+        feedback_at=row.feedback_at,
+        content=content,
+    )
+
+
+def _received(tx: Transaction, reference: str, *, locked: bool = False) -> Disclosure:
+    """The disclosure, for its receiver only. A request that was never granted does not exist for anybody outside."""
+    row = disclosure_by_reference(tx, reference)
+    require(
+        tx.actor,
+        Permission.REFERRAL_RECEIVE_OWN,
+        Resource("disclosure", row.reference, row.provider_agency, receiving_agency=row.recipient_agency),
+    )
+    if locked:
+        tx.session.refresh(row, with_for_update=True)
+    if row.state not in RECEIVED:
+        raise NotFound("no such disclosure")
+    return row
+
+
+def _open(tx: Transaction, row: Disclosure) -> Payload:
+    return from_bytes(tx.program.keys.open(tx.actor.agency_id, row.payload_recipient, place(row, tx.actor.agency_id)))
+
+
+def place(row: Disclosure, agency_id: str) -> bytes:
+    """What binds a sealed copy to its row and to the agency that may open it (the info of RFC 9180)."""
+    return f"disclosures|payload|{row.id}|{agency_id}".encode()
+
+
+def accept(tx: Transaction, reference: str) -> None:
+    """Take the referral up. Raises `Conflict` when it was answered already."""
+    row = _received(tx, reference, locked=True)
+    if row.state != DisclosureState.DISCLOSED:
+        raise Conflict("answered", "the referral was answered already")
+    _answer(tx, row, DisclosureState.ACCEPTED)
+    _follow(tx, row, State.ACCEPTED)
+    due = {"due_at": _midnight_ms(row.due_on)} if row.due_on else {}
+    _record(tx, row, "disclosure:accept", due)
+
+
+def give_back(tx: Transaction, reference: str, *, cause: str, text: str) -> None:
+    """Return the referral with a cause and a reason for the owner. The receiver's copy is erased: it has no task.
+
+    Raises `UnusableInput` for an unknown cause or an unusable text, `Conflict` when it can no longer go back.
+    """
+    row = _received(tx, reference, locked=True)
+    if row.state != DisclosureState.DISCLOSED:
+        raise Conflict("answered", "the referral was answered already")
+    problems = _text_problems("text", text, required=True)
+    if cause not in RETURN_CAUSES:
+        problems["cause"] = f"expected one of {', '.join(RETURN_CAUSES)}"
+    if problems:
+        raise UnusableInput(problems)
+    row.response_sealed = _for_owner(tx, row, "response_sealed", {"cause": cause, "text": text})
+    row.payload_recipient = b""
+    _answer(tx, row, DisclosureState.RETURNED)
+    if not _others_open(tx, row):
+        _follow(tx, row, State.RETURNED)
+    digest = hashlib.sha256(row.response_sealed).hexdigest()
+    _record(tx, row, "disclosure:return", {"cause": cause, "motivation_hash": digest})
+
+
+def feed_back(tx: Transaction, reference: str, *, result: str, text: str = "") -> None:
+    """Tell the owner what came of it: a result from a closed list and, when wanted, a text.
+
+    May be repeated; the newest stands. Raises `Conflict` unless the referral was accepted.
+    """
+    row = _received(tx, reference, locked=True)
+    if row.state != DisclosureState.ACCEPTED:
+        raise Conflict("not_accepted", "feedback is possible on an accepted referral")
+    problems = _text_problems("text", text, required=False)
+    if result not in FEEDBACK:
+        problems["result"] = f"expected one of {', '.join(FEEDBACK)}"
+    if problems:
+        raise UnusableInput(problems)
+    row.feedback, row.feedback_at = result, tx.now
+    row.feedback_sealed = _for_owner(tx, row, "feedback_sealed", {"text": text})
+    _follow(tx, row, State.FOLLOWED_UP)
+    mailing.tell(tx, [row.requested_by], "feedback")
+    digest = hashlib.sha256(row.feedback_sealed).hexdigest()
+    _record(tx, row, "disclosure:feedback", {"result": result, "text_hash": digest})
+
+
+def _text_problems(name: str, text: str, *, required: bool) -> dict[str, str]:
+    if required and not text.strip():
+        return {name: "expected a reason"}
+    if len(text) > REASON_LIMIT:
+        return {name: f"expected at most {REASON_LIMIT} characters"}
+    if contains_bsn(text):
+        return {name: "expected a text without a citizen service number (BSN); take it out"}
+    return {}
+
+
+def _for_owner(tx: Transaction, row: Disclosure, column: str, content: Mapping[str, Any]) -> bytes:
+    known = _typed_values(_open(tx, row)) if row.payload_recipient else []
+    text = str(content["text"]).strip()
+    masked = {**content, "text": mask(text, scan(text, known))}
+    return sealing.seal_json(tx, row.provider_agency, masked, answer_place(row, column))
+
+
+def answer_place(row: Disclosure, column: str) -> str:
+    """Where an answer of the receiver stands; binds the envelope to it."""
+    return f"disclosures|{column}|{row.id}"
+
+
+def _typed_values(content: Payload) -> list[str]:
+    """What a person typed as identity; long texts are no values to mask."""
+    return [
+        value.words.nl
+        for subject in content.subjects
+        for field in subject.fields
+        for value in field.values
+        if not value.code
+    ]
+
+
+def _answer(tx: Transaction, row: Disclosure, state: DisclosureState) -> None:
+    row.state = state
+    row.responded_by, row.responded_at = tx.actor.account_id, tx.now
+    mailing.tell(tx, [row.requested_by], "answer")
+
+
+def _follow(tx: Transaction, row: Disclosure, state: State) -> None:
+    """Let the signal follow its referral, unless the table or the owner took it further meanwhile."""
+    signal = tx.session.get_one(Signal, row.signal_id)
+    if may_follow(State(signal.state), state):
+        move(tx, signal, state)
+
+
+def _others_open(tx: Transaction, row: Disclosure) -> bool:
+    """Whether another receiver still works on the signal; one agency's return does not undo that."""
+    other = select(Disclosure.id).where(
+        Disclosure.signal_id == row.signal_id,
+        Disclosure.id != row.id,
+        Disclosure.state.in_((DisclosureState.DISCLOSED, DisclosureState.ACCEPTED)),
+    )
+    return tx.session.scalar(other.limit(1)) is not None
+
+
+def _record(tx: Transaction, row: Disclosure, action: str, details: Mapping[str, object]) -> None:
+    tx.record(
+        action,
+        object_type="disclosure",
+        object_id=row.reference,
+        details={"disclosure": row.reference, **details},
+    )
+
+
+def _midnight_ms(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * 86_400_000
