@@ -261,6 +261,8 @@ def decide(request: Request, ground_id: str | None, grounds: GroundSet) -> Permi
     """
     if _unknown_words(request):
         return Refused((Reason("unknown_word", _UNKNOWN_WORD),), instead=(CALL_112, ASK_PRIVACY_OFFICER))
+    if not request.fields:
+        return Refused((Reason("no_fields", _NO_FIELDS),), instead=(CALL_112, ASK_PRIVACY_OFFICER))
     case = _case(request, grounds.on(request.on))
     candidates = tuple(case.candidates())
     if ground_id is not None:
@@ -473,14 +475,15 @@ def destroy_on(retention: str, start: date) -> date | None:
 
 def _refusal(case: _Case, ground_id: str | None, candidates: Sequence[Ground], outcomes: Sequence[Refused]) -> Refused:
     nearest = min(outcomes, key=_distance, default=Refused(()))
-    reasons = [Reason("denied", deny.explanation, deny.id) for deny in case.denies]
+    unmet = {missing.code for missing in nearest.missing}
+    # A deny that the nearest row gets past with evidence already given is not what stands in the way.
+    denies = [deny for deny in case.denies if not outcomes or unmet & set(deny.except_conditions)]
+    reasons = [Reason("denied", deny.explanation, deny.id) for deny in denies]
     if not outcomes or any(reason.code == "nothing_left" for reason in nearest.reasons):
         reasons += _removed(case)
     reasons += [reason for reason in nearest.reasons if reason not in reasons]
     if ground_id is not None and not candidates:
         reasons.append(Reason("not_applicable", _NOT_APPLICABLE))
-    if not case.request.fields:
-        reasons = [Reason("no_fields", _NO_FIELDS)]
     if not outcomes and not case.denies:
         default = next((row for row in case.rows if row.priority == "default"), None)
         reasons.append(

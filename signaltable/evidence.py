@@ -594,7 +594,7 @@ def evidence_hash(evidence: Mapping[str, Any], salt: bytes = b"") -> str:
 
 
 def _canonical(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_iso)
+    return json.dumps(dict(content), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_iso)
 
 
 def _iso(value: object) -> object:
@@ -636,20 +636,25 @@ _WIDGET_TEXTS: Mapping[Kind, Text] = MappingProxyType(
 )
 
 
-def _shape_problems(model: type[Evidence], error: ValidationError) -> Iterator[Problem]:
+def _shape_problems(model: type[Evidence], error: ValidationError) -> list[Problem]:
+    """One problem per field, in the order of the fields."""
+    problems: dict[str, Text] = {}
     for found in error.errors(include_input=False, include_url=False):
-        place = found["loc"]
-        name = str(place[0]) if place else ""
+        name = str(found["loc"][0]) if found["loc"] else ""
         widget = widget_of(model, name)
-        kind = widget.kind if widget else None
-        if found["type"] in _SHAPE_TEXTS:
-            text = _SHAPE_TEXTS[found["type"]]
-        elif found["type"] == "string_too_short":
-            text = _TOO_SHORT if kind == "longtext" else _MISSING
-        else:
-            text = _WIDGET_TEXTS.get(kind, _WRONG) if kind else _WRONG
         # What the client called an undeclared field may itself be personal data, so its name is not repeated.
-        yield (name if kind else ""), text
+        problems.setdefault(name if widget else "", _shape_text(found["type"], widget))
+    return list(problems.items())
+
+
+def _shape_text(problem: str, widget: Widget | None) -> Text:
+    if problem in _SHAPE_TEXTS:
+        return _SHAPE_TEXTS[problem]
+    if widget is None:
+        return _WRONG
+    if problem == "string_too_short":
+        return _TOO_SHORT if widget.kind == "longtext" else _MISSING
+    return _WIDGET_TEXTS.get(widget.kind, _WRONG)
 
 
 def widget_of(model: type[Evidence], name: str) -> Widget | None:

@@ -1,0 +1,483 @@
+"""The conditions as evidence: what counts, what does not, and what the person is told."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signaltable.evidence import MODELS, Context, Met, NotMet, check, check_all, evidence_hash, limits, needed
+from signaltable.evidence_forms import ConditionSpec, example, load_conditions, read_form
+from signaltable.grounds import CONDITIONS
+from signaltable.policy_errors import BrokenPolicy
+
+POLICIES = Path(__file__).resolve().parents[2] / "policies"
+SPECS = load_conditions(POLICIES / "conditions.toml")
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+TODAY = NOW.date()
+DEMANDS = {"MIN": "WGBO", "PARTNERSHIP": "RIEC"}
+ADULT = Context(NOW, TODAY, "essm", "adult")
+MINOR = replace(ADULT, person_age="minor")
+LONG = "Dit is een reden die lang genoeg is."
+
+
+def situation(code: str, age: str = "adult") -> Context:
+    return replace(ADULT, person_age=age, parameter=DEMANDS.get(code, ""))
+
+
+def good(code: str, context: Context | None = None) -> dict:
+    return example(code, context or situation(code), ("identity", "health"))
+
+
+def wrong_fields(code: str, data: object, context: Context | None = None) -> list[str]:
+    result = check(code, data, context or situation(code))
+    assert isinstance(result, NotMet), f"{code} was met"
+    assert all(text.nl and text.en for _, text in result.problems)
+    return [name for name, _ in result.problems]
+
+
+def met(code: str, data: dict, context: Context | None = None) -> Met:
+    result = check(code, data, context or situation(code))
+    assert isinstance(result, Met), result
+    return result
+
+
+# -- all conditions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", CONDITIONS)
+def test_the_example_of_each_condition_is_met(code: str) -> None:
+    assert met(code, good(code)).evidence_hash == evidence_hash(met(code, good(code)).evidence)
+
+
+@pytest.mark.parametrize("code", CONDITIONS)
+def test_leaving_out_any_required_field_is_noticed_at_that_field(code: str) -> None:
+    required = [name for name, info in MODELS[code].model_fields.items() if info.is_required()]
+    assert required
+    for name in required:
+        rest = {key: value for key, value in good(code).items() if key != name}
+        assert name in wrong_fields(code, rest)
+
+
+@pytest.mark.parametrize("code", CONDITIONS)
+@pytest.mark.parametrize(
+    "nonsense", [None, [], "yes", 1, {}, {"surname": "Jansen"}, {"x": object()}, {"x": float("nan")}]
+)
+def test_nonsense_is_no_evidence_and_is_not_repeated(code: str, nonsense: object) -> None:
+    result = check(code, nonsense, situation(code))
+
+    assert isinstance(result, NotMet)
+    assert "surname" not in {name for name, _ in result.problems}
+    assert "Jansen" not in repr(result)
+
+
+@pytest.mark.parametrize("code", CONDITIONS)
+def test_an_extra_field_is_refused(code: str) -> None:
+    assert wrong_fields(code, good(code) | {"score": 1}) == [""]
+
+
+@pytest.mark.parametrize("code", CONDITIONS)
+def test_nothing_is_converted_on_the_way_in(code: str) -> None:
+    # A tick is true and nothing else; a text is no number; a day is no timestamp.
+    for name, value in good(code).items():
+        instead = ("true", "on", False) if value is True else (True, {"a": 1})
+        for other in (*instead, 1, 0, "", [], None):
+            if other != value:
+                assert wrong_fields(code, good(code) | {name: other}), (name, other)
+
+
+@pytest.mark.parametrize("code", CONDITIONS)
+def test_a_condition_has_words_for_every_field_and_option(code: str) -> None:
+    spec = SPECS[code]
+
+    assert [row.name for row in spec.fields] == list(MODELS[code].model_fields)
+    for row in spec.fields:
+        assert row.label.nl
+        assert row.label.en
+        assert bool(row.options) == (row.kind in {"choice", "choices"})
+
+
+def test_days_and_times_may_come_as_values_or_as_text() -> None:
+    as_text = met("OFFICER", good("OFFICER"))
+    as_value = met("OFFICER", good("OFFICER") | {"agreed_on": TODAY})
+
+    assert as_text == as_value
+    assert as_text.evidence["agreed_on"] == TODAY.isoformat()
+
+
+def test_the_hash_depends_on_content_and_salt_and_not_on_order() -> None:
+    data = good("OFFICER")
+    turned = dict(reversed(data.items()))
+
+    assert met("OFFICER", data).evidence_hash == met("OFFICER", turned).evidence_hash
+    assert met("OFFICER", data).evidence_hash != met("OFFICER", data | {"reference": "BG-2"}).evidence_hash
+    assert evidence_hash(data, b"a") != evidence_hash(data, b"b")
+    assert evidence_hash({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=12),
+        st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=4),
+    )
+)
+def test_evidence_never_raises(data: dict) -> None:
+    for code in CONDITIONS:
+        assert isinstance(check(code, data, situation(code)), NotMet)
+
+
+# -- consent ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["CONSENT", "EXPLICIT_CONSENT"])
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"recipient": "police"}, "recipient"),
+        ({"categories": []}, "categories"),
+        ({"categories": ["bsn"]}, "categories"),
+        ({"given_on": (TODAY + timedelta(days=1)).isoformat()}, "given_on"),
+        ({"interpreter": "acquaintance"}, "interpreter"),
+        ({"interpreter": "family"}, "interpreter"),
+        ({"withdrawn": True}, "withdrawn"),
+        ({"language": "  "}, "language"),
+        ({"given_by": "representative"}, "given_by"),
+        ({"given_by": "both"}, "given_by"),
+    ],
+)
+def test_consent_that_does_not_count(code: str, change: dict, field: str) -> None:
+    assert wrong_fields(code, good(code) | change) == [field]
+
+
+def test_explicit_consent_is_said_in_so_many_words() -> None:
+    for name in ("explicit", "told_withdrawal"):
+        assert wrong_fields("EXPLICIT_CONSENT", good("EXPLICIT_CONSENT") | {name: False}) == [name]
+
+
+def test_spoken_consent_is_enough_unless_the_ground_wants_paper() -> None:
+    spoken = good("EXPLICIT_CONSENT") | {"form": "spoken"}
+
+    met("EXPLICIT_CONSENT", spoken)
+    assert wrong_fields("EXPLICIT_CONSENT", spoken, replace(ADULT, parameter="written")) == ["form"]
+
+
+def test_consent_limits_data_to_what_it_names_and_plain_consent_has_no_special_categories() -> None:
+    assert limits(met("EXPLICIT_CONSENT", good("EXPLICIT_CONSENT"))) == {"identity", "health"}
+    assert limits(met("CONSENT", good("CONSENT"))) == {"identity"}
+    assert limits(met("PARTNERSHIP", good("PARTNERSHIP"))) == {"identity", "health"}
+    assert limits(met("NEC", good("NEC"))) is None
+
+
+# -- minors -------------------------------------------------------------------------------------------------------------
+
+
+def decided(band: str, by: str, regime: str, *, parent: bool = False, reason: str = "", given_by: str = "") -> bool:
+    context = replace(MINOR, parameter=regime, given_by=given_by)
+    data = {"age_band": band, "decided_by": by, "parent_may_exploit": parent, "reason": reason}
+    return isinstance(check("MIN", data, context), Met)
+
+
+@pytest.mark.parametrize("regime", ["WGBO", "JW", "12", "AVG"])
+@pytest.mark.parametrize(
+    ("band", "may_decide"),
+    [
+        ("under-12", {"parent", "guardian"}),
+        ("12-15", {"youth-and-parent", "youth-and-guardian"}),
+        ("16-17", {"youth", "youth-and-parent", "youth-and-guardian"}),
+    ],
+)
+def test_who_decides_for_a_minor(regime: str, band: str, may_decide: set) -> None:
+    everybody = ("youth", "youth-and-parent", "youth-and-guardian", "parent", "guardian")
+
+    assert {by for by in everybody if decided(band, by, regime)} == may_decide
+
+
+@pytest.mark.parametrize("regime", ["WGBO", "JW", "12", "AVG"])
+def test_a_parent_who_may_be_the_exploiter_does_not_decide(regime: str) -> None:
+    assert not decided("under-12", "parent", regime, parent=True, reason=LONG)
+    assert not decided("12-15", "youth-and-parent", regime, parent=True, reason=LONG)
+    assert not decided("16-17", "youth-and-parent", regime, parent=True, reason=LONG)
+    assert decided("under-12", "guardian", regime, parent=True, reason=LONG)
+    assert not decided("under-12", "guardian", regime, parent=True, reason="kort")
+
+
+def test_a_youth_of_12_to_15_decides_alone_only_where_the_law_lets_a_parent_be_left_out() -> None:
+    allowed = {
+        regime for regime in ("WGBO", "JW", "12", "AVG") if decided("12-15", "youth", regime, parent=True, reason=LONG)
+    }
+
+    assert allowed == {"WGBO", "JW", "12"}
+    assert not decided("12-15", "youth", "WGBO", parent=True, reason="")
+
+
+@pytest.mark.parametrize(
+    ("by", "given_by"),
+    [("guardian", "representative"), ("parent", "representative")],
+)
+def test_who_decided_must_match_who_consented(by: str, given_by: str) -> None:
+    assert decided("under-12", by, "WGBO", given_by=given_by)
+    assert not decided("under-12", by, "WGBO", given_by="person")
+    assert not decided("under-12", by, "WGBO", given_by="both")
+
+
+@pytest.mark.parametrize("age", ["minor", "doubt", "unknown"])
+def test_only_a_known_adult_needs_no_rule_for_minors(age: str) -> None:
+    assert needed(("CONSENT", "MIN"), "adult") == ("CONSENT",)
+    assert needed(("CONSENT", "MIN"), age) == ("CONSENT", "MIN")
+
+
+# -- motivations --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["NEC", "PROP", "SUBS"])
+@pytest.mark.parametrize(
+    ("text", "enough"), [("x" * 19, False), ("x" * 20, True), (" " * 30, False), (" x" * 6, False)]
+)
+def test_a_motivation_has_at_least_twenty_characters(code: str, text: str, enough: bool) -> None:
+    assert isinstance(check(code, {"motivation": text}, ADULT), Met) == enough
+
+
+def test_three_questions_want_three_answers() -> None:
+    same = {
+        "NEC": {"motivation": LONG},
+        "PROP": {"motivation": f"  {LONG.upper()} "},
+        "SUBS": {"motivation": LONG + " Echt."},
+    }
+
+    results = check_all(("NEC", "PROP", "SUBS"), same, ADULT)
+
+    assert [type(result) for result in results] == [NotMet, NotMet, Met]
+
+
+def test_text_for_a_question_that_is_not_asked_does_not_matter() -> None:
+    same = {"NEC": {"motivation": LONG}, "PROP": {"motivation": LONG}}
+
+    assert all(isinstance(result, Met) for result in check_all(("NEC",), same, ADULT))
+
+
+def test_check_all_gives_each_condition_its_own_demand() -> None:
+    data = {"EXPLICIT_CONSENT": good("EXPLICIT_CONSENT", MINOR), "MIN": good("MIN", MINOR)}
+
+    results = check_all(("EXPLICIT_CONSENT", "MIN"), data, MINOR, {"MIN": "JW", "EXPLICIT_CONSENT": "written"})
+    spoken = {**data, "EXPLICIT_CONSENT": data["EXPLICIT_CONSENT"] | {"form": "spoken"}}
+    paper = check_all(("EXPLICIT_CONSENT", "MIN"), spoken, MINOR, {"MIN": "JW", "EXPLICIT_CONSENT": "written"})
+
+    assert all(isinstance(result, Met) for result in results)
+    assert [type(result) for result in paper] == [NotMet, Met]
+
+
+# -- danger, steps, papers, people --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ago", "counts"),
+    [
+        (timedelta(0), True),
+        (timedelta(hours=24), True),
+        (timedelta(hours=24, seconds=1), False),
+        (timedelta(seconds=-1), False),
+    ],
+)
+def test_acute_danger_is_of_the_last_day(ago: timedelta, counts: bool) -> None:
+    data = good("VITAL") | {"noticed_at": (NOW - ago).isoformat()}
+
+    assert isinstance(check("VITAL", data, ADULT), Met) == counts
+
+
+def test_a_time_without_zone_is_no_time() -> None:
+    assert wrong_fields("VITAL", good("VITAL") | {"noticed_at": "2026-11-22T09:00:00"}) == ["noticed_at"]
+    east = NOW.astimezone(timezone(timedelta(hours=5)))
+    met("VITAL", good("VITAL") | {"noticed_at": east.isoformat()})
+
+
+def test_danger_and_attempts_are_two_stories() -> None:
+    assert wrong_fields("VITAL", good("VITAL") | {"attempts": good("VITAL")["danger"]}) == ["attempts"]
+
+
+@pytest.mark.parametrize("step", [2, 3, 4, 5])
+def test_the_steps_of_the_code_come_in_order(step: int) -> None:
+    days = {f"step_{number}": (TODAY - timedelta(days=10 - number)).isoformat() for number in range(1, 6)}
+    before = (TODAY - timedelta(days=10)).isoformat()
+
+    met("MELDCODE", days | {"talk": "held"})
+    assert f"step_{step}" in wrong_fields("MELDCODE", days | {"talk": "held", f"step_{step}": before})
+
+
+def test_a_step_cannot_lie_in_the_future_and_a_talk_left_out_needs_a_reason() -> None:
+    tomorrow = (TODAY + timedelta(days=1)).isoformat()
+
+    assert wrong_fields("MELDCODE", good("MELDCODE") | {"step_5": tomorrow}) == ["step_5"]
+    assert wrong_fields("MELDCODE", good("MELDCODE") | {"talk": "not-safe"}) == ["talk_reason"]
+    met("MELDCODE", good("MELDCODE") | {"talk": "not-safe", "talk_reason": LONG})
+
+
+@pytest.mark.parametrize("code", ["DECISION", "AGREEMENT", "PARTNERSHIP"])
+def test_a_paper_counts_between_its_days_and_for_its_recipient(code: str) -> None:
+    day = timedelta(days=1)
+
+    met(code, good(code) | {"valid_from": TODAY.isoformat(), "valid_until": TODAY.isoformat()})
+    assert wrong_fields(code, good(code) | {"valid_until": (TODAY - day).isoformat()}) == ["valid_until"]
+    assert wrong_fields(code, good(code) | {"valid_from": (TODAY + day).isoformat()}) == ["valid_until"]
+    assert wrong_fields(code, good(code) | {"recipient": "other"}) == ["recipient"]
+
+
+def test_a_partnership_of_another_kind_does_not_count() -> None:
+    assert wrong_fields("PARTNERSHIP", good("PARTNERSHIP"), replace(ADULT, parameter="SUWI-64")) == ["partnership"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"approver": "a-1"}, "approver"),
+        ({"approver": " A-1 "}, "approver"),
+        ({"approver_role": "focal-officer"}, "approver_role"),
+        ({"approver_role": "Focal-Officer"}, "approver_role"),
+        ({"approver_role": "privacy-officer,focal-officer"}, "approver_role"),
+        ({"approver_role": ","}, "approver_role"),
+        ({"approved_at": (NOW + timedelta(seconds=1)).isoformat()}, "approved_at"),
+        ({"approved_at": (NOW - timedelta(days=8)).isoformat()}, "approved_at"),
+    ],
+)
+def test_two_people_are_two_people_of_two_roles(change: dict, field: str) -> None:
+    assert field in wrong_fields("DUAL", good("DUAL") | change)
+
+
+@pytest.mark.parametrize(
+    ("how", "days", "reason", "counts"),
+    [
+        ("informed", 0, "", True),
+        ("informed", -30, "", True),
+        ("informed", 1, "", False),
+        ("will-inform", 28, "", True),
+        ("will-inform", 29, "", False),
+        ("will-inform", -1, "", False),
+        ("postponed", 42, LONG, True),
+        ("postponed", 43, LONG, False),
+        ("postponed", 10, "", False),
+    ],
+)
+def test_telling_the_person_in_time(how: str, days: int, reason: str, counts: bool) -> None:
+    data = {"how": how, "on": (TODAY + timedelta(days=days)).isoformat(), "reason": reason}
+
+    assert isinstance(check("INFORM", data, ADULT), Met) == counts
+
+
+@pytest.mark.parametrize(
+    ("age", "relation", "counts"),
+    [
+        ("minor", "exploiter", True),
+        ("doubt", "other", True),
+        ("adult", "partner", True),
+        ("adult", "exploiter", False),
+        ("unknown", "exploiter", False),
+        ("unknown", "household", True),
+    ],
+)
+def test_dependence_differs_for_minor_and_adult(age: str, relation: str, counts: bool) -> None:
+    data = good("DEPENDENCE") | {"relation": relation}
+
+    assert isinstance(check("DEPENDENCE", data, situation("DEPENDENCE", age)), Met) == counts
+
+
+def test_weighing_takes_three_thoughts() -> None:
+    data = good("BALANCE")
+
+    assert wrong_fields("BALANCE", data | {"outcome": data["impact"]}) == ["outcome"]
+
+
+def test_a_minor_of_twelve_is_heard_or_there_is_a_reason() -> None:
+    silent = good("GUARDIANSHIP") | {"minor_heard": "not-possible"}
+
+    assert wrong_fields("GUARDIANSHIP", silent) == ["reason"]
+    met("GUARDIANSHIP", silent | {"reason": LONG})
+
+
+@pytest.mark.parametrize(
+    ("code", "field"),
+    [("OFFICER", "agreed_on"), ("OM_CONSENT", "agreed_on"), ("CUSTODY", "decided_on"), ("GUARDIANSHIP", "ordered_on")],
+)
+def test_what_still_has_to_happen_is_no_evidence(code: str, field: str) -> None:
+    assert wrong_fields(code, good(code) | {field: (TODAY + timedelta(days=1)).isoformat()}) == [field]
+
+
+# -- forms --------------------------------------------------------------------------------------------------------------
+
+
+def as_form(spec: ConditionSpec, data: dict) -> dict[str, list[str]]:
+    """What a browser would send for this evidence."""
+    values = {}
+    for row in spec.fields:
+        value = data.get(row.name)
+        if value is True:
+            values[row.name] = ["on"]
+        elif value:
+            values[row.name] = list(value) if isinstance(value, list) else [str(value)]
+    return values
+
+
+@pytest.mark.parametrize("code", CONDITIONS)
+def test_a_form_brings_the_evidence_back_except_what_the_program_knows(code: str) -> None:
+    spec = SPECS[code]
+    data = good(code)
+
+    read = read_form(spec, as_form(spec, data), ZoneInfo("Europe/Amsterdam"))
+
+    by_program = {row.name for row in spec.fields if row.by_program}
+    assert read == {name: value for name, value in data.items() if name not in by_program}
+    assert spec.by_program == (code == "DUAL")
+
+
+def test_a_form_is_read_as_people_fill_it_in() -> None:
+    zone = ZoneInfo("Europe/Amsterdam")
+    values = {
+        "danger": [""],
+        "noticed_at": ["2026-11-22T10:30"],
+        "serious_harm": ["on"],
+        "score": ["9"],
+        "decided_by": [" arts "],
+    }
+
+    read = read_form(SPECS["VITAL"], values, zone)
+
+    assert read == {"noticed_at": "2026-11-22T10:30:00+01:00", "serious_harm": True, "decided_by": "arts"}
+    assert read_form(SPECS["VITAL"], {"noticed_at": ["gisteren"]}, zone) == {"noticed_at": "gisteren"}
+
+
+def test_the_receiver_is_never_taken_from_a_form() -> None:
+    read = read_form(SPECS["CONSENT"], {"recipient": ["police"], "language": ["Pools"]}, ZoneInfo("UTC"))
+
+    assert read == {"language": "Pools"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("[NEC]", "[NECESSITY]", "NECESSITY"),
+        ("[NEC]", "[NECESSITY]", "NEC.title"),
+        ("spoken = {", "shouted = {", "CONSENT.fields.form.options.spoken"),
+        ("step_3 = ", "step_9 = ", "MELDCODE.fields.step_9"),
+        ("step_3 = ", "step_9 = ", "MELDCODE.fields.step_3.label"),
+        ('title = { nl = "Tweede persoon", en = "Second person" }', 'title = { nl = "Tweede persoon" }', "DUAL.title"),
+        ('title = { nl = "Noodzaak"', 'colour = "red"\ntitle = { nl = "Noodzaak"', "NEC.colour"),
+    ],
+)
+def test_a_text_too_few_or_too_many_stops_the_start(tmp_path: Path, old: str, new: str, key: str) -> None:
+    content = (POLICIES / "conditions.toml").read_text(encoding="utf-8")
+    assert old in content
+    path = tmp_path / "conditions.toml"
+    path.write_text(content.replace(old, new, 1), encoding="utf-8")
+
+    with pytest.raises(BrokenPolicy) as broken:
+        load_conditions(path)
+
+    assert key in {finding.key for finding in broken.value.findings}
+    assert {finding.file for finding in broken.value.findings} == {"conditions.toml"}
+
+
+def test_today_is_not_taken_from_the_clock() -> None:
+    past = replace(ADULT, today=date(2020, 1, 1))
+
+    assert wrong_fields("OFFICER", good("OFFICER"), past) == ["agreed_on"]
