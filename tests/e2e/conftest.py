@@ -1,0 +1,157 @@
+"""A real program in its own process, and a real chromium that looks at it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from signaltable.settings import Settings
+from tests.conftest import PASSWORD, REQUIRED
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SHOTS = Path(os.environ["SIGNALTABLE_SHOTS"]) if os.environ.get("SIGNALTABLE_SHOTS") else None
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not Path(CHROMIUM).exists():
+        if "e2e" in REQUIRED:
+            pytest.fail(f"no {CHROMIUM}; `apt-get install chromium`")
+        pytest.skip("browser tests skipped: no chromium; `apt-get install chromium`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Server:
+    address: str
+    home: Path
+    process: subprocess.Popen[bytes]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_server(home: Path, **environment: str) -> Server:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "signaltable.cli", "run", "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, "SIGNALTABLE_HOME": str(home), **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=(home / "stderr.txt").open("wb"),
+    )
+    address = f"http://127.0.0.1:{port}"
+    for _try in range(200):
+        try:
+            urllib.request.urlopen(f"{address}/gezond", timeout=1)  # noqa: S310
+        except OSError:
+            time.sleep(0.1)
+            if process.poll() is not None:
+                break
+        else:
+            return Server(address, home, process)
+    raise RuntimeError((home / "stderr.txt").read_text())
+
+
+def stop_server(server: Server) -> None:
+    server.process.terminate()
+    server.process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def server(sqlite_region: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`signaltable run` over the demo region with accounts and no signals."""
+    home = tmp_path_factory.mktemp("e2e") / "home"
+    shutil.copytree(sqlite_region.home, home)
+    running = start_server(home)
+    yield running
+    stop_server(running)
+
+
+@dataclass
+class Visitor:
+    """A person at a screen: a page of a context of its own, with the checks that every page must pass."""
+
+    page: Page
+    context: BrowserContext
+    address: str
+    seen: set[str]
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+
+    def log_in(self, login: str, password: str = PASSWORD) -> "Visitor":
+        self.open("/aanmelden")
+        self.page.fill("#login", login)
+        self.page.fill("#password", password)
+        self.page.click("main button[type=submit]")
+        expect(self.page).to_have_url(self.address + "/overzicht")
+        return self
+
+    def check(self, name: str) -> None:
+        """axe finds nothing at 1280 and 390 px, and nothing scrolls sideways at 320 px; keeps a picture when asked."""
+        problems = []
+        for width in (1280, 390):
+            self.page.set_viewport_size({"width": width, "height": 900})
+            results = Axe().run(self.page, options={"runOnly": {"type": "tag", "values": TAGS}}).response
+            problems += [
+                (width, found["id"], [node["target"] for node in found["nodes"]][:3]) for found in results["violations"]
+            ]
+            if SHOTS:
+                SHOTS.mkdir(parents=True, exist_ok=True)
+                self.page.screenshot(path=SHOTS / f"{name}-{width}.png", full_page=True)
+        self.page.set_viewport_size({"width": 320, "height": 900})
+        wide = self.page.evaluate("document.documentElement.scrollWidth")
+        self.page.set_viewport_size({"width": 1280, "height": 900})
+        assert problems == [], name
+        assert wide <= 320, f"{name} scrolls sideways at 320 px: {wide}"
+
+
+@pytest.fixture
+def visit(chromium: Browser, server: Server) -> Iterator[Callable[..., Visitor]]:
+    """visit("havendam"): a person who is logged in; visit("havendam", javascript=False) for a browser without script."""
+    contexts: list[BrowserContext] = []
+
+    def start(login: str = "", *, javascript: bool = True) -> Visitor:
+        context = chromium.new_context(
+            java_script_enabled=javascript,
+            locale="nl-NL",
+            viewport={"width": 1280, "height": 900},
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        visitor = Visitor(page, context, server.address, set())
+        page.on("console", lambda message: visitor.seen.add(message.text) if message.type == "error" else None)
+        return visitor.log_in(login) if login else visitor
+
+    yield start
+    for context in contexts:
+        context.close()

@@ -1,0 +1,107 @@
+"""One direction of imports (design.md), function-level ones included; found by walking the syntax trees."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# From the ways in down to the values. A module may import from its own layer and from layers further down.
+LAYERS = (
+    ("wsgi",),
+    ("signaltable.cli", "signaltable.serve"),
+    ("signaltable.web", "signaltable.jobs"),
+    ("signaltable.demo",),
+    ("signaltable.program",),
+    ("signaltable.flow",),
+    ("signaltable.queries",),
+    ("signaltable.transaction",),
+    ("signaltable.audit_trail",),
+    ("signaltable.models",),
+    ("signaltable.db",),
+    ("signaltable.access", "signaltable.intake", "signaltable.payload", "signaltable.pictures"),
+    ("signaltable.route", "signaltable.disclose", "signaltable.link", "signaltable.text"),
+    ("signaltable.policy",),
+    (
+        "signaltable.policy_checks",
+        "signaltable.policy_shapes",
+        "signaltable.pseudonymise",
+        "signaltable.identity",
+        "signaltable.grounds",
+        "signaltable.evidence",
+        "signaltable.evidence_forms",
+        "signaltable.names",
+    ),
+    ("signaltable.keys", "signaltable.facts", "signaltable.policy_errors", "signaltable.texts"),
+    ("signaltable.settings",),
+    ("signaltable.domain",),
+    ("audit",),
+)
+# The steps: pure functions that know neither the web nor the database (design.md, "The house").
+PURE = LAYERS[11:18]
+NEVER_IN_PURE = {"flask", "flask_babel", "flask_wtf", "flask_login", "sqlalchemy", "wtforms", "random", "secrets", "time"}
+KEY_RING = "signaltable.keys"  # Making keys is where randomness comes from; it is named so.
+
+
+def _modules():
+    for folder in ("signaltable", "audit"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if "migrations" not in path.parts:
+                parts = path.relative_to(ROOT).with_suffix("").parts
+                yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), ast.parse(path.read_text())
+    yield "wsgi", ast.parse((ROOT / "wsgi.py").read_text())
+
+
+MODULES = dict(_modules())
+
+
+def imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide the layer"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else node.module or ""
+
+
+def layer(module):
+    for number, names in enumerate(LAYERS):
+        if any(module == name or module.startswith(f"{name}.") for name in names):
+            return number
+    return None
+
+
+def test_every_module_has_a_layer():
+    assert [name for name in MODULES if layer(name) is None and name != "signaltable"] == []
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_nothing_imports_upward(name):
+    here = layer(name)
+    if here is None:
+        return
+    upward = [other for other in imported(MODULES[name]) if layer(other) is not None and layer(other) < here]
+    assert upward == []
+
+
+def test_the_walk_would_find_an_import_upward():
+    planted = ast.parse("def f():\n    from signaltable.flow import signals\n    import flask")
+    found = set(imported(planted))
+    assert "signaltable.flow.signals" in found
+    assert layer("signaltable.flow.signals") < layer("signaltable.route")
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if any(layer(name) == LAYERS.index(group) for group in PURE)))
+def test_the_steps_are_pure(name):
+    found = {module.split(".")[0] for module in imported(MODULES[name])}
+    allowed = {"secrets"} if name == KEY_RING else set()
+    assert found & NEVER_IN_PURE - allowed == set()
+
+
+def test_audit_imports_nothing_of_ours():
+    for name, tree in MODULES.items():
+        if name.startswith("audit"):
+            assert [other for other in imported(tree) if other.startswith("signaltable")] == []

@@ -1,0 +1,31 @@
+"""One place commits, one place appends to the log, and the four ways in make actors (design.md, rules 1 and 2)."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2] / "signaltable"
+
+
+def _calls(name, arguments=None):
+    for path in sorted(ROOT.rglob("*.py")):
+        if "migrations" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if called == name and arguments in {None, len(node.args)}:
+                    yield path.relative_to(ROOT).as_posix()
+
+
+def test_one_place_commits():
+    # `audit.entry.commit` takes arguments and is a commitment, not the end of a transaction.
+    assert list(_calls("commit", arguments=0)) == ["transaction.py"]
+
+
+def test_one_place_appends_to_the_log():
+    assert set(_calls("build")) <= {"audit_trail.py"}
+
+
+def test_actors_are_made_in_few_places():
+    # accounts.py: web login, command line and the two fixed actors; setup.py: the installer; retention and jobs: the job.
+    assert set(_calls("Actor")) <= {"flow/accounts.py", "flow/setup.py", "jobs.py", "flow/retention.py"}
