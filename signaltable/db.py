@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import Boolean, DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 T = TypeVar("T")
@@ -41,6 +43,25 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class HoldsBytes(FunctionElement[bool]):
+    """HoldsBytes(column, part): whether a column of bytes holds these bytes; the two databases spell it differently."""
+
+    inherit_cache = True
+    name = "holds_bytes"
+    type = Boolean()
+
+
+@compiles(HoldsBytes, "sqlite")
+def _holds_bytes_sqlite(element: HoldsBytes, compiler: Any, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)}) > 0"
+
+
+@compiles(HoldsBytes)
+def _holds_bytes(element: HoldsBytes, compiler: Any, **options: Any) -> str:
+    whole, part = (compiler.process(one, **options) for one in element.clauses)
+    return f"position({part} IN {whole}) > 0"
 
 
 class Base(DeclarativeBase):

@@ -19,6 +19,7 @@ from audit.note import Verifier
 from audit.vocabulary import ACTIONS
 from signaltable import audit_trail
 from signaltable.access import Allowed, Denied, Permission, may, require
+from signaltable.db import HoldsBytes
 from signaltable.domain import NotFound, Resource
 from signaltable.flow.log_check import CheckLine, check
 from signaltable.flow.log_export import (
@@ -355,8 +356,8 @@ def _concerns_receiver(agency_id: str) -> ColumnElement[bool]:
     """Entries about a disclosure to this agency, and those whose details name it as receiver (a refusal has no row)."""
     references = select(Disclosure.reference).where(Disclosure.recipient_agency == agency_id)
     # Details are canonical JSON, so the pair stands there in exactly these bytes.
-    named = literal(f'%"recipient":"{agency_id}"%'.encode(), LargeBinary)
-    telling = select(LogDetail.seq).where(LogDetail.seq == LogEntry.seq, LogDetail.details.bool_op("LIKE")(named))
+    named = literal(f'"recipient":"{agency_id}"'.encode(), LargeBinary)
+    telling = select(LogDetail.seq).where(LogDetail.seq == LogEntry.seq, HoldsBytes(LogDetail.details, named))
     return or_(LogEntry.object.in_(references), LogEntry.action.in_(NAMES_A_RECEIVER) & telling.exists())
 
 
