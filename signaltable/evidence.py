@@ -34,7 +34,7 @@ POSTPONE_WITHIN = timedelta(days=42)
 class Widget:
     """Marks a field of an evidence model with the form element that fits it.
 
-    What the program knows itself, such as the receiving agency and who approved, is never taken from a form.
+    What the program knows itself, such as who approved and when, is never taken from a form.
     """
 
     kind: Kind
@@ -111,8 +111,7 @@ class Evidence(BaseModel):
         yield from ()
 
 
-AgencyId = Annotated[str, StringConstraints(min_length=1, max_length=200), Widget("text", by_program=True)]
-ByProgram = AgencyId
+ByProgram = Annotated[str, StringConstraints(min_length=1, max_length=200), Widget("text", by_program=True)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200), Widget("text")]
 Motivation = Annotated[str, StringConstraints(min_length=MOTIVATION_LENGTH, max_length=4000), Widget("longtext")]
 OptionalLong = Annotated[str, StringConstraints(max_length=4000), Widget("longtext")]
@@ -150,7 +149,7 @@ def _reason_given(name: str, text: str) -> Iterator[Problem]:
 class Consent(Evidence):
     """AVG 4(11) and 7: who agreed to what, for whom, asked how. The interpreter is never an acquaintance (002:343-353)."""
 
-    recipient: AgencyId
+    recipient: Short
     categories: Categories
     given_on: Day
     given_by: Annotated[Literal["person", "both", "representative"], Widget("choice")]
@@ -358,7 +357,7 @@ class _Paper(Evidence):
     version: Short
     valid_from: Day
     valid_until: Day
-    recipient: AgencyId
+    recipient: Short
     categories: Categories
     document_hash: OptionalShort = ""
 

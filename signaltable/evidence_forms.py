@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from signaltable.evidence import MODELS, Context, Kind, widget_of
 from signaltable.grounds import CONDITIONS
@@ -28,7 +28,7 @@ class Option:
 class FieldSpec:
     """One element of a form. `choices` is a choice of one or more; all other kinds hold one value.
 
-    `by_program`: shown at most, never asked; the flow fills it in (the receiving agency, who approved and when).
+    `by_program`: shown at most, never asked; the flow fills it in (who approved and when).
     """
 
     name: str
@@ -50,9 +50,9 @@ class ConditionSpec:
     fields: tuple[FieldSpec, ...]
 
     @property
-    def by_program(self) -> bool:
-        """Whether nothing of it is asked from a person, as for the second person."""
-        return all(row.by_program for row in self.fields)
+    def filled_by(self) -> Literal["person", "program"]:
+        """Who gives this evidence; "program" means that nothing of it is asked in a form, as for the second person."""
+        return "program" if all(row.by_program for row in self.fields) else "person"
 
 
 def load_conditions(path: Path) -> Mapping[str, ConditionSpec]:
