@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from signaltable.evidence import MODELS, Context, Kind, widget_of
-from signaltable.grounds import CONDITIONS
+from signaltable.grounds import CONDITIONS, CONSENTS
 from signaltable.policy_errors import BrokenPolicy, Finding, read_toml
 from signaltable.texts import Text
 
@@ -163,78 +163,19 @@ def _read_moment(texts: Sequence[str], zone: tzinfo) -> str:
 # -- examples -----------------------------------------------------------------------------------------------------
 
 
-def example(code: str, context: Context, categories: Iterable[str] = ("pseudonymous",)) -> dict[str, Any]:
-    """Evidence that meets a condition in `context` (its `parameter` included), with invented content.
-
-    For the demo, the tests and `signaltable ground --example`. `categories` is what a consent or paper should name.
-    """
-    day = context.today.isoformat()
-    given_by = "person" if context.adult else "both"
-    consent = {
-        "recipient": context.recipient_agency,
-        "categories": sorted(categories),
-        "given_on": day,
-        "given_by": given_by,
-        "form": "written",
-        "language": "Nederlands",
-        "interpreter": "none",
-        "asked_by": "medewerker zorg",
-        "text_version": "2026-1",
-    }
-    paper = {
-        "reference": "VB-2026-01",
-        "version": "1",
-        "valid_from": (context.today - timedelta(days=30)).isoformat(),
-        "valid_until": (context.today + timedelta(days=300)).isoformat(),
-        "recipient": context.recipient_agency,
-        "categories": sorted(categories),
-    }
-    officer = {"name": "N. Voorbeeld", "role": "bevoegd gezag", "agreed_on": day, "reference": "BG-2026-01"}
-    noticed = (context.now - timedelta(hours=1)).isoformat()
-    examples: Mapping[str, dict[str, Any]] = {
-        "CONSENT": consent,
-        "EXPLICIT_CONSENT": consent | {"explicit": True, "told_withdrawal": True},
+# Invented content that meets a condition on any day.
+_TIMELESS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
         "MIN": {"age_band": "12-15", "decided_by": "youth-and-parent"},
         "NEC": {"motivation": "De ontvanger kan de taak niet doen zonder deze gegevens."},
         "PROP": {"motivation": "Het belang van veiligheid weegt hier zwaarder dan de inbreuk."},
         "SUBS": {"motivation": "Een lichtere weg is geprobeerd en hielp niet genoeg."},
-        "VITAL": {
-            "danger": "De persoon wordt nu vastgehouden en met geweld bedreigd.",
-            "noticed_at": noticed,
-            "cannot_ask": "unreachable",
-            "attempts": "Twee keer gebeld en aan de deur geweest, zonder antwoord.",
-            "serious_harm": True,
-            "no_other_way": True,
-            "conscience": True,
-            "will_help": True,
-            "least_data": True,
-            "decided_by": "dienstdoende arts",
-        },
-        "MELDCODE": {f"step_{number}": day for number in range(1, 6)} | {"talk": "held"},
-        "OFFICER": officer,
-        "OM_CONSENT": officer,
-        "DECISION": paper,
-        "AGREEMENT": paper,
-        "PARTNERSHIP": paper | {"partnership": context.parameter},
         "NO9": {"statement": True, "stated_by": "teamleider"},
-        "DUAL": {
-            "requester": "a-1",
-            "requester_role": "focal-officer",
-            "approver": "a-2",
-            "approver_role": "privacy-officer",
-            "approved_at": noticed,
-        },
-        "INFORM": {"how": "will-inform", "on": (context.today + timedelta(days=14)).isoformat()},
         "K_MIN": {"basis": "details-widened", "not_singled_out": True},
         "NOPII": {"scan": "masked", "read_again": True},
         "ORGCRIME": {
             "signs": ["several-places", "money-flows"],
             "motivation": "Drie panden, dezelfde eigenaar en contant geld zonder verklaring.",
-        },
-        "CUSTODY": {
-            "finding": "Het kind is thuis niet veilig en vrijwillige hulp werkt niet.",
-            "decided_by": "college",
-            "decided_on": day,
         },
         "DEPENDENCE": {
             "relation": "household",
@@ -251,6 +192,87 @@ def example(code: str, context: Context, categories: Iterable[str] = ("pseudonym
             "impact": "Hij wordt bekend bij de politie als mogelijke dader.",
             "outcome": "Het gevaar voor anderen weegt zwaarder, met zo weinig mogelijk gegevens.",
         },
+    },
+)
+
+
+def example(code: str, context: Context, categories: Iterable[str] = ("pseudonymous",)) -> dict[str, Any]:
+    """Evidence that meets a condition in `context` (its `parameter` included), with invented content.
+
+    For the demo, the tests and `signaltable ground --example`. `categories` is what a consent or paper should name.
+    KeyError for an unknown code.
+    """
+    if code in _TIMELESS:
+        return dict(_TIMELESS[code])
+    if code in CONSENTS:
+        return _consent_example(code, context, sorted(categories))
+    if code in {"DECISION", "AGREEMENT", "PARTNERSHIP"}:
+        paper = _paper_example(context, sorted(categories))
+        return paper | {"partnership": context.parameter} if code == "PARTNERSHIP" else paper
+    return _dated_examples(context)[code]
+
+
+def _consent_example(code: str, context: Context, categories: list[str]) -> dict[str, Any]:
+    consent = {
+        "recipient": context.recipient_agency,
+        "categories": categories,
+        "given_on": context.today.isoformat(),
+        "given_by": "person" if context.adult else "both",
+        "form": "written",
+        "language": "Nederlands",
+        "interpreter": "none",
+        "asked_by": "medewerker zorg",
+        "text_version": "2026-1",
+    }
+    return consent | {"explicit": True, "told_withdrawal": True} if code == "EXPLICIT_CONSENT" else consent
+
+
+def _paper_example(context: Context, categories: list[str]) -> dict[str, Any]:
+    return {
+        "reference": "VB-2026-01",
+        "version": "1",
+        "valid_from": (context.today - timedelta(days=30)).isoformat(),
+        "valid_until": (context.today + timedelta(days=300)).isoformat(),
+        "recipient": context.recipient_agency,
+        "categories": categories,
+    }
+
+
+def _dated_examples(context: Context) -> dict[str, dict[str, Any]]:
+    day = context.today.isoformat()
+    an_hour_ago = (context.now - timedelta(hours=1)).isoformat()
+    officer = {"name": "N. Voorbeeld", "role": "bevoegd gezag", "agreed_on": day, "reference": "BG-2026-01"}
+    two_weeks = (context.today + timedelta(days=14)).isoformat()
+    return {
+        "VITAL": _VITAL | {"noticed_at": an_hour_ago},
+        "MELDCODE": {f"step_{number}": day for number in range(1, 6)} | {"talk": "held"},
+        "OFFICER": officer,
+        "OM_CONSENT": officer,
+        "DUAL": {
+            "requester": "a-1",
+            "requester_role": "focal-officer",
+            "approver": "a-2",
+            "approver_role": "privacy-officer",
+            "approved_at": an_hour_ago,
+        },
+        "INFORM": {"how": "will-inform", "on": two_weeks},
+        "CUSTODY": {
+            "finding": "Het kind is thuis niet veilig en vrijwillige hulp werkt niet.",
+            "decided_by": "college",
+            "decided_on": day,
+        },
         "GUARDIANSHIP": {"order_reference": "C/10/2026", "ordered_on": day, "minor_heard": "heard"},
     }
-    return examples[code]
+
+
+_VITAL: dict[str, Any] = {
+    "danger": "De persoon wordt nu vastgehouden en met geweld bedreigd.",
+    "cannot_ask": "unreachable",
+    "attempts": "Twee keer gebeld en aan de deur geweest, zonder antwoord.",
+    "serious_harm": True,
+    "no_other_way": True,
+    "conscience": True,
+    "will_help": True,
+    "least_data": True,
+    "decided_by": "dienstdoende arts",
+}
