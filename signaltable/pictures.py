@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from html import escape
 from itertools import combinations
-from math import cos, hypot, pi, sin
+from math import atan2, cos, hypot, pi, sin
 from types import MappingProxyType
 from typing import Literal
 
@@ -121,8 +121,8 @@ _MARGIN = 12.0
 _SIGN_WIDTH = (
     8.4  # A little more than an average bold sign of Noto Sans at 13 units, so that text stays inside its box.
 )
-_SMALL_SIGN_WIDTH = 7.0
-_SMALL_WIDE_SIGN_WIDTH = 7.6
+_SMALL_SIGN_WIDTH = 7.5
+_SMALL_WIDE_SIGN_WIDTH = 8.2
 
 
 def link_graph(
@@ -200,7 +200,8 @@ def route_picture(routes: Sequence[RouteLine], title: str = "", description: str
 
 def bars(items: Sequence[Bar], title: str = "", description: str = "", hidden: str = "–") -> Svg:
     """Horizontal bars with their numbers. A number of None is drawn as a dashed stub with the text `hidden`."""
-    width, start, row = 640.0, 208.0, 34.0
+    width, row = 640.0, 34.0
+    start = min(26, max((len(item.label) for item in items), default=0)) * 7.6 + 16
     largest = max((item.value or 0 for item in items), default=0) or 1
     parts: list[str] = []
     for index, item in enumerate(items):
@@ -323,7 +324,21 @@ def _relax(points: list[tuple[float, float]], pairs: Sequence[tuple[int, int]]) 
             _push(forces, one, other, dx * pull, dy * pull)
         limit = 60 * (1 - step / rounds) + 0.5
         points = [_step(point, force, limit) for point, force in zip(points, forces, strict=True)]
-    return [(x * 1.25, y * 0.8) for x, y in points]
+    return _fitted(points)
+
+
+def _fitted(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Turned so that the long side lies flat, and drawn together to about the width of a column of text."""
+    count = len(points)
+    middle_x, middle_y = sum(x for x, _ in points) / count, sum(y for _, y in points) / count
+    moved = [(x - middle_x, y - middle_y) for x, y in points]
+    xx, yy, xy = sum(x * x for x, _ in moved), sum(y * y for _, y in moved), sum(x * y for x, y in moved)
+    angle = -atan2(2 * xy, xx - yy) / 2
+    turned = [(x * cos(angle) - y * sin(angle), x * sin(angle) + y * cos(angle)) for x, y in moved]
+    wide = max(abs(x) for x, _ in turned) * 2 or 1.0
+    high = max(abs(y) for _, y in turned) * 2 or 1.0
+    room_x, room_y = min(560.0, 110.0 * count), min(460.0, 30.0 * count)
+    return [(x * min(1.0, room_x / wide), y * min(1.0, room_y / high)) for x, y in turned]
 
 
 def _push(forces: list[list[float]], one: int, other: int, fx: float, fy: float) -> None:
@@ -341,7 +356,7 @@ def _step(point: tuple[float, float], force: Sequence[float], limit: float) -> t
 
 def _without_overlap(boxes: list[Box]) -> list[Box]:
     """Pushes boxes apart along the shorter way until none overlap; a plain grid when that does not come to rest."""
-    gap = 18.0
+    gap = 28.0
     for _ in range(400):
         clashes = [(a, b) for a, b in combinations(range(len(boxes)), 2) if boxes[a].overlaps(boxes[b], gap)]
         if not clashes:
@@ -503,7 +518,7 @@ def _route_lane(route: RouteLine, top: float) -> tuple[str, float]:
     inner = (
         f'<rect class="pic-target" x="398" y="{_n(top + 1)}" width="270" height="{_n(height - 2)}" rx="6"/>'
         f'<rect class="pic-flag" x="412" y="{_n(top + 12)}" width="{_n(min(flag, 242))}" height="20" rx="10"/>'
-        f'<text class="pic-flag-text" x="420" y="{_n(top + 26)}">{_t(_shorten(route.urgency_label, 30))}</text>'
+        f'<text class="pic-flag-text" x="{_n(412 + min(flag, 242) / 2)}" y="{_n(top + 26)}" text-anchor="middle">{_t(_shorten(route.urgency_label, 30))}</text>'
         + _text_lines(target, 412, top + 51, "pic-label")
     )
     part = (

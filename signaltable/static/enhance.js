@@ -38,7 +38,16 @@ document.addEventListener("keydown", (event) => {
 });
 
 // Some browsers do not honour autofocus on a block: the list of errors is where reading has to start.
-window.addEventListener("load", () => {
+window.addEventListener("load", () => setTimeout(() => {
   const errors = document.getElementById("errors");
   if (errors && document.activeElement === document.body) errors.focus();
+}, 300));
+
+// On a small screen a picture is wider than its frame: begin at the thing it is about.
+document.querySelectorAll(".st-picture__frame").forEach((frame) => {
+  const current = frame.querySelector(".pic-node--current");
+  if (!current || frame.scrollWidth <= frame.clientWidth) return;
+  const here = current.getBoundingClientRect();
+  const room = frame.getBoundingClientRect();
+  frame.scrollLeft += here.left + here.width / 2 - room.left - room.width / 2;
 });
