@@ -147,6 +147,10 @@ def date_parts(iso: str) -> tuple[str, str, str]:
     return (found[1], found[2] or "", found[3] or "") if found else ("", "", "")
 
 
+_NETHERLANDS: Final = 31
+_DUTCH_DIGITS: Final = 9
+
+
 @lru_cache(maxsize=4096)
 def phone_e164(text: str) -> str:
     """A phone number as +31612345678 (E.164), read as Dutch when no country is named; "" when it is no possible number."""
@@ -154,7 +158,12 @@ def phone_e164(text: str) -> str:
         number = phonenumbers.parse(text, "NL")
     except phonenumbers.NumberParseException:
         return ""
-    if not phonenumbers.is_possible_number(number):
+    if not phonenumbers.is_possible_number(number) or (
+        # Dutch numbers have nine digits after the zero, but for service numbers such as 0900.
+        number.country_code == _NETHERLANDS
+        and len(phonenumbers.national_significant_number(number)) != _DUTCH_DIGITS
+        and not phonenumbers.is_valid_number(number)
+    ):
         return ""
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 

@@ -43,6 +43,7 @@ PARTICLES: Final = word_set(
 # Written as one word by some and as two by others; what follows is the name (Elamrani, El Amrani).
 _GLUED: Final = ("el", "al", "ben", "bin", "ait")
 _SHORTEST_AFTER_GLUE: Final = 4
+_MOST_JOINED: Final = 4
 
 
 @lru_cache(maxsize=8192)
@@ -65,21 +66,30 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(word for word in (plain(part) for part in re.split(r"[^\w]+|_", fold(text))) if word)
 
 
-def name_parts(text: str) -> tuple[str, ...]:
-    """The parts that can stand for a name, longest information first and each once, in plain form.
+def name_words(text: str) -> tuple[str, ...]:
+    """The words that tell in a name, in plain form and each once: no particles, no single letters.
 
-    "El Amrani-de Boer" gives amrani, boer and elamrani-like joined forms: people leave out, swap and glue parts. A name
-    that consists of particles only (Le, Do) keeps them.
+    A name that consists of particles only (Le, Do) keeps them.
     """
     words = words_of(text)
-    own = [word for word in words if word not in PARTICLES and len(word) > 1] or [w for w in words if len(w) > 1]
+    own = [word for word in words if word not in PARTICLES and len(word) > 1]
+    return tuple(dict.fromkeys(own or (word for word in words if len(word) > 1)))
+
+
+def name_parts(text: str) -> tuple[str, ...]:
+    """The parts that can stand for a name in plain form, each once: people leave parts out, swap and glue them.
+
+    "El Amrani-de Boer" gives amrani, boer and the whole as one word; Elamrani also gives amrani.
+    """
+    own = name_words(text)
     unglued = [
         word[len(glue) :]
         for word in own
         for glue in _GLUED
         if word.startswith(glue) and len(word) - len(glue) >= _SHORTEST_AFTER_GLUE
     ]
-    joined = ["".join(words)] if 1 < len(words) <= 4 else []
+    words = words_of(text)
+    joined = ["".join(words).replace("ij", "y")] if 1 < len(words) <= _MOST_JOINED else []
     return tuple(dict.fromkeys([*own, *unglued, *joined]))
 
 

@@ -33,7 +33,7 @@ from signaltable.identity import (
     validate_identity,
 )
 from signaltable.keys import keyed_digest
-from signaltable.names import fold, name_parts, plain, skeletons, sounds, word_set
+from signaltable.names import fold, name_parts, name_words, plain, skeletons, sounds, word_set
 from signaltable.policy_shapes import Many, Name, Shape, Some, Words
 from signaltable.texts import Text
 
@@ -288,12 +288,19 @@ class _PartValues:
 
 
 def _name_pairs(identity: Identity) -> Iterator[tuple[str, str]]:
-    """Pairs of a given name and a surname in plain form, without order: clerks swap the two."""
-    given = name_parts(identity.given_name)
-    family = name_parts(f"{identity.infix} {identity.surname}")
-    pairs = product(given, family) if given and family else combinations(given or family, 2)
+    """Pairs of a given name and a surname in plain form, without order: clerks swap the two.
+
+    When one field holds the whole name, its words make the pairs; one word alone makes none.
+    """
+    given, family = name_parts(identity.given_name), _family_parts(identity)
+    alone = name_words(f"{identity.given_name} {identity.surname}")
+    pairs = product(given, family) if given and family else combinations(alone, 2)
     for one, other in pairs:
         yield (one, other) if one <= other else (other, one)
+
+
+def _family_parts(identity: Identity) -> tuple[str, ...]:
+    return name_parts(f"{identity.infix} {identity.surname}") if name_words(identity.surname) else ()
 
 
 def _joined(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -313,8 +320,8 @@ def _spelled(variants: Callable[[str], tuple[str, ...]]) -> "_Values":
 
 def _one_name(which: str) -> "_Values":
     def values(identity: Identity, _: LinkingPolicy) -> tuple[str, ...]:
-        text = identity.given_name if which == "given" else f"{identity.infix} {identity.surname}"
-        return tuple(spelling for part in name_parts(text) for spelling in skeletons(part))
+        parts = name_parts(identity.given_name) if which == "given" else _family_parts(identity)
+        return tuple(spelling for part in parts for spelling in skeletons(part))
 
     return values
 
