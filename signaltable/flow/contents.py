@@ -154,7 +154,9 @@ def signal_part(tx: Transaction, signal: Signal, names: Iterable[str], recipient
     own = sealing.owner_part(tx, signal) if NARRATIVE in wanted else {}
     values = _signal_values(tx, signal, own, recipient)
     return tuple(
-        SentField(name, tuple(values[name.removeprefix(SIGNAL)]())) for name in tx.program.policy.fields.fields if name in wanted
+        SentField(name, tuple(values[name.removeprefix(SIGNAL)]()))
+        for name in tx.program.policy.fields.fields
+        if name in wanted
     )
 
 

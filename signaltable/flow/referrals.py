@@ -18,7 +18,7 @@ from signaltable.flow import mailing, sealing
 from signaltable.flow.moves import move
 from signaltable.grounds import Ground
 from signaltable.models import Disclosure, Signal
-from signaltable.payload import Payload, from_bytes
+from signaltable.payload import Payload, from_bytes, identity_values
 from signaltable.queries import agency_titles, disclosure_by_reference
 from signaltable.text import contains_bsn, mask, scan
 from signaltable.transaction import Transaction
@@ -91,7 +91,9 @@ def inbox(
     query = select(Disclosure).where(*_received_by(tx.actor.agency_id))
     if after is not None:
         query = query.where(tuple_(Disclosure.disclosed_at, Disclosure.id) < after)
-    rows = tx.session.scalars(query.order_by(Disclosure.disclosed_at.desc(), Disclosure.id.desc()).limit(PAGE + 1)).all()
+    rows = tx.session.scalars(
+        query.order_by(Disclosure.disclosed_at.desc(), Disclosure.id.desc()).limit(PAGE + 1)
+    ).all()
     shown = rows[:PAGE]
     titles = agency_titles(tx)
     tx.record(
@@ -255,7 +257,7 @@ def _text_problems(name: str, text: str, *, required: bool) -> dict[str, str]:
 
 
 def _for_owner(tx: Transaction, row: Disclosure, column: str, content: Mapping[str, Any]) -> bytes:
-    known = _typed_values(_open(tx, row)) if row.payload_recipient else []
+    known = identity_values(_open(tx, row))
     text = str(content["text"]).strip()
     masked = {**content, "text": mask(text, scan(text, known))}
     return sealing.seal_json(tx, row.provider_agency, masked, answer_place(row, column))
@@ -264,17 +266,6 @@ def _for_owner(tx: Transaction, row: Disclosure, column: str, content: Mapping[s
 def answer_place(row: Disclosure, column: str) -> str:
     """Where an answer of the receiver stands; binds the envelope to it."""
     return f"disclosures|{column}|{row.id}"
-
-
-def _typed_values(content: Payload) -> list[str]:
-    """What a person typed as identity; long texts are no values to mask."""
-    return [
-        value.words.nl
-        for subject in content.subjects
-        for field in subject.fields
-        for value in field.values
-        if not value.code
-    ]
 
 
 def _answer(tx: Transaction, row: Disclosure, state: DisclosureState) -> None:

@@ -20,7 +20,9 @@ from signaltable.texts import Text
 # The number under which a request about nobody in particular goes.
 NOBODY: Final = 0
 SECOND_PERSON: Final = "DUAL"
-_NOT_ALONG: Final = Text("Voor deze betrokkene geldt deze grondslag niet.", "This ground does not hold for this subject.")
+_NOT_ALONG: Final = Text(
+    "Voor deze betrokkene geldt deze grondslag niet.", "This ground does not hold for this subject."
+)
 
 
 class MissingEvidence(UnusableInput):
@@ -148,9 +150,7 @@ def _size(selection: Selection) -> int:
 
 
 def _option(case: Case, offers: Mapping[int, tuple[Offer, ...]], ground_id: str) -> GroundOption:
-    found = {
-        number: offer for number, rows in offers.items() for offer in rows if offer.ground.id == ground_id
-    }
+    found = {number: offer for number, rows in offers.items() for offer in rows if offer.ground.id == ground_id}
     usable = {number: offer for number, offer in found.items() if offer.usable}
     shown = usable or found
     first = next(iter(shown.values()))

@@ -1,0 +1,274 @@
+"""The second look: somebody else, with another role, sees who asks what for whom, and agrees or not.
+
+What was asked was frozen at that moment and does not change. On approval everything is decided again, because rules,
+consent or the signal may have changed meanwhile; only what is still permitted, and nothing else than was asked, goes.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, false, or_, select, tuple_
+
+from signaltable import payload as document
+from signaltable.access import Allowed, Permission, may, require
+from signaltable.domain import Conflict, DisclosureState, NotFound, Refused, Resource, State, UnusableInput, may_follow
+from signaltable.evidence_forms import ConditionSpec
+from signaltable.flow import evidence_store, mailing, sealing, weighing
+from signaltable.flow.accounts import confirm_password
+from signaltable.flow.choices import Choice, case_of, choices_of
+from signaltable.flow.disclosing import decided, hand_over
+from signaltable.flow.referrals import PAGE, REASON_LIMIT, answer_place, place
+from signaltable.grounds import Ground
+from signaltable.models import Account, Disclosure, Signal, TableMember
+from signaltable.queries import agency_titles, disclosure_by_reference, tables_of
+from signaltable.text import contains_bsn, mask, scan
+from signaltable.transaction import Transaction
+
+_PERMISSION = Permission.DISCLOSURE_APPROVE_OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalLine:
+    """A request in the list."""
+
+    reference: str
+    provider: str
+    recipient: str
+    purpose: str
+    ground: str
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What the second person sees: everything that matters for the decision, and no identity."""
+
+    reference: str
+    signal: str
+    provider: str
+    recipient: str
+    destination: str
+    purpose: str
+    ground: Ground | None
+    categories: tuple[str, ...]
+    fields: tuple[str, ...]
+    subjects: int
+    evidence: tuple[tuple[ConditionSpec, Mapping[str, Any]], ...]
+    requester: str
+    requester_role: str
+    requested_at: datetime
+    same_role: bool
+
+
+def waiting(
+    tx: Transaction, *, after: tuple[datetime, str] | None = None
+) -> tuple[list[ApprovalLine], tuple[datetime, str] | None]:
+    """The requests that the actor may look at, newest first, a page at a time; with the key of the next page."""
+    require(tx.actor, _PERMISSION)
+    query = select(Disclosure).join(Signal, Signal.id == Disclosure.signal_id).where(*_open_to(tx))
+    if after is not None:
+        query = query.where(tuple_(Disclosure.requested_at, Disclosure.id) < after)
+    rows = tx.session.scalars(
+        query.order_by(Disclosure.requested_at.desc(), Disclosure.id.desc()).limit(PAGE + 1)
+    ).all()
+    shown = rows[:PAGE]
+    titles = agency_titles(tx)
+    tx.record(
+        "signal:list",
+        object_type="agency",
+        object_id=tx.actor.agency_id,
+        details={"view": "approvals", "count": len(shown)},
+    )
+    lines = [
+        ApprovalLine(
+            row.reference,
+            titles.get(row.provider_agency, ""),
+            titles.get(row.recipient_agency, ""),
+            row.purpose,
+            row.ground,
+            row.requested_at,
+        )
+        for row in shown
+    ]
+    return lines, (shown[-1].requested_at, shown[-1].id) if len(rows) > PAGE else None
+
+
+def _open_to(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
+    """Requests of the own agency; for who chairs a table those of its members as well."""
+    chaired = Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)) if _chairs(tx) else false()
+    return (
+        Disclosure.state == DisclosureState.AWAITING_APPROVAL,
+        Disclosure.requested_by != tx.actor.account_id,
+        or_(Disclosure.provider_agency == tx.actor.agency_id, and_(chaired)),
+    )
+
+
+def _chairs(tx: Transaction) -> bool:
+    return isinstance(may(tx.actor, Permission.TABLE_DECIDE_OWN_TABLE), Allowed)
+
+
+def consult(tx: Transaction, reference: str) -> Approval:
+    """One request, with its motivations; that is recorded. Raises `Refused` (own_request, other_table) or `NotFound`."""
+    row, signal = _request(tx, reference)
+    kept = evidence_store.read(tx, row, tx.actor.agency_id)
+    tx.record(
+        "disclosure:consult",
+        object_type="disclosure",
+        object_id=row.reference,
+        details={
+            "disclosure": row.reference,
+            "signal": signal.reference,
+            "view": "second_person",
+            "fields": row.fields,
+            "payload_hash": row.payload_hash,
+        },
+    )
+    titles, policy = agency_titles(tx), tx.program.policy
+    return Approval(
+        reference=row.reference,
+        signal=signal.reference,
+        provider=titles.get(row.provider_agency, ""),
+        recipient=titles.get(row.recipient_agency, ""),
+        destination=row.destination,
+        purpose=row.purpose,
+        ground=policy.grounds.find(row.ground, tx.now.date()),
+        categories=tuple(row.categories),
+        fields=tuple(row.fields),
+        subjects=len(kept.chosen),
+        evidence=tuple((policy.conditions[code], given) for code, given in kept.evidence.items()),
+        requester=tx.session.scalar(select(Account.name).where(Account.id == row.requested_by)) or "",
+        requester_role=kept.requester_role,
+        requested_at=row.requested_at,
+        same_role=bool(_roles(kept.requester_role) & tx.actor.roles),
+    )
+
+
+def _request(tx: Transaction, reference: str, *, locked: bool = False) -> tuple[Disclosure, Signal]:
+    row = disclosure_by_reference(tx, reference)
+    signal = tx.session.get_one(Signal, row.signal_id)
+    members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
+    resource = Resource(
+        "disclosure",
+        row.reference,
+        owner_agency=row.provider_agency,
+        table_agencies=frozenset(members) if _chairs(tx) else frozenset(),
+        requester=row.requested_by,
+    )
+    require(tx.actor, _PERMISSION, resource)
+    if locked:
+        tx.session.refresh(signal, with_for_update=True)
+        tx.session.refresh(row, with_for_update=True)
+        if row.state != DisclosureState.AWAITING_APPROVAL:
+            raise Conflict("decided", "the request was decided already")
+    if row.state != DisclosureState.AWAITING_APPROVAL:
+        raise NotFound("no such request")
+    return row, signal
+
+
+def _roles(label: str) -> frozenset[str]:
+    return frozenset(filter(None, label.split(",")))
+
+
+def approve(tx: Transaction, reference: str, password: str) -> None:
+    """Agree, and disclose. The password is asked again, so that an open screen cannot agree.
+
+    Raises `Refused`: wrong_credentials, own_request, same_role, or no_ground when it may no longer go; `Conflict` when
+    it was decided already or what may go now differs from what was asked.
+    """
+    row, signal = _request(tx, reference, locked=True)
+    confirm_password(tx, password)
+    kept = evidence_store.read(tx, row, row.provider_agency)
+    _refuse_same_role(tx, row, kept.requester_role)
+    choice = _still_advised(tx, signal, row)
+    if not may_follow(State(signal.state), State.REFERRED):
+        raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
+    case = case_of(tx, signal, choice, kept.chosen)
+    permitted = decided(tx, signal, choice, case, row.ground, {**kept.evidence, **_both(tx, row, kept.requester_role)})
+    frozen = document.from_bytes(
+        tx.program.keys.open(row.provider_agency, row.payload_provider, place(row, row.provider_agency)),
+    )
+    along = [number for number, names in permitted.selection.subjects.items() if names]
+    if set(frozen.field_names) - set(permitted.selection.names) or len(frozen.subjects) != len(along):
+        raise Conflict("changed", "less may be disclosed now than was asked")
+    row.approved_by, row.approved_at = tx.actor.account_id, tx.now
+    tx.record(
+        "disclosure:approve",
+        object_type="disclosure",
+        object_id=row.reference,
+        details={
+            "disclosure": row.reference,
+            "signal": signal.reference,
+            "recipient": row.recipient_agency,
+            "requester": row.requested_by,
+            "ground": row.ground,
+            "ground_digest": permitted.ground.digest,
+            "payload_hash": row.payload_hash,
+            "policy_digest": tx.program.policy.digest,
+        },
+    )
+    hand_over(tx, signal, row, permitted, choice.urgency, approver=tx.actor.account_id)
+    mailing.tell(tx, [row.requested_by], "answer")
+
+
+def _refuse_same_role(tx: Transaction, row: Disclosure, requester_role: str) -> None:
+    if _roles(requester_role) & tx.actor.roles:
+        raise Refused(
+            "same_role",
+            object_type="disclosure",
+            object_id=row.reference,
+            details={"permission": _PERMISSION.value},
+        )
+
+
+def _both(tx: Transaction, row: Disclosure, requester_role: str) -> dict[str, dict[str, Any]]:
+    """The evidence of the second person; who they are comes from the session and never from a form."""
+    return {
+        weighing.SECOND_PERSON: {
+            "requester": row.requested_by,
+            "requester_role": requester_role,
+            "approver": tx.actor.account_id,
+            "approver_role": tx.actor.role_label,
+            "approved_at": tx.now.isoformat(),
+        },
+    }
+
+
+def _still_advised(tx: Transaction, signal: Signal, row: Disclosure) -> Choice:
+    for choice in choices_of(tx, signal):
+        if (choice.destination, choice.purpose, choice.agency_id) == (
+            row.destination,
+            row.purpose,
+            row.recipient_agency,
+        ):
+            return choice
+    raise Conflict("changed", "the destination is no longer advised or no longer takes part")
+
+
+def reject(tx: Transaction, reference: str, reason: str) -> None:
+    """Do not agree, with a reason for the owner. Raises `UnusableInput` without a usable reason."""
+    row, signal = _request(tx, reference, locked=True)
+    text = reason.strip()
+    if not text or len(text) > REASON_LIMIT or contains_bsn(text):
+        raise UnusableInput({"reason": f"expected a reason of at most {REASON_LIMIT} characters without a BSN"})
+    row.state = DisclosureState.REJECTED
+    row.responded_by, row.responded_at = tx.actor.account_id, tx.now
+    row.response_sealed = sealing.seal_json(
+        tx, row.provider_agency, {"cause": "", "text": mask(text, scan(text, ()))}, answer_place(row, "response_sealed")
+    )
+    mailing.tell(tx, [row.requested_by], "answer")
+    tx.record(
+        "disclosure:reject",
+        object_type="disclosure",
+        object_id=row.reference,
+        details={
+            "disclosure": row.reference,
+            "signal": signal.reference,
+            "recipient": row.recipient_agency,
+            "requester": row.requested_by,
+            "ground": row.ground,
+            "motivation_hash": hashlib.sha256(row.response_sealed).hexdigest(),
+        },
+    )

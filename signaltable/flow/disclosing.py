@@ -1,0 +1,484 @@
+"""Disclosing as the owner does it: a preview under a ground, then one disclosure to one recipient.
+
+What goes is decided by `signaltable.disclose`, frozen as one document, and sealed for the recipient and the provider.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from signaltable import payload as document
+from signaltable.access import Permission
+from signaltable.disclose import Advice, Reason
+from signaltable.disclose import Refused as NoGround
+from signaltable.domain import Conflict, DisclosureState, Refused, State, may_follow
+from signaltable.evidence_forms import ConditionSpec
+from signaltable.flow import evidence_store, mailing, sealing, signals, weighing
+from signaltable.flow.choices import Choice, agreed, case_of, find_choice, not_offered, own_signal, under_way
+from signaltable.flow.contents import contents_of, needs_identity, signal_part, subject_part
+from signaltable.flow.moves import move
+from signaltable.flow.referrals import place
+from signaltable.flow.weighing import Case, GroundOption, Permitted, Selection, Withheld
+from signaltable.grounds import CONSENTS, Ground
+from signaltable.models import Disclosure, Signal, Subject
+from signaltable.payload import Payload
+from signaltable.pseudonymise import new_reference
+from signaltable.queries import subjects_of
+from signaltable.texts import Text
+from signaltable.transaction import Transaction
+
+REFERENCE_TRIES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectOption:
+    """A subject that can go along."""
+
+    number: int
+    kind: str
+    role: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No ground applies: why, and what can be done instead."""
+
+    reasons: tuple[Reason, ...]
+    instead: tuple[Advice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Exactly what the recipient would see, what stays, and what has to be filled in first."""
+
+    reference: str
+    choice: Choice
+    subjects: tuple[SubjectOption, ...]
+    options: tuple[GroundOption, ...]
+    option: GroundOption | None
+    content: Payload | None
+    withheld: tuple[Withheld, ...]
+    left_out: tuple[tuple[int, Text], ...]
+    conditions: tuple[ConditionSpec, ...]
+    categories: frozenset[str]
+    consent: Mapping[str, Any]
+    prefill: Mapping[str, Mapping[str, str]]
+    refusal: Refusal | None
+    seen: str
+    under_way: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made: its reference, and whether it went or waits for a second person."""
+
+    reference: str
+    state: str
+
+
+# -- the preview -------------------------------------------------------------------------------------------------
+
+
+def preview(
+    tx: Transaction,
+    reference: str,
+    key: str,
+    *,
+    ground: str = "",
+    chosen: Sequence[int] | None = None,
+    evidence: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Preview:
+    """What would go, field by field with values, and what stays. Opening identity for it is recorded.
+
+    With `evidence` that meets the conditions, what a consent or paper does not name is left out as well. A ground or
+    subject that is not offered raises `Refused`; when no ground applies, that refusal is recorded and told.
+    """
+    signal = own_signal(tx, reference)
+    choice = find_choice(tx, signal, key)
+    case = _checked_case(tx, signal, choice, chosen)
+    options = weighing.options(case, tx.program.policy.grounds)
+    option = _picked(signal, options, ground)
+    selection = _narrowed(tx, case, option, evidence) if option else None
+    content = _frozen(tx, signal, choice, option.ground, selection, "") if option and selection else None
+    refusal = None if option else _told_refusal(tx, signal, choice, case)
+    if option:
+        _record_preview(tx, signal, choice, case, option)
+    return Preview(
+        reference=signal.reference,
+        choice=choice,
+        subjects=tuple(
+            SubjectOption(holder.number, holder.kind, holder.role, holder.number in case.chosen)
+            for holder in case.contents.holders
+        ),
+        options=options,
+        option=option,
+        content=content,
+        withheld=selection.withheld if selection else (),
+        left_out=selection.left_out if selection else (),
+        conditions=asked(tx, option) if option else (),
+        categories=frozenset(weighing.categories_of(case, option.selection)) if option else frozenset(),
+        consent=signal.consent,
+        prefill=_prefill(tx, signal),
+        refusal=refusal,
+        seen=_seen(tx, signal, case, option) if option else "",
+        under_way=under_way(tx, signal, choice),
+    )
+
+
+def _checked_case(tx: Transaction, signal: Signal, choice: Choice, chosen: Sequence[int] | None) -> Case:
+    known = {subject.number for subject in subjects_of(tx, signal.id) if subject.erased_at is None}
+    if chosen is not None and set(chosen) - known:
+        raise not_offered(signal, ["subjects"])
+    return case_of(tx, signal, choice, chosen)
+
+
+def _picked(signal: Signal, options: Sequence[GroundOption], ground: str) -> GroundOption | None:
+    usable = {option.ground.id: option for option in options if option.usable}
+    if ground and ground not in usable:
+        raise not_offered(signal, ["ground"])
+    return usable[ground] if ground else next(iter(usable.values()), None)
+
+
+def asked(tx: Transaction, option: GroundOption) -> tuple[ConditionSpec, ...]:
+    """The conditions that a person fills in; the others the program fills in itself."""
+    specs = (tx.program.policy.conditions[code] for code in option.conditions)
+    return tuple(spec for spec in specs if not spec.by_program)
+
+
+def _narrowed(
+    tx: Transaction, case: Case, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]] | None
+) -> Selection:
+    if evidence is None:
+        return option.selection
+    try:
+        given = _with_stand_in(tx, option, completed(tx, option, case, evidence))
+        outcome = weighing.weigh(case, option.ground.id, given, tx.program.policy.grounds)
+    except weighing.MissingEvidence:
+        return option.selection
+    return outcome.selection if isinstance(outcome, Permitted) else option.selection
+
+
+def completed(
+    tx: Transaction, option: GroundOption, case: Case, evidence: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The evidence that was asked, with the receiving agency filled in: consent is for the recipient shown, no other."""
+    return {
+        spec.code: {
+            **evidence.get(spec.code, {}),
+            **{row.name: case.recipient_id for row in spec.fields if row.by_program and row.name == "recipient"},
+        }
+        for spec in asked(tx, option)
+    }
+
+
+def _with_stand_in(
+    tx: Transaction, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """The evidence as it would be once a second person agreed, to know what that person is asked to approve."""
+    given = dict(evidence)
+    if option.second_person:
+        given[weighing.SECOND_PERSON] = {
+            "requester": tx.actor.account_id,
+            "requester_role": tx.actor.role_label,
+            "approver": "to be asked",
+            "approver_role": "to be asked",
+            "approved_at": tx.now.isoformat(),
+        }
+    return given
+
+
+def _frozen(
+    tx: Transaction, signal: Signal, choice: Choice, ground: Ground, selection: Selection, reference: str
+) -> Payload:
+    """The document with exactly the selected fields. Identity is opened only for subjects of which it goes along."""
+    subjects = {subject.number: subject for subject in subjects_of(tx, signal.id)}
+    holders = {holder.number: holder for holder in contents_of(tx, signal).holders}
+    return Payload(
+        reference=reference,
+        provider=signal.owner_agency,
+        recipient=choice.agency_id,
+        purpose=choice.purpose,
+        ground=ground.id,
+        ground_digest=ground.digest,
+        fields=signal_part(tx, signal, selection.fields, choice.agency_id),
+        subjects=tuple(
+            subject_part(
+                tx,
+                holders[number],
+                subjects[number],
+                names,
+                _identity(tx, signal, subjects[number], choice.purpose, names),
+                choice.agency_id,
+            )
+            for number, names in selection.subjects.items()
+            if names
+        ),
+    )
+
+
+def _identity(
+    tx: Transaction, signal: Signal, subject: Subject, purpose: str, names: Iterable[str]
+) -> Mapping[str, str]:
+    return signals.open_identity_of(tx, signal, subject, purpose=purpose) if needs_identity(names) else {}
+
+
+def _prefill(tx: Transaction, signal: Signal) -> Mapping[str, Mapping[str, str]]:
+    """What the owner's own signal says about consent, to be checked and not typed again. Never a motivation."""
+    if not agreed(signal):
+        return {}
+    known = {
+        "given_on": signal.consent.get("on") or "",
+        "language": signal.consent.get("language") or "",
+        "interpreter": signal.consent.get("interpreter") or "",
+        "asked_by": sealing.owner_part(tx, signal).get("asked_by") or "",
+    }
+    filled = {name: str(value) for name, value in known.items() if value}
+    return dict.fromkeys(CONSENTS, filled)
+
+
+def _seen(tx: Transaction, signal: Signal, case: Case, option: GroundOption) -> str:
+    """Names what was shown, so that a disclosure is never of something else than the person looked at."""
+    said = "|".join(
+        (
+            signal.id,
+            case.recipient_id,
+            case.purpose,
+            option.ground.digest,
+            *option.selection.fields,
+            *(f"{number}:{name}" for number, names in option.selection.subjects.items() for name in names),
+        ),
+    )
+    return hmac.new(tx.program.keys.derive("session", "disclosure-seen"), said.encode(), hashlib.sha256).hexdigest()
+
+
+def _record_preview(tx: Transaction, signal: Signal, choice: Choice, case: Case, option: GroundOption) -> None:
+    tx.record(
+        "disclosure:prepare",
+        object_type="signal",
+        object_id=signal.reference,
+        details={
+            "signal": signal.reference,
+            "recipient": choice.agency_id,
+            "purpose": choice.purpose,
+            "permitted": False,  # A preview permits nothing: the conditions are still to be met.
+            "policy_digest": tx.program.policy.digest,
+            "ground": option.ground.id,
+            "ground_digest": option.ground.digest,
+            "categories": list(weighing.categories_of(case, option.selection)),
+            "fields": list(option.selection.names),
+        },
+    )
+
+
+def _told_refusal(tx: Transaction, signal: Signal, choice: Choice, case: Case) -> Refusal:
+    found = weighing.refusal(case, tx.program.policy.grounds)
+    tx.record(
+        "disclosure:refuse",
+        object_type="signal",
+        object_id=signal.reference,
+        outcome="refused",
+        reason="no_ground",
+        details=refused_details(tx, signal, choice, found),
+    )
+    return Refusal(found.reasons, found.instead)
+
+
+def refused_details(tx: Transaction, signal: Signal, choice: Choice, found: NoGround) -> dict[str, Any]:
+    """What the log says of a refused disclosure."""
+    return {
+        "signal": signal.reference,
+        "recipient": choice.agency_id,
+        "purpose": choice.purpose,
+        "reasons": list(dict.fromkeys(f"{reason.code}:{reason.row}".rstrip(":") for reason in found.reasons)),
+        "policy_digest": tx.program.policy.digest,
+    }
+
+
+# -- disclosing --------------------------------------------------------------------------------------------------
+
+
+def disclose(
+    tx: Transaction,
+    reference: str,
+    key: str,
+    *,
+    ground: str,
+    chosen: Sequence[int],
+    evidence: Mapping[str, Mapping[str, Any]],
+    seen: str,
+) -> Made:
+    """Disclose to one recipient on one ground, or ask a second person where the ground wants one.
+
+    Raises `MissingEvidence` with what is still to fill in, `Refused` (no_ground, recorded) when it may not, and
+    `Conflict` when the same disclosure is under way already or what would go is no longer what was shown.
+    """
+    signal = own_signal(tx, reference)
+    tx.session.refresh(signal, with_for_update=True)  # A double click waits here, and finds the first one made.
+    choice = find_choice(tx, signal, key)
+    case = _checked_case(tx, signal, choice, chosen)
+    option = _picked(signal, weighing.options(case, tx.program.policy.grounds), ground)
+    if under_way(tx, signal, choice):
+        raise Conflict("under_way", "the same disclosure was made already")
+    if not may_follow(State(signal.state), State.REFERRED):
+        raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
+    if option is None or not hmac.compare_digest(_seen(tx, signal, case, option), seen):
+        raise Conflict("changed", "what would be disclosed is no longer what was shown")
+    given = completed(tx, option, case, evidence)
+    permitted = decided(tx, signal, choice, case, option.ground.id, _with_stand_in(tx, option, given))
+    row = _store(tx, signal, choice, permitted, given, case.chosen)
+    if option.second_person:
+        _ask_second_person(tx, signal, row, permitted)
+    else:
+        hand_over(tx, signal, row, permitted, choice.urgency)
+    return Made(row.reference, row.state)
+
+
+def decided(
+    tx: Transaction,
+    signal: Signal,
+    choice: Choice,
+    case: Case,
+    ground_id: str,
+    evidence: Mapping[str, Mapping[str, Any]],
+) -> Permitted:
+    """The decision with all evidence. Raises `Refused` (recorded as disclosure:refuse) or `MissingEvidence`."""
+    outcome = weighing.weigh(case, ground_id, evidence, tx.program.policy.grounds)
+    if isinstance(outcome, Permitted):
+        return outcome
+    raise Refused(
+        "no_ground",
+        action="disclosure:refuse",
+        object_type="signal",
+        object_id=signal.reference,
+        details={**refused_details(tx, signal, choice, outcome), "ground": ground_id},
+    )
+
+
+def _store(
+    tx: Transaction,
+    signal: Signal,
+    choice: Choice,
+    permitted: Permitted,
+    evidence: Mapping[str, Mapping[str, Any]],
+    chosen: Sequence[int],
+) -> Disclosure:
+    row_id, reference = tx.new_id(), _fresh_reference(tx)
+    content = _frozen(tx, signal, choice, permitted.ground, permitted.selection, reference)
+    frozen = document.to_bytes(content, tx.program.randomness(16))
+    row = Disclosure(
+        id=row_id,
+        reference=reference,
+        signal_id=signal.id,
+        provider_agency=signal.owner_agency,
+        recipient_agency=choice.agency_id,
+        destination=choice.destination,
+        purpose=choice.purpose,
+        ground=permitted.ground.id,
+        ground_digest=permitted.ground.digest,
+        policy_digest=tx.program.policy.digest,
+        state=DisclosureState.AWAITING_APPROVAL,
+        fields=sorted(content.field_names),
+        categories=list(permitted.categories),
+        evidence_hashes=_hashes(permitted),
+        evidence_sealed=b"",
+        obligations=duties(permitted),
+        requested_by=tx.actor.account_id,
+        requested_at=tx.now,
+        payload_hash=document.digest(frozen),
+    )
+    row.payload_provider = tx.program.keys.seal(signal.owner_agency, frozen, place(row, signal.owner_agency))
+    row.evidence_sealed = evidence_store.seal(tx, signal, row, content, evidence, chosen)
+    tx.session.add(row)
+    tx.session.flush()
+    return row
+
+
+def _hashes(permitted: Permitted) -> dict[str, str]:
+    """Without that of a second person: there is none yet."""
+    return {code: digest for code, digest in permitted.evidence_hashes.items() if code != weighing.SECOND_PERSON}
+
+
+def _fresh_reference(tx: Transaction) -> str:
+    for _try in range(REFERENCE_TRIES):
+        reference = new_reference("D", tx.program.randomness(16))
+        if tx.session.scalar(select(Disclosure.id).where(Disclosure.reference == reference)) is None:
+            return reference
+    raise Conflict("reference", "no free reference found")
+
+
+def duties(permitted: Permitted) -> list[dict[str, Any]]:
+    """What is still owed, as the row keeps it."""
+    return [
+        {"kind": duty.kind, "due_at": duty.due_at.isoformat() if duty.due_at else None}
+        for duty in permitted.obligations
+    ]
+
+
+def _ask_second_person(tx: Transaction, signal: Signal, row: Disclosure, permitted: Permitted) -> None:
+    for agency_id in evidence_store.second_look_agencies(tx, signal):
+        mailing.tell_agency(tx, [agency_id], Permission.DISCLOSURE_APPROVE_OTHER, "approval")
+    tx.record(
+        "disclosure:request",
+        object_type="disclosure",
+        object_id=row.reference,
+        details=_log_details(signal, row, permitted, met_without=weighing.SECOND_PERSON),
+    )
+
+
+def hand_over(
+    tx: Transaction, signal: Signal, row: Disclosure, permitted: Permitted, urgency: str, *, approver: str = ""
+) -> None:
+    """Seal the frozen document for the recipient, move the signal, tell the recipient, and record it."""
+    frozen = tx.program.keys.open(row.provider_agency, row.payload_provider, place(row, row.provider_agency))
+    row.payload_recipient = tx.program.keys.seal(row.recipient_agency, frozen, place(row, row.recipient_agency))
+    row.state, row.disclosed_at = DisclosureState.DISCLOSED, tx.now
+    row.due_on = tx.program.policy.urgencies[urgency].due(tx.now.date())
+    row.policy_digest, row.ground_digest = tx.program.policy.digest, permitted.ground.digest
+    row.evidence_hashes, row.obligations = dict(permitted.evidence_hashes), duties(permitted)
+    move(tx, signal, State.REFERRED)
+    mailing.tell_agency(tx, [row.recipient_agency], Permission.REFERRAL_RECEIVE_OWN, "disclosure")
+    moments = {
+        f"{duty.kind}_due_at": int(duty.due_at.timestamp() * 1000)
+        for duty in permitted.obligations
+        if duty.due_at and duty.kind in {"inform", "review"}
+    }
+    tx.record(
+        "signal:disclose",
+        object_type="disclosure",
+        object_id=row.reference,
+        details={
+            **_log_details(signal, row, permitted),
+            "sealed_for": [row.recipient_agency],
+            "subjects": sorted(permitted.selection.subjects),
+            "consent": sorted(CONSENTS & set(permitted.evidence_hashes)),
+            **moments,
+            **({"approver": approver} if approver else {}),
+        },
+    )
+
+
+def _log_details(signal: Signal, row: Disclosure, permitted: Permitted, *, met_without: str = "") -> dict[str, Any]:
+    return {
+        "disclosure": row.reference,
+        "signal": signal.reference,
+        "recipient": row.recipient_agency,
+        "purpose": row.purpose,
+        "ground": row.ground,
+        "ground_digest": row.ground_digest,
+        "categories": row.categories,
+        "fields": row.fields,
+        "conditions": [
+            {"code": code, "evidence_hash": digest}
+            for code, digest in permitted.evidence_hashes.items()
+            if code != met_without
+        ],
+        "legal_basis": [reference.code for reference in permitted.legal_basis],
+        "policy_digest": row.policy_digest,
+        "payload_hash": row.payload_hash,
+        "obligations": [duty["kind"] for duty in row.obligations],
+    }

@@ -1,0 +1,140 @@
+"""The inbox of a receiving agency: what came in, and the three answers to it."""
+
+from datetime import datetime
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import RadioField, TextAreaField
+from wtforms.validators import InputRequired, Length, Optional
+
+from signaltable.access import Permission
+from signaltable.domain import NotFound
+from signaltable.flow import referrals
+from signaltable.web.guards import begin, only, permission, submitted
+from signaltable.web.validators import no_bsn
+from signaltable.web.wording import WORDS, feedback_results, return_causes
+
+pages = Blueprint("inbox", __name__)
+
+_TOO_LONG = _l("Write this in fewer words: at most %(max)d characters", max=referrals.REASON_LIMIT)
+
+
+class ReturnForm(FlaskForm):
+    cause = RadioField(_l("Why do you return it?"), [InputRequired(_l("Choose why you return it"))])
+    reason = TextAreaField(
+        _l("Explain it to the owner"),
+        [
+            InputRequired(_l("Write down why you return it")),
+            Length(max=referrals.REASON_LIMIT, message=_TOO_LONG),
+            no_bsn,
+        ],
+        description=_l("Do not write what your organisation knows about the person. Names in this text are masked."),
+    )
+
+
+class FeedbackForm(FlaskForm):
+    result = RadioField(_l("What came of it?"), [InputRequired(_l("Choose what came of it"))])
+    note = TextAreaField(
+        _l("Note for the owner"),
+        [Optional(), Length(max=referrals.REASON_LIMIT, message=_TOO_LONG), no_bsn],
+        description=_l("Only what you may tell. Names in this text are masked."),
+    )
+
+
+@pages.get("/postvak")
+@permission(Permission.REFERRAL_RECEIVE_OWN)
+def listing() -> ResponseReturnValue:
+    """What was received, newest first."""
+    after = read_key(request.args.get("na", ""))
+    with begin() as tx:
+        lines, following = referrals.inbox(tx, after=after)
+    return render_template("inbox/listing.html", lines=lines, older=write_key(following), first=after is None, **WORDS)
+
+
+@pages.get("/postvak/<reference>")
+@permission(Permission.REFERRAL_RECEIVE_OWN)
+def show(reference: str) -> ResponseReturnValue:
+    """One received disclosure."""
+    return _page(reference, _return_form(), _feedback_form())
+
+
+@pages.post("/postvak/<reference>/aannemen")
+@permission(Permission.REFERRAL_RECEIVE_OWN)
+def accept(reference: str) -> ResponseReturnValue:
+    """Take it up."""
+    only()
+    with begin() as tx:
+        referrals.accept(tx, reference)
+    flash(_("You accepted %(reference)s. The owner sees that.", reference=reference), "success")
+    return redirect(url_for("inbox.show", reference=reference), 303)
+
+
+@pages.post("/postvak/<reference>/teruggeven")
+@permission(Permission.REFERRAL_RECEIVE_OWN)
+def give_back(reference: str) -> ResponseReturnValue:
+    """Send it back to the owner, with a reason."""
+    form = _return_form()
+    if not submitted(form):
+        return _page(reference, form, _feedback_form(empty=True)), 422
+    with begin() as tx:
+        referrals.give_back(tx, reference, cause=form.cause.data, text=form.reason.data or "")
+    flash(_("You returned %(reference)s. Its content is no longer available to you.", reference=reference), "success")
+    return redirect(url_for("inbox.show", reference=reference), 303)
+
+
+@pages.post("/postvak/<reference>/terugkoppelen")
+@permission(Permission.REFERRAL_RECEIVE_OWN)
+def feed_back(reference: str) -> ResponseReturnValue:
+    """Tell the owner what came of it."""
+    form = _feedback_form()
+    if not submitted(form):
+        return _page(reference, _return_form(empty=True), form), 422
+    with begin() as tx:
+        referrals.feed_back(tx, reference, result=form.result.data, text=form.note.data or "")
+    flash(_("The owner of %(reference)s sees your feedback.", reference=reference), "success")
+    return redirect(url_for("inbox.show", reference=reference), 303)
+
+
+def _page(reference: str, returning: FlaskForm, feedback: FlaskForm) -> str:
+    with begin() as tx:
+        referral = referrals.read(tx, reference)
+    problems = [form for form in (returning, feedback) if form.errors]
+    return render_template(
+        "inbox/show.html",
+        referral=referral,
+        returning=returning,
+        feedback=feedback,
+        problems=problems,
+        **WORDS,
+    )
+
+
+def _return_form(*, empty: bool = False) -> ReturnForm:
+    form = ReturnForm(None) if empty else ReturnForm()
+    form.cause.choices = return_causes()
+    return form
+
+
+def _feedback_form(*, empty: bool = False) -> FeedbackForm:
+    form = FeedbackForm(None) if empty else FeedbackForm()
+    form.result.choices = feedback_results()
+    return form
+
+
+def write_key(key: tuple[datetime, str] | None) -> str:
+    """The key of a page in an address; it holds a moment and an id, nothing of a case."""
+    return f"{key[0].isoformat()}_{key[1]}" if key else ""
+
+
+def read_key(text: str) -> tuple[datetime, str] | None:
+    """The key that `write_key` wrote; None for the first page. Raises `NotFound` for anything else."""
+    if not text:
+        return None
+    moment, _separator, row_id = text.partition("_")
+    try:
+        return datetime.fromisoformat(moment), row_id
+    except ValueError:
+        raise NotFound("no such page") from None

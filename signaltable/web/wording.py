@@ -1,0 +1,164 @@
+"""How the parts of a disclosure read on a page: fields, categories, articles, obligations, causes and results."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from flask_babel import gettext as _
+
+from signaltable.grounds import LegalReference
+from signaltable.payload import SentField, SentValue
+from signaltable.web.filters import day, in_words, lang, moment
+from signaltable.web.guards import program
+
+
+def return_causes() -> list[tuple[str, str]]:
+    """Why a receiver may send something back, in words."""
+    return [
+        ("not_our_task", _("This is not our task")),
+        ("not_our_region", _("This is not our region")),
+        ("too_little", _("There is too little to go on")),
+        ("known_already", _("We know this case already")),
+        ("no_room", _("We have no room at this moment")),
+        ("other", _("Another reason")),
+    ]
+
+
+def feedback_results() -> list[tuple[str, str]]:
+    """What a receiver can tell about what came of it, in words."""
+    return [
+        ("taken_up", _("We are working on it")),
+        ("help_offered", _("Help was offered")),
+        ("not_enough", _("It was not enough to act on")),
+        ("goes_on_elsewhere", _("It goes on at another organisation")),
+        ("may_not_say", _("We may not say anything about it")),
+    ]
+
+
+def cause_label(cause: str) -> str:
+    """A cause of return in words."""
+    return dict(return_causes()).get(cause, cause)
+
+
+def result_label(result: str) -> str:
+    """A result of feedback in words."""
+    return dict(feedback_results()).get(result, result)
+
+
+def field_label(name: str) -> str:
+    """A field of policies/fields.toml in words."""
+    part, _dot, field = name.partition(".")
+    identifiers = {identifier.id: identifier.label for identifier in program().policy.identifiers.identifier}
+    if part == "subject" and field in identifiers:
+        return in_words(identifiers[field])
+    return {
+        "signal.reference": _("Reference of the signal, for you only"),
+        "signal.urgency": _("How soon"),
+        "signal.acute_danger": _("Acute danger"),
+        "signal.forms": _("What it may be"),
+        "signal.form_rows": _("First-line form"),
+        "signal.indicators": _("What was noticed"),
+        "signal.narrative": _("What was seen, in the reporter's words"),
+        "signal.narrative_masked": _("What was seen, without names"),
+        "signal.observed_on": _("Seen on"),
+        "signal.municipality": _("Municipality"),
+        "signal.source_quality": _("Where it comes from"),
+        "signal.flags": _("Special attention"),
+        "signal.residence": _("Residence status"),
+        "signal.shelter_needed": _("Shelter needed"),
+        "signal.suspect_may_be_forced": _("A suspect may have been forced"),
+        "signal.consent": _("Does the person agree?"),
+        "subject.kind": _("Kind"),
+        "subject.role": _("Role"),
+        "subject.age_band": _("Age"),
+        "subject.gender": _("Gender"),
+        "subject.note": _("Note"),
+        "enrichment.answer": _("Answer of a partner"),
+        "enrichment.context": _("Context from a partner"),
+    }.get(name, name)
+
+
+def role_label(role: str) -> str:
+    """The part that a subject plays, in words."""
+    return {
+        "possible_victim": _("Possible victim"),
+        "possible_perpetrator": _("Possible perpetrator"),
+        "facilitator": _("Facilitator"),
+        "witness": _("Witness"),
+        "place": _("Place"),
+    }.get(role, role)
+
+
+def value_text(field: SentField, value: SentValue) -> str:
+    """A value that was sent, in the reader's language."""
+    if field.name == "subject.role":
+        return role_label(value.code)
+    if field.name == "signal.observed_on":
+        return day(date.fromisoformat(value.words.nl))
+    return in_words(value.words)
+
+
+def category_label(category: str) -> str:
+    """A data category in words: as the consent form calls it."""
+    for row in program().policy.conditions["CONSENT"].fields:
+        for option in row.options if row.name == "categories" else ():
+            if option.value == category:
+                return in_words(option.label)
+    return {"ethnicity": _("Ethnicity"), "bsn": _("Citizen service number (BSN)")}.get(category, category)
+
+
+def article(reference: LegalReference) -> str:
+    """A legal reference as people write it: AVG 6(1)(e), Wmo 5.2.1(2)(a)."""
+    law, _dash, rest = reference.code.partition("-")
+    if reference.scheme == "eu-gdpr":
+        law, rest = (_("GDPR"), f"{law[1:]}-{rest}")
+    number, *parts = rest.split("-")
+    return f"{law} {number}" + "".join(f"({part})" for part in parts)
+
+
+def articles(references: Iterable[LegalReference]) -> str:
+    """All articles of a ground in one line."""
+    return "; ".join(article(reference) for reference in references)
+
+
+def obligation_text(obligation: Mapping[str, Any]) -> str:
+    """What is still owed after a disclosure, with its moment."""
+    due = datetime.fromisoformat(str(obligation["due_at"])) if obligation.get("due_at") else None
+    until = day(due) if due and obligation.get("within_days") else moment(due)
+    texts = {
+        "inform": _("Tell the person that data were shared"),
+        "review": _("A second person looks at this afterwards"),
+        "record": _("Keep this disclosure on record; the program does that"),
+        "inform-municipality": _("Tell the municipality"),
+    }
+    text = texts.get(str(obligation["kind"]), str(obligation["kind"]))
+    return _("%(text)s, before %(moment)s", text=text, moment=until) if due else text
+
+
+def retention_text(retention: str) -> str:
+    """How long the receiver may keep it: an ISO 8601 duration in words, or as long as the case runs."""
+    if retention == "case":
+        return _("as long as the case runs")
+    number, unit = retention[1:-1], retention[-1]
+    if not number.isdigit():
+        return retention
+    return {
+        "Y": _("%(number)s years", number=number),
+        "M": _("%(number)s months", number=number),
+        "W": _("%(number)s weeks", number=number),
+        "D": _("%(number)s days", number=number),
+    }[unit]
+
+
+WORDS: Mapping[str, Any] = {
+    "cause_label": cause_label,
+    "result_label": result_label,
+    "category_label": category_label,
+    "field_label": field_label,
+    "value_text": value_text,
+    "role_label": role_label,
+    "articles": articles,
+    "obligation_text": obligation_text,
+    "retention_text": retention_text,
+    "language": lang,
+}
