@@ -280,7 +280,10 @@ def remind(tx: Transaction) -> Reminded:
     _gate(tx)
     today = tx.now.date()
     questions = tx.session.scalars(
-        select(Question).where(Question.answer == "", Question.due_on < today).order_by(Question.due_on, Question.id),
+        select(Question)
+        .join(Signal, Signal.id == Question.signal_id)
+        .where(Question.answer == "", Question.due_on < today, Signal.state.not_in(ENDED))
+        .order_by(Question.due_on, Question.id),
     ).all()
     late = tx.session.scalars(
         select(Disclosure)
