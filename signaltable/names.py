@@ -344,6 +344,7 @@ COMMON_WORDS: Final = word_set(
     busje kenteken rekening contract schuld schulden dag dagen nacht avond ochtend middag maand maanden jaar jaren uur
     geboren geboortedatum leeftijd naam namen tel mail mailadres email postcode document documenten bezoek controle
     hulp zorg opvang aangifte onderzoek mogelijk mogelijke vermoedelijk volgende laatste nieuwe oude jonge kleine grote
+    onderweg ondanks mogelijkerwijs zodoende vermoedelijke kortom hopelijk helaas
     zie gaf ging kwam zag hoorde vertelde sprak belde vroeg vraag werkt werkte werken wonen woonde slaapt slapen
     beste geachte groet groeten vriendelijke hallo dank bedankt let opmerking situatie situatieschets bijzonderheden
     wijkagent jeugdbescherming jeugdzorg reclassering marechaussee officier mentor huisgenoot huisgenoten gemeentelijk

@@ -155,7 +155,7 @@ _IBAN_LENGTHS: Final = {
 }  # fmt: skip
 _PHONE: Final = re.compile(r"(?<![\w+])(?:\+|\(?0)\(?\d[\d\s().\-\u2010-\u2015/]{5,22}\d(?!\w)")
 _PHONE_BY_CONTEXT: Final = re.compile(
-    r"(?:\btel\w{0,9}|\bmobiel\w{0,8}|\bgsm|\bwhatsapp|\bnummer|\bbel\w{0,3})[^\d\n]{0,15}(\d[\d \-.]{5,14}\d)(?!\w)",
+    r"(?:\btel\w{0,12}|\bmobiel\w{0,8}|\bgsm|\bwhatsapp|\bbel\w{0,3})[^\d\n+(]{0,15}(?<![\d+(])([1-9][\d \-.]{5,12}\d)(?!\w)",
     re.IGNORECASE,
 )
 _KVK: Final = re.compile(
@@ -194,6 +194,7 @@ _NO_STREET: Final = word_set(
     "onderweg snelweg halfweg rijksweg gerechtshof kerkhof waterpark straat weg laan plein markt hof pad ring baan haven "
     "kade dijk gracht supermarkt arbeidsmarkt rijbaan startbaan loopbaan luchthaven opvoedpad werkplein busbaan"
 )
+_BEFORE_STREET: Final = (COMMON_WORDS | PARTICLES) - {"oude", "nieuwe", "grote", "kleine"}
 _ADDRESS_GAP: Final = re.compile(r"[\s,]{0,3}")
 
 
@@ -262,21 +263,29 @@ def _phones(text: str) -> Iterator[Span]:
 def _phone_end(found: re.Match[str]) -> int:
     """Where the number ends: the longest row of groups that can be a phone number. 0 when none can."""
     international = found[0].startswith(("+", "00"))
-    for group in reversed(list(re.finditer(r"\d+", found[0]))):
-        candidate = found[0][: group.end()]
-        digits = re.sub(r"\D", "", candidate)
-        if international and len(digits) >= 9 and phone_e164(candidate.replace("(0)", "")):
-            return found.start() + group.end()
-        if not international and len(digits) == 10 and digits[1] != "0":
-            return found.start() + group.end()
+    ends, digits = [], 0
+    for group in _DIGITS.finditer(found[0]):
+        digits += len(group[0])
+        # With a leading zero ten digits are a number (often Dutch); with a country code the library knows.
+        if digits == _NATIONAL_DIGITS if not international else digits >= _LEAST_INTERNATIONAL:
+            ends.append(group.end())
+    for end in reversed(ends):
+        if not international or phone_e164(found[0][:end].replace("(0)", "")):
+            return found.start() + end
     return 0
+
+
+_DIGITS: Final = re.compile(r"\d+")
+_NATIONAL_DIGITS: Final = 10
+_LEAST_INTERNATIONAL: Final = 9
 
 
 def _plates(text: str) -> Iterator[Span]:
     for found in _PLATE.finditer(text):
         shape = re.sub(r"[A-Z]", "L", re.sub(r"\d", "9", found[1].upper() + found[3].upper() + found[4].upper()))
         # Without dashes, small letters are words and digits: "2 en 30".
-        if shape in _PLATE_SHAPES and (found[2] == "-" or found[0].upper() == found[0]):
+        is_postcode = not found[2] and _POSTCODE.fullmatch(found[0])
+        if shape in _PLATE_SHAPES and not is_postcode and (found[2] == "-" or found[0].upper() == found[0]):
             yield Span(found.start(), found.end(), "plate")
 
 
@@ -296,7 +305,7 @@ def _leading_known(street: str) -> int:
     """How many signs of a street are words of the sentence: "In de Dorpsstraat" starts at Dorpsstraat."""
     skipped = 0
     for word in street.split()[:-1]:
-        if fold(word) not in COMMON_WORDS and fold(word) not in PARTICLES:
+        if fold(word) not in _BEFORE_STREET:
             break
         skipped += len(word) + 1
     return skipped
@@ -330,7 +339,7 @@ def _may_name(word: _Word) -> bool:
 
 _MONTH_WORDS: Final = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 _DATE: Final = re.compile(
-    rf"(?<![\w-])(?:\d{{1,2}}\s?[-/. ]\s?\d{{1,2}}\s?[-/. ]\s?(?:\d{{4}}|\d{{2}})|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}"
+    rf"(?<![\w-])(?:\d{{1,2}}\s?[-/. ]\s?\d{{1,2}}\s?[-/. ]\s?(?:\d{{4}}|['’]?\d{{2}})|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}"
     rf"|\d{{1,2}}(?:e|ste|de)?[\s-](?:{_MONTH_WORDS})\.?[\s-](?:\d{{4}}|['’]?\d{{2}})"
     rf"|(?:{_MONTH_WORDS})\.?[\s-]\d{{4}}|\d{{1,2}}[-/]\d{{4}})(?![\w-]\d|\d)",
     re.IGNORECASE,
@@ -385,12 +394,15 @@ def _typed(text: str, words: Sequence[_Word], typed: Sequence[str]) -> Iterator[
     yield from _by_sound(words, [needle for needle, kind in needles.items() if kind == "name"])
 
 
+_NO_PART_OF_NAME: Final = PARTICLES | COMMON_WORDS | TITLES | INSTITUTIONS | WORKPLACES
+
+
 def _spellings(value: str, kind: str) -> Iterator[str]:
     """The value as one word, and for names and streets each telling part by itself."""
     parts = words_of(value)
     yield "".join(parts)
     if kind in {"name", "address"} and not any(sign.isdigit() for sign in value):
-        yield from (part for part in parts if len(part) > 2 and part not in PARTICLES and not is_known_word(part))
+        yield from (part for part in parts if len(part) > 2 and part not in _NO_PART_OF_NAME)
 
 
 def _kind_of(value: str) -> str:

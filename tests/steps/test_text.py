@@ -1,0 +1,297 @@
+"""The light text scan: what it finds, what it leaves readable, and that nothing typed survives masking. All invented."""
+
+import re
+import string
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from signaltable.identity import load_identifiers
+from signaltable.names import plain
+from signaltable.text import TOKENS, Span, contains_bsn, mask, scan
+
+ORGANISATIONS = load_identifiers(Path(__file__).parents[2] / "policies").text.organisations
+
+
+def found(text: str, *typed: str) -> list[tuple[str, str]]:
+    spans = scan(text, typed, organisations=ORGANISATIONS)
+    assert list(spans) == sorted(spans)
+    assert all(one.end <= other.start for one, other in pairwise(spans))
+    return [(span.kind, text[span.start : span.end]) for span in spans]
+
+
+def masked(text: str, *typed: str) -> str:
+    return mask(text, scan(text, typed, organisations=ORGANISATIONS))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("Bel 06-12345678 na zes uur", "phone", "06-12345678"),
+        ("Bel 06 - 12 34 56 78.", "phone", "06 - 12 34 56 78"),
+        ("nummer (010) 123 45 67 werkt", "phone", "(010) 123 45 67"),
+        ("ze appt met +31 (0)6 12345678, zegt hij", "phone", "+31 (0)6 12345678"),
+        ("bereikbaar op 0040721234567 of niet", "phone", "0040721234567"),
+        ("tel. 0612345678 12 mensen", "phone", "0612345678"),
+        ("tel: 88 123 456", "phone", "88 123 456"),
+        ("mail naar iemand.anders+x@voorbeeld.co.nl.", "email", "iemand.anders+x@voorbeeld.co.nl"),
+        ("zie https://voorbeeld.nl/ad/77?x=1, daar", "profile", "https://voorbeeld.nl/ad/77?x=1"),
+        ("staat op kinky.nl/advertentie/12", "profile", "kinky.nl/advertentie/12"),
+        ("via @mooi.meisje op Instagram", "profile", "@mooi.meisje"),
+        ("naar NL91 ABNA 0417 1643 00 gestort", "iban", "NL91 ABNA 0417 1643 00"),
+        ("naar nl91abna0417164300 gestort", "iban", "nl91abna0417164300"),
+        ("naar BG80BNBG96611020345678 EN weg", "iban", "BG80BNBG96611020345678"),
+        ("kenteken 12-ABC-3 gezien", "plate", "12-ABC-3"),
+        ("een busje (vk-123-x) stond er", "plate", "vk-123-x"),
+        ("Kenteken is B XY 1234.", "plate", "B XY 1234"),
+        ("woont Dorpsstraat 12-b, 3011 AA Rotterdam", "address", "Dorpsstraat 12-b, 3011 AA"),
+        ("in een huis aan de Oude Haven 7", "address", "Oude Haven 7"),
+        ("aan de Burgemeester van der Werflaan in Breda", "address", "Burgemeester van der Werflaan"),
+        ("postcode 3011AA", "address", "3011AA"),
+        ("geboren 3 mei 1999 te Sofia", "date", "3 mei 1999"),
+        ("geb. dat.: 03-05-99", "date", "03-05-99"),
+        ("hij is van 1985-12-31 dus", "date", "1985-12-31"),
+        ("ze is geboren in 2009", "date", "2009"),
+        ("geboren op 1 januari 2021", "date", "1 januari 2021"),
+        ("paspoort nummer NXA3K21B7 is weg", "document", "NXA3K21B7"),
+        ("haar V-nummer is 2871234567", "document", "2871234567"),
+        ("het document XR8K24Z11 lag er", "document", "XR8K24Z11"),
+        ("KvK-nummer: 12345678", "kvk", "12345678"),
+        ("zijn bsn 123456782 stond erop", "bsn", "123456782"),
+        ("1234.56.782 stond erop", "bsn", "1234.56.782"),
+        ("bij restaurant De Gouden Draak in de keuken", "company", "De Gouden Draak"),
+        ("werkt voor Snel Uitzenden BV in Venlo", "company", "Snel Uitzenden BV"),
+        ("Mevrouw Bakker belde", "name", "Bakker"),
+        ("dhr. J. van der Berg regelt alles", "name", "J. van der Berg"),
+        ("De heer El Amrani was boos", "name", "El Amrani"),
+        ("een man genaamd Sjaak", "name", "Sjaak"),
+        ("ze heet fatima en is bang", "name", "fatima"),
+        ("Mijn naam is dominika", "name", "dominika"),
+        ("Fatima vertelde over haar baas", "name", "Fatima"),
+        ("Volgens haar regelt Zdzislaw het vervoer", "name", "Zdzislaw"),
+        ("Katarzyna Nowakowska werkt daar", "name", "Katarzyna Nowakowska"),
+        ("Onyinye vertelde het", "name", "Onyinye"),
+        ("daarna kwam Jean-Pierre van 't Hof binnen", "name", "Jean-Pierre van 't Hof"),
+        ("Nguyễn Thị Lan slaapt boven", "name", "Nguyễn Thị Lan"),
+    ],
+)
+def test_what_tells_who_it_is_about_is_found(text: str, kind: str, value: str) -> None:
+    assert (kind, value) in found(text)
+    assert value not in masked(text)
+    assert TOKENS[kind] in masked(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tijdens een controle in Rotterdam op 12 oktober 2026 zagen wij drie Bulgaarse vrouwen.",
+        "Zij verdient 4,50 euro per uur en werkt 12 uur per dag, 7 dagen per week.",
+        "De schuld is 35.000 euro. Er zijn 1500 mensen en 2026 signalen.",
+        "Maandag belde de Politie Rotterdam met Veilig Thuis en de Gemeente Schiedam.",
+        "Het Leger des Heils en de Raad voor de Kinderbescherming zijn betrokken. CoMensha ook.",
+        "In Den Haag sprak zij Engels, Pools en een beetje Nederlands.",
+        "Cliënte durft niet te praten. Werkgever houdt loon in. Onderweg huilde ze.",
+        "Zij heeft WhatsApp, Facebook en een iPhone. De AVIM is gebeld, het RIEC niet.",
+        "De Roemeense mannen en Poolse chauffeurs uit Hongarije gingen naar Duitsland.",
+        "Op pagina 12-13 staat artikel 273f. Zie 3-4 meldingen, 10 en 20 augustus.",
+        "Het gaat om kamer 12, gebouw C, en om 3 van de 10 meisjes.",
+        "Er staat een zwarte BMW voor de deur op de snelweg.",
+    ],
+)
+def test_ordinary_sentences_stay_readable(text: str) -> None:
+    assert found(text) == []
+    assert masked(text) == text
+
+
+TYPED_IN_TEXTS = [
+    ("Mohammed", "Muhamed stond buiten"),
+    ("Mohammed", "MOHAMMED stond buiten"),
+    ("El Amrani", "de auto van elamrani"),
+    ("El Amrani", "de auto van El-Amrani"),
+    ("Amrani", "Amrani's auto en Amranis huis"),
+    ("de Boer-Kuijper", "mevrouw kuyper"),
+    ("Müller", "bij muller thuis"),
+    ("Li", "Dat zei Li gisteren"),
+    ("+31612345678", "op 06 12.34.56.78 te bereiken"),
+    ("0612345678", "op 0031 6 1234 5678"),
+    ("0612345678", "op 61234 5678"),
+    ("1999-05-03", "op 3 mei 1999"),
+    ("1999-05-03", "op 3-5-'99"),
+    ("1999-05-03", "op 03/05/1999"),
+    ("2026-10-12", "op 12 oktober 2026"),
+    ("12-ABC-3", "auto 12abc3"),
+    ("NL91ABNA0417164300", "NL91 ABNA 0417.1643.00"),
+    ("NXA3K21B7", "nummer nxa 3k21b7"),
+    ("3011 AA", "in 3011aa"),
+    ("Dorpsstraat 12", "naast dorpsstraat 12"),
+    ("iemand@voorbeeld.nl", "Iemand@Voorbeeld.nl"),
+    ("@mooi.meisje", "mooi meisje"),
+    ("李明", "我叫李明。"),
+    ("Иванов", "Ivanov en Иванов"),
+]
+
+
+@pytest.mark.parametrize(("typed", "text"), TYPED_IN_TEXTS)
+def test_typed_values_are_found_in_other_notations(typed: str, text: str) -> None:
+    rest = mask(text, scan(text, [typed]))
+    for token in TOKENS.values():
+        rest = rest.replace(token, "")
+    assert "[" in masked(text, typed)
+    assert not plain(typed) or plain(typed) not in plain(rest)
+    assert not re.search(r"\d", rest)
+    assert "李" not in rest
+
+
+def test_a_short_name_is_masked_as_a_whole_word_only() -> None:
+    assert (
+        masked("Li ging naar de politie in Lisse, zei li.", "Li") == "[naam] ging naar de politie in Lisse, zei [naam]."
+    )
+    assert masked("Het is 5 uur", "5") == "Het is 5 uur"
+
+
+def test_the_particles_of_a_name_stay_where_they_belong() -> None:
+    assert masked("Hij liep van de markt naar de berg.", "van de Berg") == "Hij liep van de markt naar de [naam]."
+
+
+def test_every_bit_of_overlapping_finds_is_masked() -> None:
+    text = "Anna Dorpsstraat 12, 3011 AA belt 0612345678 vanaf @anna_dorps"
+    result = masked(text, "Anna Dorpsstraat", "12, 3011", "12345678")
+    assert not set("0123456789").intersection(result)
+    assert "Dorps" not in result
+
+
+def test_mask_refuses_spans_that_overlap_or_lie_outside() -> None:
+    for spans in ([Span(0, 3, "name"), Span(2, 4, "name")], [Span(0, 99, "name")], [Span(3, 1, "name")]):
+        with pytest.raises(ValueError, match="overlap"):
+            mask("abcdef", spans)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["123456782", "BSN:123456782.", "1234 56 782", "123-456-782", "123.456.782", "1 2 3 4 5 6 7 8 2", "nr. 012345672"],
+)
+def test_a_bsn_is_seen_in_any_notation(text: str) -> None:
+    assert contains_bsn(text)
+    assert contains_bsn(f"Op het papier stond {text} en meer")
+    assert masked(text).count("[bsn]") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "123456783",
+        "06-12345678",
+        "+31 612345678",
+        "NL91ABNA0417164300",
+        "kinky.nl/ad/123456782",
+        "20261122",
+        "12.345.678",
+        "0900-1234",
+        "2026-11-22 3",
+    ],
+)
+def test_other_numbers_are_no_bsn(text: str) -> None:
+    assert not contains_bsn(text)
+
+
+# -- properties --------------------------------------------------------------------------------------------------------
+
+FILLER = st.sampled_from([" ", ", ", ". ", " en ", " van ", "\n", " - ", ". De ", " woont bij ", " 12 ", "/", "! "])
+TYPED = st.text(alphabet=string.ascii_letters + "éüğłıß -'ИванЖ", min_size=2, max_size=14).filter(
+    lambda value: len(plain(value)) > 1
+)
+
+
+def respelled(value: str, how: int) -> str:
+    return [value, value.upper(), value.lower(), value.title(), value.replace(" ", "-"), value.replace("-", " ")][how]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(TYPED, FILLER, st.integers(0, 5)), min_size=1, max_size=6), st.integers(0, 63))
+@example([("ij", ". ", 1)], 1)
+def test_a_masked_text_holds_no_typed_value(pieces: list[tuple[str, str, int]], which: int) -> None:
+    # Given a text that holds values, some of them typed in the form as well
+    text = "Gezien: " + "".join(f"{respelled(value, how)}{gap}" for value, gap, how in pieces)
+    typed = [value for at, (value, _, _) in enumerate(pieces) if which >> at & 1]
+    # When it is masked
+    result = mask(text, scan(text, typed))
+    # Then no typed value is left as words in a row, however written
+    rest = re.split("|".join(map(re.escape, TOKENS.values())), result)
+    rows = [[plain(word) for word in re.findall(r"[^\W_]+", piece)] for piece in rest]
+    for value in typed:
+        joined = plain(value)
+        for row in rows:
+            # Words of the masked text stand apart; at most eight of them make one value.
+            left = {"".join(row[at : at + size]) for at in range(len(row)) for size in range(1, 9)}
+            assert joined not in left, (value, result)
+
+
+@given(st.text(max_size=200), st.lists(st.text(max_size=12), max_size=4))
+def test_any_text_can_be_scanned_and_masked(text: str, typed: list[str]) -> None:
+    spans = scan(text, typed)
+    result = mask(text, spans)
+    outside = "".join(
+        text[a:b] for a, b in zip([0, *(s.end for s in spans)], [*(s.start for s in spans), len(text)], strict=True)
+    )
+    for token in TOKENS.values():
+        result = result.replace(token, "") if token not in text else result
+    assert all(span.start < span.end for span in spans)
+    assert sum(span.end - span.start for span in spans) + len(outside) == len(text)
+
+
+@given(st.integers(10_000_000, 99_999_999), st.sampled_from(["", " ", ".", "-"]))
+def test_no_bsn_survives_masking(stem: int, gap: str) -> None:
+    check = sum((9 - at) * int(digit) for at, digit in enumerate(str(stem))) % 11
+    if check < 10:
+        bsn = f"{stem}{check}"
+        text = f"Het nummer {gap.join([bsn[:4], bsn[4:6], bsn[6:]])} stond op de kaart."
+        assert contains_bsn(text)
+        assert not re.search(r"\d", mask(text, scan(text, [])))
+
+
+# -- time --------------------------------------------------------------------------------------------------------------
+
+STORY = (
+    "Mevrouw Fatima El Amrani (geb. 3 mei 1999) kwam bij de huisarts in Rotterdam. Ze werkt bij restaurant De Gouden Draak en "
+    "slaapt boven de zaak aan de Dorpsstraat 12a, 3011 AA. Haar baas, dhr. J. van der Berg, houdt haar paspoort in. Bel 06-12345678. "
+)
+TYPED_IN_FORM = [
+    "Fatima",
+    "El Amrani",
+    "1999-05-03",
+    "+31612345678",
+    "Dorpsstraat 12",
+    "3011 AA",
+    "12-ABC-3",
+    "NXA3K21B7",
+]
+
+
+def seconds(text: str, repeat: int = 3) -> float:
+    best = float("inf")
+    for _ in range(repeat):
+        start = time.process_time()
+        scan(text, TYPED_IN_FORM, organisations=ORGANISATIONS)
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def test_a_normal_text_takes_milliseconds() -> None:
+    assert seconds((STORY * 10)[:2000], repeat=7) < 0.02
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        STORY, "A", "1 ", "0", "a.b", "@a", "Aa ", "1-", "NL12 ", "geb ", "+1", "van de ", "kenteken ", "paspoort nummer ", "0(", "A-", "Straat ",
+        "a.nl/", "x" * 50 + ".", "1.", "Tel ", "restaurant De ", "3011 ", "\n", "'", "ij", "é", "1a", "Jan van ", "www.", "-", "12 mei ", "A. ",
+    ],
+)  # fmt: skip
+def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
+    short, long = (piece * 12_500)[:12_500], (piece * 100_000)[:100_000]
+    # Eight times the text takes about eight times as long; a quadratic pattern would take sixty-four times.
+    assert seconds(long, repeat=1) < 24 * seconds(short, repeat=2) + 0.1
