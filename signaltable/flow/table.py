@@ -334,7 +334,7 @@ def _known_to_several(tx: Transaction, table_id: str) -> frozenset[str]:
             first.owner_agency != second.owner_agency,
             (first.table_id == table_id) | (second.table_id == table_id),
         ),
-    ).tuples()
+    )
     return frozenset(signal_id for pair in rows for signal_id in pair)
 
 

@@ -1,0 +1,86 @@
+"""The steps to a signal at the table, through the use cases that people use; and reading what the log kept."""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+
+from signaltable.domain import Actor
+from signaltable.flow import enrich, signals, table, triage
+from signaltable.intake import SignalDraft
+from signaltable.models import LogDetail, LogEntry, Signal
+from signaltable.transaction import Program, Transaction, reading, transaction
+from tests.factories import a_signal
+
+T = TypeVar("T")
+
+
+def use(program: Program, who: Actor, case: Callable[..., T], *args: Any, **options: Any) -> T:
+    """One use case in one transaction."""
+    with transaction(program, who) as tx:
+        return case(tx, *args, **options)
+
+
+def submitted(program: Program, who: Actor, draft: SignalDraft | None = None) -> str:
+    """A submitted signal; its reference."""
+    return use(program, who, signals.submit, draft or a_signal()).reference
+
+
+def triaged(program: Program, who: Actor, coordinator: Actor, draft: SignalDraft | None = None) -> str:
+    """A signal that the coordinator looked at."""
+    reference = submitted(program, who, draft)
+    triage_it(program, coordinator, reference)
+    return reference
+
+
+def triage_it(program: Program, coordinator: Actor, reference: str, result: str = "triaged") -> None:
+    signal = row(program, reference)
+    use(
+        program,
+        coordinator,
+        triage.triage,
+        reference,
+        result=result,
+        urgency=signal.urgency,
+        reason="",
+        version=signal.version,
+    )
+
+
+def asked(program: Program, coordinator: Actor, reference: str, *agencies: str, **changes: Any) -> list[str]:
+    """Questions to these agencies about the first subject; their ids."""
+    asking = enrich.Asking(agencies=agencies, subject_number=1, checked=True, **changes)
+    return use(program, coordinator, enrich.ask, reference, asking)
+
+
+def on_the_agenda(program: Program, coordinator: Actor, *references: str, days: int = 0) -> str:
+    """A meeting so many days from now with these signals; its id."""
+
+    def plan(tx: Transaction) -> str:
+        day = tx.now.date().fromordinal(tx.now.date().toordinal() + days)
+        meeting = table.schedule(tx, held_on=day, title="Proeftafel")
+        table.put_on_agenda(tx, meeting, references)
+        return meeting
+
+    return use(program, coordinator, plan)
+
+
+def row(program: Program, reference: str) -> Signal:
+    """The stored signal, to look at."""
+    with reading(program) as session:
+        found = session.scalars(select(Signal).where(Signal.reference == reference)).one()
+        session.expunge(found)
+        return found
+
+
+def log(program: Program, action: str) -> list[tuple[LogEntry, dict[str, Any]]]:
+    """All entries of this action with their details, in order."""
+    with reading(program) as session:
+        rows = session.execute(
+            select(LogEntry, LogDetail.details)
+            .join(LogDetail, LogDetail.seq == LogEntry.seq)
+            .where(LogEntry.action == action)
+            .order_by(LogEntry.seq),
+        ).all()
+        return [(found.LogEntry, json.loads(found.details)) for found in rows]
