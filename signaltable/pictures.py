@@ -200,8 +200,8 @@ def route_picture(routes: Sequence[RouteLine], title: str = "", description: str
 
 def bars(items: Sequence[Bar], title: str = "", description: str = "", hidden: str = "–") -> Svg:
     """Horizontal bars with their numbers. A number of None is drawn as a dashed stub with the text `hidden`."""
-    width, row = 640.0, 34.0
-    start = min(26, max((len(item.label) for item in items), default=0)) * 7.6 + 16
+    width, row = 400.0, 34.0
+    start = min(18, max((len(item.label) for item in items), default=0)) * 7.6 + 16
     largest = max((item.value or 0 for item in items), default=0) or 1
     parts: list[str] = []
     for index, item in enumerate(items):
@@ -210,13 +210,13 @@ def bars(items: Sequence[Bar], title: str = "", description: str = "", hidden: s
         number = hidden if item.value is None else str(item.value)
         kind = " pic-bar--hidden" if item.value is None else ""
         parts.append(
-            f'<g><text x="{_n(start - 12)}" y="{_n(y + 17)}" text-anchor="end">{_t(_shorten(item.label, 26))}'
+            f'<g><text x="{_n(start - 12)}" y="{_n(y + 17)}" text-anchor="end">{_t(_shorten(item.label, 18))}'
             f"<title>{_t(item.label)}</title></text>"
             f'<rect class="pic-bar{kind}" x="{_n(start)}" y="{_n(y)}" width="{_n(length)}" height="24" rx="2"/>'
             f'<text class="pic-number" x="{_n(start + length + 8)}" y="{_n(y + 17)}">{_t(number)}</text></g>',
         )
     axis = f'<path class="pic-axis" d="M{_n(start)} 2V{_n(max(len(items), 1) * row + 6)}"/>'
-    return _svg(width, max(len(items), 1) * row + 10, "bars", title, description, parts=[*parts, axis], wide=True)
+    return _svg(width, max(len(items), 1) * row + 10, "bars", title, description, parts=[*parts, axis])
 
 
 # ---- The frame and the text of every picture
@@ -406,7 +406,7 @@ def _edge_labels(edges: Sequence[GraphEdge], places: Mapping[str, Box]) -> list[
         width = len(edge.label) * _SMALL_SIGN_WIDTH + 10
         for share in (0.5, 0.42, 0.58, 0.34, 0.66):
             box = Box(one.x + (other.x - one.x) * share, one.y + (other.y - one.y) * share, width, 18)
-            if not any(box.overlaps(there, 2) for there in taken):
+            if not any(box.overlaps(there, 9) for there in taken):
                 taken.append(box)
                 parts.append(
                     f'<g class="pic-edge-label"><rect class="pic-ground" x="{_n(box.x - width / 2)}" '
