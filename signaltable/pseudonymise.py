@@ -14,53 +14,11 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from signaltable.domain import SUBJECT_KINDS
-from signaltable.identity import (
-    IDENTITY_FIELDS,
-    Identifier,
-    IdentifierPolicy,
-    Identity,
-    bsn_spans,
-    date_parts,
-    identity_from,
-    load_identifiers,
-    phone_e164,
-    raise_findings,
-    read_date,
-    read_shaped,
-    repeated,
-    tidy,
-    typed_values,
-    validate_identity,
-)
+from signaltable.identity import Identity, date_parts, phone_e164, raise_findings, read_shaped, repeated, tidy
 from signaltable.keys import keyed_digest
 from signaltable.names import fold, name_parts, name_words, plain, skeletons, sounds, word_set
 from signaltable.policy_shapes import Many, Name, Shape, Some, Words
 from signaltable.texts import Text
-
-__all__ = [
-    "ALPHABET",
-    "IDENTITY_FIELDS",
-    "Identifier",
-    "IdentifierPolicy",
-    "Identity",
-    "LinkingPolicy",
-    "Tag",
-    "TagSet",
-    "bsn_spans",
-    "check_reference",
-    "identity_from",
-    "load_identifiers",
-    "load_linking",
-    "match_tags",
-    "new_reference",
-    "phone_e164",
-    "profile_parts",
-    "read_date",
-    "recipient_pseudonym",
-    "tidy",
-    "typed_values",
-    "validate_identity",
-]
 
 LINKING_FILE: Final = "linking.toml"
 
