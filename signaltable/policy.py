@@ -239,6 +239,8 @@ def _expected(found: Any) -> str:
         return "expected this key, found none"
     if found["type"] == "extra_forbidden":
         return "expected no such key"
+    if found["type"] == "too_short":
+        return "expected at least one entry, found none"
     message = str(found["msg"]).removeprefix("Value error, ")
     return message.replace("Input should be", "expected").replace("String should", "expected a text that should")
 

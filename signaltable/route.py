@@ -133,8 +133,21 @@ def _target_outcome(rule: Outcome, target: Target, facts: Facts, derived: Mappin
 
 def _any_holds(alternatives: Alternatives, facts: Facts, derived: Mapping[str, Outcome]) -> Outcome:
     """Whether one alternative holds; each alternative holds when all of its tests do. None holds when there are none."""
-    outcomes = [_all([_test(test, facts, derived) for test in tests]) for tests in alternatives]
-    return _combined(outcomes, decisive=True)
+    unsettled: dict[frozenset[FactTest], Outcome] = {}
+    for tests in alternatives:
+        outcomes = {test: _test(test, facts, derived) for test in tests}
+        outcome = _all(outcomes.values())
+        if _settled(outcome, holds=True):
+            return _TRUE
+        if not _settled(outcome, holds=False):
+            unsettled[frozenset(test for test, found in outcomes.items() if found.open)] = outcome
+    return _combined([unsettled[tests] for tests in _weakest(unsettled)], decisive=True)
+
+
+def _weakest(unsettled: Iterable[frozenset[FactTest]]) -> list[frozenset[FactTest]]:
+    """Without the alternatives that need everything another one needs and more: "a, or a and b" asks about a only."""
+    needs = list(unsettled)
+    return [tests for tests in needs if not any(other < tests for other in needs)]
 
 
 def _all(outcomes: Iterable[Outcome]) -> Outcome:
@@ -236,6 +249,9 @@ def merge(decisions: Sequence[Decision], policy: PolicySet) -> Decision:
     if not decisions:
         raise ValueError("expected at least one decision")
     routes = {(route.id, route.destination): route for decision in decisions for route in decision.routes}
-    questions = {question.fact: question for decision in reversed(decisions) for question in decision.questions}
+    questions: dict[str, Question] = {}
+    for decision in decisions:
+        for question in decision.questions:
+            questions.setdefault(question.fact, question)
     ordered = sorted(routes.values(), key=lambda route: (policy.urgencies[route.urgency].order, int(route.id[1:])))
-    return Decision(tuple(ordered), tuple(reversed(questions.values())), decisions[0].policy_digest)
+    return Decision(tuple(ordered), tuple(questions.values()), decisions[0].policy_digest)
