@@ -44,11 +44,14 @@ class ProposedLink:
 
 @dataclass(frozen=True, slots=True)
 class LinkLine:
-    """A link as one owner sees it: the own signal and subject, what was compared, and where the decision stands."""
+    """A link as one owner sees it: the own signal and subject, what was compared, and where the decision stands.
+
+    `own_sides`: (reference, number) of the own subjects; two when both signals are of the same agency. `compared` leaves
+    out what is not known on one side.
+    """
 
     id: str
-    reference: str
-    subject_number: int
+    own_sides: tuple[tuple[str, int], ...]
     subject_kind: str
     outcome: str
     compared: Mapping[str, str]
@@ -184,7 +187,13 @@ def own_links(tx: Transaction) -> list[LinkLine]:
         .order_by(Link.proposed_at.desc(), Link.id)
         .limit(MOST_LINES),
     )
-    lines = [_line(tx, *row) for row in rows.all()]
+    sides: dict[str, list[tuple[str, int]]] = {}
+    found: dict[str, tuple[Link, str]] = {}
+    for row in rows:
+        made, number, kind, reference = row
+        sides.setdefault(made.id, []).append((reference, number))
+        found[made.id] = (made, kind)
+    lines = [_line(tx, made, kind, sorted(sides[made.id])) for made, kind in found.values()]
     tx.record(
         "signal:list",
         object_type="agency",
@@ -194,19 +203,18 @@ def own_links(tx: Transaction) -> list[LinkLine]:
     waiting = {True: 0, False: 1}
     return sorted(
         lines,
-        key=lambda line: (waiting[line.state == LinkState.PROPOSED and line.own_verdict is None], line.reference),
+        key=lambda line: (waiting[line.state == LinkState.PROPOSED and line.own_verdict is None], line.own_sides),
     )
 
 
-def _line(tx: Transaction, found: Link, number: int, kind: str, reference: str) -> LinkLine:
+def _line(tx: Transaction, found: Link, kind: str, own_sides: Sequence[tuple[str, int]]) -> LinkLine:
     verdict = tx.session.get(LinkVerdict, (found.id, tx.actor.agency_id))
     return LinkLine(
         id=found.id,
-        reference=reference,
-        subject_number=number,
+        own_sides=tuple(own_sides),
         subject_kind=kind,
         outcome=found.outcome,
-        compared=found.compared,
+        compared={what: how for what, how in found.compared.items() if how != "missing"},
         state=found.state,
         proposed_at=found.proposed_at,
         own_verdict=verdict.confirmed if verdict else None,

@@ -1,0 +1,179 @@
+"""The four steps as a browser without script sends them, and what happens to requests that the form did not offer."""
+
+import json
+import re
+
+import pytest
+from sqlalchemy import func, select
+
+from signaltable.models import Draft, LogDetail, LogEntry, Signal
+from signaltable.transaction import reading
+from signaltable.web import create_app
+from tests.conftest import PASSWORD
+
+
+@pytest.fixture
+def browser(sqlite_program):
+    """A client of the whole application that keeps cookies, with the token that every form needs."""
+    app = create_app(sqlite_program.settings, sqlite_program)
+    return Person(app.test_client())
+
+
+class Person:
+    def __init__(self, client):
+        self.client = client
+
+    def get(self, path, **options):
+        return self.client.get(path, **options)
+
+    def token(self, path="/aanmelden"):
+        return re.search(r'name="csrf_token" value="([^"]+)"', self.client.get(path).text)[1]
+
+    def post(self, path, data, page="/aanmelden"):
+        return self.client.post(path, data={"csrf_token": self.token(page), **data})
+
+    def log_in(self, login):
+        answer = self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""})
+        assert answer.status_code == 302, answer.text
+        return self
+
+
+STEP1 = {"version": "", "acute_danger": "no", "safe_to_continue": "yes", "urgency": "five-working-days", "action": "next"}
+
+
+def _version(page):
+    return re.search(r'name="version" value="(\d+)"', page.text)[1]
+
+
+def _refusals(program):
+    with reading(program) as session:
+        rows = session.execute(
+            select(LogEntry.action, LogDetail.details).join(LogDetail, LogDetail.seq == LogEntry.seq).where(LogEntry.outcome == "refused")
+        ).all()
+        return [(row.action, json.loads(row.details)) for row in rows]
+
+
+def test_a_stranger_is_sent_to_the_login_page(browser):
+    answer = browser.get("/signalen/nieuw")
+    assert answer.status_code == 302
+    assert "/aanmelden" in answer.location
+
+
+def test_a_step_without_an_answer_comes_back_filled(browser):
+    browser.log_in("havendam")
+    answer = browser.post("/signalen/nieuw", {**STEP1, "acute_danger": ""}, "/overzicht")
+    assert answer.status_code == 422
+    assert "checked" in answer.text
+    assert 'id="errors"' in answer.text
+
+
+def test_a_signal_is_logged_in_four_steps(browser, sqlite_program):
+    browser.log_in("havendam")
+    step2 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location
+    page = browser.get(step2)
+    seen = {
+        "version": _version(page),
+        "narrative": "Zorinka Proefveld krijgt geen loon.",
+        "observed_on-day": "3",
+        "observed_on-month": "nov",
+        "observed_on-year": "2026",
+        "municipality": "Havendam",
+        "online": "no",
+        "source_quality": "seen",
+        "forms": "labour",
+        "row-wages": "1",
+        "action": "next",
+    }
+    step3 = browser.post(step2, seen, "/overzicht").location
+    page = browser.get(step3)
+    add = step3.replace("/3", "/betrokkene/0")
+    subject = {"version": _version(page), "kind": "person", "role": "possible_victim", "age": "adult", "age_years": "", "gender": "woman"}
+    subject |= {"id-given_name": "Zorinka", "id-surname": "Proefveld", "id-birth_date": "1996", "unsure": "birth_date"}
+    assert browser.post(add, subject, "/overzicht").status_code == 303
+    page = browser.get(step3)
+    step4 = browser.post(step3, {"version": _version(page), "flags": "lvb", "action": "next"}, "/overzicht").location
+    page = browser.get(step4)
+    consent = {"version": _version(page), "capacity": "municipality-wmo", "status": "not_asked", "action": "next"}
+    check = browser.post(step4, consent, "/overzicht").location
+    page = browser.get(check)
+    assert "st-masked" in page.text
+    receipt = browser.post(check, {"version": _version(page), "action": "submit"}, "/overzicht")
+    assert receipt.status_code == 303
+    assert re.search(r"S-[0-9A-Z]{4}-[0-9A-Z]{2}", receipt.location)
+    with reading(sqlite_program) as session:
+        signal = session.scalars(select(Signal)).one()
+        assert signal.facts["means"] == "present"
+        assert signal.facts["lvb_signs"] == "yes"
+        assert session.scalar(select(func.count()).select_from(Draft)) == 0
+
+
+def test_acute_danger_shows_112_first(browser):
+    browser.log_in("havendam")
+    answer = browser.post("/signalen/nieuw", {**STEP1, "acute_danger": "yes"}, "/overzicht")
+    assert answer.location.endswith("/gevaar")
+    assert "112" in browser.get(answer.location).text
+
+
+@pytest.mark.parametrize("extra", [{"owner": "delinde"}, {"destination": "avim"}, {"score": "9"}, {"role": "auditor"}])
+def test_a_field_that_the_form_does_not_have_is_refused_and_recorded(browser, sqlite_program, extra):
+    browser.log_in("havendam")
+    assert browser.post("/signalen/nieuw", {**STEP1, **extra}, "/overzicht").status_code == 403
+    action, details = _refusals(sqlite_program)[-1]
+    assert action == "request:refuse"
+    assert details["cause"] == "not_on_the_form"
+    assert details["fields"] == list(extra)
+    with reading(sqlite_program) as session:
+        assert session.scalar(select(func.count()).select_from(Draft)) == 0
+
+
+def test_a_choice_that_was_not_offered_is_refused_and_recorded(browser, sqlite_program):
+    browser.log_in("havendam")
+    assert browser.post("/signalen/nieuw", {**STEP1, "urgency": "yesterday"}, "/overzicht").status_code == 403
+    assert _refusals(sqlite_program)[-1][1]["cause"] == "not_offered"
+
+
+def test_a_parameter_in_the_address_of_a_post_is_refused(browser, sqlite_program):
+    browser.log_in("havendam")
+    assert browser.post("/signalen/nieuw?owner=delinde", STEP1, "/overzicht").status_code == 403
+
+
+def test_a_post_without_the_token_is_refused(browser):
+    browser.log_in("havendam")
+    assert browser.client.post("/signalen/nieuw", data=STEP1).status_code == 400
+
+
+def test_two_windows_on_one_draft_do_not_lose_what_was_typed(browser):
+    browser.log_in("havendam")
+    step2 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location
+    old = _version(browser.get(step2))
+    browser.post(step2, {"version": old, "narrative": "Eerste venster", "action": "next"}, "/overzicht")
+    again = browser.post(step2, {"version": old, "narrative": "Tweede venster", "action": "next"}, "/overzicht")
+    assert again.status_code == 422
+    assert "Tweede venster" in again.text
+    saved = browser.post(step2, {"version": _version(again), "narrative": "Tweede venster", "action": "next"}, "/overzicht")
+    assert saved.status_code == 303
+
+
+def test_a_bsn_in_the_text_is_refused_and_nothing_is_lost(browser):
+    browser.log_in("havendam")
+    step2 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location
+    page = browser.get(step2)
+    answer = browser.post(step2, {"version": _version(page), "narrative": "Nummer 111 222 333 gezien", "action": "next"}, "/overzicht")
+    assert answer.status_code == 422
+    assert "Nummer 111 222 333 gezien" in answer.text
+
+
+def test_somebody_elses_draft_does_not_exist(browser):
+    browser.log_in("havendam")
+    step2 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location
+    browser.post("/afmelden", {}, "/overzicht")
+    browser.log_in("delinde")
+    assert browser.get(step2).status_code == 404
+
+
+def test_headers_stand_on_every_page(browser):
+    for path in ("/aanmelden", "/bestaat-niet", "/static/app.css"):
+        headers = browser.get(path).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+    assert browser.get("/aanmelden").headers["Cache-Control"] == "no-store"
