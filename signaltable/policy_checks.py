@@ -16,8 +16,9 @@ _LIST_OPS = ("one_of", "has_any")
 
 # The program asks for these by name: without them it would fail later, in the middle of the work.
 REQUIRED = (
-    ("scales.toml", "scale", ("how-known", "source-quality", "certainty")),
+    ("scales.toml", "scale", ("how-known", "source-quality", "certainty", "subject-role")),
     ("retention.toml", "retention", ("draft", "signal", "watch", "withdrawn", "enrichment", "case", "log")),
+    ("flags.toml", "flag", ("minor", "unaccompanied_foreign_minor", "suspect_may_be_forced", "lvb")),
     ("deadlines.toml", "deadline", ("enrich-answer", "referral-acceptance", "link-decision", "feedback")),
 )
 

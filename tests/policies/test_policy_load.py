@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from signaltable.access import Permission
+from signaltable.domain import SUBJECT_ROLES
 from signaltable.facts import FACTS
 from signaltable.policy import PolicySet, load
 from signaltable.policy_errors import BrokenPolicy, Finding
@@ -155,6 +156,10 @@ def test_periods_count_working_days_calendar_days_and_years(policy: PolicySet) -
     assert policy.retention["signal"].ends(friday) == date(2027, 5, 19)
     assert policy.retention["case"].ends(date(2028, 2, 29)) == date(2030, 3, 1)
     assert policy.deadlines["feedback"].due(friday) == date(2026, 12, 18)
+
+
+def test_every_role_of_a_subject_has_words(policy: PolicySet) -> None:
+    assert [value.id for value in policy.scales["subject-role"].value] == list(SUBJECT_ROLES)
 
 
 def test_an_old_phone_number_is_due_for_a_check(policy: PolicySet) -> None:
@@ -377,6 +382,10 @@ BROKEN: dict[str, tuple[Break, str, str, str]] = {
     "retention with two periods": (
         replaced("retention.toml", "years = 10", "years = 10\ndays = 3"),
         "retention.toml", "retention.log", "expected either days or years",
+    ),
+    "flag that the program needs": (
+        replaced("flags.toml", 'id = "lvb"', 'id = "mild"'),
+        "flags.toml", "flag.lvb", "expected this id, because the program uses it by name",
     ),
     "retention that the program needs": (
         replaced("retention.toml", 'id = "watch"', 'id = "looking"'),

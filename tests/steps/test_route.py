@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from signaltable.facts import FACTS, Facts, parse_facts
 from signaltable.policy import PolicySet, load
 from signaltable.policy_shapes import DerivedFact, FactTest, Meldroute
-from signaltable.route import Decision, decide, to_json
+from signaltable.route import Decision, decide, merge, to_json
 
 TODAY = date(2026, 11, 23)
 ALL_YES_NO = [name for name, fact in FACTS.items() if set(fact.values) == {"yes", "no"}]
@@ -198,6 +198,32 @@ def test_a_question_says_which_advice_it_could_take_away() -> None:
 
     assert "The answer can lead to: Smuggling only: AVIM (M14)." in question.why.en
     assert "The answer can cancel or change this advice: Doubt: ask advice (M16)." in question.why.en
+
+
+# -- a signal about several people
+
+
+def test_advice_about_several_people_comes_together_once_and_in_order() -> None:
+    # Given a woman who agreed to help and a child, both seen with the same recruiter
+    woman = advice(age="adult", victim="possible", victim_consent="given", perpetrator="yes")
+    child = advice(age="minor", perpetrator="yes")
+
+    together = merge([woman, child], policy())
+
+    assert pairs(together) == [
+        ("M2", "veilig-thuis"),
+        ("M2", "raad"),
+        ("M4", "essm"),
+        ("M4", "comensha"),
+        ("M8", "avim"),
+    ]
+    assert len(asked(together)) == len(set(asked(together)))
+    assert set(asked(together)) == set(asked(woman)) | set(asked(child))
+
+
+def test_no_decision_at_all_cannot_be_merged() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        merge([], policy())
 
 
 # -- as JSON
