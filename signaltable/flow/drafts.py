@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time
 
 from sqlalchemy import delete, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, NotFound, Resource
+from signaltable.flow.moves import keep_until
 from signaltable.intake import SignalDraft, parse
 from signaltable.models import Draft
 from signaltable.transaction import Transaction
@@ -109,7 +110,7 @@ def _put(tx: Transaction, draft: Draft, content: SignalDraft, step: int) -> None
     draft.sealed = tx.program.keys.seal(draft.agency_id, content.model_dump_json().encode(), _place(draft))
     draft.step = step
     draft.updated_at = tx.now
-    draft.expires_at = tx.now + timedelta(days=tx.program.policy.retention["draft"].days or 0)
+    draft.expires_at = datetime.combine(keep_until(tx, "draft"), time(), UTC)
     tx.record("draft:record", object_type="draft", object_id=draft.id, details={"draft": draft.id, "step": step})
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 from signaltable import link
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, LinkState, NotFound, Resource, State, UnusableInput
+from signaltable.flow.masking import masked
 from signaltable.models import Account, ExcludedTag, Link, LinkVerdict, Mail, MatchTag, Signal, Subject
 from signaltable.pseudonymise import Tag
 from signaltable.queries import links_of, subjects_of
-from signaltable.text import mask, scan
 from signaltable.transaction import Transaction
 
 # More candidates than this means a shared value that belongs on the exclusion list; the strongest are kept.
@@ -245,7 +245,7 @@ def decide(tx: Transaction, link_id: str, *, confirmed: bool, reason: str = "") 
             agency_id=tx.actor.agency_id,
             account_id=tx.actor.account_id,
             confirmed=confirmed,
-            reason=mask(reason.strip(), scan(reason.strip(), ())),
+            reason=masked(tx, reason.strip()),
             at=tx.now,
         ),
     )

@@ -1,6 +1,6 @@
 """Moving a signal from state to state: every move has who, when and why, and none skips the gate."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from signaltable.domain import Conflict, State, may_follow
 from signaltable.models import Signal, SignalMove
@@ -38,6 +38,6 @@ def note_move(tx: Transaction, signal: Signal, before: State, after: State, reas
     )
 
 
-def keep_until(tx: Transaction, days: int) -> date:
-    """The day after which something may no longer be kept."""
-    return (tx.now + timedelta(days=days)).date()
+def keep_until(tx: Transaction, retention: str) -> date:
+    """The first day on which something of this class of policies/retention.toml may no longer be kept."""
+    return tx.program.policy.retention[retention].ends(tx.now.date())

@@ -17,6 +17,7 @@ from signaltable.access import Permission, require
 from signaltable.domain import Conflict, Resource, State, UnusableInput
 from signaltable.facts import parse_facts
 from signaltable.flow import drafts, linking, sealing
+from signaltable.flow.masking import found_in, masked
 from signaltable.flow.moves import keep_until, move, note_move
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, typed_values, validate_identity
 from signaltable.intake import SignalDraft, SubjectDraft, facts_of, missing_elements, problems_of, victims
@@ -24,7 +25,7 @@ from signaltable.keys import CannotOpen
 from signaltable.models import Signal, SignalMove, Subject
 from signaltable.pseudonymise import match_tags, new_reference
 from signaltable.queries import resource_of, signal_by_reference, subjects_of, tables_of
-from signaltable.text import Span, contains_bsn, mask, scan
+from signaltable.text import Span, contains_bsn, mask
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -124,7 +125,7 @@ class Move:
 def preview(tx: Transaction, draft: SignalDraft) -> Preview:
     """What submitting would do. Nothing is stored."""
     _gate(tx)
-    spans = scan(draft.narrative, _typed(tx, draft))
+    spans = found_in(tx, draft.narrative, _typed(tx, draft))
     return Preview(
         advice=advise(tx, draft, 0),
         spans=tuple(spans),
@@ -213,14 +214,14 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
         urgency=draft.safety.urgency,
         created_at=tx.now,
         observed_on=draft.observed.on,
-        municipality=mask(draft.observed.municipality, scan(draft.observed.municipality, _typed(tx, draft))),
+        municipality=masked(tx, draft.observed.municipality, _typed(tx, draft)),
         source_quality=draft.observed.source_quality,
         facts=facts_of(draft, policy, people[0] if people else None, 0),
         form_rows=dict(draft.form_rows),
         indicators=dict(draft.indicators),
         flags=list(draft.flags),
         consent=draft.consent.model_dump(mode="json", exclude={"asked_by"}),
-        narrative_masked=mask(draft.narrative, scan(draft.narrative, _typed(tx, draft))),
+        narrative_masked=masked(tx, draft.narrative, _typed(tx, draft)),
         owner_sealed=sealing.seal_json(
             tx,
             tx.actor.agency_id,
@@ -235,7 +236,7 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
         advice={},
         policy_digest=policy.digest,
         missing=missing_elements(draft, policy),
-        keep_until=keep_until(tx, policy.retention["signal"].days or 0),
+        keep_until=keep_until(tx, "signal"),
         version=1,
     )
     tx.session.add(signal)
@@ -288,7 +289,7 @@ def _record_signal(tx: Transaction, signal: Signal, draft: SignalDraft) -> None:
             "urgency": signal.urgency,
             "consent": draft.consent.status,
             "indicators": sorted(draft.indicators),
-            "masked": len(scan(draft.narrative, _typed(tx, draft))),
+            "masked": len(found_in(tx, draft.narrative, _typed(tx, draft))),
             "key_version": tx.program.keys.version("match"),
         },
     )
@@ -472,8 +473,8 @@ def withdraw(tx: Transaction, reference: str, reason: str) -> None:
     require(tx.actor, Permission.SIGNAL_WITHDRAW_OWN, resource_of(tx, signal))
     if not reason.strip():
         raise UnusableInput({"reason": "expected a reason"})
-    move(tx, signal, State.WITHDRAWN, reason=mask(reason, scan(reason, ())))
-    signal.keep_until = keep_until(tx, tx.program.policy.retention["withdrawn"].days or 0)
+    move(tx, signal, State.WITHDRAWN, reason=masked(tx, reason))
+    signal.keep_until = keep_until(tx, "withdrawn")
     linking.refuse_all_of(tx, signal)
     tx.record(
         "signal:withdraw",

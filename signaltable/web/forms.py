@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
-from wtforms import Field, ValidationError
+from wtforms import Field, SelectChoice, ValidationError
 
 from signaltable.identity import MONTH_NUMBERS
 from signaltable.web.filters import in_words
@@ -65,7 +65,7 @@ def not_in_future(today: date) -> Any:
     return check
 
 
-def choices(items: Mapping[str, Any] | Iterable[Any]) -> list[tuple[str, str]]:
-    """(id, words) of things out of policies, in their order."""
+def choices(items: Mapping[str, Any] | Iterable[Any]) -> list[SelectChoice]:
+    """A choice for each thing out of policies, in their order."""
     values: Sequence[Any] = list(items.values()) if isinstance(items, Mapping) else list(items)
-    return [(item.id, in_words(item.title)) for item in values]
+    return [SelectChoice(item.id, in_words(item.title)) for item in values]

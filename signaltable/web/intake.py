@@ -12,7 +12,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, IntegerField, RadioField, SelectMultipleField, StringField, TextAreaField
+from wtforms import (
+    HiddenField,
+    IntegerField,
+    RadioField,
+    SelectChoice,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from signaltable.access import Permission
@@ -37,8 +45,8 @@ from signaltable.web.guards import actor, begin, offered, only, permission, prog
 
 pages = Blueprint("intake", __name__, url_prefix="/signalen/nieuw")
 
-YES_NO = [("yes", _l("Yes")), ("no", _l("No"))]
-YES_NO_UNKNOWN = [*YES_NO, ("unknown", _l("I do not know"))]
+YES_NO = [SelectChoice("yes", _l("Yes")), SelectChoice("no", _l("No"))]
+YES_NO_UNKNOWN = [*YES_NO, SelectChoice("unknown", _l("I do not know"))]
 FACT_QUESTIONS = ("organised", "shelter_needed", "smuggling_only", "wants_return", "residence", "victim")
 LATER = "later"
 
@@ -467,14 +475,14 @@ def _subject_form(before: SubjectDraft, draft: DraftView) -> SubjectForm:
                 "gender": None if fresh else before.gender,
             },
         )
-        form.age.choices = [*_value_choices("age", ("minor", "adult", "doubt")), ("unknown", _("I do not know"))]
-        form.gender.choices = [*_value_choices("gender", ("woman", "man", "other")), ("unknown", _("I do not know"))]
+        form.age.choices = [*_value_choices("age", ("minor", "adult", "doubt")), SelectChoice("unknown", _("I do not know"))]
+        form.gender.choices = [*_value_choices("gender", ("woman", "man", "other")), SelectChoice("unknown", _("I do not know"))]
     form.role.choices = choices(policy.scales["subject-role"].value)
     return _prepared(form, draft)
 
 
-def _value_choices(fact: str, values: Sequence[str]) -> list[tuple[str, str]]:
-    return [(value, in_words(program().policy.value_label(fact, value))) for value in values]
+def _value_choices(fact: str, values: Sequence[str]) -> list[SelectChoice]:
+    return [SelectChoice(value, in_words(program().policy.value_label(fact, value))) for value in values]
 
 
 def _subject(form: SubjectForm, kind: str) -> SubjectDraft:
@@ -517,8 +525,8 @@ def _consent_form(draft: DraftView) -> ConsentForm:
     form.capacity.choices = choices(policy.capacities_of(actor().agency_kind))
     form.status.choices = _value_choices("victim_consent", ("given", "refused", "not_asked", "not_possible"))
     form.interpreter.choices = [
-        ("none", _("No, that was not needed")),
-        ("professional", _("Yes, a professional interpreter")),
+        SelectChoice("none", _("No, that was not needed")),
+        SelectChoice("professional", _("Yes, a professional interpreter")),
     ]
     return form
 

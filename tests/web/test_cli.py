@@ -1,0 +1,129 @@
+"""The command line keeps its contract: names, flags, JSON shapes, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from signaltable.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def signaltable(sqlite_settings, monkeypatch):
+    """Run a subcommand in this process over a home with the demo region."""
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(sqlite_settings.home))
+    monkeypatch.setenv("DATABASE_URL", sqlite_settings.database_url)
+    monkeypatch.delenv("SIGNALTABLE_MODE", raising=False)
+    return lambda *arguments, stdin=None: CliRunner().invoke(main, list(arguments), input=stdin)
+
+
+def test_the_example_can_be_submitted(signaltable, tmp_path):
+    example = signaltable("submit", "--example")
+    assert example.exit_code == 0
+    file = tmp_path / "signal.json"
+    file.write_text(example.stdout)
+    answer = signaltable("submit", "--as", "havendam", "--file", str(file), "--json")
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.stdout)
+    assert set(told) == {"reference", "routes", "links"}
+    assert told["routes"][0].keys() == {"id", "destination", "urgency", "reason", "source"}
+    again = json.loads(signaltable("submit", "--as", "delinde", "--file", "-", "--json", stdin=example.stdout.replace("municipality-wmo", "care-wgbo")).stdout)
+    assert len(again["links"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("stdin", "expected"),
+    [
+        ("{", "JSON"),
+        ("[]", "object"),
+        ('{"capacity": 3}', "capacity"),
+        ('{"owner": "avim"}', "owner: unknown key"),
+        ('{"subjects": [{"identity": {"surname": 7}}]}', "subjects.0.identity.surname"),
+        ('{"form_rows": {"wages": 4}}', "form_rows.wages"),
+        ('{"capacity": "x", "capacity": "y"}', "once"),
+        ("{}", "consent.status"),
+    ],
+)
+def test_an_unusable_file_ends_with_2_and_one_line(signaltable, stdin, expected):
+    answer = signaltable("submit", "--as", "havendam", "--file", "-", "--json", stdin=stdin)
+    assert answer.exit_code == 2
+    assert expected in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_refused_submit_ends_with_1(signaltable):
+    example = signaltable("submit", "--example").stdout
+    for login in ("auditor", "beheer", "niemand"):
+        answer = signaltable("submit", "--as", login, "--file", "-", stdin=example)
+        assert answer.exit_code == 1, login
+        assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_no_value_of_a_refused_file_is_repeated(signaltable):
+    answer = signaltable("submit", "--as", "havendam", "--file", "-", stdin='{"safety": {"acute_danger": "Quinzabelle"}}')
+    assert answer.exit_code == 2
+    assert "Quinzabelle" not in answer.output
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ('{"age": "young"}', "age"),
+        ('{"colour": "red"}', "expected a fact"),
+        ('{"age_years": "12"}', "age_years"),
+        ('{"forms": "labour"}', "forms"),
+        ('{"linked_agencies": 1.5}', "linked_agencies"),
+        ('{"age_years": NaN}', "NaN"),
+        ("nonsense", "JSON"),
+    ],
+)
+def test_unusable_facts_end_with_2_and_one_line(signaltable, facts, expected):
+    answer = signaltable("route", "--facts", "-", "--json", stdin=facts)
+    assert answer.exit_code == 2
+    assert expected in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_route_answers_in_the_shape_of_the_contract(signaltable):
+    answer = json.loads(signaltable("route", "--facts", "-", "--on", "2026-11-22", "--json", stdin='{"age": "doubt", "forms": ["sexual"]}').stdout)
+    assert answer.keys() == {"routes", "questions", "policy_digest"}
+    assert [route["destination"] for route in answer["routes"]] == ["veilig-thuis", "raad"]
+    assert answer["questions"][0].keys() == {"fact", "why"}
+
+
+def test_accounts_are_told_in_the_demo_only(signaltable, monkeypatch, sqlite_settings):
+    (sqlite_settings.home / "demo-accounts.json").write_text('[{"login":"a","password":"b","name":"c","agency":"d","roles":[]}]')
+    assert json.loads(signaltable("accounts", "--json").stdout)[0]["login"] == "a"
+    monkeypatch.setenv("SIGNALTABLE_MODE", "production")
+    assert signaltable("accounts", "--json").exit_code == 1
+
+
+def test_an_existing_home_is_not_touched(signaltable, sqlite_settings):
+    before = sqlite_settings.key_ring.read_bytes()
+    assert signaltable("init", "--demo").exit_code == 1
+    assert sqlite_settings.key_ring.read_bytes() == before
+
+
+def test_an_export_verifies_on_a_machine_that_has_only_the_audit_folder(signaltable, tmp_path):
+    out = tmp_path / "export"
+    assert signaltable("audit", "export", str(out)).exit_code == 0
+    assert signaltable("audit", "export", str(out)).exit_code in {1, 2}, "an export is never written over another"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "audit").symlink_to(ROOT / "audit")
+    done = subprocess.run([sys.executable, "-m", "audit", "verify", str(out), "--json"], cwd=elsewhere, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["ok"] is True
+    entries = out / "entries.jsonl"
+    entries.write_bytes(entries.read_bytes().replace(b'"agency:record"', b'"agency:recard"', 1))
+    done = subprocess.run([sys.executable, "-m", "audit", "verify", str(out), "--json"], cwd=elsewhere, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["findings"]
