@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session
 
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, Channel, Conflict, NotFound, Refused, UnusableInput
-from signaltable.models import Account, AccountRole, Agency, AgencyDestination, LoginAttempt, LoginSession, TableMember
+from signaltable.models import (
+    Account,
+    AccountRole,
+    Agency,
+    AgencyDestination,
+    LoginAttempt,
+    LoginSession,
+    RegionalTable,
+    TableMember,
+)
 from signaltable.transaction import Program, Transaction, reading, refuse, transaction
 
 # OWASP's parameters for argon2id (perf.md A: 17 ms on one core, which is what a login costs).
@@ -30,6 +39,18 @@ ATTEMPTS = 10
 ATTEMPTS_WITHIN = timedelta(minutes=15)
 
 MINIMUM_PASSWORD = 12
+PAGE = 25
+
+# Whoever oversees the work does not do it, and the other way round (domain/workflow.md, "Roles").
+OVERSEEING = frozenset(
+    {
+        Permission.ACCOUNT_CHANGE_ALL,
+        Permission.AGENCY_CHANGE_ALL,
+        Permission.DISCLOSURE_AUDIT_ALL,
+        Permission.LOG_CONSULT_ALL,
+        Permission.LOG_EXPORT_ALL,
+    },
+)
 
 # Who acts before anybody is known, and when the program itself does.
 ANONYMOUS = Actor("anonymous", "", "", frozenset(), frozenset(), Channel.WEB, "none")
@@ -234,6 +255,59 @@ def list_accounts(tx: Transaction) -> list[AccountLine]:
     ]
 
 
+def accounts_page(tx: Transaction, agency_id: str = "", after: str = "") -> tuple[list[AccountLine], str | None]:
+    """A page of accounts by login name, of one agency or of all, with the login after which the next page starts."""
+    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
+    query = select(Account, Agency.title).join(Agency, Agency.id == Account.agency_id).where(Account.login > after)
+    if agency_id:
+        query = query.where(Account.agency_id == agency_id)
+    found = tx.session.execute(query.order_by(Account.login).limit(PAGE + 1)).all()
+    shown = found[:PAGE]
+    lines = [_account_line(tx, account, title) for account, title in shown]
+    return lines, lines[-1].login if len(found) > PAGE else None
+
+
+def account_of(tx: Transaction, account_id: str) -> AccountLine:
+    """One account, for the page that changes it. Raises `NotFound`."""
+    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
+    account = tx.session.get(Account, account_id)
+    if account is None:
+        raise NotFound("no such account")
+    return _account_line(tx, account, tx.session.get_one(Agency, account.agency_id).title)
+
+
+def _account_line(tx: Transaction, account: Account, title: str) -> AccountLine:
+    roles = tx.session.scalars(
+        select(AccountRole.role).where(AccountRole.account_id == account.id).order_by(AccountRole.role),
+    )
+    return AccountLine(account.id, account.login, account.name, account.agency_id, title, tuple(roles), account.active)
+
+
+def own_tables(tx: Transaction) -> list[tuple[str, str]]:
+    """(id, title) of every table of this region, where a new agency may get a seat."""
+    require(tx.actor, Permission.AGENCY_CHANGE_ALL)
+    rows = tx.session.execute(select(RegionalTable.id, RegionalTable.title).order_by(RegionalTable.title))
+    return [(row.id, row.title) for row in rows]
+
+
+def change_password(tx: Transaction, account_id: str, password: str) -> None:
+    """Give an account a new initial password and end its sessions. Raises `NotFound`, `UnusableInput`."""
+    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
+    account = tx.session.get(Account, account_id)
+    if account is None:
+        raise NotFound("no such account")
+    if len(password) < MINIMUM_PASSWORD:
+        raise UnusableInput({"password": f"expected at least {MINIMUM_PASSWORD} characters"})
+    account.password_hash = hash_password(password)
+    end_sessions(tx, account_id)
+    tx.record(
+        "account:change",
+        object_type="account",
+        object_id=account_id,
+        details={"account": account_id, "changed": ["password"]},
+    )
+
+
 def list_agencies(tx: Transaction) -> list[AgencyLine]:
     """All agencies with their destinations."""
     require(tx.actor, Permission.AGENCY_CHANGE_ALL)
@@ -334,9 +408,9 @@ def change_account(tx: Transaction, account_id: str, *, name: str, roles: Sequen
     problems = _account_problems(tx, name, account.agency_id, roles)
     if problems:
         raise UnusableInput(problems)
-    if account_id == tx.actor.account_id and (not active or "administrator" not in roles):
-        raise Conflict("own_account", "an administrator cannot close or demote the own account")
     before = set(tx.session.scalars(select(AccountRole.role).where(AccountRole.account_id == account_id)))
+    if account_id == tx.actor.account_id and (not active or before != set(roles)):
+        raise Conflict("own_account", "an administrator cannot close the own account or change its roles")
     changed = [
         what
         for what, differs in (
@@ -381,7 +455,13 @@ def _account_problems(tx: Transaction, name: str, agency_id: str, roles: Sequenc
         problems["agency_id"] = "expected an existing agency"
     if not roles or set(roles) - set(tx.program.policy.roles):
         problems["roles"] = "expected one or more roles from policies/roles.toml"
+    elif len({_oversees(tx, role) for role in roles}) > 1:
+        problems["roles"] = "expected roles that either oversee the work or do it"
     return problems
+
+
+def _oversees(tx: Transaction, role: str) -> bool:
+    return bool(tx.program.policy.permissions_of([role]) & OVERSEEING)
 
 
 def session_times(program: Program, token: str) -> tuple[datetime, datetime] | None:

@@ -68,6 +68,8 @@ __all__ = [
 PAGE = 25
 # How many entries one object shows on its page; more of them stand behind a filter of the log.
 MOST_OF_ONE_OBJECT = 200
+# How many earlier checkpoints a page shows.
+EARLIER = 5
 # Actions whose details can name a receiver.
 NAMES_A_RECEIVER = tuple(
     sorted(
@@ -176,7 +178,10 @@ class DisclosureLine:
 
 @dataclass(frozen=True, slots=True)
 class SignedHead:
-    """The newest checkpoint, how many entries came after it, and when the next one is due."""
+    """The newest checkpoint, how many entries came after it, and how often one is signed.
+
+    `earlier` are size and moment of the checkpoints before it, newest first, the last few only.
+    """
 
     note: str
     size: int
@@ -186,6 +191,7 @@ class SignedHead:
     every_minutes: int
     origin: str
     fingerprint: str
+    earlier: tuple[tuple[int, datetime], ...]
 
 
 # -- the log ------------------------------------------------------------------------------------------------------
@@ -264,7 +270,8 @@ def proof(tx: Transaction, seq: int) -> EntryProof:
 def head(tx: Transaction) -> SignedHead:
     """The newest checkpoint and what came after it."""
     require(tx.actor, Permission.LOG_CONSULT_ALL)
-    newest = audit_trail.newest_checkpoint(tx.session)
+    signed = tx.session.scalars(select(LogCheckpoint).order_by(LogCheckpoint.size.desc()).limit(EARLIER + 1)).all()
+    newest = signed[0] if signed else None
     key = _verifier(tx.program.settings)
     size = audit_trail.size(tx.session)
     return SignedHead(
@@ -276,6 +283,7 @@ def head(tx: Transaction) -> SignedHead:
         every_minutes=tx.program.settings.checkpoint_minutes,
         origin=key.name,
         fingerprint=key.fingerprint,
+        earlier=tuple((row.size, row.signed_at) for row in signed[1:]),
     )
 
 

@@ -1,0 +1,240 @@
+"""The administrator's pages: accounts and agencies. No page here leads to a case."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, PasswordField, RadioField, SelectField, SelectMultipleField, StringField
+from wtforms.validators import EqualTo, InputRequired, Length
+
+from signaltable.access import Permission
+from signaltable.domain import Conflict, NotFound, UnusableInput
+from signaltable.flow import accounts
+from signaltable.flow.accounts import MINIMUM_PASSWORD, AccountLine
+from signaltable.transaction import Transaction
+from signaltable.web.filters import in_words
+from signaltable.web.guards import actor, begin, permission, program, submitted
+
+pages = Blueprint("admin", __name__, url_prefix="/beheer")
+
+AT_LEAST = _l("Use at least %(count)s characters", count=MINIMUM_PASSWORD)
+PASSWORD_RULES = [InputRequired(_l("Fill in a password")), Length(min=MINIMUM_PASSWORD, max=200, message=AT_LEAST)]
+AGAIN_RULES = [
+    InputRequired(_l("Fill in the password again")),
+    EqualTo("password", _l("The two passwords are not the same")),
+]
+
+
+class AccountForm(FlaskForm):
+    name = StringField(_l("Name"), [InputRequired(_l("Fill in a name")), Length(max=200)])
+    roles = SelectMultipleField(_l("Roles"), [InputRequired(_l("Choose at least one role"))])
+
+
+class NewAccountForm(AccountForm):
+    login = StringField(
+        _l("Login name"),
+        [InputRequired(_l("Fill in a login name")), Length(max=120)],
+        description=_l("For example the work e-mail address, without spaces"),
+    )
+    agency = SelectField(_l("Organisation"), [InputRequired(_l("Choose an organisation"))])
+    password = PasswordField(_l("First password"), PASSWORD_RULES, description=AT_LEAST)
+    again = PasswordField(_l("The same password again"), AGAIN_RULES)
+
+
+class ChangeAccountForm(AccountForm):
+    active = BooleanField(_l("This person can sign in"))
+
+
+class PasswordForm(FlaskForm):
+    password = PasswordField(_l("New first password"), PASSWORD_RULES, description=AT_LEAST)
+    again = PasswordField(_l("The same password again"), AGAIN_RULES)
+
+
+class AgencyForm(FlaskForm):
+    title = StringField(_l("Name of the organisation"), [InputRequired(_l("Fill in a name")), Length(max=200)])
+    kind = RadioField(_l("Kind of organisation"), [InputRequired(_l("Choose a kind"))])
+    destinations = SelectMultipleField(
+        _l("Destinations of the meldroutekaart"),
+        description=_l("For which destinations does this organisation receive disclosures in this region?"),
+    )
+    table = RadioField(_l("Seat at a table"))
+
+
+# -- accounts -----------------------------------------------------------------------------------------------------
+
+
+@pages.get("")
+@permission(Permission.ACCOUNT_CHANGE_ALL)
+def listing() -> ResponseReturnValue:
+    """The accounts by login name, of one organisation or of all."""
+    chosen, after = request.args.get("organisatie", ""), request.args.get("na", "")
+    with begin() as tx:
+        lines, following = accounts.accounts_page(tx, agency_id=chosen, after=after)
+        agencies = [(agency.id, agency.title) for agency in accounts.list_agencies(tx)]
+    kept: dict[str, Any] = {"organisatie": chosen} if chosen else {}
+    older = url_for("admin.listing", **kept, na=following) if following else None
+    first = url_for("admin.listing", **kept) if after else None
+    return render_template(
+        "admin/accounts.html", lines=lines, agencies=agencies, chosen=chosen, older=older, first=first
+    )
+
+
+@pages.route("/accounts/nieuw", methods=["GET", "POST"])
+@permission(Permission.ACCOUNT_CHANGE_ALL)
+def add_account() -> ResponseReturnValue:
+    """A new account with a first password, typed twice."""
+    form = NewAccountForm()
+    with begin() as tx:
+        open_agencies = [one for one in accounts.list_agencies(tx) if one.active]
+    form.roles.choices = _roles()
+    form.agency.choices = [("", _("Choose")), *((one.id, one.title) for one in open_agencies)]
+    if submitted(form) and _tried(form, lambda tx: _record_account(tx, form)):
+        flash(_("The account is made. Hand over login name and password in person or by telephone."), "success")
+        return redirect(url_for("admin.listing"), 303)
+    return render_template("admin/new_account.html", form=form), _status(form)
+
+
+def _record_account(tx: Transaction, form: NewAccountForm) -> None:
+    accounts.record_account(
+        tx,
+        login=form.login.data or "",
+        name=form.name.data or "",
+        agency_id=form.agency.data,
+        roles=form.roles.data or [],
+        password=form.password.data or "",
+    )
+
+
+@pages.route("/accounts/<account_id>", methods=["GET", "POST"])
+@permission(Permission.ACCOUNT_CHANGE_ALL)
+def account(account_id: str) -> ResponseReturnValue:
+    """Name, roles and access of one account."""
+    line = _account(account_id)
+    form = ChangeAccountForm(data={"name": line.name, "roles": list(line.roles), "active": line.active})
+    form.roles.choices = _roles()
+    if submitted(form) and _tried(form, lambda tx: _change_account(tx, account_id, form)):
+        flash(_("The account is changed. Open sessions of this person have ended."), "success")
+        return redirect(url_for("admin.listing"), 303)
+    return _show_account(line, form, PasswordForm(), _status(form))
+
+
+def _change_account(tx: Transaction, account_id: str, form: ChangeAccountForm) -> None:
+    accounts.change_account(
+        tx, account_id, name=form.name.data or "", roles=form.roles.data or [], active=form.active.data
+    )
+
+
+@pages.post("/accounts/<account_id>/wachtwoord")
+@permission(Permission.ACCOUNT_CHANGE_ALL)
+def password(account_id: str) -> ResponseReturnValue:
+    """A new first password."""
+    line, form = _account(account_id), PasswordForm()
+    if submitted(form) and _tried(form, lambda tx: accounts.change_password(tx, account_id, form.password.data or "")):
+        flash(_("The password is changed. Open sessions of this person have ended."), "success")
+        return redirect(url_for("admin.listing"), 303)
+    change = ChangeAccountForm(
+        formdata=None, data={"name": line.name, "roles": list(line.roles), "active": line.active}
+    )
+    change.roles.choices = _roles()
+    return _show_account(line, change, form, 422)
+
+
+def _account(account_id: str) -> AccountLine:
+    with begin() as tx:
+        return accounts.account_of(tx, account_id)
+
+
+def _show_account(
+    line: AccountLine, form: ChangeAccountForm, password_form: PasswordForm, status: int
+) -> ResponseReturnValue:
+    own = line.id == actor().account_id
+    page = render_template("admin/account.html", line=line, form=form, password_form=password_form, own=own)
+    return page, status
+
+
+# -- agencies -----------------------------------------------------------------------------------------------------
+
+
+@pages.get("/organisaties")
+@permission(Permission.AGENCY_CHANGE_ALL)
+def agencies() -> ResponseReturnValue:
+    """The organisations of the region, with what they receive."""
+    with begin() as tx:
+        lines = accounts.list_agencies(tx)
+    return render_template("admin/agencies.html", lines=lines)
+
+
+@pages.route("/organisaties/nieuw", methods=["GET", "POST"])
+@permission(Permission.AGENCY_CHANGE_ALL)
+def add_agency() -> ResponseReturnValue:
+    """A new organisation, with a key pair of its own."""
+    policy, form = program().policy, AgencyForm()
+    with begin() as tx:
+        tables = accounts.own_tables(tx)
+    form.kind.choices = [(kind.id, in_words(kind.title)) for kind in policy.agency_kinds.values()]
+    form.destinations.choices = [
+        (one.id, in_words(one.title)) for one in policy.destinations.values() if one.disclosable
+    ]
+    form.table.choices = [*tables, ("", _("No seat at a table"))]
+    if form.table.data is None:
+        form.table.data = tables[0][0] if tables else ""
+    if submitted(form) and _tried(form, lambda tx: _record_agency(tx, form)):
+        flash(_("The organisation is added, with a key pair of its own."), "success")
+        return redirect(url_for("admin.agencies"), 303)
+    return render_template("admin/new_agency.html", form=form), _status(form)
+
+
+def _record_agency(tx: Transaction, form: AgencyForm) -> None:
+    accounts.record_agency(
+        tx,
+        title=form.title.data or "",
+        kind=form.kind.data,
+        destinations=form.destinations.data or [],
+        table_id=form.table.data or "",
+    )
+
+
+# -- what both use ------------------------------------------------------------------------------------------------
+
+
+def _roles() -> list[tuple[str, str]]:
+    return [(role.id, in_words(role.title)) for role in program().policy.roles.values()]
+
+
+def _status(form: FlaskForm) -> int:
+    return 422 if request.method == "POST" and form.errors else 200
+
+
+def _tried(form: FlaskForm, use_case: Any) -> bool:
+    """Do it, or put what was wrong beside the fields in the words of the page."""
+    try:
+        with begin() as tx:
+            use_case(tx)
+    except UnusableInput as unusable:
+        for name in unusable.problems:
+            field = getattr(form, {"agency_id": "agency"}.get(name, name))
+            field.errors = [*field.errors, _problem(name)]
+    except Conflict:
+        form.form_errors.append(_("You cannot close your own account or change its roles. Ask another administrator."))
+    else:
+        return True
+    return False
+
+
+def _problem(name: str) -> str:
+    try:
+        return {
+            "login": _("Choose a login name without spaces that nobody else has"),
+            "name": _("Fill in a name"),
+            "agency_id": _("Choose an organisation"),
+            "roles": _("Choose roles that fit together: who manages or audits cannot work on cases as well"),
+            "password": str(AT_LEAST),
+            "title": _("Choose a name that no other organisation has"),
+            "kind": _("Choose a kind"),
+            "destinations": _("Choose destinations from the list"),
+        }[name]
+    except KeyError:
+        raise NotFound("no such field") from None
