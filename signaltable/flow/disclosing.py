@@ -147,7 +147,7 @@ def _picked(signal: Signal, options: Sequence[GroundOption], ground: str) -> Gro
 def asked(tx: Transaction, option: GroundOption) -> tuple[ConditionSpec, ...]:
     """The conditions that a person fills in; the others the program fills in itself."""
     specs = (tx.program.policy.conditions[code] for code in option.conditions)
-    return tuple(spec for spec in specs if not spec.by_program)
+    return tuple(spec for spec in specs if spec.filled_by == "person")
 
 
 def _narrowed(
@@ -156,24 +156,18 @@ def _narrowed(
     if evidence is None:
         return option.selection
     try:
-        given = _with_stand_in(tx, option, completed(tx, option, case, evidence))
+        given = _with_stand_in(tx, option, _asked_only(tx, option, evidence))
         outcome = weighing.weigh(case, option.ground.id, given, tx.program.policy.grounds)
     except weighing.MissingEvidence:
         return option.selection
     return outcome.selection if isinstance(outcome, Permitted) else option.selection
 
 
-def completed(
-    tx: Transaction, option: GroundOption, case: Case, evidence: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """The evidence that was asked, with the receiving agency filled in: consent is for the recipient shown, no other."""
-    return {
-        spec.code: {
-            **evidence.get(spec.code, {}),
-            **{row.name: case.recipient_id for row in spec.fields if row.by_program and row.name == "recipient"},
-        }
-        for spec in asked(tx, option)
-    }
+def _asked_only(
+    tx: Transaction, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """The evidence for what was asked. A second person that came along is dropped: only `approvals` knows one."""
+    return {spec.code: evidence.get(spec.code, {}) for spec in asked(tx, option)}
 
 
 def _with_stand_in(
@@ -328,7 +322,7 @@ def disclose(
         raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
     if option is None or not hmac.compare_digest(_seen(tx, signal, case, option), seen):
         raise Conflict("changed", "what would be disclosed is no longer what was shown")
-    given = completed(tx, option, case, evidence)
+    given = _asked_only(tx, option, evidence)
     permitted = decided(tx, signal, choice, case, option.ground.id, _with_stand_in(tx, option, given))
     row = _store(tx, signal, choice, permitted, given, case.chosen)
     if option.second_person:

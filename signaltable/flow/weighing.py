@@ -138,11 +138,14 @@ def _nobody(facts: Mapping[str, Any]) -> Person:
 
 
 def options(case: Case, grounds: GroundSet) -> tuple[GroundOption, ...]:
-    """The grounds that could carry it, those that let most through first; unusable ones last, with what stops them."""
+    """The grounds that could carry it: first those that need no second person, then those that let most through.
+
+    Unusable ones come last, with what stops them.
+    """
     offers = {number: step.applicable(request, grounds) for number, request in requests_of(case).items()}
     ids = dict.fromkeys(offer.ground.id for found in offers.values() for offer in found)
     made = [_option(case, offers, ground_id) for ground_id in ids]
-    return tuple(sorted(made, key=lambda option: (not option.usable, -_size(option.selection))))
+    return tuple(sorted(made, key=lambda option: (not option.usable, option.second_person, -_size(option.selection))))
 
 
 def _size(selection: Selection) -> int:

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, RadioField, SelectMultipleField, StringField, TextAreaField
@@ -17,25 +18,28 @@ from signaltable.web.forms import DateParts
 from signaltable.web.validators import no_bsn
 
 ZONE = ZoneInfo("Europe/Amsterdam")
+# Evidence that names a recipient is asked as "this one or another": the client never sends an agency's id.
+RECIPIENT, THIS, OTHER = "recipient", "this", "other"
 CATEGORIES = "categories"
 
 
 def condition_form(
     specs: Sequence[ConditionSpec],
     *,
+    recipient: str,
     categories: frozenset[str],
     prefill: Mapping[str, Mapping[str, str]],
 ) -> FlaskForm:
     """A form with one field per piece of evidence, named CODE-field.
 
-    What the program fills in itself is not asked. `categories` are those that this disclosure holds: no other can be
+    `recipient` is how the receiver is called; what the program fills in itself is not asked. `categories` are those that this disclosure holds: no other can be
     ticked. `prefill` holds what the owner's own signal already says (never a motivation).
     """
     drawn: dict[str, Any] = {}
     for spec in specs:
         for row in asked(spec):
             name = f"{spec.code}-{row.name}"
-            drawn[name] = _drawn(row, categories)
+            drawn[name] = _drawn(row, recipient, categories)
             if row.kind == "datetime":
                 drawn[f"{name}-time"] = StringField(_l("Time (for example 14:05)"))
     days = {f"{spec.code}-{row.name}" for spec in specs for row in spec.fields if row.kind == "date"}
@@ -52,8 +56,11 @@ def asked(spec: ConditionSpec) -> tuple[FieldSpec, ...]:
     return tuple(row for row in spec.fields if not row.by_program)
 
 
-def _drawn(row: FieldSpec, categories: frozenset[str]) -> Any:
+def _drawn(row: FieldSpec, recipient: str, categories: frozenset[str]) -> Any:
     common: dict[str, Any] = {"label": in_words(row.label), "description": in_words(row.hint) if row.hint else ""}
+    if row.name == RECIPIENT:
+        choices = [(THIS, recipient), (OTHER, _("Another organisation"))]
+        return RadioField(**common, choices=choices, validate_choice=False)
     if row.kind in {"date", "datetime"}:
         return DateParts(**common)
     if row.kind == "choice":
@@ -71,16 +78,18 @@ def _choices(row: FieldSpec, limit: frozenset[str] | None) -> list[tuple[str, st
     return [(option.value, in_words(option.label)) for option in row.options if limit is None or option.value in limit]
 
 
-def evidence_in(form: FlaskForm, specs: Sequence[ConditionSpec]) -> dict[str, dict[str, Any]]:
+def evidence_in(form: FlaskForm, specs: Sequence[ConditionSpec], recipient_id: str) -> dict[str, dict[str, Any]]:
     """What the form says, per condition, as `signaltable.evidence` reads it."""
-    return {spec.code: read_form(spec, _values(form, spec), ZONE) for spec in specs}
+    return {spec.code: read_form(spec, _values(form, spec, recipient_id), ZONE) for spec in specs}
 
 
-def _values(form: FlaskForm, spec: ConditionSpec) -> dict[str, list[str]]:
+def _values(form: FlaskForm, spec: ConditionSpec, recipient_id: str) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for row in asked(spec):
         given = form[f"{spec.code}-{row.name}"].data
-        if row.kind == "datetime":
+        if row.name == RECIPIENT:
+            values[row.name] = [recipient_id if given == THIS else given or ""]
+        elif row.kind == "datetime":
             time = (form[f"{spec.code}-{row.name}-time"].data or "").strip()
             values[row.name] = [f"{given.isoformat()}T{time or '?'}"] if given else []
         elif row.kind == "date":

@@ -98,6 +98,13 @@ def value_text(field: SentField, value: SentValue) -> str:
     return in_words(value.words)
 
 
+def day_text(value: str) -> str:
+    """A day or moment of stored evidence in words."""
+    if "T" in value:
+        return moment(datetime.fromisoformat(value))
+    return day(date.fromisoformat(value))
+
+
 def category_label(category: str) -> str:
     """A data category in words: as the consent form calls it."""
     for row in program().policy.conditions["CONSENT"].fields:
@@ -128,6 +135,7 @@ def obligation_text(obligation: Mapping[str, Any]) -> str:
     texts = {
         "inform": _("Tell the person that data were shared"),
         "review": _("A second person looks at this afterwards"),
+        "destroy": _("The receiver erases the data"),
         "record": _("Keep this disclosure on record; the program does that"),
         "inform-municipality": _("Tell the municipality"),
     }
@@ -157,6 +165,7 @@ WORDS: Mapping[str, Any] = {
     "field_label": field_label,
     "value_text": value_text,
     "role_label": role_label,
+    "day_text": day_text,
     "articles": articles,
     "obligation_text": obligation_text,
     "retention_text": retention_text,

@@ -1,0 +1,154 @@
+"""The owner's pages of disclosing: choose an advised destination, look at the preview, fill in the conditions, disclose."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+
+from signaltable.access import Permission
+from signaltable.domain import DisclosureState, Refused
+from signaltable.flow import choices, disclosing, disclosures
+from signaltable.flow.disclosing import Preview
+from signaltable.flow.weighing import MissingEvidence
+from signaltable.web.conditions import asked, condition_form, evidence_in, show_problems
+from signaltable.web.guards import begin, permission, raise_refusal, submitted
+from signaltable.web.wording import WORDS
+
+pages = Blueprint("disclosures", __name__)
+
+# What the form sends besides the conditions; the view reads and checks these itself.
+CARRIED = ("ground", "subjects", "seen", "step")
+LOOK, DISCLOSE = "look", "disclose"
+
+
+@pages.get("/signalen/<reference>/verstrekken")
+@permission(Permission.SIGNAL_DISCLOSE_OWN)
+def choose(reference: str) -> ResponseReturnValue:
+    """The advised destinations, each with its prospects."""
+    with begin() as tx:
+        page = choices.choose(tx, reference)
+    return render_template("disclosures/choose.html", page=page, **WORDS)
+
+
+@pages.get("/signalen/<reference>/verstrekken/<key>")
+@permission(Permission.SIGNAL_DISCLOSE_OWN)
+def preview(reference: str, key: str) -> ResponseReturnValue:
+    """What one agency would see on one ground, and the conditions to fill in."""
+    _only_asked(request.args)
+    with begin() as tx:
+        page = disclosing.preview(
+            tx, reference, key, ground=_one(request.args, "ground"), chosen=_numbers(request.args)
+        )
+    return _page(page, _form(page))
+
+
+@pages.post("/signalen/<reference>/verstrekken/<key>")
+@permission(Permission.SIGNAL_DISCLOSE_OWN)
+def disclose(reference: str, key: str) -> ResponseReturnValue:
+    """Disclose, or look again at what these answers would let through."""
+    ground, chosen = _one(request.form, "ground"), _numbers(request.form) or []
+    with begin() as tx:
+        page = disclosing.preview(tx, reference, key, ground=ground, chosen=chosen)
+    form = _form(page)
+    holds = submitted(form, *CARRIED)
+    if page.option is None:  # Meanwhile no ground applies any more; the page says why.
+        return _page(page, form), 422
+    evidence = evidence_in(form, page.conditions, page.choice.agency_id)
+    if _one(request.form, "step") == LOOK or not holds:
+        with begin() as tx:
+            narrowed = disclosing.preview(tx, reference, key, ground=ground, chosen=chosen, evidence=evidence)
+        return _page(narrowed, form), 200 if holds else 422
+    try:
+        with begin() as tx:
+            made = disclosing.disclose(
+                tx,
+                reference,
+                key,
+                ground=ground,
+                chosen=chosen,
+                evidence=evidence,
+                seen=_one(request.form, "seen"),
+            )
+    except MissingEvidence as missing:
+        show_problems(form, {found.code: found.problems for found in missing.missing})
+        return _page(page, form), 422
+    return _onward(made)
+
+
+def _onward(made: disclosing.Made) -> ResponseReturnValue:
+    if made.state == DisclosureState.AWAITING_APPROVAL:
+        flash(
+            _("%(reference)s waits for a second person. Nothing was disclosed yet.", reference=made.reference), "info"
+        )
+    else:
+        flash(
+            _("Disclosed as %(reference)s. The receiver gets a mail without content.", reference=made.reference),
+            "success",
+        )
+    return redirect(url_for("disclosures.show", reference=made.reference), 303)
+
+
+@pages.get("/verstrekkingen/<reference>")
+@permission(Permission.SIGNAL_DISCLOSE_OWN)
+def show(reference: str) -> ResponseReturnValue:
+    """What was sent, on which ground, and what came back."""
+    with begin() as tx:
+        sent = disclosures.read_own(tx, reference)
+    return render_template("disclosures/show.html", disclosure=sent, asked=asked, **WORDS)
+
+
+def _form(page: Preview) -> FlaskForm:
+    return condition_form(
+        page.conditions,
+        recipient=page.choice.agency,
+        categories=page.categories,
+        prefill=page.prefill,
+    )
+
+
+def _page(page: Preview, form: FlaskForm) -> str:
+    return render_template(
+        "disclosures/preview.html",
+        page=page,
+        form=form,
+        asked=asked,
+        numbers={subject.number: subject for subject in page.subjects},
+        **WORDS,
+    )
+
+
+def _only_asked(args: Mapping[str, Any]) -> None:
+    """An address may carry the chosen ground and subjects and nothing else; what is more, is refused and recorded."""
+    surplus = sorted(set(args) - {"ground", "subjects"})
+    if surplus:
+        _refuse("not_on_the_form", [name for name in surplus if name in {"destination", "recipient", "agency"}])
+
+
+def _one(values: Any, name: str) -> str:
+    given: Sequence[str] = values.getlist(name)
+    if len(given) > 1:
+        _refuse("not_offered", [name])
+    return given[0] if given else ""
+
+
+def _numbers(values: Any) -> list[int] | None:
+    """The ticked subjects; None when the list was never there, so that the program proposes."""
+    given: Sequence[str] = values.getlist("subjects")
+    if any(not number.isdecimal() or len(number) > 3 for number in given if number):
+        _refuse("not_offered", ["subjects"])
+    return [int(number) for number in given if number] if given else None
+
+
+def _refuse(reason: str, names: list[str]) -> None:
+    raise_refusal(
+        Refused(
+            reason,
+            action="request:refuse",
+            object_type="view",
+            object_id=request.endpoint or "",
+            details={"cause": reason, "endpoint": request.endpoint or "", "fields": names, "count": 1},
+        ),
+    )

@@ -1,0 +1,86 @@
+"""The steps to a disclosure, through the use cases that people use."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from signaltable.domain import Actor
+from signaltable.evidence import Context
+from signaltable.evidence_forms import example
+from signaltable.flow import choices, disclosing
+from signaltable.flow.disclosing import Made, Preview
+from signaltable.grounds import CONDITIONS
+from signaltable.transaction import Program
+from tests.table_steps import use
+
+ZONE = ZoneInfo("Europe/Amsterdam")
+
+
+def key_for(program: Program, who: Actor, reference: str, destination: str, purpose: str = "") -> str:
+    """The server's choice for an advised destination."""
+    page = use(program, who, choices.choose, reference)
+    (line,) = [
+        line
+        for line in page.lines
+        if line.choice.destination == destination and purpose in ("", line.choice.purpose)
+    ]
+    return line.choice.key
+
+
+def look(program: Program, who: Actor, reference: str, destination: str, **options: Any) -> Preview:
+    """The preview for an advised destination."""
+    purpose = options.pop("purpose", "")
+    return use(program, who, disclosing.preview, reference, key_for(program, who, reference, destination, purpose), **options)
+
+
+def evidence_for(
+    program: Program, codes: Iterable[str], recipient: str, categories: Iterable[str], *, age: str = "adult", ground: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Evidence that meets these conditions, as a person would give it."""
+    assert set(codes) <= set(CONDITIONS)
+    now: datetime = program.clock().astimezone(ZONE)
+    row = program.policy.grounds.find(ground, now.date()) if ground else None
+    made = {}
+    for code in codes:
+        parameter = row.parameters.get(code, "") if row else ""
+        context = Context(now=now, today=now.date(), recipient_agency=recipient, person_age=age, parameter=parameter)
+        made[code] = example(code, context, categories)
+    return made
+
+
+def disclosed(
+    program: Program,
+    who: Actor,
+    reference: str,
+    destination: str,
+    *,
+    ground: str = "",
+    chosen: Sequence[int] | None = None,
+    evidence: dict[str, dict[str, Any]] | None = None,
+    age: str = "adult",
+    categories: Iterable[str] | None = None,
+    purpose: str = "",
+) -> Made:
+    """Look, fill in what is asked, disclose."""
+    page = look(program, who, reference, destination, ground=ground, chosen=chosen, purpose=purpose)
+    assert page.option is not None, [reason.text.en for reason in page.refusal.reasons]
+    given = evidence or evidence_for(
+        program,
+        [spec.code for spec in page.conditions],
+        page.choice.agency_id,
+        page.categories if categories is None else categories,
+        age=age,
+        ground=page.option.ground.id,
+    )
+    return use(
+        program,
+        who,
+        disclosing.disclose,
+        reference,
+        page.choice.key,
+        ground=page.option.ground.id,
+        chosen=[subject.number for subject in page.subjects if subject.chosen],
+        evidence=given,
+        seen=page.seen,
+    )

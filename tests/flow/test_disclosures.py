@@ -1,0 +1,529 @@
+"""Disclosing: exactly the permitted fields, to one recipient, on a ground that applies, or not at all."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import inspect, select, text
+
+from signaltable import payload
+from signaltable.domain import Conflict, NotFound, Refused
+from signaltable.flow import approvals, choices, disclosing, disclosures, referrals
+from signaltable.flow.weighing import MissingEvidence
+from signaltable.keys import CannotOpen
+from signaltable.models import Disclosure, Mail
+from signaltable.transaction import reading
+from tests.conftest import PASSWORD
+from tests.disclosure_steps import disclosed, evidence_for, key_for, look
+from tests.factories import a_person, a_signal
+from tests.table_steps import log, row, submitted, use
+
+GIVEN = {"status": "given", "on": "2026-11-20", "language": "Pools", "interpreter": "professional", "asked_by": "T. Olk"}
+
+
+def a_perpetrator(**changes):
+    identity = {"given_name": "Wolfram", "surname": "Kwaadbloed", "plate": "12ABC3"}
+    return a_person(role="possible_perpetrator", gender="man", identity=identity, **changes)
+
+
+def stored(program, reference):
+    with reading(program) as session:
+        found = session.scalars(select(Disclosure).where(Disclosure.reference == reference)).one()
+        session.expunge(found)
+        return found
+
+
+def content_of(program, made, agency):
+    found = stored(program, made.reference)
+    opened = program.keys.open(agency, found.payload_recipient, referrals.place(found, agency))
+    return payload.from_bytes(opened)
+
+
+def names_in(content, number=0):
+    return {field.name for field in content.subjects[number].fields}
+
+
+# -- what is offered ---------------------------------------------------------------------------------------------
+
+
+def test_only_advised_destinations_that_take_part_are_choices(program, actor):
+    # Given an adult victim of labour exploitation in acute danger who agrees
+    draft = a_signal(consent=GIVEN, safety={"acute_danger": "yes", "urgency": "now"})
+    reference = submitted(program, actor(program, "havendam"), draft)
+    # When the owner looks where it may go
+    page = use(program, actor(program, "havendam"), choices.choose, reference)
+    # Then the card's destinations are there, and 112 says how to reach it
+    assert {line.choice.destination for line in page.lines} >= {"essm", "nla", "fairwork"}
+    assert not {line.choice.destination for line in page.lines} & {"riec", "police-112", "regional-table"}
+    assert ("police-112", "call") in {(other.destination, other.how) for other in page.elsewhere}
+
+
+def test_without_consent_help_waits_for_it(program, actor):
+    reference = submitted(program, actor(program, "havendam"))
+    page = use(program, actor(program, "havendam"), choices.choose, reference)
+    assert {line.choice.destination: line.outlook for line in page.lines} == {"nla": "consent", "fairwork": "consent"}
+
+
+def test_another_agency_sees_no_choices_and_that_is_recorded(program, actor):
+    reference = submitted(program, actor(program, "havendam"))
+    with pytest.raises(Refused) as refusal:
+        use(program, actor(program, "delinde"), choices.choose, reference)
+    assert refusal.value.reason == "other_agency"
+    assert log(program, "access:refuse")[-1][0].outcome == "refused"
+
+
+@pytest.mark.parametrize("login", ["coordinator", "auditor", "beheer", "fg.havendam", "riec"])
+def test_other_roles_cannot_disclose(program, actor, login):
+    reference = submitted(program, actor(program, "havendam"))
+    with pytest.raises(Refused):
+        use(program, actor(program, login), choices.choose, reference)
+
+
+def test_a_forged_destination_is_refused_and_recorded(program, actor):
+    who = actor(program, "havendam")
+    first, second = submitted(program, who, a_signal(consent=GIVEN)), submitted(program, who, a_signal(consent=GIVEN))
+    # A key of another signal is as good as an invented one
+    for key in ("0" * 32, key_for(program, who, second, "essm")):
+        with pytest.raises(Refused) as refusal:
+            use(program, who, disclosing.preview, first, key)
+        assert refusal.value.reason == "not_offered"
+        entry, details = log(program, "request:refuse")[-1]
+        assert (entry.outcome, details["cause"]) == ("refused", "not_offered")
+
+
+def test_a_ground_or_subject_that_was_not_offered_is_refused(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    for forged in ({"ground": "Z1"}, {"ground": "G4"}, {"chosen": [1, 7]}):
+        with pytest.raises(Refused) as refusal:
+            look(program, who, reference, "essm", **forged)
+        assert refusal.value.reason == "not_offered"
+
+
+# -- the preview -------------------------------------------------------------------------------------------------
+
+
+def test_the_preview_shows_what_goes_and_what_stays_and_is_recorded(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN, subjects=[a_person(), a_perpetrator()]))
+    page = look(program, who, reference, "essm")
+    # The victim goes along, the perpetrator does not
+    assert [(one.number, one.chosen) for one in page.subjects] == [(1, True), (2, False)]
+    assert {"subject.given_name", "subject.phone"} <= names_in(page.content)
+    shown = json.dumps(payload.to_bytes(page.content, b"").decode())
+    assert "Zorinka" in shown
+    assert "Kwaadbloed" not in shown
+    assert page.seen
+    (entry, details) = log(program, "identity:consult")[-1]
+    assert (entry.agency, details["subject"], details["purpose"]) == ("havendam", 1, "P2")
+    assert log(program, "disclosure:prepare")[-1][1]["recipient"] == "essm"
+    # Consent is taken over from the signal; a motivation never is
+    assert page.prefill["EXPLICIT_CONSENT"]["given_on"] == "2026-11-20"
+    assert page.prefill["EXPLICIT_CONSENT"]["asked_by"] == "T. Olk"
+    assert "NEC" not in page.prefill
+
+
+def test_the_fields_follow_from_the_ground(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    usable = [option.ground.id for option in look(program, who, reference, "essm").options if option.usable]
+    assert {"X1", "G2"} <= set(usable)
+    wide = look(program, who, reference, "essm", ground="X1").content.field_names
+    narrow = look(program, who, reference, "essm", ground="G2").content.field_names
+    assert "signal.narrative" in wide
+    assert "signal.narrative" not in narrow
+    assert set(narrow) < set(wide) | {"signal.narrative_masked"}
+
+
+def test_a_perpetrator_ticked_for_help_is_left_out_with_a_reason(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN, subjects=[a_person(), a_perpetrator()]))
+    page = look(program, who, reference, "essm", chosen=[1, 2])
+    assert [number for number, _why in page.left_out] == [2]
+    assert len(page.content.subjects) == 1
+    made = disclosed(program, who, reference, "essm", chosen=[1, 2])
+    assert "Kwaadbloed" not in str(content_of(program, made, "essm"))
+
+
+def test_no_ground_is_told_with_reasons_and_what_to_do_and_recorded(program, actor):
+    # Given a care provider's signal about a perpetrator, without danger and without consent
+    who = actor(program, "delinde")
+    draft = a_signal(capacity="care-wgbo", subjects=[a_person(), a_perpetrator()], facts={"victim": "possible"})
+    reference = submitted(program, who, draft)
+    # When the owner looks at the police
+    page = look(program, who, reference, "avim", chosen=[2])
+    # Then it is refused with what can be done instead, and nothing was opened
+    assert page.option is None
+    assert page.content is None
+    assert "Z6" in {reason.row for reason in page.refusal.reasons}
+    assert {"call_112", "ask_privacy_officer"} <= {advice.code for advice in page.refusal.instead}
+    entry, details = log(program, "disclosure:refuse")[-1]
+    assert (entry.outcome, details["recipient"]) == ("refused", "avim")
+    assert not log(program, "identity:consult")
+
+
+def test_consent_narrows_what_goes_to_what_it_names(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    made = disclosed(program, who, reference, "essm", ground="X1", categories=["identity", "pseudonymous"])
+    content = content_of(program, made, "essm")
+    assert "subject.surname" in names_in(content)
+    assert "subject.phone" not in names_in(content)
+    assert "signal.narrative" not in content.field_names
+
+
+# -- every permitted path of the demo ----------------------------------------------------------------------------
+
+
+def test_municipality_refers_an_adult_with_explicit_consent(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    shown = look(program, who, reference, "essm", ground="X1").content
+    made = disclosed(program, who, reference, "essm", ground="X1")
+    # The document holds exactly what was shown, under the reference of the disclosure
+    content = content_of(program, made, "essm")
+    assert replace(content, reference="") == shown
+    assert content.reference == made.reference
+    found = stored(program, made.reference)
+    assert found.state == "disclosed"
+    assert sorted(found.fields) == sorted(content.field_names)
+    assert found.due_on.isoformat() == "2026-11-24"
+    assert row(program, reference).state == "referred"
+    entry, details = log(program, "signal:disclose")[-1]
+    assert (entry.object, entry.agency) == (made.reference, "havendam")
+    assert details["recipient"] == "essm"
+    assert details["ground"] == "X1"
+    assert details["ground_digest"] == program.policy.grounds.find("X1", program.clock().date()).digest
+    assert details["payload_hash"] == found.payload_hash
+    assert {one["code"]: one["evidence_hash"] for one in details["conditions"]} == found.evidence_hashes
+    assert set(found.evidence_hashes) == {"EXPLICIT_CONSENT", "NEC"}
+    with reading(program) as session:
+        assert {mail.template for mail in session.scalars(select(Mail))} == {"disclosure"}
+
+
+def test_own_observation_of_a_perpetrator_goes_to_the_police_after_a_second_look(program, actor):
+    who = actor(program, "havendam")
+    draft = a_signal(capacity="municipality-safety", forms=[], form_rows={"wages": 1}, subjects=[a_perpetrator()], facts={})
+    reference = submitted(program, who, draft)
+    made = disclosed(program, who, reference, "avim")
+    assert made.state == "awaiting_approval"
+    use(program, actor(program, "fg.havendam"), approvals.approve, made.reference, PASSWORD)
+    assert "Kwaadbloed" in str(content_of(program, made, "avim"))
+    assert log(program, "signal:disclose")[-1][1]["ground"] == "G7"
+
+
+def test_labour_exploitation_goes_to_the_inspectorate_within_a_partnership(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(capacity="municipality-safety"))
+    made = disclosed(program, who, reference, "nla", ground="G6")
+    assert made.state == "disclosed"
+    assert {"signal.reference", "signal.forms"} <= set(content_of(program, made, "nla").field_names)
+
+
+@pytest.mark.parametrize(("destination", "capacity"), [("veilig-thuis", "municipality-wmo"), ("raad", "municipality-youth")])
+def test_a_minor_goes_to_child_protection_without_consent(program, actor, destination, capacity):
+    who = actor(program, "havendam")
+    draft = a_signal(capacity=capacity, subjects=[a_person(age="minor", age_years=16)])
+    reference = submitted(program, who, draft)
+    made = disclosed(program, who, reference, destination, age="minor")
+    assert made.state == "disclosed"
+    agency = stored(program, made.reference).recipient_agency
+    assert "subject.surname" in names_in(content_of(program, made, agency))
+    assert any(duty["kind"] == "inform" for duty in stored(program, made.reference).obligations) or destination == "raad"
+
+
+def test_doubt_about_minority_counts_as_a_minor(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(subjects=[a_person(age="doubt", age_years=None)]))
+    assert look(program, who, reference, "veilig-thuis").option is not None
+
+
+def test_a_care_provider_reports_a_minor_with_the_reporting_code_and_a_colleague(program, actor):
+    who = actor(program, "delinde")
+    draft = a_signal(capacity="care-wgbo", subjects=[a_person(age="minor", age_years=16)])
+    reference = submitted(program, who, draft)
+    page = look(program, who, reference, "veilig-thuis", ground="Z3")
+    assert page.option.second_person
+    assert "MELDCODE" in {spec.code for spec in page.conditions}
+    # The second person is never asked on the form
+    assert "DUAL" not in {spec.code for spec in page.conditions}
+    made = disclosed(program, who, reference, "veilig-thuis", ground="Z3", age="minor")
+    assert made.state == "awaiting_approval"
+
+
+# -- conditions --------------------------------------------------------------------------------------------------
+
+
+def test_missing_evidence_says_what_and_where_and_stores_nothing(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    given = evidence_for(program, ["EXPLICIT_CONSENT", "NEC"], "essm", ["identity"])
+    given["NEC"] = {"motivation": "kort"}
+    with pytest.raises(MissingEvidence) as missing:
+        disclosed(program, who, reference, "essm", ground="X1", evidence=given)
+    assert [(found.code, [name for name, _ in found.problems]) for found in missing.value.missing] == [("NEC", ["motivation"])]
+    with reading(program) as session:
+        assert not session.scalars(select(Disclosure)).all()
+    assert row(program, reference).state == "submitted"
+
+
+def test_consent_for_another_recipient_does_not_carry_over(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    given = evidence_for(program, ["EXPLICIT_CONSENT", "NEC"], "avim", ["identity"])
+    with pytest.raises(MissingEvidence) as missing:
+        disclosed(program, who, reference, "essm", ground="X1", evidence=given)
+    assert [name for found in missing.value.missing for name, _ in found.problems] == ["recipient"]
+
+
+def test_a_second_person_out_of_a_form_does_not_count(program, actor):
+    who = actor(program, "delinde")
+    draft = a_signal(capacity="care-wgbo", subjects=[a_person(age="minor", age_years=16)])
+    reference = submitted(program, who, draft)
+    page = look(program, who, reference, "veilig-thuis", ground="Z3")
+    codes = [*(spec.code for spec in page.conditions), "DUAL"]
+    given = evidence_for(program, codes, "veiligthuis", page.categories, age="minor", ground="Z3")
+    made = disclosed(program, who, reference, "veilig-thuis", ground="Z3", evidence=given, age="minor")
+    assert made.state == "awaiting_approval"
+    assert stored(program, made.reference).payload_recipient == b""
+
+
+def test_what_was_shown_is_what_goes(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    page = look(program, who, reference, "essm", ground="G2")
+    given = evidence_for(program, ["EXPLICIT_CONSENT", "NEC"], "essm", ["identity"])
+    with pytest.raises(Conflict) as conflict:
+        use(program, who, disclosing.disclose, reference, page.choice.key, ground="X1", chosen=[1], evidence=given, seen=page.seen)
+    assert conflict.value.reason == "changed"
+
+
+def test_a_double_click_does_not_disclose_twice(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    made = disclosed(program, who, reference, "essm")
+    with pytest.raises(Conflict) as conflict:
+        disclosed(program, who, reference, "essm")
+    assert conflict.value.reason == "under_way"
+    assert look(program, who, reference, "essm").under_way == made.reference
+    with reading(program) as session:
+        assert len(session.scalars(select(Disclosure)).all()) == 1
+    # Another agency is another disclosure
+    assert disclosed(program, who, reference, "nla").state == "disclosed"
+
+
+def test_a_withdrawn_signal_is_disclosed_to_nobody(program, actor):
+    from signaltable.flow import signals
+
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    use(program, who, signals.withdraw, reference, "vergissing")
+    with pytest.raises(Conflict):
+        disclosed(program, who, reference, "essm")
+
+
+def test_outside_the_demo_an_unreviewed_ground_permits_nothing(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    serious = replace(program, settings=replace(program.settings, mode="production"))
+    page = look(serious, who, reference, "essm")
+    assert page.option is None
+    assert page.options
+
+
+# -- the second person -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def requested(program, actor):
+    who = actor(program, "delinde")
+    draft = a_signal(capacity="care-wgbo", subjects=[a_person(age="minor", age_years=16)])
+    reference = submitted(program, who, draft)
+    return reference, disclosed(program, who, reference, "veilig-thuis", ground="Z3", age="minor").reference
+
+
+def test_nothing_goes_before_a_second_person_agreed(program, actor, requested):
+    reference, disclosure = requested
+    found = stored(program, disclosure)
+    assert (found.state, found.payload_recipient, found.disclosed_at) == ("awaiting_approval", b"", None)
+    assert row(program, reference).state == "submitted"
+    assert "DUAL" not in found.evidence_hashes
+    assert [details["disclosure"] for _, details in log(program, "disclosure:request")] == [disclosure]
+    assert not log(program, "signal:disclose")
+    # For the recipient it does not exist
+    with pytest.raises(NotFound):
+        use(program, actor(program, "veiligthuis"), referrals.read, disclosure)
+
+
+@pytest.mark.parametrize("login", ["fg.delinde", "voorzitter"])
+def test_privacy_officer_or_chair_agrees_and_it_goes(program, actor, requested, login):
+    reference, disclosure = requested
+    before = stored(program, disclosure).payload_hash
+    who = actor(program, login)
+    seen = use(program, who, approvals.consult, disclosure)
+    assert "subject.surname" in seen.fields
+    assert "Zorinka" not in str(seen)
+    use(program, who, approvals.approve, disclosure, PASSWORD)
+    found = stored(program, disclosure)
+    assert (found.state, found.approved_by, found.payload_hash) == ("disclosed", who.account_id, before)
+    assert "DUAL" in found.evidence_hashes
+    assert row(program, reference).state == "referred"
+    _entry, details = log(program, "signal:disclose")[-1]
+    assert details["approver"] == who.account_id
+    assert {"DUAL", "MELDCODE"} <= {one["code"] for one in details["conditions"]}
+    assert log(program, "disclosure:approve")[-1][1]["requester"] == actor(program, "delinde").account_id
+
+
+def test_a_chair_of_another_agency_reads_the_reasons_without_names(program, actor):
+    who = actor(program, "delinde")
+    draft = a_signal(capacity="care-wgbo", subjects=[a_person(age="minor", age_years=16)])
+    reference = submitted(program, who, draft)
+    page = look(program, who, reference, "veilig-thuis", ground="Z3")
+    codes = [spec.code for spec in page.conditions]
+    given = evidence_for(program, codes, "veiligthuis", page.categories, age="minor", ground="Z3")
+    given["DEPENDENCE"]["why"] = "Zorinka Proefveld mag van haar werkgever de deur niet uit."
+    made = disclosed(program, who, reference, "veilig-thuis", ground="Z3", evidence=given, age="minor")
+    chair = use(program, actor(program, "voorzitter"), approvals.consult, made.reference)
+    assert "Zorinka" not in str(chair.evidence)
+    assert "de deur niet uit" in str(chair.evidence)
+    officer = use(program, actor(program, "fg.delinde"), approvals.consult, made.reference)
+    assert "Zorinka" in str(officer.evidence)
+
+
+def test_a_wrong_password_agrees_to_nothing(program, actor, requested):
+    _reference, disclosure = requested
+    with pytest.raises(Refused) as refusal:
+        use(program, actor(program, "fg.delinde"), approvals.approve, disclosure, "een ander wachtwoord")
+    assert refusal.value.reason == "wrong_credentials"
+    assert stored(program, disclosure).state == "awaiting_approval"
+
+
+def test_the_same_person_or_role_or_another_agency_cannot_agree(program, actor, requested):
+    _reference, disclosure = requested
+    requester, officer = actor(program, "delinde"), actor(program, "fg.delinde")
+    both = replace(requester, roles=requester.roles | officer.roles, permissions=requester.permissions | officer.permissions)
+    colleague = replace(officer, roles=officer.roles | {"focal-officer"})
+    tries = [(requester, "no_permission"), (both, "own_request"), (colleague, "same_role"), (actor(program, "fg.havendam"), "other_table")]
+    for who, reason in tries:
+        with pytest.raises(Refused) as refusal:
+            use(program, who, approvals.approve, disclosure, PASSWORD)
+        assert refusal.value.reason == reason
+    assert stored(program, disclosure).state == "awaiting_approval"
+    assert use(program, actor(program, "fg.havendam"), approvals.waiting)[0] == []
+    assert [line.reference for line in use(program, officer, approvals.waiting)[0]] == [disclosure]
+
+
+def test_rejecting_needs_a_reason_and_ends_it(program, actor, requested):
+    reference, disclosure = requested
+    officer = actor(program, "fg.delinde")
+    use(program, officer, approvals.reject, disclosure, "Het kan eerst zonder naam met het adviespunt.")
+    assert stored(program, disclosure).state == "rejected"
+    owner = use(program, actor(program, "delinde"), disclosures.read_own, disclosure)
+    assert owner.response.startswith("Het kan eerst")
+    assert log(program, "disclosure:reject")[-1][0].object == disclosure
+    with pytest.raises(Conflict):
+        use(program, officer, approvals.approve, disclosure, PASSWORD)
+    # After a rejection it may be asked again
+    again = disclosed(program, actor(program, "delinde"), reference, "veilig-thuis", ground="Z3", age="minor")
+    assert again.reference != disclosure
+
+
+def test_approving_decides_again_with_the_signal_of_that_moment(program, actor, requested):
+    from signaltable.flow import signals
+
+    reference, disclosure = requested
+    use(program, actor(program, "delinde"), signals.withdraw, reference, "vergissing")
+    with pytest.raises(Conflict):
+        use(program, actor(program, "fg.delinde"), approvals.approve, disclosure, PASSWORD)
+    assert not log(program, "signal:disclose")
+
+
+def test_approving_decides_again_with_the_rules_of_that_moment(program, actor, requested):
+    _reference, disclosure = requested
+    serious = replace(program, settings=replace(program.settings, mode="production"))
+    with pytest.raises(Refused) as refusal:
+        use(serious, actor(program, "fg.delinde"), approvals.approve, disclosure, PASSWORD)
+    assert refusal.value.reason == "no_ground"
+    assert log(program, "disclosure:refuse")[-1][0].outcome == "refused"
+    assert stored(program, disclosure).state == "awaiting_approval"
+
+
+# -- identity stays sealed ---------------------------------------------------------------------------------------
+
+
+def test_values_stand_nowhere_in_clear_and_open_for_the_recipient_alone(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    made = disclosed(program, who, reference, "essm")
+    found = stored(program, made.reference)
+    for agency in ("avim", "havendam", "opvang"):
+        with pytest.raises(CannotOpen):
+            program.keys.open(agency, found.payload_recipient, referrals.place(found, agency))
+    with pytest.raises(CannotOpen):
+        program.keys.open("essm", found.payload_recipient, referrals.place(replace_id(found), "essm"))
+    dump = everything(program)
+    for canary in (b"Zorinka", b"Proefveld", b"0612345678", b"+31612345678", b"1996-04-12", b"T. Olk"):
+        assert canary not in dump
+
+
+def replace_id(found):
+    return Disclosure(id="f" * 32)
+
+
+def everything(program) -> bytes:
+    """Every value of every table, as bytes."""
+    with reading(program) as session:
+        tables = inspect(session.get_bind()).get_table_names()
+        pieces = []
+        for table in tables:
+            for line in session.execute(text(f'SELECT * FROM "{table}"')):
+                pieces += [value if isinstance(value, bytes) else str(value).encode() for value in line]
+        return b"\n".join(pieces)
+
+
+def test_two_recipients_know_the_same_person_by_different_names(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    help_, inspectorate = disclosed(program, who, reference, "essm"), disclosed(program, who, reference, "nla")
+    one, other = content_of(program, help_, "essm"), content_of(program, inspectorate, "nla")
+    assert one.subjects[0].pseudonym != other.subjects[0].pseudonym
+    assert reference not in str(one)
+    assert [field for field in one.fields if field.name == "signal.reference"] != [
+        field for field in other.fields if field.name == "signal.reference"
+    ]
+
+
+# -- looking back ------------------------------------------------------------------------------------------------
+
+
+def test_the_owner_and_the_auditor_see_each_their_part(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    made = disclosed(program, who, reference, "essm", ground="X1")
+    own = use(program, who, disclosures.read_own, made.reference)
+    assert "Zorinka" in str(own.content)
+    assert own.recipient == "ESSM, zorgcoördinatie"
+    account = use(program, actor(program, "auditor"), disclosures.disclosure_account, made.reference)
+    assert "Zorinka" not in str(account)
+    assert account.ground.id == "X1"
+    assert account.ground_unchanged
+    assert account.policy_unchanged
+    assert {spec.code for spec, _digest in account.conditions} == {"EXPLICIT_CONSENT", "NEC"}
+    assert account.requested_by == who.account_id
+    for other in ("delinde", "avim"):
+        with pytest.raises(Refused):
+            use(program, actor(program, other), disclosures.read_own, made.reference)
+    with pytest.raises(Refused):
+        use(program, actor(program, "essm"), disclosures.read_own, made.reference)
+    with pytest.raises(Refused):
+        use(program, who, disclosures.disclosure_account, made.reference)
+
+
+def test_the_owner_lists_the_disclosures_of_a_signal(program, actor):
+    from signaltable.queries import signal_by_reference
+
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    made = disclosed(program, who, reference, "essm")
+    (line,) = use(program, who, lambda tx: disclosures.disclosures_of(tx, signal_by_reference(tx, reference)))
+    assert (line.reference, line.state, line.overdue) == (made.reference, "disclosed", False)
