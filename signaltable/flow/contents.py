@@ -226,13 +226,17 @@ def subject_part(
 def _open_values(policy: PolicySet, subject: Subject) -> dict[str, SentValue]:
     values = {
         "kind": SentValue(policy.identifiers.kind_of(subject.kind).label, subject.kind),
-        "role": SentValue(Text(subject.role, subject.role), subject.role),
+        "role": SentValue(_role_title(policy, subject.role), subject.role),
     }
     if _known(subject, "age_band"):
         values["age_band"] = SentValue(policy.value_label("age", subject.age_band), subject.age_band)
     if _known(subject, "gender"):
         values["gender"] = SentValue(policy.value_label("gender", subject.gender), subject.gender)
     return values
+
+
+def _role_title(policy: PolicySet, role: str) -> Text:
+    return next(value.title for value in policy.scales["subject-role"].value if value.id == role)
 
 
 def needs_identity(names: Iterable[str]) -> bool:

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import PasswordField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from signaltable.access import Permission
 from signaltable.domain import Refused
@@ -24,7 +24,7 @@ pages = Blueprint("approvals", __name__)
 class ApproveForm(FlaskForm):
     password = PasswordField(
         _l("Your password"),
-        [InputRequired(_l("Fill in your password"))],
+        [DataRequired(_l("Fill in your password"))],
         description=_l("We ask this again, so that nobody else can agree on your open screen."),
     )
 
@@ -33,7 +33,7 @@ class RejectForm(FlaskForm):
     reason = TextAreaField(
         _l("Why do you not agree?"),
         [
-            InputRequired(_l("Write down why you do not agree")),
+            DataRequired(_l("Write down why you do not agree")),
             Length(
                 max=REASON_LIMIT, message=_l("Write this in fewer words: at most %(max)d characters", max=REASON_LIMIT)
             ),
@@ -71,7 +71,7 @@ def approve(reference: str) -> ResponseReturnValue:
         return _page(reference, form, RejectForm(None)), 422
     try:
         with begin() as tx:
-            approvals.approve(tx, reference, form.password.data)
+            approvals.approve(tx, reference, form.password.data or "")
     except Refused as refusal:
         if refusal.reason != "wrong_credentials":
             raise

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, RadioField, SelectMultipleField, StringField, TextAreaField
+from wtforms import BooleanField, RadioField, SelectChoice, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import Optional
 
 from signaltable.evidence_forms import ConditionSpec, FieldSpec, read_form
@@ -59,7 +59,7 @@ def asked(spec: ConditionSpec) -> tuple[FieldSpec, ...]:
 def _drawn(row: FieldSpec, recipient: str, categories: frozenset[str]) -> Any:
     common: dict[str, Any] = {"label": in_words(row.label), "description": in_words(row.hint) if row.hint else ""}
     if row.name == RECIPIENT:
-        choices = [(THIS, recipient), (OTHER, _("Another organisation"))]
+        choices = [SelectChoice(THIS, recipient), SelectChoice(OTHER, _("Another organisation"))]
         return RadioField(**common, choices=choices, validate_choice=False)
     if row.kind in {"date", "datetime"}:
         return DateParts(**common)
@@ -74,8 +74,9 @@ def _drawn(row: FieldSpec, recipient: str, categories: frozenset[str]) -> Any:
     return (TextAreaField if row.kind == "longtext" else StringField)(**common, validators=checks)
 
 
-def _choices(row: FieldSpec, limit: frozenset[str] | None) -> list[tuple[str, str]]:
-    return [(option.value, in_words(option.label)) for option in row.options if limit is None or option.value in limit]
+def _choices(row: FieldSpec, limit: frozenset[str] | None) -> list[SelectChoice]:
+    wanted = [option for option in row.options if limit is None or option.value in limit]
+    return [SelectChoice(option.value, in_words(option.label)) for option in wanted]
 
 
 def evidence_in(form: FlaskForm, specs: Sequence[ConditionSpec], recipient_id: str) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import RadioField, TextAreaField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from signaltable.access import Permission
 from signaltable.domain import NotFound
@@ -27,7 +27,7 @@ class ReturnForm(FlaskForm):
     reason = TextAreaField(
         _l("Explain it to the owner"),
         [
-            InputRequired(_l("Write down why you return it")),
+            DataRequired(_l("Write down why you return it")),
             Length(max=referrals.REASON_LIMIT, message=_TOO_LONG),
             no_bsn,
         ],

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext as _
+from wtforms import SelectChoice
 
 from signaltable.grounds import LegalReference
 from signaltable.payload import SentField, SentValue
@@ -12,37 +13,37 @@ from signaltable.web.filters import day, in_words, lang, moment
 from signaltable.web.guards import program
 
 
-def return_causes() -> list[tuple[str, str]]:
+def return_causes() -> list[SelectChoice]:
     """Why a receiver may send something back, in words."""
     return [
-        ("not_our_task", _("This is not our task")),
-        ("not_our_region", _("This is not our region")),
-        ("too_little", _("There is too little to go on")),
-        ("known_already", _("We know this case already")),
-        ("no_room", _("We have no room at this moment")),
-        ("other", _("Another reason")),
+        SelectChoice("not_our_task", _("This is not our task")),
+        SelectChoice("not_our_region", _("This is not our region")),
+        SelectChoice("too_little", _("There is too little to go on")),
+        SelectChoice("known_already", _("We know this case already")),
+        SelectChoice("no_room", _("We have no room at this moment")),
+        SelectChoice("other", _("Another reason")),
     ]
 
 
-def feedback_results() -> list[tuple[str, str]]:
+def feedback_results() -> list[SelectChoice]:
     """What a receiver can tell about what came of it, in words."""
     return [
-        ("taken_up", _("We are working on it")),
-        ("help_offered", _("Help was offered")),
-        ("not_enough", _("It was not enough to act on")),
-        ("goes_on_elsewhere", _("It goes on at another organisation")),
-        ("may_not_say", _("We may not say anything about it")),
+        SelectChoice("taken_up", _("We are working on it")),
+        SelectChoice("help_offered", _("Help was offered")),
+        SelectChoice("not_enough", _("It was not enough to act on")),
+        SelectChoice("goes_on_elsewhere", _("It goes on at another organisation")),
+        SelectChoice("may_not_say", _("We may not say anything about it")),
     ]
 
 
 def cause_label(cause: str) -> str:
     """A cause of return in words."""
-    return dict(return_causes()).get(cause, cause)
+    return next((found.label for found in return_causes() if found.value == cause), cause)
 
 
 def result_label(result: str) -> str:
     """A result of feedback in words."""
-    return dict(feedback_results()).get(result, result)
+    return next((found.label for found in feedback_results() if found.value == result), result)
 
 
 def field_label(name: str) -> str:
@@ -80,19 +81,12 @@ def field_label(name: str) -> str:
 
 def role_label(role: str) -> str:
     """The part that a subject plays, in words."""
-    return {
-        "possible_victim": _("Possible victim"),
-        "possible_perpetrator": _("Possible perpetrator"),
-        "facilitator": _("Facilitator"),
-        "witness": _("Witness"),
-        "place": _("Place"),
-    }.get(role, role)
+    known = {value.id: value.title for value in program().policy.scales["subject-role"].value}
+    return in_words(known[role]) if role in known else role
 
 
 def value_text(field: SentField, value: SentValue) -> str:
     """A value that was sent, in the reader's language."""
-    if field.name == "subject.role":
-        return role_label(value.code)
     if field.name == "signal.observed_on":
         return day(date.fromisoformat(value.words.nl))
     return in_words(value.words)

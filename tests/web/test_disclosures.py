@@ -1,0 +1,239 @@
+"""The owner's pages of disclosing: what is shown, what a forger gets, and how mistakes come back."""
+
+import re
+
+import pytest
+
+from signaltable.web import create_app
+from tests.conftest import PASSWORD
+from tests.disclosure_steps import disclosed, key_for
+from tests.factories import a_person, a_signal
+from tests.table_steps import log, row, submitted, use
+
+GIVEN = {"status": "given", "on": "2026-11-20", "language": "Pools", "interpreter": "professional", "asked_by": "T. Olk"}
+
+
+class Browser:
+    """A client of the whole application that keeps cookies and sends what a page without script would send."""
+
+    def __init__(self, program):
+        self.client = create_app(program.settings, program).test_client()
+
+    def log_in(self, login):
+        self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")
+        return self
+
+    def get(self, path):
+        return self.client.get(path)
+
+    def post(self, path, data, page):
+        token = re.search(r'name="csrf_token" value="([^"]+)"', self.client.get(page).text)[1]
+        return self.client.post(path, data={"csrf_token": token, **data})
+
+
+@pytest.fixture
+def browser(sqlite_program):
+    return Browser(sqlite_program)
+
+
+@pytest.fixture
+def signal(sqlite_program, actor):
+    return submitted(sqlite_program, actor(sqlite_program, "havendam"), a_signal(consent=GIVEN))
+
+
+@pytest.fixture
+def address(sqlite_program, actor, signal):
+    return f"/signalen/{signal}/verstrekken/{key_for(sqlite_program, actor(sqlite_program, 'havendam'), signal, 'essm')}"
+
+
+def hidden(html, *names):
+    """The hidden fields of the form that discloses."""
+    form = html[html.rindex('method="post"') :]
+    return {name: re.findall(rf'type="hidden" name="{name}" value="([^"]*)"', form) for name in names}
+
+
+def answers(**changes):
+    """A complete set of answers for the ground X1, as the page asks them."""
+    return {
+        "EXPLICIT_CONSENT-recipient": "this",
+        "EXPLICIT_CONSENT-categories": ["identity", "contact", "narrative", "pseudonymous"],
+        "EXPLICIT_CONSENT-given_on-day": "20",
+        "EXPLICIT_CONSENT-given_on-month": "november",
+        "EXPLICIT_CONSENT-given_on-year": "2026",
+        "EXPLICIT_CONSENT-given_by": "person",
+        "EXPLICIT_CONSENT-form": "spoken",
+        "EXPLICIT_CONSENT-language": "Pools",
+        "EXPLICIT_CONSENT-interpreter": "professional",
+        "EXPLICIT_CONSENT-asked_by": "casemanager",
+        "EXPLICIT_CONSENT-text_version": "2026-1",
+        "EXPLICIT_CONSENT-explicit": "y",
+        "EXPLICIT_CONSENT-told_withdrawal": "y",
+        "NEC-motivation": "Zonder naam en nummer kan de zorgcoördinator haar niet bereiken.",
+        **changes,
+    }
+
+
+def carried(browser, address):
+    html = browser.get(address).text
+    return {**hidden(html, "ground", "seen", "subjects"), "step": "disclose"}
+
+
+def test_the_destinations_come_from_the_server_and_no_address_names_them(browser, signal):
+    page = browser.log_in("havendam").get(f"/signalen/{signal}/verstrekken")
+    assert page.status_code == 200
+    assert "ESSM, zorgcoördinatie" in page.text
+    links = re.findall(rf'href="/signalen/{signal}/verstrekken/([^"]+)"', page.text)
+    assert links
+    assert all(re.fullmatch(r"[0-9a-f]{32}", link) for link in links)
+    assert "Zorinka" not in page.text
+
+
+def test_the_preview_shows_exactly_what_goes_and_holds_no_key_of_an_agency(browser, address):
+    page = browser.log_in("havendam").get(address)
+    assert page.status_code == 200
+    assert "Zorinka" in page.text
+    form = page.text[page.text.rindex('method="post"') :]
+    assert "essm" not in form.replace("ESSM", "")
+    # A motivation has no default text; consent is taken over from the signal
+    assert re.search(r'name="NEC-motivation"[^>]*>\s*</textarea>', page.text)
+    assert 'name="EXPLICIT_CONSENT-language"' in page.text
+    assert 'value="Pools"' in page.text
+    assert "checked" not in re.search(r'id="EXPLICIT_CONSENT-categories-0"[^>]*', page.text)[0]
+
+
+def test_filled_in_well_it_is_disclosed_in_one_step(sqlite_program, browser, signal, address):
+    browser.log_in("havendam")
+    answer = browser.post(address, {**answers(), **carried(browser, address)}, page=address)
+    assert answer.status_code == 303, answer.text
+    reference = answer.location.rsplit("/", 1)[1]
+    assert row(sqlite_program, signal).state == "referred"
+    page = browser.get(answer.location)
+    assert reference in page.text
+    assert "Zorinka" in page.text
+    assert "casemanager" in page.text
+
+
+def test_mistakes_come_back_at_their_field_with_what_was_typed(sqlite_program, browser, signal, address):
+    browser.log_in("havendam")
+    wrong = answers(**{"NEC-motivation": "kort"})
+    del wrong["EXPLICIT_CONSENT-explicit"], wrong["EXPLICIT_CONSENT-form"]
+    answer = browser.post(address, {**wrong, **carried(browser, address)}, page=address)
+    assert answer.status_code == 422
+    assert "<title>Fout" in answer.text or "<title>Error" in answer.text
+    for target in ("NEC-motivation", "EXPLICIT_CONSENT-form-0", "EXPLICIT_CONSENT-explicit"):
+        assert f'href="#{target}"' in answer.text
+        assert f'id="{target}"' in answer.text
+    assert "casemanager" in answer.text
+    assert row(sqlite_program, signal).state == "submitted"
+
+
+def test_consent_for_somebody_else_is_no_consent(sqlite_program, browser, signal, address):
+    browser.log_in("havendam")
+    answer = browser.post(
+        address, {**answers(**{"EXPLICIT_CONSENT-recipient": "other"}), **carried(browser, address)}, page=address
+    )
+    assert answer.status_code == 422
+    assert 'href="#EXPLICIT_CONSENT-recipient-0"' in answer.text
+    assert row(sqlite_program, signal).state == "submitted"
+
+
+def test_a_bsn_in_a_motivation_is_refused_without_repeating_it_in_the_message(browser, address):
+    browser.log_in("havendam")
+    wrong = answers(**{"NEC-motivation": "Zij heeft nummer 111222333 en kan niet zonder hulp."})
+    answer = browser.post(address, {**wrong, **carried(browser, address)}, page=address)
+    assert answer.status_code == 422
+    assert "111222333" not in "".join(re.findall(r'st-field__error".*?</div>', answer.text, re.DOTALL))
+
+
+def test_looking_again_shows_what_these_answers_let_through(sqlite_program, browser, signal, address):
+    browser.log_in("havendam")
+    fewer = answers(**{"EXPLICIT_CONSENT-categories": ["identity", "pseudonymous"]})
+    answer = browser.post(address, {**fewer, **carried(browser, address), "step": "look"}, page=address)
+    assert answer.status_code == 200
+    preview = answer.text[answer.text.index('id="preview"') : answer.text.index('method="post" action="/signalen')]
+    shown = preview[: preview.index("</section>")]
+    assert "Zorinka" in shown
+    assert "0612345678" not in shown
+    assert "+31612345678" not in shown
+    assert row(sqlite_program, signal).state == "submitted"
+
+
+@pytest.mark.parametrize(
+    ("forged", "reason"),
+    [
+        ({"destination": "avim"}, "not_on_the_form"),
+        ({"recipient": "avim"}, "not_on_the_form"),
+        ({"fields": "subject.nationality"}, "not_on_the_form"),
+        ({"DUAL-approver": "somebody"}, "not_on_the_form"),
+        ({"ground": "Z1"}, "not_offered"),
+        ({"ground": ["X1", "G2"]}, "not_offered"),
+        ({"subjects": ["1", "9"]}, "not_offered"),
+        ({"subjects": "one"}, "not_offered"),
+        ({"EXPLICIT_CONSENT-categories": ["identity", "bsn"]}, "not_offered"),
+        ({"EXPLICIT_CONSENT-categories": ["identity", "sex_life"]}, "not_offered"),
+        ({"EXPLICIT_CONSENT-recipient": "avim"}, "not_offered"),
+        ({"EXPLICIT_CONSENT-form": "telepathy"}, "not_offered"),
+    ],
+)
+def test_what_the_form_did_not_offer_is_refused_and_recorded(sqlite_program, browser, signal, address, forged, reason):
+    browser.log_in("havendam")
+    answer = browser.post(address, {**answers(), **carried(browser, address), **forged}, page=address)
+    assert answer.status_code == 403
+    entry, details = log(sqlite_program, "request:refuse")[-1]
+    assert (entry.outcome, details["cause"]) == ("refused", reason)
+    assert not log(sqlite_program, "signal:disclose")
+    assert row(sqlite_program, signal).state == "submitted"
+
+
+def test_an_invented_choice_or_address_parameter_is_refused_and_recorded(sqlite_program, browser, signal, address):
+    browser.log_in("havendam")
+    for path in (f"/signalen/{signal}/verstrekken/{'a' * 32}", f"{address}?destination=avim", f"{address}?ground=Z1"):
+        before = len(log(sqlite_program, "request:refuse"))
+        assert browser.get(path).status_code == 403
+        assert len(log(sqlite_program, "request:refuse")) == before + 1
+
+
+def test_changed_since_it_was_shown_goes_nowhere(sqlite_program, browser, address):
+    browser.log_in("havendam")
+    sent = {**answers(), **carried(browser, address), "seen": "0" * 64}
+    assert browser.post(address, sent, page=address).status_code == 409
+    assert not log(sqlite_program, "signal:disclose")
+
+
+def test_a_second_press_is_a_conflict(browser, address):
+    browser.log_in("havendam")
+    sent = {**answers(), **carried(browser, address)}
+    page = f"/signalen/{address.split('/')[2]}"
+    assert browser.post(address, sent, page=page).status_code == 303
+    assert browser.post(address, sent, page=page).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("login", "status"), [("delinde", 403), ("essm", 403), ("coordinator", 403), ("auditor", 403), ("beheer", 403)]
+)
+def test_others_come_nowhere(sqlite_program, actor, browser, signal, address, login, status):
+    made = disclosed(sqlite_program, actor(sqlite_program, "havendam"), signal, "essm").reference
+    browser.log_in(login)
+    for path in (f"/signalen/{signal}/verstrekken", address, f"/verstrekkingen/{made}"):
+        assert browser.get(path).status_code == status
+
+
+def test_no_ground_says_why_and_what_to_do(sqlite_program, actor, browser):
+    draft = a_signal(capacity="care-wgbo", subjects=[a_person(), a_person(role="possible_perpetrator", identity={})])
+    reference = submitted(sqlite_program, actor(sqlite_program, "delinde"), draft)
+    key = key_for(sqlite_program, actor(sqlite_program, "delinde"), reference, "avim")
+    page = browser.log_in("delinde").get(f"/signalen/{reference}/verstrekken/{key}?subjects=2")
+    assert page.status_code == 200
+    assert "112" in page.text
+    assert 'value="disclose"' not in page.text
+    assert log(sqlite_program, "disclosure:refuse")[-1][0].outcome == "refused"
+
+
+def test_the_owner_sees_answers_of_the_receiver(sqlite_program, actor, browser, signal):
+    from signaltable.flow import referrals
+
+    made = disclosed(sqlite_program, actor(sqlite_program, "havendam"), signal, "essm").reference
+    use(sqlite_program, actor(sqlite_program, "essm"), referrals.accept, made)
+    use(sqlite_program, actor(sqlite_program, "essm"), referrals.feed_back, made, result="help_offered", text="Gesprek vrijdag.")
+    page = browser.log_in("havendam").get(f"/verstrekkingen/{made}")
+    assert "Gesprek vrijdag." in page.text
