@@ -1,0 +1,379 @@
+"""The thirteen worked cases as six weeks of work at the table: every row is made by the use case that people use.
+
+cases/*.toml tell what happens, one file per case: a signal, and steps with the person who takes them. Days are counted
+back from the clock of the program, in working days, so that the demo is as alive in May as it is in November. The steps
+are sorted by time, because the log never runs back.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from signaltable.domain import Actor, SignaltableError
+from signaltable.evidence import Context
+from signaltable.evidence_forms import example
+from signaltable.flow import (
+    approvals,
+    choices,
+    disclosing,
+    drafts,
+    enrich,
+    linking,
+    referrals,
+    setup,
+    signals,
+    table,
+    triage,
+)
+from signaltable.flow.accounts import actor_of_login
+from signaltable.flow.log_export import sign_checkpoint
+from signaltable.intake import SignalDraft, parse
+from signaltable.models import Link, Signal, Subject
+from signaltable.transaction import Program, Transaction, reading, transaction
+
+FOLDER: Final = Path(__file__).resolve().parent / "cases"
+ZONE: Final = ZoneInfo("Europe/Amsterdam")
+# The region begins a little before its first signal.
+BEGINS_AGO: Final = 31
+# Steps of today are counted in minutes and stay after the last working day, also when the demo is made at midnight.
+MOST_MINUTES: Final = 6 * 60
+SATURDAY: Final = 5
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class BrokenDemo(SignaltableError):
+    """The files of the demo ask for something that is not there; the message names the case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that one person does for one case; `said` is the table of the TOML file."""
+
+    at: datetime
+    case: str
+    verb: str
+    said: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Demo:
+    """What the steps need of each other: references and ids by the names that the files use."""
+
+    program: Program
+    today: date
+    signals: Mapping[str, Mapping[str, Any]]
+    references: dict[str, str] = field(default_factory=dict)
+    questions: dict[tuple[str, str], str] = field(default_factory=dict)
+    meetings: dict[str, str] = field(default_factory=dict)
+    disclosures: dict[tuple[str, str], str] = field(default_factory=dict)
+    actors: dict[str, Actor] = field(default_factory=dict)
+
+    def use(
+        self,
+        step: Step,
+        login: str,
+        use_case: Callable[Concatenate[Transaction, P], T],
+        /,
+        *args: P.args,
+        **options: P.kwargs,
+    ) -> T:
+        """One use case, by the person with this login, at the moment of the step, in a transaction of its own."""
+        then = replace(self.program, clock=lambda: step.at)
+        if login not in self.actors:
+            self.actors[login] = actor_of_login(self.program, login)
+        with transaction(then, self.actors[login]) as tx:
+            return use_case(tx, *args, **options)
+
+
+# -- what the cli calls ------------------------------------------------------------------------------------------------
+
+
+def steps(program: Program) -> Sequence[Callable[[], None]]:
+    """Everything that happens in the demo region, in order of time. Call each once; together they take some seconds."""
+    now, told = program.clock(), _read(FOLDER)
+    cases = MappingProxyType({case: one.get("signal", {}) for case, one in told.items()})
+    demo = Demo(program, _day(now), cases)
+    planned = [Step(_moment(now, said), case, said["do"], said) for case, one in told.items() for said in one["step"]]
+    return [partial(VERBS[step.verb], demo, step) for step in sorted(planned, key=lambda step: step.at)]
+
+
+def beginning(program: Program) -> Program:
+    """The program on the day before the first case, to make the region in: the log then starts before its cases."""
+    then = _at(working_day(_day(program.clock()), BEGINS_AGO), time(9, 0))
+    return replace(program, clock=lambda: then)
+
+
+def working_day(today: date, ago: int) -> date:
+    """The `ago`-th day from Monday to Friday before `today`; after it when `ago` is negative."""
+    day, step = today, timedelta(days=-1 if ago > 0 else 1)
+    for _count in range(abs(ago)):
+        day += step
+        while day.weekday() >= SATURDAY:
+            day += step
+    return day
+
+
+def _read(folder: Path) -> dict[str, dict[str, Any]]:
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))}
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(ZONE).date()
+
+
+def _moment(now: datetime, said: Mapping[str, Any]) -> datetime:
+    if "minutes_ago" in said:
+        return now - timedelta(minutes=min(said["minutes_ago"], MOST_MINUTES))
+    return _at(working_day(_day(now), said["ago"]), time.fromisoformat(said["time"]))
+
+
+def _at(day: date, moment: time) -> datetime:
+    return datetime.combine(day, moment, ZONE).astimezone(UTC)
+
+
+def _draft(demo: Demo, step: Step) -> SignalDraft:
+    """The signal of a case as its reporter fills it in, with days counted back from the day of the step."""
+    told = dict(demo.signals[step.case])
+    for part in ("observed", "consent"):
+        if "days_before" in told.get(part, {}):
+            words = {name: value for name, value in told[part].items() if name != "days_before"}
+            told[part] = {**words, "on": (step.at.date() - timedelta(days=told[part]["days_before"])).isoformat()}
+    return parse(told)
+
+
+# -- the verbs: reporting and linking ------------------------------------------------------------------------------------
+
+
+def _submit(demo: Demo, step: Step) -> None:
+    receipt = demo.use(step, step.said["by"], signals.submit, _draft(demo, step))
+    demo.references[step.case] = receipt.reference
+
+
+def _start_draft(demo: Demo, step: Step) -> None:
+    login = step.said["by"]
+    begun = demo.use(step, login, drafts.start)
+    answers = _draft(demo, step).model_dump(mode="json", exclude_unset=True)
+    demo.use(step, login, drafts.save, begun.id, answers, step=step.said["reached"], version=begun.version)
+
+
+def _link(demo: Demo, step: Step) -> None:
+    found = _link_between(demo, step)
+    said = step.said
+    demo.use(
+        step, said["by"], linking.decide, found, confirmed=said.get("confirmed", True), reason=said.get("reason", "")
+    )
+
+
+def _link_between(demo: Demo, step: Step) -> str:
+    """The proposed link between two cases. Its owners know it by their own side only; the demo knows both."""
+    ids = []
+    with reading(demo.program) as session:
+        for case in (step.case, step.said["with"]):
+            query = (
+                select(Link.id)
+                .join(Subject, (Link.subject_a == Subject.id) | (Link.subject_b == Subject.id))
+                .join(Signal, Signal.id == Subject.signal_id)
+                .where(Signal.reference == demo.references[case])
+            )
+            ids.append(set(session.scalars(query)))
+    both = sorted(ids[0] & ids[1])
+    if not both:
+        raise BrokenDemo(f"{step.case}: expected a proposed link with {step.said['with']}, found none")
+    return both[0]
+
+
+# -- the verbs: at the table ---------------------------------------------------------------------------------------------
+
+COORDINATOR: Final = "coordinator"
+CHAIR: Final = "voorzitter"
+
+
+def _triage(demo: Demo, step: Step) -> None:
+    reference, said = demo.references[step.case], step.said
+    seen = demo.use(step, COORDINATOR, triage.consult, reference)
+    demo.use(
+        step,
+        COORDINATOR,
+        triage.triage,
+        reference,
+        result=said["result"],
+        urgency=said.get("urgency", seen.dossier.urgency),
+        reason=said.get("reason", ""),
+        version=seen.version,
+    )
+
+
+def _ask(demo: Demo, step: Step) -> None:
+    said = step.said
+    asking = enrich.Asking(
+        agencies=tuple(said["agencies"]),
+        subject_number=said.get("subject", 1),
+        note=said.get("note", ""),
+        necessity=said.get("necessity", ""),
+        checked=True,
+    )
+    made = demo.use(step, COORDINATOR, enrich.ask, demo.references[step.case], asking)
+    demo.questions.update({(step.case, agency): one for agency, one in zip(asking.agencies, made, strict=True)})
+
+
+def _answer(demo: Demo, step: Step) -> None:
+    said = step.said
+    question = demo.questions[step.case, said["by"]]
+    demo.use(step, said["by"], enrich.read_question, question)
+    if "compares" in said:
+        demo.use(step, said["by"], enrich.compare, question, said["compares"])
+    demo.use(
+        step,
+        said["by"],
+        enrich.answer,
+        question,
+        answer=said["answer"],
+        context=said.get("context", ""),
+        anonymous=said.get("anonymous", False),
+    )
+
+
+def _schedule(demo: Demo, step: Step) -> None:
+    said = step.said
+    held_on = working_day(demo.today, said["held"])
+    demo.meetings[said["meeting"]] = demo.use(step, COORDINATOR, table.schedule, held_on=held_on, title=said["title"])
+
+
+def _put_on_agenda(demo: Demo, step: Step) -> None:
+    meeting = demo.meetings[step.said["meeting"]]
+    demo.use(step, COORDINATOR, table.put_on_agenda, meeting, [demo.references[step.case]])
+
+
+def _discuss(demo: Demo, step: Step) -> None:
+    meeting, reference = demo.meetings[step.said["meeting"]], demo.references[step.case]
+    demo.use(step, CHAIR, table.consult_item, meeting, reference)
+    demo.use(step, COORDINATOR, table.note, meeting, reference, step.said["text"])
+
+
+def _decide(demo: Demo, step: Step) -> None:
+    said = step.said
+    deciding = table.Deciding(
+        decision=said["decision"],
+        reason=said["reason"],
+        holder=said.get("holder", ""),
+        due_on=working_day(_day(step.at), -said["within"]) if "within" in said else None,
+        destinations=tuple(said.get("destinations", ())),
+    )
+    demo.use(step, CHAIR, table.decide, demo.meetings[said["meeting"]], demo.references[step.case], deciding)
+
+
+def _sign(demo: Demo, step: Step) -> None:
+    """The program signs its log by itself, as the job does while it runs."""
+    sign_checkpoint(replace(demo.program, clock=lambda: step.at))
+
+
+# -- the verbs: disclosing and receiving ---------------------------------------------------------------------------------
+
+
+def _look(demo: Demo, step: Step) -> None:
+    """The owner opens the preview of a destination, which shows what would go or why nothing may."""
+    _preview(demo, step)
+
+
+def _preview(demo: Demo, step: Step, **options: Any) -> disclosing.Preview:
+    reference, said = demo.references[step.case], step.said
+    offered = demo.use(step, said["by"], choices.choose, reference)
+    key = next((line.choice.key for line in offered.lines if line.choice.destination == said["to"]), "")
+    if not key:
+        raise BrokenDemo(f"{step.case}: expected {said['to']} among the advised destinations")
+    return demo.use(step, said["by"], disclosing.preview, reference, key, **options)
+
+
+def _disclose(demo: Demo, step: Step) -> None:
+    said = step.said
+    shown = _preview(demo, step, ground=said["ground"], chosen=said["chosen"])
+    made = demo.use(
+        step,
+        said["by"],
+        disclosing.disclose,
+        shown.reference,
+        shown.choice.key,
+        ground=said["ground"],
+        chosen=said["chosen"],
+        evidence=_evidence(step, shown),
+        seen=shown.seen,
+    )
+    demo.disclosures[step.case, said["to"]] = made.reference
+
+
+def _evidence(step: Step, shown: disclosing.Preview) -> dict[str, dict[str, Any]]:
+    """The conditions filled in: invented content, what the signal says about consent, and the words of the file on top."""
+    told: Mapping[str, Mapping[str, Any]] = step.said.get("evidence", {})
+    filled: dict[str, dict[str, Any]] = {}
+    for spec in shown.conditions:
+        context = Context(
+            now=step.at.astimezone(ZONE),
+            today=_day(step.at),
+            recipient_agency=shown.choice.agency_id,
+            person_age="adult",
+            parameter=shown.option.ground.parameters.get(spec.code, "") if shown.option else "",
+        )
+        invented = example(spec.code, context, shown.categories)
+        filled[spec.code] = {**invented, **shown.prefill.get(spec.code, {}), **told.get(spec.code, {})}
+    return filled
+
+
+def _approve(demo: Demo, step: Step) -> None:
+    login, reference = step.said["by"], demo.disclosures[step.case, step.said["to"]]
+    demo.use(step, login, approvals.consult, reference)
+    demo.use(step, login, approvals.approve, reference, _password(demo.program, login))
+
+
+def _password(program: Program, login: str) -> str:
+    """The second person types the password again; that of the demo accounts stands where `signaltable accounts` reads it."""
+    return next(str(one["password"]) for one in setup.demo_accounts(program.settings) if one["login"] == login)
+
+
+def _accept(demo: Demo, step: Step) -> None:
+    login, reference = step.said["by"], demo.disclosures[step.case, step.said["to"]]
+    demo.use(step, login, referrals.read, reference)
+    demo.use(step, login, referrals.accept, reference)
+
+
+def _give_back(demo: Demo, step: Step) -> None:
+    login, reference = step.said["by"], demo.disclosures[step.case, step.said["to"]]
+    demo.use(step, login, referrals.read, reference)
+    demo.use(step, login, referrals.give_back, reference, cause=step.said["cause"], text=step.said["text"])
+
+
+def _feed_back(demo: Demo, step: Step) -> None:
+    login, reference = step.said["by"], demo.disclosures[step.case, step.said["to"]]
+    demo.use(step, login, referrals.feed_back, reference, result=step.said["result"], text=step.said["text"])
+
+
+VERBS: Final[Mapping[str, Callable[[Demo, Step], None]]] = MappingProxyType(
+    {
+        "submit": _submit,
+        "draft": _start_draft,
+        "link": _link,
+        "triage": _triage,
+        "ask": _ask,
+        "answer": _answer,
+        "schedule": _schedule,
+        "agenda": _put_on_agenda,
+        "discuss": _discuss,
+        "decide": _decide,
+        "sign": _sign,
+        "look": _look,
+        "disclose": _disclose,
+        "approve": _approve,
+        "accept": _accept,
+        "give_back": _give_back,
+        "feed_back": _feed_back,
+    },
+)
