@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from signaltable.domain import Conflict, NotFound, Refused, SignaltableError, Un
 from signaltable.facts import UnusableFacts, parse_facts
 from signaltable.policy_errors import BrokenPolicy
 from signaltable.settings import Settings
+
+if TYPE_CHECKING:
+    from signaltable.transaction import Program
 
 REFUSED = 1
 UNUSABLE = 2
@@ -82,17 +85,25 @@ def init(*, demo: bool, keep: bool) -> None:
     setup.make_keys(settings)
     migrate(settings)
     program = open_program(settings)
-    setup.start_log(program)
     if demo:
-        from signaltable.demo import cases
-
-        password = setup.new_demo_password()
-        setup.remember_demo_accounts(settings, setup.seed_region(program, password))
-        with click.progressbar(cases.steps(program), label="demo cases", file=sys.stderr) as steps:
-            for step in steps:
-                step()
+        _make_demo(program)
+    else:
+        setup.start_log(program)
     (settings.home / setup.UNFINISHED).unlink()
     click.echo(f"created {settings.home}", err=True)
+
+
+def _make_demo(program: "Program") -> None:
+    """The region as it was before the first case, and then the cases, so that the log tells them in order of time."""
+    from signaltable.demo import cases
+    from signaltable.flow import setup
+
+    before = cases.beginning(program)
+    setup.start_log(before)
+    setup.remember_demo_accounts(program.settings, setup.seed_region(before, setup.new_demo_password()))
+    with click.progressbar(cases.steps(program), label="demo cases", file=sys.stderr) as steps:
+        for step in steps:
+            step()
 
 
 @main.command()
