@@ -21,7 +21,7 @@ from signaltable import audit_trail
 from signaltable.access import Allowed, Denied, Permission, may, require
 from signaltable.db import HoldsBytes
 from signaltable.domain import NotFound, Resource
-from signaltable.flow.log_check import CheckLine, check
+from signaltable.flow.log_check import CheckLine, as_bytes, check
 from signaltable.flow.log_export import (
     Export,
     export,
@@ -248,8 +248,8 @@ def entry(tx: Transaction, seq: int) -> EntryView:
         trace_id=made.trace_id if made else "",
         details=details,
         details_fit=fit,
-        leaf=row.leaf.hex(),
-        leaf_fits=merkle.leaf_hash(row.entry) == row.leaf,
+        leaf=as_bytes(row.leaf).hex(),
+        leaf_fits=merkle.leaf_hash(as_bytes(row.entry)) == as_bytes(row.leaf),
         commitment=made.details_commitment if made else "",
         proof=shown,
         newer=seq + 1 if seq < newest else None,
@@ -277,7 +277,7 @@ def head(tx: Transaction) -> SignedHead:
     return SignedHead(
         note=newest.note if newest else "",
         size=newest.size if newest else 0,
-        root=newest.note.split("\n")[2] if newest else "",
+        root=_root_of(newest) if newest else "",
         signed_at=newest.signed_at if newest else None,
         waiting=size - (newest.size if newest else 0),
         every_minutes=tx.program.settings.checkpoint_minutes,
@@ -417,10 +417,11 @@ def _line(row: LogEntry, titles: Mapping[str, str]) -> EntryLine:
 
 def _read(row: LogEntry) -> Entry | None:
     """The entry in the stored bytes; None when they are not the ones that were hashed."""
-    if merkle.leaf_hash(row.entry) != row.leaf:
+    raw = as_bytes(row.entry)
+    if merkle.leaf_hash(raw) != as_bytes(row.leaf):
         return None
     try:
-        return parse(row.entry)
+        return parse(raw)
     except AuditError:
         return None
 
@@ -432,7 +433,7 @@ def _details(tx: Transaction, made: Entry | None, seq: int) -> tuple[Mapping[str
     if made is None:
         return None, False
     try:
-        return open_details(made, kept.details, kept.salt), True
+        return open_details(made, as_bytes(kept.details), as_bytes(kept.salt)), True
     except AuditError:
         return None, False
 
@@ -453,7 +454,7 @@ def _proof(session: Session, settings: Settings, row: LogEntry) -> EntryProof | 
     if covering is None:
         return None
     steps = _inclusion(session, row.seq, covering.size)
-    text = receipt.write(index=row.seq, proof=steps, checkpoint_note=covering.note, entry_bytes=row.entry)
+    text = receipt.write(index=row.seq, proof=steps, checkpoint_note=covering.note, entry_bytes=as_bytes(row.entry))
     try:
         receipt.verify(text, [_verifier(settings)])
     except AuditError:
@@ -463,12 +464,18 @@ def _proof(session: Session, settings: Settings, row: LogEntry) -> EntryProof | 
     return EntryProof(
         seq=row.seq,
         size=covering.size,
-        root=covering.note.split("\n")[2],
+        root=_root_of(covering),
         signed_at=covering.signed_at,
         steps=tuple(step.hex() for step in steps),
         text=text,
         verified=verified,
     )
+
+
+def _root_of(signed: LogCheckpoint) -> str:
+    """The root in base64 as the third line of the note says it; nothing when somebody changed the note."""
+    lines = signed.note.split("\n")
+    return lines[2] if len(lines) > 2 else ""
 
 
 def _inclusion(session: Session, seq: int, size: int) -> list[bytes]:
@@ -477,5 +484,5 @@ def _inclusion(session: Session, seq: int, size: int) -> list[bytes]:
     for start, end in sorted(trees):
         leaves = select(LogEntry.leaf).where(LogEntry.seq >= start, LogEntry.seq < end).order_by(LogEntry.seq)
         for leaf in session.scalars(leaves.execution_options(yield_per=audit_trail.BATCH)):
-            trees[start, end].append(leaf)
+            trees[start, end].append(as_bytes(leaf))
     return [tree.root() for tree in trees.values()]

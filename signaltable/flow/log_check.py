@@ -89,6 +89,11 @@ def stored(until: int | None = None) -> Select[Any]:
     return query if until is None else query.where(LogEntry.seq < until)
 
 
+def as_bytes(stored_value: bytes | str) -> bytes:
+    """What stands in a column of bytes. SQLite lets anybody put text there; a check must not stumble over that."""
+    return stored_value.encode() if isinstance(stored_value, str) else stored_value
+
+
 def check(tx: Transaction) -> list[CheckLine]:
     """Check the log as it is now. Records that it was checked, and whether everything held."""
     require(tx.actor, Permission.LOG_CONSULT_ALL)
@@ -144,8 +149,8 @@ class _Walk:
     def take(self, row: "Row[Any]") -> None:
         """The next stored entry with details and salt."""
         self.numbers.take(row.seq, holds=row.seq == self.tree.size)
-        leaf = merkle.leaf_hash(row.entry)
-        self.leaves.take(row.seq, holds=leaf == row.leaf)
+        leaf = merkle.leaf_hash(as_bytes(row.entry))
+        self.leaves.take(row.seq, holds=leaf == as_bytes(row.leaf))
         self.tree.append(leaf)
         if self.tree.size in self._sizes:
             self.roots[self.tree.size] = self.tree.root()
@@ -156,7 +161,7 @@ class _Walk:
 
     def _look_inside(self, row: "Row[Any]") -> None:
         try:
-            made = parse(row.entry)
+            made = parse(as_bytes(row.entry))
         except AuditError:
             self.columns.take(row.seq, holds=False)
             return
@@ -164,7 +169,7 @@ class _Walk:
         self.times.take(row.seq, holds=made.recorded_at >= self._last)
         self._last = max(self._last, made.recorded_at)
         if row.details is not None:
-            self.details.take(row.seq, holds=_committed(made, row.details, row.salt))
+            self.details.take(row.seq, holds=_committed(made, as_bytes(row.details), as_bytes(row.salt)))
 
 
 def _same(row: "Row[Any]", made: Entry) -> bool:
@@ -262,7 +267,7 @@ def _told_disclosures(session: Session) -> dict[str, tuple[str, ...] | None]:
 
 def _json(raw: bytes) -> dict[str, Any]:
     try:
-        read = json.loads(raw)
+        read = json.loads(as_bytes(raw))
     except ValueError:
         return {}
     return read if isinstance(read, dict) else {}

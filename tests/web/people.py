@@ -1,0 +1,28 @@
+"""People with a browser without script: a client that keeps cookies and fills in the token of every form."""
+
+import re
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from signaltable.transaction import Program
+from signaltable.web import create_app
+from tests.conftest import PASSWORD
+
+
+class Person:
+    """Somebody at a browser."""
+
+    def __init__(self, program: Program, login: str = "", password: str = PASSWORD) -> None:
+        self.client = create_app(program.settings, program).test_client()
+        if login:
+            answer = self.post("/aanmelden", {"login": login, "password": password, "next": ""}, page="/aanmelden")
+            assert answer.status_code == 302, answer.text
+
+    def get(self, path: str) -> TestResponse:
+        return self.client.get(path)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, *, page: str = "") -> TestResponse:
+        """Post as from the page at `page` (by default the page with the same address)."""
+        token = re.search(r'name="csrf_token" value="([^"]+)"', self.client.get(page or path).text)
+        return self.client.post(path, data={"csrf_token": token[1] if token else "", **(data or {})})

@@ -1,0 +1,109 @@
+"""Coming in and going out."""
+
+import pytest
+from sqlalchemy import select
+
+from signaltable.flow import setup
+from signaltable.models import LogEntry
+from signaltable.transaction import reading
+from tests.conftest import PASSWORD
+from tests.web.people import Person
+
+
+@pytest.fixture
+def program(sqlite_program):
+    return sqlite_program
+
+
+def test_the_login_page_welcomes_and_in_the_demo_names_the_command_but_no_password(program):
+    setup.remember_demo_accounts(program.settings, [{"login": "havendam", "password": PASSWORD}])
+    page = Person(program).get("/aanmelden").text
+    assert "signaltable accounts" in page
+    assert PASSWORD not in page
+    assert 'autocomplete="current-password"' in page and 'autocomplete="username"' in page
+
+
+def test_outside_the_demo_nothing_is_told_about_accounts(program):
+    from dataclasses import replace
+
+    page = Person(replace(program, settings=replace(program.settings, mode="production"))).get("/aanmelden").text
+    assert "signaltable accounts" not in page
+
+
+def test_a_wrong_password_is_refused_recorded_and_not_repeated(program):
+    answer = Person(program).post("/aanmelden", {"login": "havendam", "password": "mis-mis-mis-mis", "next": ""})
+    assert answer.status_code == 401
+    assert 'value="havendam"' in answer.text and "mis-mis" not in answer.text
+    assert 'id="errors"' in answer.text
+    with reading(program) as session:
+        entry = session.scalars(select(LogEntry).order_by(LogEntry.seq.desc()).limit(1)).one()
+    assert (entry.action, entry.outcome) == ("login:fail", "refused")
+
+
+def test_a_wrong_name_reads_the_same_as_a_wrong_password(program):
+    pages = [
+        Person(program).post("/aanmelden", {"login": login, "password": "mis-mis-mis-mis", "next": ""}).text.replace(login, "")
+        for login in ("havendam", "niemand")
+    ]
+    told = [page.split('id="errors"')[1].split("</div>")[0] for page in pages]
+    assert told[0] == told[1]
+
+
+def test_an_empty_form_says_what_to_fill_in(program):
+    answer = Person(program).post("/aanmelden", {"login": "", "password": "", "next": ""})
+    assert answer.status_code == 422
+    assert 'href="#login"' in answer.text and 'href="#password"' in answer.text
+
+
+def test_too_many_attempts_close_one_account_for_a_while(program, clock):
+    for _try in range(10):
+        Person(program).post("/aanmelden", {"login": "avim", "password": "mis-mis-mis-mis", "next": ""})
+    right = {"login": "avim", "password": PASSWORD, "next": ""}
+    assert Person(program).post("/aanmelden", right).status_code == 401
+    assert Person(program).post("/aanmelden", {**right, "login": "riec"}).status_code == 302
+    clock.forward(minutes=16)
+    assert Person(program).post("/aanmelden", right).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("wanted", "goes_to"),
+    [
+        ("/audit", "/audit"),
+        ("https://evil.example/", "/overzicht"),
+        ("//evil.example", "/overzicht"),
+        ("/\\evil.example", "/overzicht"),
+        ("", "/overzicht"),
+    ],
+)
+def test_one_returns_to_the_page_asked_for_and_never_elsewhere(program, wanted, goes_to):
+    answer = Person(program).post("/aanmelden", {"login": "auditor", "password": PASSWORD, "next": wanted})
+    assert answer.status_code == 302
+    assert answer.location == goes_to
+
+
+def test_signing_out_ends_the_session_on_the_server(program):
+    person = Person(program, "auditor")
+    cookie = person.client.get_cookie("signaltable").value
+    assert person.post("/afmelden", page="/audit").status_code == 302
+    person.client.set_cookie("signaltable", cookie)
+    assert person.get("/audit").status_code == 302
+
+
+def test_a_session_ends_after_an_hour_without_use(program, clock):
+    person = Person(program, "auditor")
+    clock.forward(minutes=59)
+    assert person.get("/audit").status_code == 200
+    clock.forward(minutes=61)
+    assert person.get("/audit").status_code == 302
+
+
+def test_the_language_button_of_every_page_works(program):
+    import re
+
+    person = Person(program)
+    page = person.get("/aanmelden").text
+    form = re.search(r'<form[^>]*action="([^"]+)"[^>]*>((?:(?!</form>).)*name="lang".*?)</form>', page, re.S)
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[2]))
+    answer = person.client.post(form[1], data={**fields, "lang": "en"})
+    assert answer.status_code == 302
+    assert '<html lang="en"' in person.get("/aanmelden").text

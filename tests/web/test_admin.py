@@ -1,0 +1,176 @@
+"""Accounts and agencies: an administrator sees no case, gives no impossible roles, and passwords never come back."""
+
+import pytest
+from sqlalchemy import select
+
+from signaltable.models import Account, AccountRole, Agency, AgencyDestination, LogEntry, TableMember
+from signaltable.transaction import reading
+from tests.web.people import Person
+
+PAGES = ["/beheer", "/beheer/accounts/nieuw", "/beheer/organisaties", "/beheer/organisaties/nieuw"]
+FRESH = "een-heel-nieuw-wachtwoord"
+
+
+@pytest.fixture
+def program(sqlite_program):
+    return sqlite_program
+
+
+@pytest.fixture
+def administrator(program):
+    return Person(program, "beheer")
+
+
+def _account(program, login):
+    with reading(program) as session:
+        account = session.scalars(select(Account).where(Account.login == login)).one()
+        roles = session.scalars(select(AccountRole.role).where(AccountRole.account_id == account.id)).all()
+        return account, set(roles)
+
+
+def _new(**changes):
+    return {
+        "name": "Nora Nieuweling",
+        "login": "nora",
+        "agency": "havendam",
+        "roles": ["focal-officer"],
+        "password": FRESH,
+        "again": FRESH,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("login", ["havendam", "fg.havendam", "coordinator", "voorzitter", "auditor", "avim"])
+def test_all_pages_are_closed_to_others(program, login):
+    person = Person(program, login)
+    assert {path: person.get(path).status_code for path in PAGES} == dict.fromkeys(PAGES, 403)
+    known, _roles = _account(program, "havendam")
+    assert person.get(f"/beheer/accounts/{known.id}").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/signalen", "/signalen/nieuw", "/koppelingen", "/ontvangen", "/tafel", "/audit", "/audit/bewijs"]
+)
+def test_the_administrator_sees_no_case(administrator, path):
+    assert administrator.get(path).status_code in {403, 404}
+
+
+def test_the_lists_show_who_and_for_whom(administrator):
+    assert "Hanneke Voorbeeld" in administrator.get("/beheer").text
+    only = administrator.get("/beheer?organisatie=riec").text
+    assert "Rita Zogenaamd" in only and "Hanneke Voorbeeld" not in only
+    agencies = administrator.get("/beheer/organisaties").text
+    assert "Gemeente Havendam" in agencies and "Fier" in agencies
+
+
+def test_a_new_account_can_sign_in_at_once(program, administrator):
+    answer = administrator.post("/beheer/accounts/nieuw", _new())
+    assert answer.status_code == 303
+    assert Person(program, "nora", FRESH).get("/signalen").status_code == 200
+    with reading(program) as session:
+        made = session.scalars(select(LogEntry).where(LogEntry.action == "account:record").order_by(LogEntry.seq.desc())).first()
+    assert made.object == _account(program, "nora")[0].id
+    assert b"nora" not in made.entry.lower()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"password": "kort", "again": "kort"}, "password"),
+        ({"again": "iets-heel-anders-dan-dat"}, "again"),
+        ({"login": "havendam"}, "login"),
+        ({"login": "met spatie"}, "login"),
+        ({"name": ""}, "name"),
+        ({"agency": ""}, "agency"),
+        ({"roles": []}, "roles"),
+        ({"roles": ["focal-officer", "auditor"]}, "roles"),
+        ({"roles": ["administrator", "partner-member"]}, "roles"),
+    ],
+)
+def test_a_mistake_comes_back_filled_and_without_the_password(program, administrator, changes, field):
+    answer = administrator.post("/beheer/accounts/nieuw", _new(**changes))
+    assert answer.status_code == 422
+    assert f'href="#{field}' in answer.text
+    assert FRESH not in answer.text and "iets-heel-anders" not in answer.text
+    if field != "name":
+        assert "Nora Nieuweling" in answer.text
+    assert "<title>Error:" in answer.text or "<title>Fout:" in answer.text
+    with reading(program) as session:
+        assert not session.scalars(select(Account).where(Account.login == "nora")).all()
+
+
+def test_an_offer_that_was_not_made_is_refused_and_recorded(program, administrator):
+    for forged in ({"roles": ["superuser"]}, {"agency": "elsewhere"}, {"permissions": "log:consult:all"}):
+        assert administrator.post("/beheer/accounts/nieuw", _new(**forged)).status_code == 403
+    with reading(program) as session:
+        refused = session.scalars(select(LogEntry.action).where(LogEntry.outcome == "refused")).all()
+    assert refused == ["request:refuse"] * 3
+
+
+def test_changed_roles_count_at_once(program, administrator):
+    person = Person(program, "avim")
+    account, _roles = _account(program, "avim")
+    answer = administrator.post(
+        f"/beheer/accounts/{account.id}", {"name": "Arjan Anders", "roles": ["table-coordinator"], "active": "y"}
+    )
+    assert answer.status_code == 303
+    changed, roles = _account(program, "avim")
+    assert (changed.name, roles) == ("Arjan Anders", {"table-coordinator"})
+    assert person.get("/overzicht").status_code == 302, "the open session ended"
+
+
+def test_a_closed_account_cannot_sign_in(program, administrator):
+    account, _roles = _account(program, "avim")
+    administrator.post(f"/beheer/accounts/{account.id}", {"name": account.name, "roles": ["partner-member"]})
+    answer = Person(program).post("/aanmelden", {"login": "avim", "password": FRESH, "next": ""})
+    assert answer.status_code == 401
+
+
+def test_nobody_changes_the_own_roles(program, administrator):
+    account, roles = _account(program, "beheer")
+    for data in ({"roles": ["auditor"], "active": "y"}, {"roles": ["administrator", "auditor"], "active": "y"}, {"roles": ["administrator"]}):
+        answer = administrator.post(f"/beheer/accounts/{account.id}", {"name": account.name, **data})
+        assert answer.status_code == 422
+        assert 'id="errors"' in answer.text
+    assert _account(program, "beheer")[1] == roles
+    answer = administrator.post(
+        f"/beheer/accounts/{account.id}", {"name": "Bas Bijgewerkt", "roles": ["administrator"], "active": "y"}
+    )
+    assert answer.status_code == 303
+
+
+def test_a_new_password_replaces_the_old_one(program, administrator):
+    account, _roles = _account(program, "riec")
+    path = f"/beheer/accounts/{account.id}"
+    assert administrator.post(f"{path}/wachtwoord", {"password": "kort", "again": "kort"}, page=path).status_code == 422
+    assert administrator.post(f"{path}/wachtwoord", {"password": FRESH, "again": FRESH}, page=path).status_code == 303
+    assert Person(program, "riec", FRESH).get("/overzicht").status_code == 200
+
+
+def test_a_new_organisation_has_a_key_a_seat_and_its_destinations(program, administrator):
+    with reading(program) as session:
+        table = session.scalars(select(TableMember.table_id)).first()
+    answer = administrator.post(
+        "/beheer/organisaties/nieuw",
+        {"title": "Gemeente Duinzicht", "kind": "municipality", "destinations": ["gemeente"], "table": table},
+    )
+    assert answer.status_code == 303
+    with reading(program) as session:
+        agency = session.scalars(select(Agency).where(Agency.title == "Gemeente Duinzicht")).one()
+        assert session.scalars(select(AgencyDestination.destination).where(AgencyDestination.agency_id == agency.id)).all() == ["gemeente"]
+        assert session.get(TableMember, (table, agency.id))
+    sealed = program.keys.seal(agency.id, b"text", b"place")
+    assert program.keys.open(agency.id, sealed, b"place") == b"text"
+
+
+def test_an_organisation_that_exists_comes_back_filled(administrator):
+    answer = administrator.post(
+        "/beheer/organisaties/nieuw", {"title": "Fier", "kind": "ngo", "destinations": ["fier"], "table": ""}
+    )
+    assert answer.status_code == 422
+    assert 'value="Fier"' in answer.text
+    assert 'href="#title"' in answer.text
+
+
+def test_an_account_that_is_not_there_is_not_found(administrator):
+    assert administrator.get("/beheer/accounts/nobody").status_code == 404
