@@ -1,9 +1,12 @@
 """The steps to a disclosure, through the use cases that people use."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from werkzeug.test import TestResponse
 
 from signaltable.domain import Actor
 from signaltable.evidence import Context
@@ -12,18 +15,44 @@ from signaltable.flow import choices, disclosing
 from signaltable.flow.disclosing import Made, Preview
 from signaltable.grounds import CONDITIONS
 from signaltable.transaction import Program
+from signaltable.web import create_app
+from tests.conftest import PASSWORD
 from tests.table_steps import use
 
 ZONE = ZoneInfo("Europe/Amsterdam")
+GIVEN = {
+    "status": "given",
+    "on": "2026-11-20",
+    "language": "Pools",
+    "interpreter": "professional",
+    "asked_by": "T. Olk",
+}
+
+
+class Browser:
+    """A client of the whole application that keeps cookies and sends what a page without script would send."""
+
+    def __init__(self, program: Program) -> None:
+        self.client = create_app(program.settings, program).test_client()
+
+    def log_in(self, login: str) -> "Browser":
+        self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")
+        return self
+
+    def get(self, path: str) -> TestResponse:
+        return self.client.get(path)
+
+    def post(self, path: str, data: dict[str, Any], page: str) -> TestResponse:
+        """Post a form that stands on `page`, with the token of that page."""
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.client.get(page).text)
+        return self.client.post(path, data={"csrf_token": found[1] if found else "", **data})
 
 
 def key_for(program: Program, who: Actor, reference: str, destination: str, purpose: str = "") -> str:
     """The server's choice for an advised destination."""
     page = use(program, who, choices.choose, reference)
     (line,) = [
-        line
-        for line in page.lines
-        if line.choice.destination == destination and purpose in ("", line.choice.purpose)
+        line for line in page.lines if line.choice.destination == destination and purpose in ("", line.choice.purpose)
     ]
     return line.choice.key
 
@@ -31,11 +60,19 @@ def key_for(program: Program, who: Actor, reference: str, destination: str, purp
 def look(program: Program, who: Actor, reference: str, destination: str, **options: Any) -> Preview:
     """The preview for an advised destination."""
     purpose = options.pop("purpose", "")
-    return use(program, who, disclosing.preview, reference, key_for(program, who, reference, destination, purpose), **options)
+    return use(
+        program, who, disclosing.preview, reference, key_for(program, who, reference, destination, purpose), **options
+    )
 
 
 def evidence_for(
-    program: Program, codes: Iterable[str], recipient: str, categories: Iterable[str], *, age: str = "adult", ground: str = ""
+    program: Program,
+    codes: Iterable[str],
+    recipient: str,
+    categories: Iterable[str],
+    *,
+    age: str = "adult",
+    ground: str = "",
 ) -> dict[str, dict[str, Any]]:
     """Evidence that meets these conditions, as a person would give it."""
     assert set(codes) <= set(CONDITIONS)

@@ -14,11 +14,9 @@ from signaltable.keys import CannotOpen
 from signaltable.models import Disclosure, Mail
 from signaltable.transaction import reading
 from tests.conftest import PASSWORD
-from tests.disclosure_steps import disclosed, evidence_for, key_for, look
+from tests.disclosure_steps import GIVEN, disclosed, evidence_for, key_for, look
 from tests.factories import a_person, a_signal
 from tests.table_steps import log, row, submitted, use
-
-GIVEN = {"status": "given", "on": "2026-11-20", "language": "Pools", "interpreter": "professional", "asked_by": "T. Olk"}
 
 
 def a_perpetrator(**changes):
@@ -203,7 +201,9 @@ def test_municipality_refers_an_adult_with_explicit_consent(program, actor):
 
 def test_own_observation_of_a_perpetrator_goes_to_the_police_after_a_second_look(program, actor):
     who = actor(program, "havendam")
-    draft = a_signal(capacity="municipality-safety", forms=[], form_rows={"wages": 1}, subjects=[a_perpetrator()], facts={})
+    draft = a_signal(
+        capacity="municipality-safety", forms=[], form_rows={"wages": 1}, subjects=[a_perpetrator()], facts={}
+    )
     reference = submitted(program, who, draft)
     made = disclosed(program, who, reference, "avim")
     assert made.state == "awaiting_approval"
@@ -220,7 +220,9 @@ def test_labour_exploitation_goes_to_the_inspectorate_within_a_partnership(progr
     assert {"signal.reference", "signal.forms"} <= set(content_of(program, made, "nla").field_names)
 
 
-@pytest.mark.parametrize(("destination", "capacity"), [("veilig-thuis", "municipality-wmo"), ("raad", "municipality-youth")])
+@pytest.mark.parametrize(
+    ("destination", "capacity"), [("veilig-thuis", "municipality-wmo"), ("raad", "municipality-youth")]
+)
 def test_a_minor_goes_to_child_protection_without_consent(program, actor, destination, capacity):
     who = actor(program, "havendam")
     draft = a_signal(capacity=capacity, subjects=[a_person(age="minor", age_years=16)])
@@ -229,7 +231,9 @@ def test_a_minor_goes_to_child_protection_without_consent(program, actor, destin
     assert made.state == "disclosed"
     agency = stored(program, made.reference).recipient_agency
     assert "subject.surname" in names_in(content_of(program, made, agency))
-    assert any(duty["kind"] == "inform" for duty in stored(program, made.reference).obligations) or destination == "raad"
+    assert (
+        any(duty["kind"] == "inform" for duty in stored(program, made.reference).obligations) or destination == "raad"
+    )
 
 
 def test_doubt_about_minority_counts_as_a_minor(program, actor):
@@ -261,7 +265,9 @@ def test_missing_evidence_says_what_and_where_and_stores_nothing(program, actor)
     given["NEC"] = {"motivation": "kort"}
     with pytest.raises(MissingEvidence) as missing:
         disclosed(program, who, reference, "essm", ground="X1", evidence=given)
-    assert [(found.code, [name for name, _ in found.problems]) for found in missing.value.missing] == [("NEC", ["motivation"])]
+    assert [(found.code, [name for name, _ in found.problems]) for found in missing.value.missing] == [
+        ("NEC", ["motivation"])
+    ]
     with reading(program) as session:
         assert not session.scalars(select(Disclosure)).all()
     assert row(program, reference).state == "submitted"
@@ -294,7 +300,17 @@ def test_what_was_shown_is_what_goes(program, actor):
     page = look(program, who, reference, "essm", ground="G2")
     given = evidence_for(program, ["EXPLICIT_CONSENT", "NEC"], "essm", ["identity"])
     with pytest.raises(Conflict) as conflict:
-        use(program, who, disclosing.disclose, reference, page.choice.key, ground="X1", chosen=[1], evidence=given, seen=page.seen)
+        use(
+            program,
+            who,
+            disclosing.disclose,
+            reference,
+            page.choice.key,
+            ground="X1",
+            chosen=[1],
+            evidence=given,
+            seen=page.seen,
+        )
     assert conflict.value.reason == "changed"
 
 
@@ -401,9 +417,16 @@ def test_a_wrong_password_agrees_to_nothing(program, actor, requested):
 def test_the_same_person_or_role_or_another_agency_cannot_agree(program, actor, requested):
     _reference, disclosure = requested
     requester, officer = actor(program, "delinde"), actor(program, "fg.delinde")
-    both = replace(requester, roles=requester.roles | officer.roles, permissions=requester.permissions | officer.permissions)
+    both = replace(
+        requester, roles=requester.roles | officer.roles, permissions=requester.permissions | officer.permissions
+    )
     colleague = replace(officer, roles=officer.roles | {"focal-officer"})
-    tries = [(requester, "no_permission"), (both, "own_request"), (colleague, "same_role"), (actor(program, "fg.havendam"), "other_table")]
+    tries = [
+        (requester, "no_permission"),
+        (both, "own_request"),
+        (colleague, "same_role"),
+        (actor(program, "fg.havendam"), "other_table"),
+    ]
     for who, reason in tries:
         with pytest.raises(Refused) as refusal:
             use(program, who, approvals.approve, disclosure, PASSWORD)

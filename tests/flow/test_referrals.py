@@ -7,11 +7,9 @@ from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import disclosures, referrals
 from signaltable.models import Disclosure, Mail
 from signaltable.transaction import reading
-from tests.disclosure_steps import disclosed
+from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_signal
 from tests.table_steps import log, row, submitted, use
-
-GIVEN = {"status": "given", "on": "2026-11-20", "language": "Pools", "interpreter": "professional"}
 
 
 @pytest.fixture
@@ -25,7 +23,9 @@ def received(program, actor):
 def test_the_inbox_lists_without_content(program, actor, received):
     _reference, disclosure = received
     lines, following = use(program, actor(program, "essm"), referrals.inbox)
-    assert [(line.reference, line.provider, line.overdue) for line in lines] == [(disclosure, "Gemeente Havendam", False)]
+    assert [(line.reference, line.provider, line.overdue) for line in lines] == [
+        (disclosure, "Gemeente Havendam", False)
+    ]
     assert following is None
     assert "Zorinka" not in str(lines)
     assert use(program, actor(program, "opvang"), referrals.inbox)[0] == []

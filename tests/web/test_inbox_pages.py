@@ -2,10 +2,9 @@
 
 import pytest
 
-from tests.disclosure_steps import disclosed
+from tests.disclosure_steps import GIVEN, Browser, disclosed
 from tests.factories import a_signal
 from tests.table_steps import log, row, submitted
-from tests.web.test_disclosures import GIVEN, Browser
 
 
 @pytest.fixture

@@ -4,31 +4,9 @@ import re
 
 import pytest
 
-from signaltable.web import create_app
-from tests.conftest import PASSWORD
-from tests.disclosure_steps import disclosed, key_for
+from tests.disclosure_steps import GIVEN, Browser, disclosed, key_for
 from tests.factories import a_person, a_signal
 from tests.table_steps import log, row, submitted, use
-
-GIVEN = {"status": "given", "on": "2026-11-20", "language": "Pools", "interpreter": "professional", "asked_by": "T. Olk"}
-
-
-class Browser:
-    """A client of the whole application that keeps cookies and sends what a page without script would send."""
-
-    def __init__(self, program):
-        self.client = create_app(program.settings, program).test_client()
-
-    def log_in(self, login):
-        self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")
-        return self
-
-    def get(self, path):
-        return self.client.get(path)
-
-    def post(self, path, data, page):
-        token = re.search(r'name="csrf_token" value="([^"]+)"', self.client.get(page).text)[1]
-        return self.client.post(path, data={"csrf_token": token, **data})
 
 
 @pytest.fixture
@@ -43,7 +21,9 @@ def signal(sqlite_program, actor):
 
 @pytest.fixture
 def address(sqlite_program, actor, signal):
-    return f"/signalen/{signal}/verstrekken/{key_for(sqlite_program, actor(sqlite_program, 'havendam'), signal, 'essm')}"
+    return (
+        f"/signalen/{signal}/verstrekken/{key_for(sqlite_program, actor(sqlite_program, 'havendam'), signal, 'essm')}"
+    )
 
 
 def hidden(html, *names):
@@ -234,6 +214,13 @@ def test_the_owner_sees_answers_of_the_receiver(sqlite_program, actor, browser, 
 
     made = disclosed(sqlite_program, actor(sqlite_program, "havendam"), signal, "essm").reference
     use(sqlite_program, actor(sqlite_program, "essm"), referrals.accept, made)
-    use(sqlite_program, actor(sqlite_program, "essm"), referrals.feed_back, made, result="help_offered", text="Gesprek vrijdag.")
+    use(
+        sqlite_program,
+        actor(sqlite_program, "essm"),
+        referrals.feed_back,
+        made,
+        result="help_offered",
+        text="Gesprek vrijdag.",
+    )
     page = browser.log_in("havendam").get(f"/verstrekkingen/{made}")
     assert "Gesprek vrijdag." in page.text

@@ -3,10 +3,9 @@
 import pytest
 
 from tests.conftest import PASSWORD
-from tests.disclosure_steps import disclosed
+from tests.disclosure_steps import Browser, disclosed
 from tests.factories import a_person, a_signal
 from tests.table_steps import log, submitted
-from tests.web.test_disclosures import Browser
 
 
 @pytest.fixture
