@@ -78,7 +78,10 @@ def _day(name: str, problems: dict[str, str]) -> date | None:
             return datetime.strptime(typed, shape).date() if typed else None  # noqa: DTZ007 -- only the day counts
         except ValueError:
             continue
-    problems[name] = _("Fill in a day, for example 3-11-2026")
+    problems[name] = {
+        "van": _("From: fill in a day, for example 3-11-2026"),
+        "tot": _("Up to and including: fill in a day, for example 3-11-2026"),
+    }[name]
     return None
 
 

@@ -16,7 +16,7 @@ from signaltable.texts import Text
 from signaltable.web.errors import reason_text
 from signaltable.web.filters import in_words, lang, moment
 from signaltable.web.guards import program
-from signaltable.web.wording import category_label, field_label
+from signaltable.web.wording import article, category_label, field_label, obligation_text
 
 # Details that name an agency by its id, and those that hold a digest or an id that nobody reads aloud.
 AGENCIES = frozenset(
@@ -165,7 +165,13 @@ def detail_label(key: str) -> str:
 
 def detail_rows(details: Mapping[str, Any], titles: Mapping[str, str]) -> list[tuple[str, str]]:
     """The details of an entry as pairs of name and value in words. `titles`: agency id -> how people call it."""
-    return [(detail_label(key), _value(key, value, titles)) for key, value in sorted(details.items())]
+    told = [(_is_digest(key), detail_label(key), _value(key, value, titles)) for key, value in details.items()]
+    return [(label, value) for _digest, label, value in sorted(told)]
+
+
+def _is_digest(key: str) -> bool:
+    """Fingerprints come last: they are for comparing, not for reading."""
+    return key.endswith(("_hash", "_digest"))
 
 
 def _value(key: str, value: Any, titles: Mapping[str, str]) -> str:
@@ -191,6 +197,10 @@ def _code(key: str, code: str, titles: Mapping[str, str]) -> str:
         return field_label(code)
     if key == "filters":
         return filter_label(code)
+    if key == "obligations":
+        return obligation_text({"kind": code})
+    if key == "legal_basis":
+        return _articles().get(code, code)
     if key == "urgency":
         return _titled(program().policy.urgencies, code.replace("_", "-"), code)
     words = _policy_words(key, code)
@@ -208,6 +218,11 @@ def _policy_words(key: str, code: str) -> str:
     if key in {"ground", "grounds"}:
         return next((in_words(row.title) for row in policy.grounds.rows if row.id == code), "")
     return ""
+
+
+def _articles() -> dict[str, str]:
+    """Code of an article -> how people write it, for all articles that the rules name."""
+    return {one.code: article(one) for row in program().policy.grounds.rows for one in row.legal_basis}
 
 
 def _titled(part: Mapping[str, Any], code: str, otherwise: str) -> str:
@@ -331,6 +346,8 @@ def check_title(code: str) -> str:
 
 def check_words(line: CheckLine) -> str:
     """What a line of the check found."""
+    if line.checked == 1:
+        return _("In order") if line.ok else _("Not in order")
     if line.ok:
         return _("%(count)s checked, all in order", count=line.checked)
     return _("%(wrong)s of %(count)s not in order", wrong=line.wrong, count=line.checked)
