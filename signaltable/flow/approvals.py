@@ -136,7 +136,7 @@ def consult(tx: Transaction, reference: str) -> Approval:
         purpose=row.purpose,
         ground=policy.grounds.find(row.ground, tx.now.date()),
         categories=tuple(row.categories),
-        fields=tuple(row.fields),
+        fields=tuple(name for name in policy.fields.fields if name in row.fields),
         subjects=len(kept.chosen),
         evidence=tuple((policy.conditions[code], given) for code, given in kept.evidence.items()),
         requester=tx.session.scalar(select(Account.name).where(Account.id == row.requested_by)) or "",

@@ -16,7 +16,7 @@ from signaltable.evidence_forms import ConditionSpec
 from signaltable.facts import parse_facts
 from signaltable.flow import linking, signals, weighing
 from signaltable.flow.contents import contents_of
-from signaltable.flow.weighing import Case
+from signaltable.flow.weighing import Case, GroundOption
 from signaltable.grounds import CONSENTS, Ground
 from signaltable.models import Agency, Disclosure, Signal
 from signaltable.queries import agencies_for, resource_of, signal_by_reference
@@ -195,8 +195,8 @@ def not_offered(signal: Signal, names: list[str]) -> Refused:
 def _line(tx: Transaction, signal: Signal, choice: Choice) -> ChoiceLine:
     case = case_of(tx, signal, choice, None)
     grounds = tx.program.policy.grounds
-    usable = [option for option in weighing.options(case, grounds) if option.usable]
-    ready = [option for option in usable if not set(option.conditions) & CONSENTS or agreed(signal)]
+    usable = [option for option in _options(tx, case) if option.usable]
+    ready = [option for option in usable if agreed(signal) or not _needs_consent(option)]
     best = next(iter(ready or usable), None)
     reasons = () if best else tuple(reason.text for reason in weighing.refusal(case, grounds).reasons)
     return ChoiceLine(
@@ -245,13 +245,25 @@ def case_of(tx: Transaction, signal: Signal, choice: Choice, chosen: Iterable[in
 
 
 def _default(tx: Transaction, case: Case) -> list[int]:
-    """The possible victims; when no ground lets them go, the others for whom one does."""
+    """Whom to propose: for whom a ground can be used without consent, else for whom with; possible victims first.
+
+    So a route about a perpetrator proposes the perpetrator, and never the victim who only agreed to help.
+    """
     holders = case.contents.holders
-    grounds = tx.program.policy.grounds
-    able = {
-        holder.number
-        for holder in holders
-        if any(option.usable for option in weighing.options(case.about([holder.number]), grounds))
-    }
     victims = [holder.number for holder in holders if holder.role == "possible_victim"]
-    return [number for number in victims if number in able] or sorted(able) or victims
+    usable = {
+        holder.number: [option for option in _options(tx, case.about([holder.number])) if option.usable]
+        for holder in holders
+    }
+    without = [number for number, found in usable.items() if any(not _needs_consent(option) for option in found)]
+    able = [number for number, found in usable.items() if found]
+    tiers = (set(victims) & set(without), without, set(victims) & set(able), able, victims)
+    return next((sorted(tier) for tier in tiers if tier), [])
+
+
+def _options(tx: Transaction, case: Case) -> tuple[GroundOption, ...]:
+    return weighing.options(case, tx.program.policy.grounds)
+
+
+def _needs_consent(option: GroundOption) -> bool:
+    return bool(set(option.conditions) & CONSENTS)

@@ -228,7 +228,7 @@ def disclosure_account(tx: Transaction, reference: str) -> DisclosureAccount:
         policy_unchanged=row.policy_digest == policy.digest,
         conditions=tuple((policy.conditions[code], digest) for code, digest in row.evidence_hashes.items()),
         categories=tuple(row.categories),
-        fields=tuple(row.fields),
+        fields=tuple(name for name in policy.fields.fields if name in row.fields),
         obligations=tuple(row.obligations),
         payload_hash=row.payload_hash,
         state=row.state,

@@ -111,3 +111,14 @@ def show_problems(form: FlaskForm, problems: Mapping[str, Sequence[tuple[str, Te
                 form.form_errors.append(in_words(text))
             elif not field.errors:
                 field.errors = [in_words(text)]
+
+
+def summary_of(form: FlaskForm) -> list[tuple[str, str]]:
+    """(id of the control, question and what is wrong) for the summary above the form: there one message looks like another."""
+    items = [("main", message) for message in form.form_errors]
+    for field in form:
+        if field.errors:
+            grouped = isinstance(field, RadioField | SelectMultipleField)
+            target = f"{field.id}-day" if isinstance(field, DateParts) else f"{field.id}-0" if grouped else field.id
+            items.append((target, f"{field.label.text} – {field.errors[0]}"))
+    return items

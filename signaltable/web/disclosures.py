@@ -13,7 +13,7 @@ from signaltable.domain import DisclosureState, Refused
 from signaltable.flow import choices, disclosing, disclosures
 from signaltable.flow.disclosing import Preview
 from signaltable.flow.weighing import MissingEvidence
-from signaltable.web.conditions import asked, condition_form, evidence_in, show_problems
+from signaltable.web.conditions import asked, condition_form, evidence_in, show_problems, summary_of
 from signaltable.web.guards import begin, permission, raise_refusal, submitted
 from signaltable.web.wording import WORDS
 
@@ -114,6 +114,7 @@ def _page(page: Preview, form: FlaskForm) -> str:
         "disclosures/preview.html",
         page=page,
         form=form,
+        mistakes=summary_of(form),
         asked=asked,
         numbers={subject.number: subject for subject in page.subjects},
         **WORDS,
