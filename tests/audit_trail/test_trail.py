@@ -89,10 +89,14 @@ def test_a_bulk_write_without_an_event_is_refused_too(program: Program) -> None:
 
 
 def test_a_refusal_rolls_back_and_is_recorded_in_a_transaction_of_its_own(program: Program) -> None:
-    with pytest.raises(Refused), transaction(program, SYSTEM) as tx:
-        tx.session.add(Agency(id="refused", title="Refused", kind="ngo", created_at=tx.now))
-        tx.record("agency:record", object_id="refused", details={"agency": "refused"})
-        raise Refused("no_permission", details={"permission": "agency:change:all"})
+    def change() -> None:
+        with transaction(program, SYSTEM) as tx:
+            tx.session.add(Agency(id="refused", title="Refused", kind="ngo", created_at=tx.now))
+            tx.record("agency:record", object_id="refused", details={"agency": "refused"})
+            raise Refused("no_permission", details={"permission": "agency:change:all"})
+
+    with pytest.raises(Refused):
+        change()
 
     with program.read_sessions() as session:
         assert session.get(Agency, "refused") is None
@@ -112,10 +116,14 @@ def test_a_refusal_outside_a_transaction_is_recorded(program: Program) -> None:
 def test_another_error_leaves_neither_rows_nor_entries(program: Program) -> None:
     before = len(_log(program))
 
-    with pytest.raises(ZeroDivisionError), transaction(program, SYSTEM) as tx:
-        tx.session.add(Agency(id="broken", title="Broken", kind="ngo", created_at=tx.now))
-        tx.record("agency:record", object_id="broken", details={"agency": "broken"})
-        raise ZeroDivisionError
+    def change() -> None:
+        with transaction(program, SYSTEM) as tx:
+            tx.session.add(Agency(id="broken", title="Broken", kind="ngo", created_at=tx.now))
+            tx.record("agency:record", object_id="broken", details={"agency": "broken"})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change()
 
     assert len(_log(program)) == before
 
@@ -165,7 +173,11 @@ def test_events_given_their_places_early_ask_for_no_second_event_and_later_rows_
         tx.append_now()
         tx.session.add(LogCheckpoint(size=1, note="a note", signed_at=tx.now))
 
-    with pytest.raises(UnauditedWrite), transaction(program, SYSTEM) as tx:
-        tx.record("login:end", details={"cause": "early"})
-        tx.append_now()
-        tx.session.add(Agency(id="later", title="Later", kind="ngo", created_at=tx.now))
+    def change() -> None:
+        with transaction(program, SYSTEM) as tx:
+            tx.record("login:end", details={"cause": "early"})
+            tx.append_now()
+            tx.session.add(Agency(id="later", title="Later", kind="ngo", created_at=tx.now))
+
+    with pytest.raises(UnauditedWrite):
+        change()

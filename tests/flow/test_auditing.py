@@ -24,7 +24,9 @@ from signaltable.keys import KeyRing
 from signaltable.models import JobRun, LogCheckpoint, LogEntry
 from signaltable.program import assemble
 from signaltable.transaction import Program, reading, transaction
+from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_person, a_signal
+from tests.table_steps import submitted
 
 CANARY = "Kanarinda Vogelvrij"
 
@@ -73,9 +75,14 @@ def test_the_auditor_reads_who_did_what_without_names_or_content(program, actor)
         page = auditing.entries(tx, Filters(object=reference))
 
     recorded = page.lines[-1]
-    assert (recorded.action, recorded.agency, recorded.roles) == ("signal:record", "Gemeente Havendam", ("focal-officer",))
+    assert (recorded.action, recorded.agency, recorded.roles) == (
+        "signal:record",
+        "Gemeente Havendam",
+        ("focal-officer",),
+    )
     assert recorded.summary.nl == "Een signaal is vastgelegd"
-    assert "Hanneke" not in repr(page) and "Kanarinda" not in repr(page)
+    assert "Hanneke" not in repr(page)
+    assert "Kanarinda" not in repr(page)
 
 
 def test_pages_follow_each_other_without_gaps(program, actor):
@@ -192,7 +199,8 @@ def test_an_entry_is_proven_by_a_file_that_needs_only_the_public_key(program, ac
         proven = auditing.proof(tx, 3)
         view = auditing.entry(tx, 3)
         key = Verifier.from_text(auditing.public_key(tx).strip())
-    assert proven.verified and view.proof == proven
+    assert proven.verified
+    assert view.proof == proven
     assert receipt.verify(proven.text, [key]).entry.seq == 3
 
 
@@ -203,7 +211,8 @@ def test_a_changed_entry_has_no_valid_proof_and_is_marked(program, actor):
     with transaction(program, actor(program, "auditor")) as tx:
         view = auditing.entry(tx, 3)
         line = next(line for line in auditing.entries(tx, Filters(), before=5).lines if line.seq == 3)
-    assert not view.leaf_fits and not view.proof.verified
+    assert not view.leaf_fits
+    assert not view.proof.verified
     assert line.damaged
 
 
@@ -212,7 +221,8 @@ def test_a_checkpoint_covers_its_own_announcement_and_an_idle_log_does_not_grow(
 
     with reading(program) as session:
         last = session.scalars(select(LogEntry).order_by(LogEntry.seq.desc()).limit(1)).one()
-        assert last.action == "checkpoint:sign" and last.seq == size - 1
+        assert last.action == "checkpoint:sign"
+        assert last.seq == size - 1
         assert session.scalars(select(LogCheckpoint.size)).all() == [size]
     assert auditing.sign_checkpoint(program) is None
 
@@ -253,7 +263,11 @@ def test_an_honest_log_passes_every_check(program, actor):
 @pytest.mark.parametrize(
     ("statement", "values", "found"),
     [
-        ("UPDATE log_entries SET entry = :raw WHERE seq = 4", {"raw": b"{}"}, {"leaves", "columns", "tree", "checkpoints"}),
+        (
+            "UPDATE log_entries SET entry = :raw WHERE seq = 4",
+            {"raw": b"{}"},
+            {"leaves", "columns", "tree", "checkpoints"},
+        ),
         ("UPDATE log_entries SET agency = 'riec' WHERE seq = 4", {}, {"columns"}),
         ("UPDATE log_details SET details = :raw WHERE seq = 4", {"raw": b'{"agency":"riec"}'}, {"details"}),
         ("DELETE FROM log_details WHERE seq = 4", {}, {"kept"}),
@@ -286,7 +300,12 @@ def test_the_check_finds_a_whole_history_that_was_written_anew(program, actor):
     tree = merkle.CompactRange()
     for leaf in leaves:
         tree.append(leaf)
-    _tamper(program, "UPDATE log_entries SET entry = :e, leaf = :l, actor = 'somebody-else' WHERE seq = 4", e=forged, l=leaves[4])
+    _tamper(
+        program,
+        "UPDATE log_entries SET entry = :e, leaf = :l, actor = 'somebody-else' WHERE seq = 4",
+        e=forged,
+        l=leaves[4],
+    )
     _tamper(program, "UPDATE log_head SET frontier = :f", f=tree.to_bytes())
 
     assert _wrong(program, actor(program, "auditor")) == {"checkpoints"}
@@ -301,6 +320,34 @@ def test_a_signal_without_entry_and_an_entry_without_signal_are_found(program, a
     assert (line.wrong, set(line.places)) == (2, {hidden, "S-0000-00"})
 
 
+def _disclose(program: Program, who) -> str:
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    return disclosed(program, who, reference, "essm", ground="X1").reference
+
+
+@pytest.mark.parametrize("column", ["recipient_agency", "ground", "payload_hash", "policy_digest"])
+def test_a_disclosure_that_says_something_else_than_its_entry_is_found(program, actor, column):
+    reference = _disclose(program, actor(program, "havendam"))
+    assert _checked(program, actor(program, "auditor"))["disclosures"].checked == 1
+
+    _tamper(program, f"UPDATE disclosures SET {column} = 'riec' WHERE reference = :r", r=reference)
+
+    assert _checked(program, actor(program, "auditor"))["disclosures"].places == (reference,)
+
+
+def test_the_auditor_lists_disclosures_and_finds_them_by_receiver(program, actor):
+    made = [_disclose(program, actor(program, "havendam")) for _ in range(2)]
+    with transaction(program, actor(program, "auditor")) as tx:
+        lines, following = auditing.disclosures(tx)
+        found = auditing.entries(tx, Filters(receiver="essm", action="signal:disclose"))
+        told = auditing.entries_of(tx, [made[0]])
+    assert {line.reference for line in lines} == set(made)
+    assert following is None
+    assert {(line.provider, line.recipient) for line in lines} == {("Gemeente Havendam", "ESSM, zorgcoördinatie")}
+    assert {line.object for line in found.lines} == set(made)
+    assert [line.action for line in told] == ["signal:disclose"]
+
+
 def test_a_log_that_nobody_signs_any_more_is_found(program, actor, clock):
     _submit(program, actor(program, "havendam"))
     clock.forward(hours=1)
@@ -312,7 +359,10 @@ def test_a_log_that_nobody_signs_any_more_is_found(program, actor, clock):
 
 def _verify(directory: Path, *more: str) -> tuple[int, dict]:
     done = subprocess.run(
-        [sys.executable, "-m", "audit", "verify", str(directory), "--json", *more], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "audit", "verify", str(directory), "--json", *more],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.returncode, json.loads(done.stdout)
 
@@ -328,7 +378,8 @@ def test_an_export_verifies_elsewhere_with_only_the_public_key(program, actor, t
     told = (tmp_path / "export" / "entries.jsonl").read_text().splitlines()
     assert [json.loads(line)["action"] for line in told[-2:]] == ["log:export", "checkpoint:sign"]
     everything = b"".join(path.read_bytes() for path in (tmp_path / "export").rglob("*") if path.is_file())
-    assert b"Kanarinda" not in everything and b"Hanneke" not in everything
+    assert b"Kanarinda" not in everything
+    assert b"Hanneke" not in everything
 
 
 def test_an_export_is_whole_while_others_write(program, actor, tmp_path):
@@ -404,7 +455,9 @@ def test_an_auditor_asks_for_an_export_and_gets_it(program, actor, tmp_path):
     assert _verify(tmp_path / "got" / "logboek")[0] == 0
     assert "verify logboek" in (tmp_path / "got" / "LEESMIJ.txt").read_text()
     with reading(program) as session:
-        actions = session.scalars(select(LogEntry.action).where(LogEntry.object == request).order_by(LogEntry.seq)).all()
+        actions = session.scalars(
+            select(LogEntry.action).where(LogEntry.object == request).order_by(LogEntry.seq)
+        ).all()
     assert actions == ["log:request", "log:export", "log:consult"]
 
 
@@ -430,7 +483,9 @@ def _processes(program: Program, count: int) -> list[Program]:
     settings = program.settings
     return [
         replace(
-            assemble(settings, make_engine(settings.database_url), KeyRing.load(settings.key_ring, require_private=True)),
+            assemble(
+                settings, make_engine(settings.database_url), KeyRing.load(settings.key_ring, require_private=True)
+            ),
             clock=program.clock,
         )
         for _ in range(count)
@@ -504,6 +559,7 @@ def test_the_process_ends_cleanly_when_told_to(sqlite_program):
             with reading(sqlite_program) as session:
                 if session.scalars(select(LogCheckpoint)).first():
                     return signed.set()
+        return None
 
     watcher = threading.Thread(target=wait, daemon=True)
     watcher.start()

@@ -7,11 +7,24 @@ import pytest
 from sqlalchemy import select
 
 from signaltable import jobs
-from signaltable.domain import NotFound, Refused
+from signaltable.domain import NotFound, Refused, State
 from signaltable.flow import auditing, drafts, enrich, retention, signals
+from signaltable.flow.moves import move
 from signaltable.keys import CannotOpen
-from signaltable.models import Draft, JobRun, Link, Mail, MatchTag, Question, Signal, Subject, SubjectField, SubjectKey
+from signaltable.models import (
+    Disclosure,
+    JobRun,
+    Link,
+    Mail,
+    MatchTag,
+    Question,
+    Signal,
+    Subject,
+    SubjectField,
+    SubjectKey,
+)
 from signaltable.transaction import Program, reading, transaction
+from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_person, a_signal
 from tests.table_steps import asked, log, row, submitted, triaged, use
 
@@ -117,6 +130,64 @@ def test_a_withdrawn_signal_is_erased_after_its_own_term(program, actor, clock):
     assert details["rule"] == "withdrawn"
 
 
+def _disclosed_signal(program, actor) -> tuple[str, str]:
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    return reference, disclosed(program, who, reference, "essm", ground="X1").reference
+
+
+def _close(program, who, reference):
+    with transaction(program, who) as tx:
+        signal = tx.session.scalars(select(Signal).where(Signal.reference == reference)).one()
+        move(tx, signal, State.CLOSED)
+        tx.record(
+            "signal:close", object_type="signal", object_id=reference, details={"signal": reference, "result": "closed"}
+        )
+
+
+def test_what_was_disclosed_is_kept_as_a_case_and_counted_as_overdue(program, actor, clock):
+    reference, _disclosure = _disclosed_signal(program, actor)
+    clock.forward(days=TERM + 1)
+
+    assert _sweep(program) == retention.Swept(0, 0, 1)
+
+    assert row(program, reference).owner_sealed != b""
+    ((_entry, details),) = log(program, "retention:overdue")
+    assert details["objects"] == [reference]
+
+
+def test_a_closed_case_is_erased_two_years_after_closing_with_its_documents(program, actor, clock):
+    reference, disclosure = _disclosed_signal(program, actor)
+    clock.forward(days=30)
+    _close(program, actor(program, "coordinator"), reference)
+    clock.forward(days=2 * 365)
+    assert _sweep(program).signals == 0
+
+    clock.forward(days=2)
+    assert _sweep(program).signals == 1
+
+    (kept,) = _rows(program, Disclosure)
+    assert (kept.payload_recipient, kept.payload_provider, kept.evidence_sealed) == (b"", b"", b"")
+    assert kept.reference == disclosure
+    assert kept.payload_hash
+    assert kept.evidence_hashes
+    ((_entry, details),) = log(program, "retention:erase")
+    assert details["rule"] == "case"
+    lines = use(program, actor(program, "auditor"), auditing.check)
+    assert "disclosures" not in [line.code for line in lines if not line.ok]
+
+
+def test_a_receiver_who_does_not_answer_and_the_owner_are_reminded(program, actor, clock):
+    _disclosed_signal(program, actor)
+    clock.forward(days=14)
+    jobs.run_overdue(program)
+    late = {mail.template: mail.account_id for mail in _rows(program, Mail) if "disclosure-" in mail.template}
+    assert late == {
+        "disclosure-overdue": actor(program, "essm").account_id,
+        "disclosure-not-taken-up": actor(program, "havendam").account_id,
+    }
+
+
 def test_nobody_erases_by_hand(program, actor, clock):
     submitted(program, actor(program, "havendam"))
     clock.forward(days=TERM + 1)
@@ -135,7 +206,8 @@ def test_what_was_erased_cannot_be_opened_from_a_copy_of_the_sealed_field(progra
     kept = [bytes(field.sealed) for field in _rows(program, SubjectField)]
     clock.forward(days=TERM + 1)
     _sweep(program)
-    assert kept and _rows(program, SubjectKey) == []
+    assert kept
+    assert _rows(program, SubjectKey) == []
     with pytest.raises(CannotOpen):
         program.keys.open("havendam", kept[0], b"anything")
 
@@ -222,7 +294,9 @@ def test_a_mail_says_that_work_waits_and_nothing_else(program, actor):
 def test_a_login_that_is_an_address_gets_the_mail_there(program):
     from signaltable.flow.outbox import compose
 
-    assert compose(program.settings, "h.voorbeeld@havendam.example", "en", "link")["To"] == "h.voorbeeld@havendam.example"
+    assert (
+        compose(program.settings, "h.voorbeeld@havendam.example", "en", "link")["To"] == "h.voorbeeld@havendam.example"
+    )
     assert compose(program.settings, "odd name\r\nBcc: x", "nl", "link")["To"] == "odd-name--Bcc--x@signaltable.invalid"
 
 

@@ -20,7 +20,8 @@ def test_the_login_page_welcomes_and_in_the_demo_names_the_command_but_no_passwo
     page = Person(program).get("/aanmelden").text
     assert "signaltable accounts" in page
     assert PASSWORD not in page
-    assert 'autocomplete="current-password"' in page and 'autocomplete="username"' in page
+    assert 'autocomplete="current-password"' in page
+    assert 'autocomplete="username"' in page
 
 
 def test_outside_the_demo_nothing_is_told_about_accounts(program):
@@ -33,7 +34,8 @@ def test_outside_the_demo_nothing_is_told_about_accounts(program):
 def test_a_wrong_password_is_refused_recorded_and_not_repeated(program):
     answer = Person(program).post("/aanmelden", {"login": "havendam", "password": "mis-mis-mis-mis", "next": ""})
     assert answer.status_code == 401
-    assert 'value="havendam"' in answer.text and "mis-mis" not in answer.text
+    assert 'value="havendam"' in answer.text
+    assert "mis-mis" not in answer.text
     assert 'id="errors"' in answer.text
     with reading(program) as session:
         entry = session.scalars(select(LogEntry).order_by(LogEntry.seq.desc()).limit(1)).one()
@@ -42,7 +44,9 @@ def test_a_wrong_password_is_refused_recorded_and_not_repeated(program):
 
 def test_a_wrong_name_reads_the_same_as_a_wrong_password(program):
     pages = [
-        Person(program).post("/aanmelden", {"login": login, "password": "mis-mis-mis-mis", "next": ""}).text.replace(login, "")
+        Person(program)
+        .post("/aanmelden", {"login": login, "password": "mis-mis-mis-mis", "next": ""})
+        .text.replace(login, "")
         for login in ("havendam", "niemand")
     ]
     told = [page.split('id="errors"')[1].split("</div>")[0] for page in pages]
@@ -52,7 +56,8 @@ def test_a_wrong_name_reads_the_same_as_a_wrong_password(program):
 def test_an_empty_form_says_what_to_fill_in(program):
     answer = Person(program).post("/aanmelden", {"login": "", "password": "", "next": ""})
     assert answer.status_code == 422
-    assert 'href="#login"' in answer.text and 'href="#password"' in answer.text
+    assert 'href="#login"' in answer.text
+    assert 'href="#password"' in answer.text
 
 
 def test_too_many_attempts_close_one_account_for_a_while(program, clock):
@@ -102,7 +107,7 @@ def test_the_language_button_of_every_page_works(program):
 
     person = Person(program)
     page = person.get("/aanmelden").text
-    form = re.search(r'<form[^>]*action="([^"]+)"[^>]*>((?:(?!</form>).)*name="lang".*?)</form>', page, re.S)
+    form = re.search(r'<form[^>]*action="([^"]+)"[^>]*>((?:(?!</form>).)*name="lang".*?)</form>', page, re.DOTALL)
     fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[2]))
     answer = person.client.post(form[1], data={**fields, "lang": "en"})
     assert answer.status_code == 302

@@ -58,9 +58,11 @@ def test_the_administrator_sees_no_case(administrator, path):
 def test_the_lists_show_who_and_for_whom(administrator):
     assert "Hanneke Voorbeeld" in administrator.get("/beheer").text
     only = administrator.get("/beheer?organisatie=riec").text
-    assert "Rita Zogenaamd" in only and "Hanneke Voorbeeld" not in only
+    assert "Rita Zogenaamd" in only
+    assert "Hanneke Voorbeeld" not in only
     agencies = administrator.get("/beheer/organisaties").text
-    assert "Gemeente Havendam" in agencies and "Fier" in agencies
+    assert "Gemeente Havendam" in agencies
+    assert "Fier" in agencies
 
 
 def test_a_new_account_can_sign_in_at_once(program, administrator):
@@ -68,7 +70,9 @@ def test_a_new_account_can_sign_in_at_once(program, administrator):
     assert answer.status_code == 303
     assert Person(program, "nora", FRESH).get("/signalen").status_code == 200
     with reading(program) as session:
-        made = session.scalars(select(LogEntry).where(LogEntry.action == "account:record").order_by(LogEntry.seq.desc())).first()
+        made = session.scalars(
+            select(LogEntry).where(LogEntry.action == "account:record").order_by(LogEntry.seq.desc())
+        ).first()
     assert made.object == _account(program, "nora")[0].id
     assert b"nora" not in made.entry.lower()
 
@@ -91,7 +95,8 @@ def test_a_mistake_comes_back_filled_and_without_the_password(program, administr
     answer = administrator.post("/beheer/accounts/nieuw", _new(**changes))
     assert answer.status_code == 422
     assert f'href="#{field}' in answer.text
-    assert FRESH not in answer.text and "iets-heel-anders" not in answer.text
+    assert FRESH not in answer.text
+    assert "iets-heel-anders" not in answer.text
     if field != "name":
         assert "Nora Nieuweling" in answer.text
     assert "<title>Error:" in answer.text or "<title>Fout:" in answer.text
@@ -128,7 +133,11 @@ def test_a_closed_account_cannot_sign_in(program, administrator):
 
 def test_nobody_changes_the_own_roles(program, administrator):
     account, roles = _account(program, "beheer")
-    for data in ({"roles": ["auditor"], "active": "y"}, {"roles": ["administrator", "auditor"], "active": "y"}, {"roles": ["administrator"]}):
+    for data in (
+        {"roles": ["auditor"], "active": "y"},
+        {"roles": ["administrator", "auditor"], "active": "y"},
+        {"roles": ["administrator"]},
+    ):
         answer = administrator.post(f"/beheer/accounts/{account.id}", {"name": account.name, **data})
         assert answer.status_code == 422
         assert 'id="errors"' in answer.text
@@ -157,7 +166,9 @@ def test_a_new_organisation_has_a_key_a_seat_and_its_destinations(program, admin
     assert answer.status_code == 303
     with reading(program) as session:
         agency = session.scalars(select(Agency).where(Agency.title == "Gemeente Duinzicht")).one()
-        assert session.scalars(select(AgencyDestination.destination).where(AgencyDestination.agency_id == agency.id)).all() == ["gemeente"]
+        assert session.scalars(
+            select(AgencyDestination.destination).where(AgencyDestination.agency_id == agency.id)
+        ).all() == ["gemeente"]
         assert session.get(TableMember, (table, agency.id))
     sealed = program.keys.seal(agency.id, b"text", b"place")
     assert program.keys.open(agency.id, sealed, b"place") == b"text"
