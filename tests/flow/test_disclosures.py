@@ -1,6 +1,7 @@
 """Disclosing: exactly the permitted fields, to one recipient, on a ground that applies, or not at all."""
 
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -326,6 +327,75 @@ def test_a_double_click_does_not_disclose_twice(program, actor):
         assert len(session.scalars(select(Disclosure)).all()) == 1
     # Another agency is another disclosure
     assert disclosed(program, who, reference, "nla").state == "disclosed"
+
+
+def test_two_presses_at_the_same_moment_make_one_disclosure(program, actor):
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    page = look(program, who, reference, "essm", ground="X1")
+    given = evidence_for(program, ["EXPLICIT_CONSENT", "NEC"], "essm", page.categories)
+    both = threading.Barrier(2)
+    outcomes = []
+
+    def press():
+        both.wait()
+        try:
+            made = use(
+                program,
+                who,
+                disclosing.disclose,
+                reference,
+                page.choice.key,
+                ground="X1",
+                chosen=[1],
+                evidence=given,
+                seen=page.seen,
+            )
+            outcomes.append(made.state)
+        except Conflict as conflict:
+            outcomes.append(conflict.reason)
+
+    presses = [threading.Thread(target=press) for _ in range(2)]
+    for one in presses:
+        one.start()
+    for one in presses:
+        one.join()
+    assert sorted(outcomes) == ["disclosed", "under_way"]
+    assert len(log(program, "signal:disclose")) == 1
+
+
+@pytest.mark.parametrize(
+    "capacity", ["municipality-wmo", "municipality-youth", "municipality-safety", "municipality-other"]
+)
+@pytest.mark.parametrize("form", ["labour", "sexual"])
+@pytest.mark.parametrize("age", ["adult", "minor"])
+def test_no_preview_holds_more_than_its_ground_names(sqlite_program, actor, capacity, form, age):
+    """Whatever the signal, each previewed field carries only categories that the ground lists, and nothing hard-denied."""
+    program, who = sqlite_program, actor(sqlite_program, "havendam")
+    draft = a_signal(
+        capacity=capacity,
+        forms=[form],
+        flags=["lvb", "pregnant"],
+        consent=GIVEN,
+        facts={"victim": "possible", "organised": "yes", "residence": "none"},
+        subjects=[a_person(age=age, age_years=None), a_perpetrator()],
+    )
+    reference = submitted(program, who, draft)
+    for line in use(program, who, choices.choose, reference).lines:
+        for chosen in ([1], [2], [1, 2]):
+            page = use(program, who, disclosing.preview, reference, line.choice.key, chosen=chosen)
+            for option in (one for one in page.options if one.usable):
+                shown = use(
+                    program, who, disclosing.preview, reference, line.choice.key, ground=option.ground.id, chosen=chosen
+                )
+                assert set(shown.content.field_names) <= set(option.selection.names)
+                assert shown.categories <= set(option.ground.data)
+                assert "sex_life" not in shown.categories or "sex_life" in option.ground.names_special
+                people = option.ground.person_role
+                if people == ("victim",):
+                    assert "Kwaadbloed" not in str(shown.content)
+                if people in (("perpetrator",), ("perpetrator", "facilitator")):
+                    assert "Zorinka" not in str(shown.content.subjects)
 
 
 def test_a_withdrawn_signal_is_disclosed_to_nobody(program, actor):
