@@ -54,7 +54,8 @@ def log_a_signal(visitor, *, narrative, identity, capacity="", check=None, forms
     go_on(page)
     expect(page).to_have_url(re.compile("/controle$"))
     look("intake-check")
-    assert identity["surname"] in page.locator("mark").first.inner_text() or page.locator("mark").count() > 0
+    if identity["surname"] in narrative:
+        assert identity["surname"] in page.locator("mark").first.inner_text()
     page.locator("button[value=submit]").click()
     expect(page).to_have_url(re.compile("/ontvangst$"))
     look("receipt")
