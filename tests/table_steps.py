@@ -1,16 +1,21 @@
 """The steps to a signal at the table, through the use cases that people use; and reading what the log kept."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from flask.testing import FlaskClient
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from signaltable.domain import Actor
 from signaltable.flow import enrich, signals, table, triage
 from signaltable.intake import SignalDraft
 from signaltable.models import LogDetail, LogEntry, Signal
 from signaltable.transaction import Program, Transaction, reading, transaction
+from signaltable.web import create_app
+from tests.conftest import PASSWORD
 from tests.factories import a_signal
 
 T = TypeVar("T")
@@ -84,3 +89,25 @@ def log(program: Program, action: str) -> list[tuple[LogEntry, dict[str, Any]]]:
             .order_by(LogEntry.seq),
         ).all()
         return [(found.LogEntry, json.loads(found.details)) for found in rows]
+
+
+class Visitor:
+    """A browser without script: keeps cookies, posts forms with their token."""
+
+    def __init__(self, client: FlaskClient, login: str) -> None:
+        self._client = client
+        answer = self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")
+        assert answer.status_code == 302, answer.text
+
+    def get(self, path: str) -> TestResponse:
+        return self._client.get(path)
+
+    def post(self, path: str, data: Mapping[str, Any], page: str = "/") -> TestResponse:
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self._client.get(page).text)
+        assert found, page
+        return self._client.post(path, data={"csrf_token": found[1], **data})
+
+
+def visitor(program: Program, login: str) -> Visitor:
+    """This person, logged in, with a browser of their own."""
+    return Visitor(create_app(program.settings, program).test_client(), login)

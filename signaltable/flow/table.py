@@ -179,8 +179,9 @@ def _meeting_lines(tx: Transaction, rows: Sequence[Meeting]) -> Iterable[Meeting
             select(
                 AgendaItem.meeting_id,
                 func.count().label("items"),
-                func.count().filter(AgendaItem.decision == "").label("undecided"),
+                func.count().filter(AgendaItem.decision == "", Signal.state == State.TABLED).label("undecided"),
             )
+            .join(Signal, Signal.id == AgendaItem.signal_id)
             .where(AgendaItem.meeting_id.in_(ids))
             .group_by(AgendaItem.meeting_id),
         )
@@ -559,7 +560,7 @@ def _record_decision(
 
 def _follow(tx: Transaction, signal: Signal, decision: Decision, reason: str) -> None:
     if decision is Decision.WATCH:
-        signal.keep_until = keep_until(tx, tx.program.policy.retention["watch"].days or 0)
+        signal.keep_until = keep_until(tx, "watch")
     # The reason stands with the decision; the move repeats only as much as its column holds.
     move(tx, signal, AFTER[decision], reason=reason[:500])
     if decision is Decision.CLOSE:

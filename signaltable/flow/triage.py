@@ -234,7 +234,7 @@ def triage(tx: Transaction, reference: str, *, result: str, urgency: str, reason
         move(tx, signal, State.TRIAGED, reason=masked)
     if State(signal.state) is not State.WATCH and result == State.WATCH:
         # Keeping an eye on it has a term of its own, which starts now.
-        signal.keep_until = keep_until(tx, tx.program.policy.retention["watch"].days or 0)
+        signal.keep_until = keep_until(tx, "watch")
     move(tx, signal, State(result), reason=masked)
     if signal.urgency != urgency:
         signal.urgency = urgency

@@ -130,7 +130,7 @@ def compare_label(result: str) -> str:
 def link_state(link: LinkedSubject) -> str:
     """How strong a link is and where it stands, in words."""
     strength = _("probably the same") if link.outcome == "match" else _("possibly the same")
-    return _("%(strength)s, %(state)s", strength=strength, state=state_label(link.state).lower())
+    return f"{strength}, {state_label(link.state).lower()}"
 
 
 # -- the timeline --------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
@@ -117,7 +118,7 @@ def put_on_agenda(meeting_id: str) -> ResponseReturnValue:
     except UnusableInput as error:
         put_problems(form, error.problems)
         return _agenda(found, form), 422
-    flash(_("The agenda has %(count)s more.", count=len(wanted)), "success")
+    flash(ngettext("One signal was added.", "%(num)s signals were added.", len(wanted)), "success")
     return redirect(url_for("table.agenda", meeting_id=meeting_id), 303)
 
 

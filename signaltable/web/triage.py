@@ -7,6 +7,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, RadioField, SelectMultipleField, TextAreaField
 from wtforms.validators import InputRequired, Optional
@@ -156,7 +157,9 @@ def ask(reference: str) -> ResponseReturnValue:
         if refusal.reason != "no_ground":
             raise
         return _page(view, asking=form, without_ground=str(refusal.details["recipient"])), 422
-    flash(_("The question is with %(count)s partners.", count=len(asked)), "success")
+    flash(
+        ngettext("The question is with one partner.", "The question is with %(num)s partners.", len(asked)), "success"
+    )
     return redirect(url_for("triage.show", reference=reference, _anchor="vragen"), 303)
 
 
