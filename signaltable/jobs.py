@@ -17,16 +17,14 @@ from typing import NoReturn
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
-from sqlalchemy import select, update
 
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import auditing, outbox, retention
-from signaltable.flow.log_export import claim
-from signaltable.models import JobRun
+from signaltable.flow.claims import ERROR, claim, finish
 from signaltable.program import open_program
 from signaltable.settings import Settings
-from signaltable.transaction import Program, reading, transaction
+from signaltable.transaction import Program, transaction
 
 LOG = logging.getLogger("signaltable.jobs")
 
@@ -117,10 +115,10 @@ def run_once(program: Program, job: Job) -> str:
         if not claim(program, JOBS, job.name, slot):
             return TAKEN
         outcome = _outcome_of(job.name, job.work, program)
-        _finish(program, job, slot, outcome)
+        finish(program, JOBS, job.name, slot, outcome, always_recorded=job.always_recorded)
     except Exception as error:  # noqa: BLE001 -- the database is away, say; the next turn comes soon
         LOG.error("job %s: %s", job.name, type(error).__name__)  # noqa: TRY400 -- a traceback may quote data
-        return f"error:{type(error).__name__}"
+        return f"{ERROR}{type(error).__name__}"
     return outcome
 
 
@@ -134,41 +132,7 @@ def _outcome_of(name: str, work: Callable[[Program], str], program: Program) -> 
         return work(program)
     except Exception as error:  # noqa: BLE001
         LOG.error("job %s failed: %s", name, type(error).__name__)  # noqa: TRY400 -- a traceback may quote data
-        return f"error:{type(error).__name__}"
-
-
-def _finish(program: Program, job: Job, slot: str, outcome: str) -> None:
-    """Close the claim, and record a run that failed (once, not every minute) or that has to be accounted for."""
-    failed = outcome.startswith("error:")
-    repeated = failed and _last_outcome(program, job, slot) == outcome
-    with transaction(program, JOBS) as tx:
-        tx.session.execute(
-            update(JobRun)
-            .where(JobRun.job == job.name, JobRun.slot == slot)
-            .values(finished_at=tx.now, outcome=outcome[:200]),
-        )
-        if job.always_recorded or (failed and not repeated):
-            tx.record(
-                "job:run",
-                object_type="job",
-                object_id=job.name,
-                outcome="error" if failed else "ok",
-                reason=outcome.removeprefix("error:") if failed else "",
-                details={"job": job.name, "slot": slot, "result": outcome},
-            )
-
-
-def _last_outcome(program: Program, job: Job, slot: str) -> str:
-    with reading(program) as session:
-        return (
-            session.scalar(
-                select(JobRun.outcome)
-                .where(JobRun.job == job.name, JobRun.slot < slot, JobRun.finished_at.is_not(None))
-                .order_by(JobRun.slot.desc())
-                .limit(1),
-            )
-            or ""
-        )
+        return f"{ERROR}{type(error).__name__}"
 
 
 # -- the process --------------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from audit import bundle
@@ -23,6 +22,7 @@ from signaltable import audit_trail
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, Channel, Conflict, NotFound, SignaltableError, UnusableInput
 from signaltable.flow.accounts import SYSTEM
+from signaltable.flow.claims import claim
 from signaltable.flow.log_check import as_bytes, snapshot, stored
 from signaltable.flow.setup import signer
 from signaltable.models import JobRun, LogCheckpoint, LogEntry, LogHead
@@ -277,6 +277,15 @@ def _finish(program: Program, actor: Actor, request: str, outcome: str) -> None:
             .where(JobRun.job.in_((REQUESTED, CLAIMED)), JobRun.slot == request)
             .values(finished_at=tx.now, outcome=outcome),
         )
+        if outcome == "failed":
+            tx.record(
+                "job:run",
+                object_type="export",
+                object_id=request,
+                outcome="error",
+                reason="export_failed",
+                details={"job": CLAIMED, "slot": request},
+            )
 
 
 def _remove_old(program: Program, actor: Actor) -> None:
@@ -294,31 +303,3 @@ def _remove_old(program: Program, actor: Actor) -> None:
         _zip(program, request).unlink(missing_ok=True)
     with transaction(program, actor) as tx:
         tx.session.execute(delete(JobRun).where(JobRun.job.in_((REQUESTED, CLAIMED)), JobRun.slot.in_(old)))
-
-
-def claim(program: Program, actor: Actor, job: str, slot: str, *, lost_after: timedelta | None = None) -> bool:
-    """Whether this process may do the work of (job, slot): the first that asks, and nobody after it.
-
-    With `lost_after`, a claim that was never finished may be taken over when it is that old.
-    """
-    try:
-        with transaction(program, actor) as tx:
-            tx.session.add(JobRun(job=job, slot=slot, claimed_at=tx.now))
-    except IntegrityError:
-        return lost_after is not None and _take_over(program, actor, job, slot, lost_after)
-    return True
-
-
-def _take_over(program: Program, actor: Actor, job: str, slot: str, lost_after: timedelta) -> bool:
-    with transaction(program, actor) as tx:
-        taken = tx.session.execute(
-            update(JobRun)
-            .where(
-                JobRun.job == job,
-                JobRun.slot == slot,
-                JobRun.finished_at.is_(None),
-                JobRun.claimed_at < tx.now - lost_after,
-            )
-            .values(claimed_at=tx.now),
-        )
-        return bool(taken.rowcount)  # type: ignore[attr-defined]

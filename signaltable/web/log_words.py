@@ -49,7 +49,7 @@ def detail_label(key: str) -> str:
         "consent": _("Consent"),
         "correction": _("Correction"),
         "correction_of": _("Correction of"),
-        "count": _("Number"),
+        "count": _("How many"),
         "decision": _("Decision"),
         "demo": _("Demonstration"),
         "destinations": _("Destinations"),
@@ -215,6 +215,10 @@ def _policy_words(key: str, code: str) -> str:
         return _titled(policy.purposes, code, "")
     if key in {"code", "consent"}:
         return _titled(policy.conditions, code, "")
+    if key == "destinations":
+        return _titled(policy.destinations, code, "")
+    if key == "rule":
+        return _titled(policy.retention, code, "") or _titled(policy.deadlines, code, "")
     if key in {"ground", "grounds"}:
         return next((in_words(row.title) for row in policy.grounds.rows if row.id == code), "")
     return ""
@@ -245,7 +249,7 @@ def filter_label(name: str) -> str:
 
 def outcome_label(outcome: str) -> str:
     """How an action ended."""
-    return {"ok": _("Done"), "refused": _("Refused"), "error": _("Failed")}.get(outcome, outcome)
+    return {"ok": _("Done"), "refused": _("Denied"), "error": _("Failed")}.get(outcome, outcome)
 
 
 def outcome_tone(outcome: str) -> str:

@@ -19,7 +19,8 @@ from signaltable.db import make_engine
 from signaltable.domain import Channel, Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import auditing, signals
 from signaltable.flow.auditing import Filters
-from signaltable.flow.log_export import LogBroken, claim
+from signaltable.flow.claims import claim
+from signaltable.flow.log_export import LogBroken
 from signaltable.keys import KeyRing
 from signaltable.models import JobRun, LogCheckpoint, LogEntry
 from signaltable.program import assemble
@@ -459,6 +460,22 @@ def test_an_auditor_asks_for_an_export_and_gets_it(program, actor, tmp_path):
             select(LogEntry.action).where(LogEntry.object == request).order_by(LogEntry.seq)
         ).all()
     assert actions == ["log:request", "log:export", "log:consult"]
+
+
+def test_an_export_that_cannot_be_made_says_so_and_does_not_stop_the_jobs(program, actor):
+    with transaction(program, actor(program, "auditor")) as tx:
+        request = auditing.request_export(tx)
+    program.settings.exports.write_text("a file where a folder belongs")
+
+    assert jobs.run_requests(program).startswith("error:")
+    assert jobs.run_requests(program) == ""
+
+    with transaction(program, actor(program, "auditor")) as tx:
+        assert auditing.export_state(tx, request).state == "failed"
+        auditing.request_export(tx)
+    with reading(program) as session:
+        told = session.scalars(select(LogEntry.outcome).where(LogEntry.action == "job:run")).all()
+    assert told == ["error"]
 
 
 def test_an_export_is_for_the_one_who_asked_and_for_a_day(program, actor, clock):
