@@ -44,8 +44,8 @@ lock: ## pin the requirements anew, with hashes and without addresses (needs uv)
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
 
 texts: $(VENV)/.filled ## collect texts for translation and compile them
-	$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext --no-location --sort-output --omit-header -o signaltable/translations/messages.pot .
-	$(BIN)/pybabel -q update --no-fuzzy-matching --omit-header --ignore-pot-creation-date -i signaltable/translations/messages.pot -d signaltable/translations -l nl
+	$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext --no-location --sort-output -w 120 -o signaltable/translations/messages.pot .
+	$(BIN)/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 120 -i signaltable/translations/messages.pot -d signaltable/translations -l nl
 	$(BIN)/pybabel -q compile -d signaltable/translations
 
 clean: ## remove the environment and caches; never the data in ./instance
