@@ -79,7 +79,9 @@ def _other_person(actor: Actor, resource: Resource) -> str:
 
 
 def _own_agency_or_table(actor: Actor, resource: Resource) -> str:
-    return "" if actor.agency_id == resource.owner_agency or actor.agency_id in resource.table_agencies else "other_table"
+    return (
+        "" if actor.agency_id == resource.owner_agency or actor.agency_id in resource.table_agencies else "other_table"
+    )
 
 
 def _anything(_actor: Actor, _resource: Resource) -> str:

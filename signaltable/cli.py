@@ -16,7 +16,7 @@ import click
 from signaltable.domain import Conflict, NotFound, Refused, SignaltableError, UnusableInput
 from signaltable.facts import UnusableFacts, parse_facts
 from signaltable.policy_errors import BrokenPolicy
-from signaltable.settings import Settings
+from signaltable.settings import Settings, UnusableSettings
 
 if TYPE_CHECKING:
     from signaltable.transaction import Program
@@ -30,7 +30,7 @@ class Stop(click.ClickException):
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(" ".join(message.split()))
-        self.exit_code = code
+        self.exit_code = code  # type: ignore[misc]
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002
         click.echo(f"signaltable: {self.message}", err=True)
@@ -43,7 +43,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **options: Any) -> None:
         try:
             command(*args, **options)
-        except (UnusableInput, UnusableFacts) as error:
+        except (UnusableInput, UnusableFacts, UnusableSettings) as error:
             raise Stop(str(error), UNUSABLE) from None
         except BrokenPolicy as error:
             raise Stop("; ".join(str(finding) for finding in error.findings), UNUSABLE) from None
@@ -63,9 +63,16 @@ def main() -> None:
 
 @main.command()
 @click.option("--demo", is_flag=True, help="With the demo region, its people and the worked cases.")
+@click.option(
+    "--administrator",
+    metavar="LOGIN",
+    default="beheer",
+    show_default=True,
+    help="Without --demo: the first account; its password is printed once.",
+)
 @click.option("--keep", is_flag=True, help="Say nothing and do nothing when it exists already.")
 @plainly
-def init(*, demo: bool, keep: bool) -> None:
+def init(*, demo: bool, administrator: str, keep: bool) -> None:
     """Create SIGNALTABLE_HOME: keys, database, log."""
     from signaltable.flow import setup
     from signaltable.program import migrate, open_program
@@ -80,7 +87,7 @@ def init(*, demo: bool, keep: bool) -> None:
             raise Stop(f"refused: {settings.home} was only half made; remove it and try again", REFUSED)
         migrate(settings)
         return
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (settings.home / setup.UNFINISHED).touch()
     setup.make_keys(settings)
     migrate(settings)
@@ -89,6 +96,8 @@ def init(*, demo: bool, keep: bool) -> None:
         _make_demo(program)
     else:
         setup.start_log(program)
+        password = setup.first_administrator(program, administrator)
+        click.echo(f"{administrator}  {password}   (shown once; add agencies and people at /beheer)")
     (settings.home / setup.UNFINISHED).unlink()
     click.echo(f"created {settings.home}", err=True)
 

@@ -42,6 +42,8 @@ def open_program(settings: Settings) -> Program:
         raise NotInitialised(
             f"no key ring in {settings.home}; run `signaltable init` or `signaltable init --demo` first"
         )
+    if not settings.demo and (settings.home / "demo-accounts.json").exists():
+        raise NotInitialised(f"{settings.home} is a demo home; SIGNALTABLE_MODE=production needs one of its own")
     engine = make_engine(settings.database_url)
     if not inspect(engine).has_table("log_head"):
         raise NotInitialised("the database is empty; run `signaltable init` or `signaltable init --demo` first")
@@ -75,7 +77,6 @@ def write_to_log_file(settings: Settings) -> None:
     logger = logging.getLogger("signaltable")
     if any(isinstance(handler, WatchedFileHandler) for handler in logger.handlers):
         return
-    settings.home.mkdir(parents=True, exist_ok=True)
     handler = WatchedFileHandler(settings.log_file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)

@@ -55,7 +55,7 @@ def disclosure_by_reference(tx: Transaction, reference: str) -> Disclosure:
 
 def agency_titles(tx: Transaction) -> dict[str, str]:
     """Agency id -> how people call it."""
-    return dict(tx.session.execute(select(Agency.id, Agency.title)).tuples())
+    return dict(tx.session.execute(select(Agency.id, Agency.title)).all())
 
 
 def agencies_for(tx: Transaction, destination: str) -> Sequence[Agency]:

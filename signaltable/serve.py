@@ -1,10 +1,12 @@
 """`signaltable run`: gunicorn with two workers and the jobs process, started and stopped together."""
 
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,15 +17,20 @@ from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
 from signaltable.web import create_app
 
+LOG = logging.getLogger("signaltable")
+
 WORKERS = 2
 THREADS = 4
+
+# Seconds between two looks at the jobs process; also the pause that keeps one that cannot start from spinning.
+RESTART_AFTER = 5
 
 
 class PortTaken(SignaltableError):
     """Something else listens on the port."""
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, configured from here instead of from a file or the command line."""
 
     def __init__(self, app: Flask, options: Mapping[str, Any]) -> None:
@@ -45,7 +52,7 @@ def serve(settings: Settings, port: int) -> None:
     """Serve on 127.0.0.1 until stopped. Raises `PortTaken` when another program listens there."""
     _check_port(port)
     app = create_app(settings)
-    jobs = _start_jobs(settings)
+    jobs = Jobs(settings, port)
     options = {
         "bind": f"127.0.0.1:{port}",
         "workers": WORKERS,
@@ -56,12 +63,14 @@ def serve(settings: Settings, port: int) -> None:
         "accesslog": None,  # Addresses hold references; who looked at what stands in the audit log.
         "control_socket_disable": True,
         "graceful_timeout": 10,
-        "on_exit": lambda _server: _stop(jobs),
+        "when_ready": lambda _server: jobs.watch(),
+        "on_exit": lambda _server: jobs.stop(),
     }
+    jobs.start()
     try:
         Server(app, options).run()
     finally:
-        _stop(jobs)
+        jobs.stop()
 
 
 def _check_port(port: int) -> None:
@@ -73,19 +82,40 @@ def _check_port(port: int) -> None:
             raise PortTaken(f"port {port} is in use; choose another with --port") from None
 
 
-def _start_jobs(settings: Settings) -> "subprocess.Popen[bytes]":
-    environment = {
-        **os.environ,
-        "SIGNALTABLE_HOME": str(settings.home),
-        "SIGNALTABLE_PARENT": str(os.getpid()),  # When the parent is gone, the jobs process ends by itself.
-    }
-    return subprocess.Popen([sys.executable, "-m", "signaltable.jobs"], env=environment)
+class Jobs:
+    """The jobs process beside the web workers: started with them, started again when it dies, stopped with them."""
 
+    def __init__(self, settings: Settings, port: int) -> None:
+        self._environment = {
+            **os.environ,
+            "SIGNALTABLE_HOME": str(settings.home),
+            "SIGNALTABLE_PARENT": str(os.getpid()),  # When the parent is gone, the jobs process ends by itself.
+            "SIGNALTABLE_ADDRESS": os.environ.get("SIGNALTABLE_ADDRESS", f"http://127.0.0.1:{port}"),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = threading.Event()
 
-def _stop(jobs: "subprocess.Popen[bytes]") -> None:
-    if jobs.poll() is None:
-        jobs.send_signal(signal.SIGTERM)
+    def start(self) -> None:
+        """Start the process."""
+        self._process = subprocess.Popen([sys.executable, "-m", "signaltable.jobs"], env=self._environment)
+
+    def watch(self) -> None:
+        """Start it again whenever it has died, until stopped. Runs beside gunicorn's own loop."""
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(RESTART_AFTER):
+            if self._process is not None and self._process.poll() is not None:
+                LOG.error("the jobs process ended with %s and is started again", self._process.returncode)
+                self.start()
+
+    def stop(self) -> None:
+        """Ask it to end, and make it end when it does not."""
+        self._stopped.set()
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
         try:
-            jobs.wait(timeout=10)
+            self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            jobs.kill()
+            self._process.kill()

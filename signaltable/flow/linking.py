@@ -235,7 +235,8 @@ def decide(tx: Transaction, link_id: str, *, confirmed: bool, reason: str = "") 
         require(tx.actor, Permission.LINK_DECIDE_OWN)
         raise NotFound("no such link")
     require(tx.actor, Permission.LINK_DECIDE_OWN, Resource("link", link_id, owner_agency=tx.actor.agency_id))
-    if found.state != LinkState.PROPOSED or tx.session.get(LinkVerdict, (link_id, tx.actor.agency_id)):
+    answered = tx.session.get(LinkVerdict, (link_id, tx.actor.agency_id))
+    if found.state != LinkState.PROPOSED or answered is not None:
         raise Conflict("decided", "the link was decided already")
     if not confirmed and not reason.strip():
         raise UnusableInput({"reason": "expected a reason"})

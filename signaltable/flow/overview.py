@@ -60,7 +60,14 @@ def _links(tx: Transaction) -> int:
 def _questions(tx: Transaction) -> int:
     return (
         tx.session.scalar(
-            select(func.count()).where(Question.agency_id == tx.actor.agency_id, Question.answer == ""),
+            select(func.count())
+            .select_from(Question)
+            .join(Signal, Signal.id == Question.signal_id)
+            .where(
+                Question.agency_id == tx.actor.agency_id,
+                Question.answer == "",
+                Signal.state.not_in((State.CLOSED, State.WITHDRAWN, State.EXPIRED)),
+            ),
         )
         or 0
     )

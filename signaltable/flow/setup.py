@@ -130,6 +130,31 @@ def new_demo_password() -> str:
     return "-".join([*(secrets.choice(_WORDS) for _ in range(3)), f"{secrets.randbelow(10_000):04d}"])
 
 
+def first_administrator(program: Program, login: str) -> str:
+    """A table, the agency that runs it and its administrator, so that a real home can be filled from the screen.
+
+    Returns the password, which stands nowhere else. Raises `UnusableInput` for an unusable login name.
+    """
+    password = secrets.token_urlsafe(15)
+    with transaction(program, INSTALLER) as tx:
+        agency = record_agency(
+            tx,
+            title="Beheer van de tafel",
+            kind="table",
+            destinations=(),
+            table_id=_table(tx, "Regionale tafel"),
+        )
+        record_account(
+            tx,
+            login=login,
+            name=login,
+            agency_id=agency,
+            roles=["administrator"],
+            password=password,
+        )
+    return password
+
+
 def note_policy(program: Program) -> None:
     """Record the rules that count from now on, when they are others than the log knows (GDPR art. 5(2))."""
     with transaction(program, SYSTEM) as tx:

@@ -56,6 +56,8 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
         MAX_CONTENT_LENGTH=1_000_000,
+        # The token is the proof. The referrer that Flask-WTF would also ask over TLS is never sent: Referrer-Policy.
+        WTF_CSRF_SSL_STRICT=False,
         WTF_CSRF_TIME_LIMIT=None,  # The token lives as long as the session; a long form must not lose what was typed.
         BABEL_TRANSLATION_DIRECTORIES=str(guards.TRANSLATIONS),
         BABEL_DEFAULT_LOCALE="nl",

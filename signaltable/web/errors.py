@@ -21,6 +21,7 @@ def reason_text(reason: str) -> str:
         "no_permission": _("Your role does not include this."),
         "other_agency": _("This belongs to another organisation."),
         "other_table": _("This is not at your table."),
+        "not_on_an_agenda": _("This signal is not on an agenda of your table yet."),
         "not_asked": _("Your organisation was not asked this question."),
         "not_receiver": _("Your organisation is not the receiver."),
         "own_request": _("You made this request yourself. A second person has to look at it."),

@@ -102,7 +102,11 @@ def menu() -> list[tuple[str, str, bool]]:
 def _user() -> Mapping[str, str] | None:
     if actor() is ANONYMOUS:
         return None
-    return {"name": actor().name, "agency_title": agency_title(program(), actor().agency_id), "kind": actor().agency_kind}
+    return {
+        "name": actor().name,
+        "agency_title": agency_title(program(), actor().agency_id),
+        "kind": actor().agency_kind,
+    }
 
 
 def _context() -> dict[str, Any]:
@@ -129,6 +133,5 @@ def register(app: Flask) -> None:
         moment=moment,
         state_label=state_label,
         answer_label=answer_label,
-        svg=Markup,
     )
     app.jinja_env.globals.update(pictures=pictures)

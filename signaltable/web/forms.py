@@ -33,7 +33,7 @@ class DateParts(Field):
 
     def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:  # noqa: ARG002
         """Read the three boxes, or the stored date."""
-        self.process_errors = []
+        self.process_errors: list[str] = []
         stored = data if isinstance(data, date) else None
         self.data = stored
         self.parts = _split(stored)

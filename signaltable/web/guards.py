@@ -83,7 +83,7 @@ def _identify() -> None:
 def _open_the_door() -> ResponseReturnValue | None:
     if request.endpoint is None or request.endpoint == "static":
         return None
-    needed: tuple[Permission, ...] = current_app.view_functions[request.endpoint].needed_permissions  # type: ignore[attr-defined]
+    needed: tuple[Permission, ...] = getattr(current_app.view_functions[request.endpoint], "needed_permissions")  # noqa: B009
     if not needed:
         return None
     if actor() is ANONYMOUS:

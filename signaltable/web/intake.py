@@ -169,7 +169,9 @@ def seen(draft_id: str) -> ResponseReturnValue:
     names = [*_row_names(), *_indicator_names(), *(f"fact-{fact}" for fact in FACT_QUESTIONS)]
     if submitted(form, *names):
         if contains_bsn(form.narrative.data or ""):
-            form.narrative.errors = [_("Take the citizen service number (BSN) out of the text: it is never stored here")]
+            form.narrative.errors = [
+                _("Take the citizen service number (BSN) out of the text: it is never stored here")
+            ]
         elif _save(draft, form, _seen(form), 3):
             return _onward(form, draft.id, url_for("intake.about", draft_id=draft.id))
     return _page("seen", 2, form, draft=draft, chosen=_chosen(draft.content), fact_questions=FACT_QUESTIONS)
@@ -339,7 +341,15 @@ def _page(name: str, step: int, form: FlaskForm, **values: Any) -> ResponseRetur
 _STEP_FACTS: Mapping[int, tuple[str, ...]] = {
     1: ("acute_danger",),
     2: (*ELEMENTS, "forms", "victim", "organised", "shelter_needed", "smuggling_only", "wants_return", "residence"),
-    3: ("age", "gender", "perpetrator", "lvb_signs", "unaccompanied_foreign_minor", "suspect_may_be_forced", "identifiable"),
+    3: (
+        "age",
+        "gender",
+        "perpetrator",
+        "lvb_signs",
+        "unaccompanied_foreign_minor",
+        "suspect_may_be_forced",
+        "identifiable",
+    ),
     4: ("victim_consent",),
 }
 
@@ -417,11 +427,7 @@ def _chosen(content: SignalDraft) -> dict[str, Mapping[str, str]]:
 
 def _seen(form: SeenForm) -> dict[str, object]:
     policy = program().policy
-    rows = {
-        row: int(offered(name, ("0", "1", "2", "3")))
-        for name, row in _row_names().items()
-        if name in request.form
-    }
+    rows = {row: int(offered(name, ("0", "1", "2", "3"))) for name, row in _row_names().items() if name in request.form}
     indicators = {
         indicator: offered(name, policy.how_known)
         for name, indicator in _indicator_names().items()
@@ -475,8 +481,14 @@ def _subject_form(before: SubjectDraft, draft: DraftView) -> SubjectForm:
                 "gender": None if fresh else before.gender,
             },
         )
-        form.age.choices = [*_value_choices("age", ("minor", "adult", "doubt")), SelectChoice("unknown", _("I do not know"))]
-        form.gender.choices = [*_value_choices("gender", ("woman", "man", "other")), SelectChoice("unknown", _("I do not know"))]
+        form.age.choices = [
+            *_value_choices("age", ("minor", "adult", "doubt")),
+            SelectChoice("unknown", _("I do not know")),
+        ]
+        form.gender.choices = [
+            *_value_choices("gender", ("woman", "man", "other")),
+            SelectChoice("unknown", _("I do not know")),
+        ]
     form.role.choices = choices(policy.scales["subject-role"].value)
     return _prepared(form, draft)
 
@@ -561,7 +573,16 @@ def _marked(text: str, spans: Sequence[Any]) -> list[tuple[str, str]]:
     return [piece for piece in [*pieces, (text[at:], "")] if piece[0]]
 
 
-_STEP_OF = {"safety": 1, "narrative": 2, "observed": 2, "form_rows": 2, "indicators": 2, "forms": 2, "flags": 3, "subjects": 3}
+_STEP_OF = {
+    "safety": 1,
+    "narrative": 2,
+    "observed": 2,
+    "form_rows": 2,
+    "indicators": 2,
+    "forms": 2,
+    "flags": 3,
+    "subjects": 3,
+}
 
 
 def _problem(draft: DraftView, place: str) -> tuple[str, str]:

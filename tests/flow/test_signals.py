@@ -17,7 +17,10 @@ from tests.factories import a_person, a_signal
 def _log(program, action):
     with reading(program) as session:
         rows = session.execute(
-            select(LogEntry, LogDetail.details).join(LogDetail, LogDetail.seq == LogEntry.seq).where(LogEntry.action == action).order_by(LogEntry.seq)
+            select(LogEntry, LogDetail.details)
+            .join(LogDetail, LogDetail.seq == LogEntry.seq)
+            .where(LogEntry.action == action)
+            .order_by(LogEntry.seq)
         ).all()
         return [(row.LogEntry, json.loads(row.details)) for row in rows]
 
@@ -43,11 +46,11 @@ def test_a_signal_is_stored_with_its_entries_and_masked_for_the_table(program, a
         assert "loon" in signal.narrative_masked
         for field in session.scalars(select(SubjectField)):
             assert b"Zorinka" not in field.sealed
-    (entry, details), = _log(program, "signal:record")
+    ((entry, details),) = _log(program, "signal:record")
     assert entry.object == receipt.reference
     assert entry.agency == "havendam"
     assert details["identifier_kinds"] == ["birth_date", "given_name", "phone", "surname"]
-    (_entry, route_details), = _log(program, "signal:route")
+    ((_entry, route_details),) = _log(program, "signal:route")
     assert route_details["policy_digest"] == program.policy.digest
 
 
@@ -78,7 +81,9 @@ def test_the_same_person_spelled_differently_gives_both_owners_a_proposed_link(p
     # Given a signal of the municipality, and one of a care organisation with another spelling and another phone
     first, second = actor(program, "havendam"), actor(program, "delinde")
     _submit(program, first, a_signal())
-    other = a_person(identity={"given_name": "Sorinka", "surname": "Proefvelt", "birth_date": "12-04-1996", "phone": "0687654321"})
+    other = a_person(
+        identity={"given_name": "Sorinka", "surname": "Proefvelt", "birth_date": "12-04-1996", "phone": "0687654321"}
+    )
     # When the second one comes in
     receipt = _submit(program, second, a_signal(capacity="care-wgbo", subjects=[other]))
     # Then both see that there is a link, and neither sees whose it is
@@ -180,7 +185,10 @@ def test_no_signal_is_lost_with_many_clients_at_once(program, actor, clients):
             except Exception as error:  # noqa: BLE001 -- whatever goes wrong in a thread must reach the assert
                 problems.append(type(error).__name__)
 
-    threads = [threading.Thread(target=submit_some, args=(total // clients + (place < total % clients),)) for place in range(clients)]
+    threads = [
+        threading.Thread(target=submit_some, args=(total // clients + (place < total % clients),))
+        for place in range(clients)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

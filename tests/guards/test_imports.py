@@ -40,7 +40,17 @@ LAYERS = (
 )
 # The steps: pure functions that know neither the web nor the database (design.md, "The house").
 PURE = LAYERS[11:18]
-NEVER_IN_PURE = {"flask", "flask_babel", "flask_wtf", "flask_login", "sqlalchemy", "wtforms", "random", "secrets", "time"}
+NEVER_IN_PURE = {
+    "flask",
+    "flask_babel",
+    "flask_wtf",
+    "flask_login",
+    "sqlalchemy",
+    "wtforms",
+    "random",
+    "secrets",
+    "time",
+}
 KEY_RING = "signaltable.keys"  # Making keys is where randomness comes from; it is named so.
 
 
@@ -94,7 +104,9 @@ def test_the_walk_would_find_an_import_upward():
     assert layer("signaltable.flow.signals") < layer("signaltable.route")
 
 
-@pytest.mark.parametrize("name", sorted(name for name in MODULES if any(layer(name) == LAYERS.index(group) for group in PURE)))
+@pytest.mark.parametrize(
+    "name", sorted(name for name in MODULES if any(layer(name) == LAYERS.index(group) for group in PURE))
+)
 def test_the_steps_are_pure(name):
     found = {module.split(".")[0] for module in imported(MODULES[name])}
     allowed = {"secrets"} if name == KEY_RING else set()

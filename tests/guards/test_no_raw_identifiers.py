@@ -45,15 +45,37 @@ def canaries():
         "profile": "@" + _word(chance, 12).lower(),
         "nationality": _word(chance),
     }
-    company = {"company_name": _word(chance) + " " + _word(chance), "kvk": "".join(chance.choice("12345678") for _ in range(8))}
-    return {"person": person, "company": company, "vehicle": {"plate": "ZQ-91-XK"}, "asked_by": _word(chance, 11), "masked": _word(chance, 10)}
+    company = {
+        "company_name": _word(chance) + " " + _word(chance),
+        "kvk": "".join(chance.choice("12345678") for _ in range(8)),
+    }
+    return {
+        "person": person,
+        "company": company,
+        "vehicle": {"plate": "ZQ-91-XK"},
+        "asked_by": _word(chance, 11),
+        "masked": _word(chance, 10),
+    }
 
 
 def _needles(canaries):
     person, company = canaries["person"], canaries["company"]
     day, month, year = person["birth_date"].split("-")
     values = [
-        *(person[name] for name in ("given_name", "surname", "phone", "email", "street", "city", "document_number", "profile", "nationality")),
+        *(
+            person[name]
+            for name in (
+                "given_name",
+                "surname",
+                "phone",
+                "email",
+                "street",
+                "city",
+                "document_number",
+                "profile",
+                "nationality",
+            )
+        ),
         person["profile"][1:],
         "+316" + person["phone"][2:],
         person["birth_date"],
@@ -81,7 +103,13 @@ def _draft(canaries):
             {"kind": "company", "role": "facilitator", "identity": company},
             {"kind": "vehicle", "role": "facilitator", "identity": canaries["vehicle"]},
         ],
-        consent={"status": "given", "on": "2026-11-20", "language": "Nederlands", "interpreter": "none", "asked_by": canaries["asked_by"]},
+        consent={
+            "status": "given",
+            "on": "2026-11-20",
+            "language": "Nederlands",
+            "interpreter": "none",
+            "asked_by": canaries["asked_by"],
+        },
         mask_words=[canaries["masked"]],
         reachable=canaries["asked_by"],
     )
@@ -117,7 +145,16 @@ def test_what_is_typed_as_identity_is_found_nowhere_in_clear(sqlite_program, act
     with reading(program) as session:
         logins = [row.login for row in session.scalars(select(Account)) if row.agency_id not in OWNERS]
     for login in logins:
-        visited = _crawl(app, login, [f"/signalen/{references[0]}", f"/signalen/nieuw/{begun.id}/2", f"/triage/{references[0]}", f"/tafel/dossier/{references[0]}"])
+        visited = _crawl(
+            app,
+            login,
+            [
+                f"/signalen/{references[0]}",
+                f"/signalen/nieuw/{begun.id}/2",
+                f"/triage/{references[0]}",
+                f"/tafel/dossier/{references[0]}",
+            ],
+        )
         assert len(visited) > 3, login
         for path, body in visited.items():
             _assert_clean(f"{login}: {path}", body, needles)

@@ -33,7 +33,17 @@ def test_the_example_can_be_submitted(signaltable, tmp_path):
     told = json.loads(answer.stdout)
     assert set(told) == {"reference", "routes", "links"}
     assert told["routes"][0].keys() == {"id", "destination", "urgency", "reason", "source"}
-    again = json.loads(signaltable("submit", "--as", "delinde", "--file", "-", "--json", stdin=example.stdout.replace("municipality-wmo", "care-wgbo")).stdout)
+    again = json.loads(
+        signaltable(
+            "submit",
+            "--as",
+            "delinde",
+            "--file",
+            "-",
+            "--json",
+            stdin=example.stdout.replace("municipality-wmo", "care-wgbo"),
+        ).stdout
+    )
     assert len(again["links"]) == 1
 
 
@@ -67,7 +77,9 @@ def test_a_refused_submit_ends_with_1(signaltable):
 
 
 def test_no_value_of_a_refused_file_is_repeated(signaltable):
-    answer = signaltable("submit", "--as", "havendam", "--file", "-", stdin='{"safety": {"acute_danger": "Quinzabelle"}}')
+    answer = signaltable(
+        "submit", "--as", "havendam", "--file", "-", stdin='{"safety": {"acute_danger": "Quinzabelle"}}'
+    )
     assert answer.exit_code == 2
     assert "Quinzabelle" not in answer.output
 
@@ -92,14 +104,20 @@ def test_unusable_facts_end_with_2_and_one_line(signaltable, facts, expected):
 
 
 def test_route_answers_in_the_shape_of_the_contract(signaltable):
-    answer = json.loads(signaltable("route", "--facts", "-", "--on", "2026-11-22", "--json", stdin='{"age": "doubt", "forms": ["sexual"]}').stdout)
+    answer = json.loads(
+        signaltable(
+            "route", "--facts", "-", "--on", "2026-11-22", "--json", stdin='{"age": "doubt", "forms": ["sexual"]}'
+        ).stdout
+    )
     assert answer.keys() == {"routes", "questions", "policy_digest"}
     assert [route["destination"] for route in answer["routes"]] == ["veilig-thuis", "raad"]
     assert answer["questions"][0].keys() == {"fact", "why"}
 
 
 def test_accounts_are_told_in_the_demo_only(signaltable, monkeypatch, sqlite_settings):
-    (sqlite_settings.home / "demo-accounts.json").write_text('[{"login":"a","password":"b","name":"c","agency":"d","roles":[]}]')
+    (sqlite_settings.home / "demo-accounts.json").write_text(
+        '[{"login":"a","password":"b","name":"c","agency":"d","roles":[]}]'
+    )
     assert json.loads(signaltable("accounts", "--json").stdout)[0]["login"] == "a"
     monkeypatch.setenv("SIGNALTABLE_MODE", "production")
     assert signaltable("accounts", "--json").exit_code == 1
@@ -118,12 +136,55 @@ def test_an_export_verifies_on_a_machine_that_has_only_the_audit_folder(signalta
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "audit").symlink_to(ROOT / "audit")
-    done = subprocess.run([sys.executable, "-m", "audit", "verify", str(out), "--json"], cwd=elsewhere, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "audit", "verify", str(out), "--json"],
+        cwd=elsewhere,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert told["ok"] is True
     entries = out / "entries.jsonl"
     entries.write_bytes(entries.read_bytes().replace(b'"agency:record"', b'"agency:recard"', 1))
-    done = subprocess.run([sys.executable, "-m", "audit", "verify", str(out), "--json"], cwd=elsewhere, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "audit", "verify", str(out), "--json"],
+        cwd=elsewhere,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
     assert json.loads(done.stdout)["findings"]
+
+
+def test_a_real_home_starts_with_an_administrator_and_refuses_the_demo(tmp_path, monkeypatch):
+    # Given a new home in production
+    home = tmp_path / "real"
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(home))
+    monkeypatch.setenv("SIGNALTABLE_MODE", "production")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert CliRunner().invoke(main, ["init", "--demo"]).exit_code == 1
+    made = CliRunner().invoke(main, ["init", "--administrator", "baas"])
+    # Then only its owner may look inside, and the administrator can come in with the password that is shown once
+    assert made.exit_code == 0, made.output
+    assert home.stat().st_mode & 0o077 == 0
+    login, password = made.stdout.split()[:2]
+    from signaltable.flow import accounts
+    from signaltable.program import open_program
+    from signaltable.settings import Settings
+
+    assert accounts.log_in(open_program(Settings.from_env()), login, password)
+    # And the same home with demo accounts in it is refused
+    (home / "demo-accounts.json").write_text("[]")
+    assert CliRunner().invoke(main, ["submit", "--as", "baas", "--file", "-"], input="{}").exit_code == 1
+
+
+def test_a_setting_that_cannot_be_is_unusable_input(monkeypatch):
+    monkeypatch.setenv("SIGNALTABLE_MODE", "perhaps")
+    answer = CliRunner().invoke(main, ["accounts"])
+    assert answer.exit_code == 2
+    assert "SIGNALTABLE_MODE" in answer.stderr

@@ -38,7 +38,13 @@ class Person:
         return self
 
 
-STEP1 = {"version": "", "acute_danger": "no", "safe_to_continue": "yes", "urgency": "five-working-days", "action": "next"}
+STEP1 = {
+    "version": "",
+    "acute_danger": "no",
+    "safe_to_continue": "yes",
+    "urgency": "five-working-days",
+    "action": "next",
+}
 
 
 def _version(page):
@@ -48,7 +54,9 @@ def _version(page):
 def _refusals(program):
     with reading(program) as session:
         rows = session.execute(
-            select(LogEntry.action, LogDetail.details).join(LogDetail, LogDetail.seq == LogEntry.seq).where(LogEntry.outcome == "refused")
+            select(LogEntry.action, LogDetail.details)
+            .join(LogDetail, LogDetail.seq == LogEntry.seq)
+            .where(LogEntry.outcome == "refused")
         ).all()
         return [(row.action, json.loads(row.details)) for row in rows]
 
@@ -87,7 +95,14 @@ def test_a_signal_is_logged_in_four_steps(browser, sqlite_program):
     step3 = browser.post(step2, seen, "/overzicht").location
     page = browser.get(step3)
     add = step3.replace("/3", "/betrokkene/0")
-    subject = {"version": _version(page), "kind": "person", "role": "possible_victim", "age": "adult", "age_years": "", "gender": "woman"}
+    subject = {
+        "version": _version(page),
+        "kind": "person",
+        "role": "possible_victim",
+        "age": "adult",
+        "age_years": "",
+        "gender": "woman",
+    }
     subject |= {"id-given_name": "Zorinka", "id-surname": "Proefveld", "id-birth_date": "1996", "unsure": "birth_date"}
     assert browser.post(add, subject, "/overzicht").status_code == 303
     page = browser.get(step3)
@@ -150,7 +165,9 @@ def test_two_windows_on_one_draft_do_not_lose_what_was_typed(browser):
     again = browser.post(step2, {"version": old, "narrative": "Tweede venster", "action": "next"}, "/overzicht")
     assert again.status_code == 422
     assert "Tweede venster" in again.text
-    saved = browser.post(step2, {"version": _version(again), "narrative": "Tweede venster", "action": "next"}, "/overzicht")
+    saved = browser.post(
+        step2, {"version": _version(again), "narrative": "Tweede venster", "action": "next"}, "/overzicht"
+    )
     assert saved.status_code == 303
 
 
@@ -158,7 +175,9 @@ def test_a_bsn_in_the_text_is_refused_and_nothing_is_lost(browser):
     browser.log_in("havendam")
     step2 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location
     page = browser.get(step2)
-    answer = browser.post(step2, {"version": _version(page), "narrative": "Nummer 111 222 333 gezien", "action": "next"}, "/overzicht")
+    answer = browser.post(
+        step2, {"version": _version(page), "narrative": "Nummer 111 222 333 gezien", "action": "next"}, "/overzicht"
+    )
     assert answer.status_code == 422
     assert "Nummer 111 222 333 gezien" in answer.text
 
