@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import DisclosureState, LinkState, State
+from signaltable.flow.enrich import ANSWERABLE
 from signaltable.models import Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
 from signaltable.queries import tables_of
 from signaltable.transaction import Transaction
@@ -66,7 +67,7 @@ def _questions(tx: Transaction) -> int:
             .where(
                 Question.agency_id == tx.actor.agency_id,
                 Question.answer == "",
-                Signal.state.not_in((State.CLOSED, State.WITHDRAWN, State.EXPIRED)),
+                Signal.state.in_(ANSWERABLE),
             ),
         )
         or 0
