@@ -171,6 +171,20 @@ def test_consent_narrows_what_goes_to_what_it_names(program, actor):
     assert "signal.narrative" not in content.field_names
 
 
+@pytest.mark.parametrize("agreed", [True, False])
+def test_the_sign_that_a_suspect_may_have_been_forced_travels_when_the_person_agrees(program, actor, agreed):
+    # Given a suspect who may have been forced (meldroutes.md, M18: non-punishment flag on the referral)
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(forms=["criminal"], flags=["suspect_may_be_forced"], consent=GIVEN))
+    categories = ["identity", "pseudonymous", *(["criminal"] if agreed else [])]
+    # When the person agrees, with or without that sign (UAVG 32(a): explicit consent for criminal data)
+    made = disclosed(program, who, reference, "essm", ground="X1", categories=categories)
+    # Then it goes along, or stays
+    fields = content_of(program, made, "essm").field_names
+    assert ("signal.suspect_may_be_forced" in fields) is agreed
+    assert ("signal.flags" in fields) is agreed
+
+
 # -- every permitted path of the demo ----------------------------------------------------------------------------
 
 
