@@ -24,6 +24,11 @@ def _to(target: str, *, null: bool = False, index: bool = False) -> Any:
     return mapped_column(Id, ForeignKey(target), nullable=null, index=index)
 
 
+def _sealed(**options: Any) -> Any:
+    # Long, and of no use before somebody may open it: read when asked for, so that a list does not carry it along.
+    return mapped_column(LargeBinary, deferred=True, deferred_group="sealed", **options)
+
+
 # -- who takes part ----------------------------------------------------------------------------------------------
 
 
@@ -340,7 +345,7 @@ class Disclosure(Base):
     fields: Mapped[list[str]] = mapped_column(JSON)
     categories: Mapped[list[str]] = mapped_column(JSON)
     evidence_hashes: Mapped[dict[str, str]] = mapped_column(JSON)
-    evidence_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    evidence_sealed: Mapped[bytes] = _sealed()
     obligations: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     requested_by: Mapped[str] = mapped_column(Id)
     requested_at: Mapped[datetime]
@@ -348,15 +353,15 @@ class Disclosure(Base):
     approved_at: Mapped[datetime | None]
     disclosed_at: Mapped[datetime | None]
     payload_hash: Mapped[str] = mapped_column(String(64), default="")
-    payload_recipient: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
-    payload_provider: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    payload_recipient: Mapped[bytes] = _sealed(default=b"")
+    payload_provider: Mapped[bytes] = _sealed(default=b"")
     due_on: Mapped[date | None]
     responded_by: Mapped[str] = mapped_column(Id, default="")
     responded_at: Mapped[datetime | None]
-    response_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    response_sealed: Mapped[bytes] = _sealed(default=b"")
     feedback: Mapped[str] = mapped_column(Code, default="")
     feedback_at: Mapped[datetime | None]
-    feedback_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    feedback_sealed: Mapped[bytes] = _sealed(default=b"")
 
 
 # -- the log (audit/FORMAT.md) -----------------------------------------------------------------------------------

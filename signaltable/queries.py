@@ -1,8 +1,11 @@
 """Every SELECT that is more than get-by-id. The first argument is the transaction, so the actor is never optional."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from signaltable.domain import NotFound, Resource
 from signaltable.models import (
@@ -17,6 +20,30 @@ from signaltable.models import (
     TableMember,
 )
 from signaltable.transaction import Transaction
+
+# How much of a list stands on one page, and where a page starts: after the row of this moment with this id.
+PAGE = 25
+PageKey = tuple[datetime, str]
+
+
+def newest_first(
+    tx: Transaction,
+    query: Select[Any],
+    moment: InstrumentedAttribute[Any],
+    row_id: InstrumentedAttribute[str],
+    after: PageKey | None,
+) -> tuple[list[Any], PageKey | None]:
+    """One page of `query` by `moment`, newest first, with the key of the next page or None.
+
+    A mapped row comes as itself; columns come as a row, and `moment` and `row_id` must be among them.
+    """
+    if after is not None:
+        query = query.where(tuple_(moment, row_id) < after)
+    found = tx.session.execute(query.order_by(moment.desc(), row_id.desc()).limit(PAGE + 1))
+    rows: list[Any] = list(found.scalars() if len(found.keys()) == 1 else found)
+    shown = rows[:PAGE]
+    following = (getattr(shown[-1], moment.key), getattr(shown[-1], row_id.key)) if len(rows) > PAGE else None
+    return shown, following
 
 
 def signal_by_reference(tx: Transaction, reference: str) -> Signal:

@@ -23,6 +23,7 @@ from signaltable.models import (
     RegionalTable,
     TableMember,
 )
+from signaltable.queries import PAGE
 from signaltable.transaction import Program, Transaction, reading, refuse, transaction
 
 # OWASP's parameters for argon2id (perf.md A: 17 ms on one core, which is what a login costs).
@@ -39,7 +40,6 @@ ATTEMPTS = 10
 ATTEMPTS_WITHIN = timedelta(minutes=15)
 
 MINIMUM_PASSWORD = 12
-PAGE = 25
 
 # Whoever oversees the work does not do it, and the other way round (domain/workflow.md, "Roles").
 OVERSEEING = frozenset(

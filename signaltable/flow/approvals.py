@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from signaltable import payload as document
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import Conflict, DisclosureState, NotFound, Refused, Resource, State, UnusableInput, may_follow
+from signaltable.domain import Conflict, DisclosureState, NotFound, Refused, Resource, State, may_follow
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.flow import evidence_store, mailing, sealing, weighing
 from signaltable.flow.accounts import confirm_password
 from signaltable.flow.choices import Choice, case_of, choices_of
 from signaltable.flow.disclosing import decided, hand_over
-from signaltable.flow.referrals import PAGE, REASON_LIMIT, answer_place, place
+from signaltable.flow.masking import for_others
+from signaltable.flow.referrals import REASON_LIMIT, answer_place, place
 from signaltable.grounds import Ground
 from signaltable.models import Account, Disclosure, Signal, TableMember
-from signaltable.queries import agency_titles, disclosure_by_reference, tables_of
-from signaltable.text import contains_bsn, mask, scan
+from signaltable.queries import PageKey, agency_titles, disclosure_by_reference, newest_first, tables_of
 from signaltable.transaction import Transaction
 
 _PERMISSION = Permission.DISCLOSURE_APPROVE_OTHER
@@ -63,18 +63,11 @@ class Approval:
     same_role: bool
 
 
-def waiting(
-    tx: Transaction, *, after: tuple[datetime, str] | None = None
-) -> tuple[list[ApprovalLine], tuple[datetime, str] | None]:
+def waiting(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[ApprovalLine], PageKey | None]:
     """The requests that the actor may look at, newest first, a page at a time; with the key of the next page."""
     require(tx.actor, _PERMISSION)
     query = select(Disclosure).join(Signal, Signal.id == Disclosure.signal_id).where(*_open_to(tx))
-    if after is not None:
-        query = query.where(tuple_(Disclosure.requested_at, Disclosure.id) < after)
-    rows = tx.session.scalars(
-        query.order_by(Disclosure.requested_at.desc(), Disclosure.id.desc()).limit(PAGE + 1)
-    ).all()
-    shown = rows[:PAGE]
+    shown, following = newest_first(tx, query, Disclosure.requested_at, Disclosure.id, after)
     titles = agency_titles(tx)
     tx.record(
         "signal:list",
@@ -93,7 +86,7 @@ def waiting(
         )
         for row in shown
     ]
-    return lines, (shown[-1].requested_at, shown[-1].id) if len(rows) > PAGE else None
+    return lines, following
 
 
 def _open_to(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
@@ -250,13 +243,11 @@ def _still_advised(tx: Transaction, signal: Signal, row: Disclosure) -> Choice:
 def reject(tx: Transaction, reference: str, reason: str) -> None:
     """Do not agree, with a reason for the owner. Raises `UnusableInput` without a usable reason."""
     row, signal = _request(tx, reference, locked=True)
-    text = reason.strip()
-    if not text or len(text) > REASON_LIMIT or contains_bsn(text):
-        raise UnusableInput({"reason": f"expected a reason of at most {REASON_LIMIT} characters without a BSN"})
+    text = for_others(tx, reason, "reason", limit=REASON_LIMIT, required=True)
     row.state = DisclosureState.REJECTED
     row.responded_by, row.responded_at = tx.actor.account_id, tx.now
     row.response_sealed = sealing.seal_json(
-        tx, row.provider_agency, {"cause": "", "text": mask(text, scan(text, ()))}, answer_place(row, "response_sealed")
+        tx, row.provider_agency, {"cause": "", "text": text}, answer_place(row, "response_sealed")
     )
     mailing.tell(tx, [row.requested_by], "answer")
     tx.record(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, Select, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, LargeBinary, Select, literal, or_, select
 from sqlalchemy.orm import Session
 
 from audit import merkle, receipt
@@ -33,7 +33,7 @@ from signaltable.flow.log_export import (
     sign_checkpoint,
 )
 from signaltable.models import Disclosure, LogCheckpoint, LogDetail, LogEntry
-from signaltable.queries import agency_titles
+from signaltable.queries import PAGE, PageKey, agency_titles, newest_first
 from signaltable.settings import Settings
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
@@ -65,7 +65,6 @@ __all__ = [
     "sign_checkpoint",
 ]
 
-PAGE = 25
 # How many entries one object shows on its page; more of them stand behind a filter of the log.
 MOST_OF_ONE_OBJECT = 200
 # How many earlier checkpoints a page shows.
@@ -296,18 +295,11 @@ def public_key(tx: Transaction) -> str:
 # -- disclosures --------------------------------------------------------------------------------------------------
 
 
-def disclosures(
-    tx: Transaction, after: tuple[datetime, str] | None = None
-) -> tuple[tuple[DisclosureLine, ...], tuple[datetime, str] | None]:
+def disclosures(tx: Transaction, after: PageKey | None = None) -> tuple[tuple[DisclosureLine, ...], PageKey | None]:
     """All disclosures, newest first, a page at a time, with the key of the next page or None. No content."""
     require(tx.actor, Permission.DISCLOSURE_AUDIT_ALL)
-    query = select(Disclosure)
-    if after is not None:
-        query = query.where(tuple_(Disclosure.requested_at, Disclosure.id) < after)
-    rows = tx.session.scalars(
-        query.order_by(Disclosure.requested_at.desc(), Disclosure.id.desc()).limit(PAGE + 1),
-    ).all()
-    shown, titles = rows[:PAGE], agency_titles(tx)
+    shown, following = newest_first(tx, select(Disclosure), Disclosure.requested_at, Disclosure.id, after)
+    titles = agency_titles(tx)
     _record_consulting(tx, "disclosures", count=len(shown))
     lines = tuple(
         DisclosureLine(
@@ -324,7 +316,7 @@ def disclosures(
         )
         for row in shown
     )
-    return lines, (shown[-1].requested_at, shown[-1].id) if len(rows) > PAGE else None
+    return lines, following
 
 
 # -- inside -------------------------------------------------------------------------------------------------------

@@ -195,18 +195,26 @@ def not_offered(signal: Signal, names: list[str]) -> Refused:
 def _line(tx: Transaction, signal: Signal, choice: Choice) -> ChoiceLine:
     case = case_of(tx, signal, choice, None)
     grounds = tx.program.policy.grounds
-    usable = [option for option in _options(tx, case) if option.usable]
-    ready = [option for option in usable if agreed(signal) or not _needs_consent(option)]
-    best = next(iter(ready or usable), None)
+    best = best_of(signal, _options(tx, case))
     reasons = () if best else tuple(reason.text for reason in weighing.refusal(case, grounds).reasons)
     return ChoiceLine(
         choice=choice,
-        outlook="now" if ready else "consent" if usable else "no",
+        outlook="no" if best is None else "now" if _ready(signal, best) else "consent",
         ground=best.ground if best else None,
         conditions=tuple(tx.program.policy.conditions[code] for code in best.conditions) if best else (),
         reasons=reasons,
         under_way=under_way(tx, signal, choice),
     )
+
+
+def best_of(signal: Signal, options: Iterable[GroundOption]) -> GroundOption | None:
+    """The ground to propose: the first that asks no consent which the signal does not hold, else the first usable."""
+    usable = [option for option in options if option.usable]
+    return next((option for option in usable if _ready(signal, option)), next(iter(usable), None))
+
+
+def _ready(signal: Signal, option: GroundOption) -> bool:
+    return agreed(signal) or not _needs_consent(option)
 
 
 def agreed(signal: Signal) -> bool:

@@ -102,7 +102,7 @@ def preview(
     choice = find_choice(tx, signal, key)
     case = _checked_case(tx, signal, choice, chosen)
     options = weighing.options(case, tx.program.policy.grounds)
-    option = _picked(signal, options, ground)
+    option = _shown(tx, signal, choice, options, ground)
     selection = _narrowed(tx, case, option, evidence) if option else None
     content = _frozen(tx, signal, choice, option.ground, selection, "") if option and selection else None
     refusal = None if option else _told_refusal(tx, signal, choice, case)
@@ -141,7 +141,22 @@ def _picked(signal: Signal, options: Sequence[GroundOption], ground: str) -> Gro
     usable = {option.ground.id: option for option in options if option.usable}
     if ground and ground not in usable:
         raise not_offered(signal, ["ground"])
-    return usable[ground] if ground else next(iter(usable.values()), None)
+    return usable[ground] if ground else best_of(signal, options)
+
+
+def _shown(
+    tx: Transaction, signal: Signal, choice: Choice, options: Sequence[GroundOption], ground: str
+) -> GroundOption | None:
+    """The ground of a preview. One that was offered while others were ticked, gives way to the best for these."""
+    if ground in {option.ground.id for option in options if option.usable}:
+        return _picked(signal, options, ground)
+    everybody = [subject.number for subject in subjects_of(tx, signal.id) if subject.erased_at is None]
+    for chosen in (everybody, []):
+        case = case_of(tx, signal, choice, chosen)
+        elsewhere = weighing.options(case, tx.program.policy.grounds)
+        if ground in {option.ground.id for option in elsewhere if option.usable}:
+            return best_of(signal, options)
+    return _picked(signal, options, ground)
 
 
 def asked(tx: Transaction, option: GroundOption) -> tuple[ConditionSpec, ...]:

@@ -1,10 +1,9 @@
-"""The pseudonymous dossier of a signal: what the table, the owner or one agency reads, and what the table writes in it.
+"""The pseudonymous dossier of a signal: what the table, the owner or one agency reads.
 
 No identity and nothing of the owner's sealed part ever comes into it. Pseudonyms belong to the reader: the same subject
 has another name at every agency, so that two agencies cannot lay their lists side by side.
 """
 
-import hashlib
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -15,13 +14,12 @@ from sqlalchemy import select
 
 from signaltable import route
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import Decision, LinkState, NotFound, Refused, State, UnusableInput
+from signaltable.domain import Decision, LinkState, NotFound, Refused, State
 from signaltable.facts import parse_facts
 from signaltable.flow import linking
 from signaltable.models import AgendaItem, Link, Meeting, Question, Signal, SignalMove, Subject
 from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import agency_titles, links_of, on_an_agenda, resource_of, signal_by_reference, subjects_of
-from signaltable.text import contains_bsn, mask, scan
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -30,11 +28,6 @@ TABLE, OWNER = "table", "owner"
 
 # After these a signal is no longer the table's business.
 GONE = (State.WITHDRAWN, State.EXPIRED)
-
-# What is wrong with a text for the table; pages have words for each.
-NO_TEXT = "expected a text"
-HAS_BSN = "expected a text without a citizen service number (BSN)"
-TOO_LONG = "expected a shorter text"
 
 # How a decision of the table reads; the codes are those of domain.Decision.
 DECISIONS: Mapping[str, Text] = MappingProxyType(
@@ -531,24 +524,3 @@ def _meetings(tx: Transaction, signal: Signal) -> Iterable[Happening]:
     for meeting in rows:
         at = datetime.combine(meeting.held_on, time.min, UTC)
         yield Happening(at, "meeting", text=meeting.title, future=meeting.held_on > tx.now.date())
-
-
-# -- what the table writes -----------------------------------------------------------------------------------------
-
-
-def table_text(text: str, place: str, *, limit: int, required: bool = False) -> str:
-    """A text that a person typed, masked for the table. Raises `UnusableInput` at `place` for a BSN or a text too long."""
-    stripped = text.strip()
-    if required and not stripped:
-        raise UnusableInput({place: NO_TEXT})
-    if contains_bsn(stripped):
-        raise UnusableInput({place: HAS_BSN})
-    masked = mask(stripped, scan(stripped, ()))
-    if len(masked) > limit:
-        raise UnusableInput({place: TOO_LONG})
-    return masked
-
-
-def text_hash(text: str) -> str:
-    """What the log keeps of a text: that it was this one, not what it says."""
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -23,18 +23,16 @@ from signaltable.flow.dossier import (
     pseudonym,
     reader_of,
     signal_at_table,
-    table_text,
-    text_hash,
 )
+from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import move
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, validate_identity
 from signaltable.models import Account, Agency, ExcludedTag, LogEntry, MatchTag, Question, Signal, Subject, TableMember
 from signaltable.pseudonymise import Tag, match_tags
-from signaltable.queries import agency_titles, resource_of, subjects_of
+from signaltable.queries import PAGE, agency_titles, resource_of, subjects_of
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
-PAGE = 25
 NOTE_LIMIT = 1000
 CONTEXT_LIMIT = 4000
 
@@ -203,7 +201,7 @@ def ask(tx: Transaction, reference: str, asking: Asking) -> list[str]:
     subject = _chosen_subject(tx, signal, asking.subject_number)
     due_on = asking.due_on or default_due(tx)
     _check_asking(tx, signal, subject, asking, due_on)
-    note = table_text(asking.note, "note", limit=NOTE_LIMIT)
+    note = for_others(tx, asking.note, "note", limit=NOTE_LIMIT)
     questions = [
         _put_question(tx, signal, subject, agency, due_on=due_on, note=note, necessity=asking.necessity)
         for agency in asking.agencies
@@ -510,7 +508,7 @@ def answer(tx: Transaction, question_id: str, *, answer: str, context: str = "",
         raise Conflict("answered", "the question can no longer be answered")
     if answer not in [*Answer]:
         raise UnusableInput({"answer": NO_ANSWER})
-    masked = table_text(context, "context", limit=CONTEXT_LIMIT)
+    masked = for_others(tx, context, "context", limit=CONTEXT_LIMIT)
     correction = bool(question.answer)
     question.answer, question.context, question.anonymous = answer, masked, anonymous
     question.answered_by = tx.actor.account_id

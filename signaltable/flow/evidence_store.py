@@ -14,10 +14,9 @@ from sqlalchemy import select
 from signaltable.access import Permission
 from signaltable.domain import NotFound
 from signaltable.evidence_forms import ConditionSpec
-from signaltable.flow import mailing, sealing
+from signaltable.flow import mailing, masking, sealing
 from signaltable.models import Account, Disclosure, Signal, TableMember
 from signaltable.payload import Payload, identity_values
-from signaltable.text import mask, scan
 from signaltable.transaction import Transaction
 
 
@@ -65,19 +64,19 @@ def _masked(
     values = tuple(known)
     return {
         code: {
-            name: _masked_value(tx.program.policy.conditions[code], name, value, values)
+            name: _masked_value(tx, tx.program.policy.conditions[code], name, value, values)
             for name, value in given.items()
         }
         for code, given in evidence.items()
     }
 
 
-def _masked_value(spec: ConditionSpec, name: str, value: Any, known: Iterable[str]) -> Any:
+def _masked_value(tx: Transaction, spec: ConditionSpec, name: str, value: Any, known: Iterable[str]) -> Any:
     """Only what a person typed freely can hold a name; choices and days stay as they are."""
     kinds = {row.name: row.kind for row in spec.fields}
     if not isinstance(value, str) or kinds.get(name) not in {"text", "longtext"}:
         return value
-    return mask(value, scan(value, known))
+    return masking.masked(tx, value, known)
 
 
 def read(tx: Transaction, row: Disclosure, agency_id: str) -> StoredEvidence:

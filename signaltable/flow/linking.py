@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 
 from signaltable import link
 from signaltable.access import Permission, require
-from signaltable.domain import Conflict, LinkState, NotFound, Resource, State, UnusableInput
-from signaltable.flow.masking import masked
+from signaltable.domain import Conflict, LinkState, NotFound, Resource, State
+from signaltable.flow.masking import for_others
 from signaltable.models import Account, ExcludedTag, Link, LinkVerdict, Mail, MatchTag, Signal, Subject
 from signaltable.pseudonymise import Tag
 from signaltable.queries import links_of, subjects_of
@@ -20,6 +20,7 @@ MOST_CANDIDATES = 200
 
 # What fits on one page of links; who has more open links than this starts with the newest.
 MOST_LINES = 200
+REASON_LIMIT = 500
 
 # A signal that was taken back or has expired takes no part in linking any more.
 OUT_OF_PLAY = (State.WITHDRAWN, State.EXPIRED)
@@ -238,15 +239,14 @@ def decide(tx: Transaction, link_id: str, *, confirmed: bool, reason: str = "") 
     answered = tx.session.get(LinkVerdict, (link_id, tx.actor.agency_id))
     if found.state != LinkState.PROPOSED or answered is not None:
         raise Conflict("decided", "the link was decided already")
-    if not confirmed and not reason.strip():
-        raise UnusableInput({"reason": "expected a reason"})
+    words = for_others(tx, reason, "reason", limit=REASON_LIMIT, required=not confirmed)
     tx.session.add(
         LinkVerdict(
             link_id=link_id,
             agency_id=tx.actor.agency_id,
             account_id=tx.actor.account_id,
             confirmed=confirmed,
-            reason=masked(tx, reason.strip()),
+            reason=words,
             at=tx.now,
         ),
     )

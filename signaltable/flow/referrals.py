@@ -10,20 +10,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import ColumnElement, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, State, UnusableInput, may_follow
 from signaltable.flow import mailing, sealing
+from signaltable.flow.masking import for_others
 from signaltable.flow.moves import move
 from signaltable.grounds import Ground
 from signaltable.models import Disclosure, Signal
 from signaltable.payload import Payload, from_bytes, identity_values
-from signaltable.queries import agency_titles, disclosure_by_reference
-from signaltable.text import contains_bsn, mask, scan
+from signaltable.queries import PageKey, agency_titles, disclosure_by_reference, newest_first
 from signaltable.transaction import Transaction
 
-PAGE = 25
 REASON_LIMIT = 2000
 
 # Closed lists, so that figures can be made without reading what people wrote.
@@ -83,18 +82,11 @@ class Referral:
         return self.state == DisclosureState.ACCEPTED
 
 
-def inbox(
-    tx: Transaction, *, after: tuple[datetime, str] | None = None
-) -> tuple[list[InboxLine], tuple[datetime, str] | None]:
+def inbox(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[InboxLine], PageKey | None]:
     """What the actor's agency received, newest first, a page at a time; with the key of the next page or None."""
     require(tx.actor, Permission.REFERRAL_RECEIVE_OWN, Resource("disclosure", receiving_agency=tx.actor.agency_id))
     query = select(Disclosure).where(*_received_by(tx.actor.agency_id))
-    if after is not None:
-        query = query.where(tuple_(Disclosure.disclosed_at, Disclosure.id) < after)
-    rows = tx.session.scalars(
-        query.order_by(Disclosure.disclosed_at.desc(), Disclosure.id.desc()).limit(PAGE + 1)
-    ).all()
-    shown = rows[:PAGE]
+    shown, following = newest_first(tx, query, Disclosure.disclosed_at, Disclosure.id, after)
     titles = agency_titles(tx)
     tx.record(
         "signal:list",
@@ -102,9 +94,7 @@ def inbox(
         object_id=tx.actor.agency_id,
         details={"view": "inbox", "count": len(shown)},
     )
-    lines = [_line(tx, row, titles) for row in shown]
-    last = shown[-1] if len(rows) > PAGE else None
-    return lines, (last.disclosed_at, last.id) if last and last.disclosed_at else None
+    return [_line(tx, row, titles) for row in shown], following
 
 
 def _received_by(agency_id: str) -> tuple[ColumnElement[bool], ...]:
@@ -211,12 +201,10 @@ def give_back(tx: Transaction, reference: str, *, cause: str, text: str) -> None
     row = _received(tx, reference, locked=True)
     if row.state != DisclosureState.DISCLOSED:
         raise Conflict("answered", "the referral was answered already")
-    problems = _text_problems("text", text, required=True)
     if cause not in RETURN_CAUSES:
-        problems["cause"] = f"expected one of {', '.join(RETURN_CAUSES)}"
-    if problems:
-        raise UnusableInput(problems)
-    row.response_sealed = _for_owner(tx, row, "response_sealed", {"cause": cause, "text": text})
+        raise UnusableInput({"cause": f"expected one of {', '.join(RETURN_CAUSES)}"})
+    words = _for_owner(tx, row, text, required=True)
+    row.response_sealed = _sealed(tx, row, "response_sealed", {"cause": cause, "text": words})
     row.payload_recipient = b""
     _answer(tx, row, DisclosureState.RETURNED)
     if not _others_open(tx, row):
@@ -233,34 +221,25 @@ def feed_back(tx: Transaction, reference: str, *, result: str, text: str = "") -
     row = _received(tx, reference, locked=True)
     if row.state != DisclosureState.ACCEPTED:
         raise Conflict("not_accepted", "feedback is possible on an accepted referral")
-    problems = _text_problems("text", text, required=False)
     if result not in FEEDBACK:
-        problems["result"] = f"expected one of {', '.join(FEEDBACK)}"
-    if problems:
-        raise UnusableInput(problems)
+        raise UnusableInput({"result": f"expected one of {', '.join(FEEDBACK)}"})
+    words = _for_owner(tx, row, text, required=False)
     row.feedback, row.feedback_at = result, tx.now
-    row.feedback_sealed = _for_owner(tx, row, "feedback_sealed", {"text": text})
+    row.feedback_sealed = _sealed(tx, row, "feedback_sealed", {"text": words})
     _follow(tx, row, State.FOLLOWED_UP)
     mailing.tell(tx, [row.requested_by], "feedback")
     digest = hashlib.sha256(row.feedback_sealed).hexdigest()
     _record(tx, row, "disclosure:feedback", {"result": result, "text_hash": digest})
 
 
-def _text_problems(name: str, text: str, *, required: bool) -> dict[str, str]:
-    if required and not text.strip():
-        return {name: "expected a reason"}
-    if len(text) > REASON_LIMIT:
-        return {name: f"expected at most {REASON_LIMIT} characters"}
-    if contains_bsn(text):
-        return {name: "expected a text without a citizen service number (BSN); take it out"}
-    return {}
-
-
-def _for_owner(tx: Transaction, row: Disclosure, column: str, content: Mapping[str, Any]) -> bytes:
+def _for_owner(tx: Transaction, row: Disclosure, text: str, *, required: bool) -> str:
+    """What the receiver wrote, with the identity that it received masked as well."""
     known = identity_values(_open(tx, row))
-    text = str(content["text"]).strip()
-    masked = {**content, "text": mask(text, scan(text, known))}
-    return sealing.seal_json(tx, row.provider_agency, masked, answer_place(row, column))
+    return for_others(tx, text, "text", limit=REASON_LIMIT, required=required, typed=known)
+
+
+def _sealed(tx: Transaction, row: Disclosure, column: str, content: Mapping[str, Any]) -> bytes:
+    return sealing.seal_json(tx, row.provider_agency, content, answer_place(row, column))
 
 
 def answer_place(row: Disclosure, column: str) -> str:

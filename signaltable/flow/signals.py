@@ -10,26 +10,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import insert, select
 
 from signaltable import route
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, Resource, State, UnusableInput
 from signaltable.facts import parse_facts
 from signaltable.flow import drafts, linking, sealing
-from signaltable.flow.masking import found_in, masked
+from signaltable.flow.masking import HAS_BSN, for_others, found_in, masked
 from signaltable.flow.moves import keep_until, move, note_move
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, typed_values, validate_identity
 from signaltable.intake import SignalDraft, SubjectDraft, facts_of, missing_elements, problems_of, victims
 from signaltable.keys import CannotOpen
 from signaltable.models import Signal, SignalMove, Subject
 from signaltable.pseudonymise import match_tags, new_reference
-from signaltable.queries import resource_of, signal_by_reference, subjects_of, tables_of
+from signaltable.queries import PageKey, newest_first, resource_of, signal_by_reference, subjects_of, tables_of
 from signaltable.text import Span, contains_bsn, mask
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
-PAGE = 25
+REASON_LIMIT = 500
 # References are random; two in a row that exist already means that something else is wrong.
 REFERENCE_TRIES = 20
 
@@ -143,7 +143,7 @@ def check(tx: Transaction, draft: SignalDraft) -> dict[str, str]:
     if draft.consent.on and draft.consent.on > tx.now.date():
         problems["consent.on"] = "expected a day that is not in the future"
     if contains_bsn(draft.narrative):
-        problems["narrative"] = "expected a text without a citizen service number (BSN); take it out"
+        problems["narrative"] = HAS_BSN
     for number, subject in enumerate(draft.subjects):
         for name, text in identity_problems(tx, subject).items():
             problems[f"subjects.{number}.identity.{name}"] = text.en
@@ -347,14 +347,13 @@ def _typed(tx: Transaction, draft: SignalDraft) -> list[str]:
 # -- the owner's own view ----------------------------------------------------------------------------------------
 
 
-def own_signals(tx: Transaction, *, after: tuple[datetime, str] | None = None) -> tuple[list[SignalLine], Any]:
+def own_signals(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[SignalLine], PageKey | None]:
     """The owner's signals, newest first, a page at a time; with the key of the next page or None."""
     require(tx.actor, Permission.SIGNAL_LIST_OWN, Resource("signal", owner_agency=tx.actor.agency_id))
-    query = select(Signal).where(Signal.owner_agency == tx.actor.agency_id)
-    if after is not None:
-        query = query.where(tuple_(Signal.created_at, Signal.id) < after)
-    rows = tx.session.scalars(query.order_by(Signal.created_at.desc(), Signal.id.desc()).limit(PAGE + 1)).all()
-    shown = rows[:PAGE]
+    # The texts and the sealed part are long and not needed in a list.
+    columns = select(Signal.id, Signal.reference, Signal.created_at, Signal.state, Signal.urgency, Signal.facts)
+    mine = columns.where(Signal.owner_agency == tx.actor.agency_id)
+    shown, following = newest_first(tx, mine, Signal.created_at, Signal.id, after)
     links = linking.open_links_per_signal(tx, [row.id for row in shown])
     tx.record(
         "signal:list",
@@ -373,7 +372,6 @@ def own_signals(tx: Transaction, *, after: tuple[datetime, str] | None = None) -
         )
         for row in shown
     ]
-    following = (shown[-1].created_at, shown[-1].id) if len(rows) > PAGE else None
     return lines, following
 
 
@@ -471,9 +469,8 @@ def withdraw(tx: Transaction, reference: str, reason: str) -> None:
     """Take a signal back while nothing of it was disclosed. Raises `Conflict` otherwise."""
     signal = signal_by_reference(tx, reference)
     require(tx.actor, Permission.SIGNAL_WITHDRAW_OWN, resource_of(tx, signal))
-    if not reason.strip():
-        raise UnusableInput({"reason": "expected a reason"})
-    move(tx, signal, State.WITHDRAWN, reason=masked(tx, reason))
+    words = for_others(tx, reason, "reason", limit=REASON_LIMIT, required=True)
+    move(tx, signal, State.WITHDRAWN, reason=words)
     signal.keep_until = keep_until(tx, "withdrawn")
     linking.refuse_all_of(tx, signal)
     tx.record(

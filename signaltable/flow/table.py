@@ -24,15 +24,13 @@ from signaltable.flow.dossier import (
     advice_of,
     read_at_table,
     signal_at_table,
-    table_text,
-    text_hash,
 )
+from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import keep_until, move
 from signaltable.models import Agency, AgendaItem, Link, Meeting, Note, Signal, Subject, TableMember
-from signaltable.queries import agency_titles, resource_of, signal_by_reference, tables_of
+from signaltable.queries import PAGE, agency_titles, resource_of, signal_by_reference, tables_of
 from signaltable.transaction import Transaction
 
-PAGE = 25
 TITLE_LIMIT = 200
 NOTE_LIMIT = 4000
 REASON_LIMIT = 1000
@@ -195,7 +193,7 @@ def schedule(tx: Transaction, *, held_on: date | None, title: str) -> str:
     require(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, _seat(tx))
     if held_on is None or held_on < tx.now.date():
         raise UnusableInput({"held_on": PAST})
-    words = table_text(title, "title", limit=TITLE_LIMIT, required=True)
+    words = for_others(tx, title, "title", limit=TITLE_LIMIT, required=True)
     table_id = tables_of(tx, tx.actor.agency_id)[0]
     meeting = Meeting(id=tx.new_id(), table_id=table_id, held_on=held_on, title=words, created_at=tx.now)
     tx.session.add(meeting)
@@ -455,7 +453,7 @@ def note(tx: Transaction, meeting_id: str, reference: str, text: str) -> None:
     meeting = _meeting(tx, meeting_id, Permission.TABLE_NOTE_OWN_TABLE)
     signal = signal_at_table(tx, reference)
     item = _item(tx, meeting, signal)
-    masked = table_text(text, "text", limit=NOTE_LIMIT, required=True)
+    masked = for_others(tx, text, "text", limit=NOTE_LIMIT, required=True)
     made = Note(
         id=tx.new_id(),
         item_id=item.id,
@@ -502,7 +500,7 @@ def decide(tx: Transaction, meeting_id: str, reference: str, deciding: Deciding)
     if item.decision or State(signal.state) is not State.TABLED:
         raise Conflict("decided", "the table decided on this signal already")
     decision = _check_decision(tx, meeting, deciding)
-    reason = table_text(deciding.reason, "reason", limit=REASON_LIMIT, required=True)
+    reason = for_others(tx, deciding.reason, "reason", limit=REASON_LIMIT, required=True)
     item.decision, item.reason = decision, reason
     item.holder_agency, item.due_on = deciding.holder or None, deciding.due_on
     item.decided_by, item.decided_at = tx.actor.account_id, tx.now

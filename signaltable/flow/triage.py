@@ -17,15 +17,13 @@ from signaltable.flow.dossier import (
     links_at_table,
     read_at_table,
     signal_at_table,
-    table_text,
-    text_hash,
 )
+from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import keep_until, move
 from signaltable.models import Signal, Subject
-from signaltable.queries import resource_of, tables_of
+from signaltable.queries import PAGE, resource_of, tables_of
 from signaltable.transaction import Transaction
 
-PAGE = 25
 REASON_LIMIT = 500
 UNKNOWN_CHOICE = "expected one of the choices on the form"
 NO_REASON = "expected a reason for another urgency"
@@ -254,4 +252,4 @@ def _check_triage(tx: Transaction, signal: Signal, result: str, urgency: str, re
         problems["reason"] = NO_REASON
     if problems:
         raise UnusableInput(problems)
-    return table_text(reason, "reason", limit=REASON_LIMIT)
+    return for_others(tx, reason, "reason", limit=REASON_LIMIT)

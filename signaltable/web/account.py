@@ -66,14 +66,24 @@ def log_in() -> ResponseReturnValue:
 
 
 def _welcome(token: str, wanted: str) -> ResponseReturnValue:
+    _forget_session()  # A new session for a new person: nothing of before the login lives on (ASVS 7.2.4).
+    login_user(Visitor(token))
+    return redirect(wanted if _is_inside(wanted) else url_for("overview.show"))
+
+
+def _forget_session() -> None:
+    """Empty the session of this browser but for the language."""
     chosen = session.get("lang", "")
-    session.clear()  # A new session for a new person: nothing of before the login lives on (ASVS 7.2.4).
+    session.clear()
     if chosen:
         session["lang"] = chosen
-    login_user(Visitor(token))
-    parts = urlsplit(wanted)
-    inside = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
-    return redirect(wanted if inside else url_for("overview.show"))
+
+
+def _is_inside(address: str) -> bool:
+    """Whether an address that came along leads to a page of ours; browsers drop tabs and turn backslashes."""
+    plain = address.isascii() and address.isprintable() and "\\" not in address
+    parts = urlsplit(address) if plain else None
+    return parts is not None and address.startswith("/") and not (parts.scheme or parts.netloc)
 
 
 @pages.post("/afmelden")
@@ -82,11 +92,8 @@ def log_out() -> ResponseReturnValue:
     """End the session on the server and in the browser."""
     only()
     accounts.log_out(program(), actor(), session.get("_user_id", ""))
-    chosen = session.get("lang", "")
     logout_user()
-    session.clear()
-    if chosen:
-        session["lang"] = chosen
+    _forget_session()
     return redirect(url_for("account.log_in"))
 
 
@@ -97,8 +104,7 @@ def choose_language() -> ResponseReturnValue:
     only("lang", "next")
     session["lang"] = offered("lang", LANGUAGES)
     back = request.form.get("next", "/")
-    inside = back.startswith("/") and not back.startswith(("//", "/\\"))
-    return redirect(back if inside else "/")
+    return redirect(back if _is_inside(back) else "/")
 
 
 @pages.get("/gezond")

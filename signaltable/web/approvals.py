@@ -14,7 +14,7 @@ from signaltable.flow import approvals
 from signaltable.flow.referrals import REASON_LIMIT
 from signaltable.web.conditions import asked
 from signaltable.web.guards import begin, permission, submitted
-from signaltable.web.inbox import read_key, write_key
+from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
 from signaltable.web.wording import WORDS
 

@@ -16,6 +16,7 @@ from signaltable.flow.disclosures import disclosure_account
 from signaltable.queries import agency_titles
 from signaltable.web.guards import actor, begin, only, permission
 from signaltable.web.log_words import WORDS, detail_rows
+from signaltable.web.paging import read_key, write_key
 from signaltable.web.wording import WORDS as SENDING_WORDS
 from signaltable.web.wording import category_label, field_label
 
@@ -143,18 +144,11 @@ def _file(text: str, name: str) -> Response:
 @permission(Permission.DISCLOSURE_AUDIT_ALL)
 def disclosures() -> ResponseReturnValue:
     """All disclosures, newest first."""
+    after = read_key(request.args.get("na", ""))
     with begin() as tx:
-        lines, following = auditing.disclosures(tx, after=_page_key(request.args.get("na", "")))
-    older = url_for("auditor.disclosures", na=f"{following[0].isoformat()}_{following[1]}") if following else None
-    return _render("auditor/disclosures.html", lines=lines, older=older, first=not request.args.get("na"))
-
-
-def _page_key(text: str) -> tuple[datetime, str] | None:
-    moment, _sep, key = text.partition("_")
-    try:
-        return (datetime.fromisoformat(moment), key) if text else None
-    except ValueError:
-        raise NotFound("no such page") from None
+        lines, following = auditing.disclosures(tx, after=after)
+    older = url_for("auditor.disclosures", na=write_key(following)) if following else None
+    return _render("auditor/disclosures.html", lines=lines, older=older, first=after is None)
 
 
 @pages.get("/verstrekkingen/<reference>")

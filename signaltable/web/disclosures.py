@@ -9,12 +9,12 @@ from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 
 from signaltable.access import Permission
-from signaltable.domain import DisclosureState, Refused
+from signaltable.domain import DisclosureState
 from signaltable.flow import choices, disclosing, disclosures
 from signaltable.flow.disclosing import Preview
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.web.conditions import asked, condition_form, evidence_in, show_problems, summary_of
-from signaltable.web.guards import begin, permission, raise_refusal, submitted
+from signaltable.web.guards import TELLING_NAMES, begin, permission, refuse_request, submitted
 from signaltable.web.wording import WORDS
 
 pages = Blueprint("disclosures", __name__)
@@ -123,15 +123,15 @@ def _page(page: Preview, form: FlaskForm) -> str:
 
 def _only_asked(args: Mapping[str, Any]) -> None:
     """An address may carry the chosen ground and subjects and nothing else; what is more, is refused and recorded."""
-    surplus = sorted(set(args) - {"ground", "subjects"})
+    surplus = set(args) - {"ground", "subjects"}
     if surplus:
-        _refuse("not_on_the_form", [name for name in surplus if name in {"destination", "recipient", "agency"}])
+        refuse_request("not_on_the_form", sorted(surplus & TELLING_NAMES), len(surplus))
 
 
 def _one(values: Any, name: str) -> str:
     given: Sequence[str] = values.getlist(name)
     if len(given) > 1:
-        _refuse("not_offered", [name])
+        refuse_request("not_offered", [name], len(given))
     return given[0] if given else ""
 
 
@@ -139,17 +139,5 @@ def _numbers(values: Any) -> list[int] | None:
     """The ticked subjects; None when the list was never there, so that the program proposes."""
     given: Sequence[str] = values.getlist("subjects")
     if any(not number.isdecimal() or len(number) > 3 for number in given if number):
-        _refuse("not_offered", ["subjects"])
+        refuse_request("not_offered", ["subjects"], len(given))
     return [int(number) for number in given if number] if given else None
-
-
-def _refuse(reason: str, names: list[str]) -> None:
-    raise_refusal(
-        Refused(
-            reason,
-            action="request:refuse",
-            object_type="view",
-            object_id=request.endpoint or "",
-            details={"cause": reason, "endpoint": request.endpoint or "", "fields": names, "count": 1},
-        ),
-    )

@@ -8,16 +8,16 @@ from flask_babel import lazy_gettext as _l
 from wtforms import Form
 
 from signaltable import pictures
-from signaltable.flow import consultation, dossier, enrich, table, triage
+from signaltable.flow import consultation, dossier, enrich, masking, table, triage
 from signaltable.flow.dossier import Dossier, DossierSubject, Happening, LinkedSubject
 from signaltable.web.filters import answer_label, in_words, moment, state_label
 from signaltable.web.guards import program
 
 # What the use cases found wrong, in words for people. They never repeat what was typed.
 PROBLEMS: Mapping[str, Any] = {
-    dossier.NO_TEXT: _l("Write something here"),
-    dossier.HAS_BSN: _l("Take the citizen service number (BSN) out of this text"),
-    dossier.TOO_LONG: _l("Write this in fewer words"),
+    masking.NO_TEXT: _l("Write something here"),
+    masking.HAS_BSN: _l("Take the citizen service number (BSN) out of this text"),
+    masking.TOO_LONG: _l("Write this in fewer words"),
     triage.NO_REASON: _l("Say in a few words why you change the urgency"),
     triage.UNKNOWN_CHOICE: _l("Choose one of the possibilities"),
     enrich.NO_PARTNER: _l("Choose at least one partner"),

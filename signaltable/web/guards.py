@@ -6,8 +6,9 @@ posted field that the form did not offer is refused and recorded (design.md, rul
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from flask import Flask, abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -60,8 +61,8 @@ def actor() -> Actor:
     return cast(Actor, g.get("actor", ANONYMOUS))
 
 
-def begin() -> Any:
-    """The one transaction for this request's actor: `with begin() as tx:`."""
+def begin() -> AbstractContextManager[Transaction]:
+    """Open the one transaction for this request's actor."""
     return transaction(program(), actor())
 
 
@@ -115,7 +116,7 @@ def only(*names: str) -> None:
     """Refuse, and record, a posted name or an address parameter that the page did not offer."""
     surplus = (set(request.form) | set(request.files) | set(request.args)) - set(names) - {"csrf_token"}
     if surplus:
-        _refuse_request("not_on_the_form", sorted(surplus & TELLING_NAMES), len(surplus))
+        refuse_request("not_on_the_form", sorted(surplus & TELLING_NAMES), len(surplus))
 
 
 def offered(name: str, choices: Iterable[str], *, required: bool = True) -> str:
@@ -124,7 +125,7 @@ def offered(name: str, choices: Iterable[str], *, required: bool = True) -> str:
     if not values and not required:
         return ""
     if len(values) != 1 or values[0] not in set(choices):
-        _refuse_request("not_offered", [name] if name in TELLING_NAMES else [], 1)
+        refuse_request("not_offered", [name] if name in TELLING_NAMES else [], 1)
     return values[0]
 
 
@@ -139,11 +140,14 @@ def _refuse_unoffered(field: Any) -> None:
     choices = {str(choice[0]) for choice in field.iter_choices()}
     posted = {str(value) for value in field.raw_data} - {""}
     if posted - choices or (not isinstance(field, SelectMultipleField) and len(field.raw_data) > 1):
-        _refuse_request("not_offered", [field.name] if field.name in TELLING_NAMES else [], len(posted - choices))
+        refuse_request("not_offered", [field.name] if field.name in TELLING_NAMES else [], len(posted - choices))
 
 
-def _refuse_request(reason: str, names: list[str], count: int) -> None:
-    raise_refusal(
+def refuse_request(reason: str, names: list[str], count: int) -> NoReturn:
+    """Refuse, and record, what this page never offered. `names` are names of ours, since others may hold anything."""
+    refuse(
+        program(),
+        actor(),
         Refused(
             reason,
             action="request:refuse",
@@ -152,11 +156,3 @@ def _refuse_request(reason: str, names: list[str], count: int) -> None:
             details={"cause": reason, "endpoint": request.endpoint or "", "fields": names, "count": count},
         ),
     )
-
-
-def raise_refusal(refusal: Refused) -> None:
-    """Record a refusal and raise it."""
-    refuse(program(), actor(), refusal)
-
-
-__all__ = ["Transaction", "actor", "begin", "offered", "only", "permission", "program", "register", "submitted"]

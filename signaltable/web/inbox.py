@@ -1,7 +1,5 @@
 """The inbox of a receiving agency: what came in, and the three answers to it."""
 
-from datetime import datetime
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -11,9 +9,9 @@ from wtforms import RadioField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from signaltable.access import Permission
-from signaltable.domain import NotFound
 from signaltable.flow import referrals
 from signaltable.web.guards import begin, only, permission, submitted
+from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
 from signaltable.web.wording import WORDS, feedback_results, return_causes
 
@@ -122,19 +120,3 @@ def _feedback_form(*, empty: bool = False) -> FeedbackForm:
     form = FeedbackForm(None) if empty else FeedbackForm()
     form.result.choices = feedback_results()
     return form
-
-
-def write_key(key: tuple[datetime, str] | None) -> str:
-    """The key of a page in an address; it holds a moment and an id, nothing of a case."""
-    return f"{key[0].isoformat()}_{key[1]}" if key else ""
-
-
-def read_key(text: str) -> tuple[datetime, str] | None:
-    """The key that `write_key` wrote; None for the first page. Raises `NotFound` for anything else."""
-    if not text:
-        return None
-    moment, _separator, row_id = text.partition("_")
-    try:
-        return datetime.fromisoformat(moment), row_id
-    except ValueError:
-        raise NotFound("no such page") from None

@@ -136,7 +136,7 @@ def start() -> ResponseReturnValue:
         with begin() as tx:
             draft = drafts.start(tx, _with_capacity(tx, parse({"safety": _safety(form)})))
             drafts.save(tx, draft.id, {}, step=2, version=draft.version)
-        return _onward(form, draft.id, _after_safety(form, draft.id))
+        return _onward(form, _after_safety(form, draft.id))
     with begin() as tx:
         waiting = drafts.mine(tx)
     return _page("safety", 1, form, draft=None, waiting=waiting)
@@ -149,7 +149,7 @@ def safety(draft_id: str) -> ResponseReturnValue:
     draft = _load(draft_id)
     form = _prepared(_safety_form(draft.content.safety.model_dump()), draft)
     if submitted(form) and _save(draft, form, {"safety": _safety(form)}, 2):
-        return _onward(form, draft.id, _after_safety(form, draft.id))
+        return _onward(form, _after_safety(form, draft.id))
     return _page("safety", 1, form, draft=draft, waiting=())
 
 
@@ -173,7 +173,7 @@ def seen(draft_id: str) -> ResponseReturnValue:
                 _("Take the citizen service number (BSN) out of the text: it is never stored here")
             ]
         elif _save(draft, form, _seen(form), 3):
-            return _onward(form, draft.id, url_for("intake.about", draft_id=draft.id))
+            return _onward(form, url_for("intake.about", draft_id=draft.id))
     return _page("seen", 2, form, draft=draft, chosen=_chosen(draft.content), fact_questions=FACT_QUESTIONS)
 
 
@@ -185,7 +185,7 @@ def about(draft_id: str) -> ResponseReturnValue:
     form = _prepared(FlagsForm(data={"flags": draft.content.flags}), draft)
     form.flags.choices = choices(program().policy.flags)
     if submitted(form) and _save(draft, form, {"flags": form.flags.data or []}, 4):
-        return _onward(form, draft.id, url_for("intake.consent", draft_id=draft.id))
+        return _onward(form, url_for("intake.consent", draft_id=draft.id))
     return _page("about", 3, form, draft=draft, full=len(draft.content.subjects) >= MAX_SUBJECTS)
 
 
@@ -241,7 +241,7 @@ def consent(draft_id: str) -> ResponseReturnValue:
     draft = _load(draft_id)
     form = _consent_form(draft)
     if submitted(form) and _save(draft, form, _consent(form), 4):
-        return _onward(form, draft.id, url_for("intake.check", draft_id=draft.id))
+        return _onward(form, url_for("intake.check", draft_id=draft.id))
     return _page("consent", 4, form, draft=draft)
 
 
@@ -317,7 +317,7 @@ def _save(draft: DraftView, form: StepForm, changes: Mapping[str, object], step:
     return True
 
 
-def _onward(form: StepForm, draft_id: str, following: str) -> ResponseReturnValue:
+def _onward(form: StepForm, following: str) -> ResponseReturnValue:
     if form.action.data == LATER:
         return redirect(url_for("intake.start") + "#concepten", 303)
     return redirect(following, 303)

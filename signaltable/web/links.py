@@ -6,7 +6,8 @@ from flask_babel import gettext as _
 
 from signaltable.access import Permission
 from signaltable.domain import UnusableInput
-from signaltable.flow import linking
+from signaltable.flow import linking, masking
+from signaltable.web.dossier_words import problem_text
 from signaltable.web.guards import begin, offered, only, permission
 
 pages = Blueprint("links", __name__, url_prefix="/koppelingen")
@@ -29,8 +30,11 @@ def decide(link_id: str) -> ResponseReturnValue:
     try:
         with begin() as tx:
             state = linking.decide(tx, link_id, confirmed=confirmed, reason=reason)
-    except UnusableInput:
-        return _page({link_id: _("Say in a few words why you refuse this link")}, reason), 422
+    except UnusableInput as error:
+        problem = error.problems["reason"]
+        missing = problem == masking.NO_TEXT
+        message = _("Say in a few words why you refuse this link") if missing else problem_text(problem)
+        return _page({link_id: message}, reason), 422
     flash(_told(state), "success")
     return redirect(url_for("links.listing"), 303)
 

@@ -104,8 +104,7 @@ def answer(question_id: str) -> ResponseReturnValue:
 
 def _read(question_id: str) -> QuestionView:
     with begin() as tx:
-        question: QuestionView = enrich.read_question(tx, question_id)
-        return question
+        return enrich.read_question(tx, question_id)
 
 
 def _page(

@@ -1,20 +1,21 @@
 """The owner's own signals: the list, one signal, its receipt, withdrawing."""
 
-from datetime import datetime
-
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import InputRequired
 
 from signaltable.access import Permission
-from signaltable.domain import NotFound
+from signaltable.domain import UnusableInput
 from signaltable.flow import disclosures, dossier, signals
 from signaltable.queries import signal_by_reference
+from signaltable.web.dossier_words import put_problems
 from signaltable.web.guards import begin, only, permission, submitted
+from signaltable.web.paging import read_key, write_key
+from signaltable.web.validators import no_bsn
 
 pages = Blueprint("signals", __name__, url_prefix="/signalen")
 
@@ -22,7 +23,7 @@ pages = Blueprint("signals", __name__, url_prefix="/signalen")
 class WithdrawForm(FlaskForm):
     reason = TextAreaField(
         _l("Why do you withdraw this signal?"),
-        [InputRequired(_l("Say in a few words why you withdraw this signal")), Length(max=500)],
+        [InputRequired(_l("Say in a few words why you withdraw this signal")), no_bsn],
     )
 
 
@@ -30,25 +31,18 @@ class WithdrawForm(FlaskForm):
 @permission(Permission.SIGNAL_LIST_OWN)
 def listing() -> ResponseReturnValue:
     """The signals of the own agency, newest first."""
+    after = read_key(request.args.get("na", ""))
     with begin() as tx:
-        lines, following = signals.own_signals(tx, after=_page_key(request.args.get("na", "")))
-    older = url_for("signals.listing", na=f"{following[0].isoformat()}_{following[1]}") if following else None
-    return render_template("signals/listing.html", lines=lines, older=older, newer=bool(request.args.get("na")))
-
-
-def _page_key(text: str) -> tuple[datetime, str] | None:
-    moment, _sep, key = text.partition("_")
-    try:
-        return (datetime.fromisoformat(moment), key) if text else None
-    except ValueError:
-        raise NotFound("no such page") from None
+        lines, following = signals.own_signals(tx, after=after)
+    older = url_for("signals.listing", na=write_key(following)) if following else None
+    return render_template("signals/listing.html", lines=lines, older=older, newer=after is not None)
 
 
 @pages.get("/<reference>")
 @permission(Permission.SIGNAL_CONSULT_OWN)
 def show(reference: str) -> ResponseReturnValue:
     """One signal, identity closed."""
-    return _show(reference, with_identity=False)
+    return _show(reference)
 
 
 @pages.post("/<reference>/identiteit")
@@ -59,7 +53,7 @@ def identity(reference: str) -> ResponseReturnValue:
     return _show(reference, with_identity=True)
 
 
-def _show(reference: str, *, with_identity: bool) -> ResponseReturnValue:
+def _show(reference: str, *, with_identity: bool = False, form: WithdrawForm | None = None) -> str:
     with begin() as tx:
         signal = signals.consult(tx, reference, with_identity=with_identity)
         row = signal_by_reference(tx, reference)
@@ -71,7 +65,7 @@ def _show(reference: str, *, with_identity: bool) -> ResponseReturnValue:
         opened=with_identity,
         sent=sent,
         decided=decided,
-        form=WithdrawForm(),
+        form=form or WithdrawForm(formdata=None),
     )
 
 
@@ -86,15 +80,18 @@ def receipt(reference: str) -> ResponseReturnValue:
     return render_template("signals/receipt.html", signal=signal, links=links)
 
 
-@pages.route("/<reference>/intrekken", methods=["POST"])
+@pages.post("/<reference>/intrekken")
 @permission(Permission.SIGNAL_WITHDRAW_OWN)
 def withdraw(reference: str) -> ResponseReturnValue:
     """Take a signal back, with a reason."""
     form = WithdrawForm()
-    if submitted(form):
+    if not submitted(form):
+        return _show(reference, form=form), 422
+    try:
         with begin() as tx:
-            signals.withdraw(tx, reference, form.reason.data)
-        flash(_("The signal is withdrawn. It is erased when its period ends."), "success")
-    else:
-        flash(_("Say in a few words why you withdraw this signal"), "error")
+            signals.withdraw(tx, reference, form.reason.data or "")
+    except UnusableInput as error:
+        put_problems(form, error.problems)
+        return _show(reference, form=form), 422
+    flash(_("The signal is withdrawn. It is erased when its period ends."), "success")
     return redirect(url_for("signals.show", reference=reference), 303)

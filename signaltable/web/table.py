@@ -137,8 +137,7 @@ def reorder(meeting_id: str) -> ResponseReturnValue:
 
 def _read_agenda(meeting_id: str) -> Agenda:
     with begin() as tx:
-        found: Agenda = table.agenda(tx, meeting_id)
-        return found
+        return table.agenda(tx, meeting_id)
 
 
 def _agenda(found: Agenda, form: AgendaForm | None = None) -> str:
@@ -231,8 +230,7 @@ def decide(meeting_id: str, reference: str) -> ResponseReturnValue:
 
 def _read_item(meeting_id: str, reference: str) -> ItemView:
     with begin() as tx:
-        view: ItemView = table.consult_item(tx, meeting_id, reference)
-        return view
+        return table.consult_item(tx, meeting_id, reference)
 
 
 def _item(view: ItemView, *, noting: NoteForm | None = None, deciding: DecisionForm | None = None) -> str:

@@ -165,8 +165,7 @@ def ask(reference: str) -> ResponseReturnValue:
 
 def _consulted(reference: str) -> TriageView:
     with begin() as tx:
-        view: TriageView = triage.consult(tx, reference)
-        return view
+        return triage.consult(tx, reference)
 
 
 def _number(text: str | None) -> int:

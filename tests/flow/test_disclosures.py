@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import inspect, select, text
+from sqlalchemy.orm import undefer_group
 
 from signaltable import payload
 from signaltable.domain import Conflict, NotFound, Refused
@@ -27,7 +28,9 @@ def a_perpetrator(**changes):
 
 def stored(program, reference):
     with reading(program) as session:
-        found = session.scalars(select(Disclosure).where(Disclosure.reference == reference)).one()
+        found = session.scalars(
+            select(Disclosure).where(Disclosure.reference == reference).options(undefer_group("sealed")),
+        ).one()
         session.expunge(found)
         return found
 

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from signaltable import queries
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import disclosures, referrals
 from signaltable.models import Disclosure, Mail
@@ -150,7 +151,7 @@ def test_an_unanswered_referral_becomes_overdue(program, actor, received, clock)
 
 
 def test_the_inbox_comes_in_pages(program, actor, clock, monkeypatch):
-    monkeypatch.setattr(referrals, "PAGE", 2)
+    monkeypatch.setattr(queries, "PAGE", 2)
     who = actor(program, "havendam")
     made = []
     for _ in range(3):

@@ -1,0 +1,75 @@
+"""The owner's pages of signals, and what all lists share: the key of a page."""
+
+import pytest
+
+from signaltable.web.account import _is_inside
+from tests.table_steps import row, submitted
+from tests.web.people import Person
+
+BSN = "123456782"
+
+
+@pytest.fixture
+def program(sqlite_program):
+    return sqlite_program
+
+
+@pytest.fixture
+def signal(program, actor):
+    """(reference, address of its page) of a fresh signal of the municipality."""
+    reference = submitted(program, actor(program, "havendam"))
+    return reference, f"/signalen/{reference}"
+
+
+@pytest.mark.parametrize(
+    ("login", "address"),
+    [
+        ("havendam", "/signalen"),
+        ("essm", "/postvak"),
+        ("voorzitter", "/tweede-blik"),
+        ("auditor", "/audit/verstrekkingen"),
+    ],
+)
+def test_a_broken_key_of_a_page_is_not_found(program, login, address):
+    browser = Person(program, login)
+    assert browser.get(address).status_code == 200
+    # No moment at all, a moment without a time zone, and one without an id
+    for key in ("gisteren_x", "2026-11-03T10:00:00_x", "2026-11-03T10:00:00+00:00_"):
+        assert browser.client.get(address, query_string={"na": key}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("reason", "problem"),
+    [("", "Zeg in een paar woorden"), (f"Het ging om {BSN}", "burgerservicenummer"), ("lang " * 200, "minder woorden")],
+)
+def test_a_mistake_in_withdrawing_keeps_what_was_typed_and_the_signal(program, signal, reason, problem):
+    reference, page = signal
+    answer = Person(program, "havendam").post(f"{page}/intrekken", {"reason": reason}, page=page)
+    assert answer.status_code == 422
+    assert problem in answer.text
+    assert reason.strip() in answer.text
+    assert 'href="#reason"' in answer.text
+    assert row(program, reference).state == "submitted"
+
+
+def test_a_withdrawn_signal_keeps_a_masked_reason(program, signal):
+    reference, page = signal
+    browser = Person(program, "havendam")
+    answer = browser.post(f"{page}/intrekken", {"reason": "Fatima Elamrani woont bij Zorggroep De Linde"}, page=page)
+    assert answer.status_code == 303
+    text = browser.get(page).text
+    assert row(program, reference).state == "withdrawn"
+    # The name of a person is masked, that of an organisation is not
+    assert "[naam] woont bij Zorggroep De Linde" in text
+
+
+@pytest.mark.parametrize("address", ["/", "/signalen?na=x", "/audit/verstrekkingen"])
+def test_a_page_of_ours_is_inside(address):
+    assert _is_inside(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "signalen", "//kwaad.example", "/\\kwaad.example", "/\t/kwaad.example", "https://x.y"]
+)
+def test_another_site_is_not_inside(address):
+    assert not _is_inside(address)
