@@ -18,7 +18,16 @@ from signaltable.disclose import Refused as NoGround
 from signaltable.domain import Conflict, DisclosureState, Refused, State, may_follow
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.flow import evidence_store, mailing, sealing, signals, weighing
-from signaltable.flow.choices import Choice, agreed, case_of, find_choice, not_offered, own_signal, under_way
+from signaltable.flow.choices import (
+    Choice,
+    agreed,
+    best_of,
+    case_of,
+    find_choice,
+    not_offered,
+    own_signal,
+    under_way,
+)
 from signaltable.flow.contents import contents_of, needs_identity, signal_part, subject_part
 from signaltable.flow.moves import move
 from signaltable.flow.referrals import place
@@ -138,23 +147,24 @@ def _checked_case(tx: Transaction, signal: Signal, choice: Choice, chosen: Seque
 
 
 def _picked(signal: Signal, options: Sequence[GroundOption], ground: str) -> GroundOption | None:
-    usable = {option.ground.id: option for option in options if option.usable}
+    usable = _usable(options)
     if ground and ground not in usable:
         raise not_offered(signal, ["ground"])
     return usable[ground] if ground else best_of(signal, options)
+
+
+def _usable(options: Iterable[GroundOption]) -> dict[str, GroundOption]:
+    return {option.ground.id: option for option in options if option.usable}
 
 
 def _shown(
     tx: Transaction, signal: Signal, choice: Choice, options: Sequence[GroundOption], ground: str
 ) -> GroundOption | None:
     """The ground of a preview. One that was offered while others were ticked, gives way to the best for these."""
-    if ground in {option.ground.id for option in options if option.usable}:
-        return _picked(signal, options, ground)
-    everybody = [subject.number for subject in subjects_of(tx, signal.id) if subject.erased_at is None]
-    for chosen in (everybody, []):
-        case = case_of(tx, signal, choice, chosen)
-        elsewhere = weighing.options(case, tx.program.policy.grounds)
-        if ground in {option.ground.id for option in elsewhere if option.usable}:
+    if ground and ground not in _usable(options):
+        everybody = [subject.number for subject in subjects_of(tx, signal.id) if subject.erased_at is None]
+        cases = [case_of(tx, signal, choice, chosen) for chosen in (everybody, [])]
+        if any(ground in _usable(weighing.options(case, tx.program.policy.grounds)) for case in cases):
             return best_of(signal, options)
     return _picked(signal, options, ground)
 

@@ -147,6 +147,34 @@ def test_a_perpetrator_ticked_for_help_is_left_out_with_a_reason(program, actor)
     assert "Kwaadbloed" not in str(content_of(program, made, "essm"))
 
 
+def test_the_preview_proposes_the_ground_that_the_list_promised(program, actor):
+    # Given a minor who was not asked for consent, and a list that names a ground without consent
+    who = actor(program, "delinde")
+    draft = a_signal(capacity="care-wgbo", subjects=[a_person(age="minor", age_years=15)])
+    reference = submitted(program, who, draft)
+    lines = use(program, who, choices.choose, reference).lines
+    promised = {line.choice.key: line.ground.id for line in lines if line.outlook == "now"}
+    assert promised
+    # Then the preview opens with that ground, though one with consent fits as well
+    shown = {key: use(program, who, disclosing.preview, reference, key) for key in promised}
+    assert {key: page.option.ground.id for key, page in shown.items()} == promised
+    assert any({"EXPLICIT_CONSENT"} & set(option.conditions) for page in shown.values() for option in page.options)
+
+
+def test_ticking_somebody_else_is_no_forgery_when_the_ground_does_not_fit_them(program, actor):
+    # Given a preview with a ground that fits the victim and not the suspect
+    who = actor(program, "delinde")
+    reference = submitted(program, who, a_signal(capacity="care-wgbo", subjects=[a_person(), a_perpetrator()]))
+    ground = look(program, who, reference, "avim", chosen=[1]).option.ground.id
+    # When the owner ticks the suspect instead, with that ground still on the form
+    page = look(program, who, reference, "avim", chosen=[2], ground=ground)
+    # Then the page says why it cannot be, and a ground that was offered for nobody stays refused
+    assert page.option is None
+    assert page.refusal.reasons
+    with pytest.raises(Refused, match="not_offered"):
+        look(program, who, reference, "avim", chosen=[2], ground="G2")
+
+
 def test_no_ground_is_told_with_reasons_and_what_to_do_and_recorded(program, actor):
     # Given a care provider's signal about a perpetrator, without danger and without consent
     who = actor(program, "delinde")
@@ -271,6 +299,21 @@ def test_a_care_provider_reports_a_minor_with_the_reporting_code_and_a_colleague
     assert "DUAL" not in {spec.code for spec in page.conditions}
     made = disclosed(program, who, reference, "veilig-thuis", ground="Z3", age="minor")
     assert made.state == "awaiting_approval"
+
+
+def test_a_request_ends_with_its_signal(program, actor):
+    who, second = actor(program, "delinde"), actor(program, "fg.delinde")
+    draft = a_signal(capacity="care-wgbo", subjects=[a_person(age="minor", age_years=16)])
+    reference = submitted(program, who, draft)
+    made = disclosed(program, who, reference, "veilig-thuis", ground="Z3", age="minor")
+    assert use(program, second, approvals.count_waiting) == 1
+
+    use(program, who, signals.withdraw, reference, "Dubbel ingevoerd.")
+
+    assert stored(program, made.reference).state == "rejected"
+    assert use(program, second, approvals.count_waiting) == 0
+    ((_entry, details),) = log(program, "disclosure:reject")
+    assert (details["disclosure"], details["expired"]) == (made.reference, True)
 
 
 # -- conditions --------------------------------------------------------------------------------------------------
