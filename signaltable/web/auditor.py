@@ -32,6 +32,13 @@ FILTERS = {
 }
 
 
+# No log is older than time on this kind of machine.
+EARLIEST = date(1970, 1, 1)
+# How many digits the number of an entry has at most; more would not fit the column.
+DIGITS = 9
+SEQ = f"<int(max={10**DIGITS - 1}):seq>"
+
+
 def _render(template: str, **values: object) -> str:
     sees_all = isinstance(may(actor(), Permission.LOG_CONSULT_ALL), Allowed)
     return render_template(template, **{**SENDING_WORDS, **WORDS, "sees_all": sees_all, **values})
@@ -74,11 +81,15 @@ def _filters(problems: dict[str, str]) -> Filters:
 
 def _day(name: str, problems: dict[str, str]) -> date | None:
     typed = request.args.get(name, "").strip()
+    if not typed:
+        return None
     for shape in ("%Y-%m-%d", "%d-%m-%Y"):
         try:
-            return datetime.strptime(typed, shape).date() if typed else None  # noqa: DTZ007 -- only the day counts
+            day = datetime.strptime(typed, shape).date()  # noqa: DTZ007 -- only the day counts
         except ValueError:
             continue
+        if EARLIEST.year <= day.year < date.max.year:  # At the ends of the calendar there is no day before or after.
+            return day
     problems[name] = {
         "van": _("From: fill in a day, for example 3-11-2026"),
         "tot": _("Up to and including: fill in a day, for example 3-11-2026"),
@@ -94,12 +105,12 @@ def _number(name: str) -> int | None:
     typed = request.args.get(name, "")
     if not typed:
         return None
-    if not typed.isascii() or not typed.isdigit() or len(typed) > 15:
+    if not typed.isascii() or not typed.isdigit() or len(typed) > DIGITS:
         raise NotFound("no such page")
     return int(typed)
 
 
-@pages.get("/<int:seq>")
+@pages.get(f"/{SEQ}")
 @permission(Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)
 def show(seq: int) -> ResponseReturnValue:
     """One entry with its details and its proof."""
@@ -111,7 +122,7 @@ def show(seq: int) -> ResponseReturnValue:
     return _render("auditor/show.html", view=view, rows=rows, steps=steps)
 
 
-@pages.get("/<int:seq>/bewijs")
+@pages.get(f"/{SEQ}/bewijs")
 @permission(Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)
 def proof(seq: int) -> ResponseReturnValue:
     """The proof of one entry as a file."""

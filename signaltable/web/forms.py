@@ -47,7 +47,7 @@ class DateParts(Field):
         month = self.parts["month"].lower().rstrip(".")
         try:
             self.data = date(int(self.parts["year"]), MONTH_NUMBERS.get(month) or int(month), int(self.parts["day"]))
-        except ValueError:
+        except (ValueError, OverflowError):
             self.process_errors.append(_("This date does not exist. Fill in day, month and year, such as 27 3 2026."))
 
 

@@ -300,7 +300,7 @@ def _load(draft_id: str) -> DraftView:
 
 
 def _version(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else -1
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
 def _save(draft: DraftView, form: StepForm, changes: Mapping[str, object], step: int) -> bool:

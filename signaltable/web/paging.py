@@ -1,6 +1,6 @@
 """Where a page of a list starts, as it stands in an address: a moment and an id, nothing of a case."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from signaltable.domain import NotFound
 from signaltable.queries import PageKey
@@ -18,8 +18,8 @@ def read_key(text: str) -> PageKey | None:
     moment, _separator, row_id = text.partition("_")
     try:
         at = datetime.fromisoformat(moment)
-    except ValueError:
+        if at.tzinfo is None or not row_id:
+            raise NotFound("no such page")
+        return at.astimezone(UTC), row_id
+    except (ValueError, OverflowError):  # A moment near the first or last year may have none in UTC.
         raise NotFound("no such page") from None
-    if at.tzinfo is None or not row_id:
-        raise NotFound("no such page")
-    return at, row_id

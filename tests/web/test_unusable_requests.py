@@ -1,0 +1,92 @@
+"""Requests that no page of ours sends: each gets an error page of ours, and never an unexpected error."""
+
+import pytest
+
+from tests.conftest import PASSWORD
+from tests.web.people import Person
+
+MOMENTS = ["x", "2026-01-01_x", "2026-01-01T00:00:00_x", "0001-01-01T00:00:00%2B14:00_x", "9999-12-31T23:59:59-14:00_x"]
+NUMBERS = ["\u00b2", "\u0663", "-1", "9" * 20, "9" * 5000, "x", ""]
+
+
+@pytest.fixture
+def program(sqlite_program):
+    return sqlite_program
+
+
+@pytest.mark.parametrize(
+    ("login", "page"),
+    [
+        ("havendam", "/signalen"),
+        ("auditor", "/audit/verstrekkingen"),
+        ("fg.havendam", "/tweede-blik"),
+        ("essm", "/postvak"),
+    ],
+)
+def test_a_place_in_a_list_that_cannot_be_is_not_found(program, login, page):
+    person = Person(program, login)
+    assert [person.get(f"{page}?na={moment}").status_code for moment in MOMENTS] == [404] * len(MOMENTS)
+
+
+def test_a_number_of_an_entry_that_cannot_be_is_not_found(program):
+    auditor = Person(program, "auditor")
+    pages = [
+        f"/audit/{10**9}",
+        f"/audit/{2**63}",
+        f"/audit/{10**30}/bewijs",
+        f"/audit?voor={2**31}",
+        "/audit?na=1000000000",
+    ]
+    assert [auditor.get(page).status_code for page in pages] == [404] * len(pages)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "31-12-9999", "9999-12-31", "01-01-1969"])
+@pytest.mark.parametrize("name", ["van", "tot"])
+def test_a_day_at_an_end_of_the_calendar_is_asked_again(program, name, day):
+    answer = Person(program, "auditor").get(f"/audit?{name}={day}")
+    assert answer.status_code == 200
+    assert "3-11-2026" in answer.text
+
+
+def _draft(owner: Person) -> str:
+    safety = {"version": "", "action": "", "acute_danger": "no", "safe_to_continue": "yes", "urgency": "same-day"}
+    answer = owner.post("/signalen/nieuw", safety)
+    assert answer.status_code == 303
+    return answer.location.rsplit("/", 1)[0]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_version_that_is_no_number_is_an_older_version(program, number):
+    owner = Person(program, "havendam")
+    draft = _draft(owner)
+    step = {"version": number, "capacity": "municipality-wmo", "status": "given"}
+    assert owner.post(f"{draft}/4", step).status_code == 422
+    assert owner.post(f"{draft}/controle", {"version": number}).status_code == 303
+    assert owner.post(f"{draft}/betrokkene/0/weg", {"version": number}, page=f"{draft}/3").status_code == 409
+
+
+@pytest.mark.parametrize("part", ["day", "month", "year"])
+@pytest.mark.parametrize("number", [one for one in NUMBERS if one and one != "\u0663"])
+def test_a_date_that_cannot_be_comes_back_to_its_field(program, part, number):
+    owner = Person(program, "havendam")
+    draft = _draft(owner)
+    date = {"observed_on-day": "1", "observed_on-month": "1", "observed_on-year": "2026", f"observed_on-{part}": number}
+    answer = owner.post(f"{draft}/2", {"version": "2", "action": "", **date})
+    assert answer.status_code == 422
+    assert "27 3 2026" in answer.text
+
+
+def test_a_login_without_the_hidden_field_leads_to_the_overview(program):
+    answer = Person(program).post("/aanmelden", {"login": "havendam", "password": PASSWORD})
+    assert (answer.status_code, answer.location) == (302, "/overzicht")
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//[x", "//x]", "/\t/elders.example", "/\r\nX-Y: 1", "\t//elders.example", "/\\elders"]
+)
+def test_an_address_that_no_page_of_ours_has_is_not_followed(program, wanted):
+    person = Person(program)
+    answer = person.post("/aanmelden", {"login": "havendam", "password": PASSWORD, "next": wanted})
+    assert (answer.status_code, answer.location) == (302, "/overzicht")
+    answer = person.post("/taal", {"lang": "en", "next": wanted}, page="/overzicht")
+    assert (answer.status_code, answer.location) == (302, "/")
