@@ -17,7 +17,7 @@ from signaltable.web.dossier_words import WORDS, decision_label, destination_lab
 from signaltable.web.filters import day, in_words
 from signaltable.web.forms import DateParts
 from signaltable.web.guards import begin, offered, only, permission, program, submitted
-from signaltable.web.validators import no_bsn
+from signaltable.web.validators import day_needed, no_bsn
 
 pages = Blueprint("table", __name__, url_prefix="/tafel")
 
@@ -27,7 +27,7 @@ class MeetingForm(FlaskForm):
         _l("Name of the meeting"),
         [InputRequired(_l("Give the meeting a name")), Length(max=table.TITLE_LIMIT), no_bsn],
     )
-    held_on = DateParts(_l("Day"))
+    held_on = DateParts(_l("Day"), [day_needed(_l("Choose a day from today on"))])
 
 
 class AgendaForm(FlaskForm):
