@@ -108,7 +108,11 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
-_OPEN = (State.SUBMITTED, State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH)
+# Nothing was disclosed yet; these may be taken back, and expire.
+UNDISCLOSED = (State.SUBMITTED, State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH)
+# Taken back or expired: no longer the table's business, and no part of any link.
+GONE = (State.WITHDRAWN, State.EXPIRED)
+ENDED = (*GONE, State.CLOSED)
 _DISCLOSED = (State.REFERRED, State.ACCEPTED, State.RETURNED, State.FOLLOWED_UP)
 
 # From each state the states that may follow. Disclosing is possible before and after the table met, because acute
@@ -133,7 +137,7 @@ MOVES: Mapping[State, frozenset[State]] = {
 }
 
 # What a coordinator still has to look after.
-ACTIVE_STATES: tuple[State, ...] = (*_OPEN, *_DISCLOSED)
+ACTIVE_STATES: tuple[State, ...] = (*UNDISCLOSED, *_DISCLOSED)
 
 
 def may_follow(now: State, then: State) -> bool:

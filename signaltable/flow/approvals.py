@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 
 from signaltable import payload as document
 from signaltable.access import Allowed, Permission, may, require
@@ -89,13 +89,19 @@ def waiting(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[Appr
     return lines, following
 
 
+def count_waiting(tx: Transaction) -> int:
+    """How many requests the actor may look at."""
+    query = select(func.count()).select_from(Disclosure).join(Signal, Signal.id == Disclosure.signal_id)
+    return tx.session.scalar(query.where(*_open_to(tx))) or 0
+
+
 def _open_to(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
     """Requests of the own agency; for who chairs a table those of its members as well."""
     chaired = Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)) if _chairs(tx) else false()
     return (
         Disclosure.state == DisclosureState.AWAITING_APPROVAL,
         Disclosure.requested_by != tx.actor.account_id,
-        or_(Disclosure.provider_agency == tx.actor.agency_id, and_(chaired)),
+        or_(Disclosure.provider_agency == tx.actor.agency_id, chaired),
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from signaltable import route
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import Decision, LinkState, NotFound, Refused, State
+from signaltable.domain import GONE, Decision, LinkState, NotFound, Refused, State
 from signaltable.facts import parse_facts
 from signaltable.flow import linking
 from signaltable.models import AgendaItem, Link, Meeting, Question, Signal, SignalMove, Subject
@@ -25,9 +25,6 @@ from signaltable.transaction import Transaction
 
 # For whom a dossier is made; any other word is the id of the agency that reads it.
 TABLE, OWNER = "table", "owner"
-
-# After these a signal is no longer the table's business.
-GONE = (State.WITHDRAWN, State.EXPIRED)
 
 # How a decision of the table reads; the codes are those of domain.Decision.
 DECISIONS: Mapping[str, Text] = MappingProxyType(

@@ -13,10 +13,9 @@ from sqlalchemy import func, select, tuple_
 
 from signaltable import link
 from signaltable.access import Permission, require
-from signaltable.domain import Answer, Conflict, NotFound, Refused, Resource, State, UnusableInput
+from signaltable.domain import GONE, Answer, Conflict, NotFound, Refused, Resource, State, UnusableInput
 from signaltable.flow import consultation, mailing
 from signaltable.flow.dossier import (
-    GONE,
     TABLE,
     meeting_days,
     met_since,

@@ -8,9 +8,10 @@ from sqlalchemy import func, select
 
 from signaltable import link
 from signaltable.access import Permission, require
-from signaltable.domain import Conflict, LinkState, NotFound, Resource, State
+from signaltable.domain import GONE, Conflict, LinkState, NotFound, Resource
+from signaltable.flow import mailing
 from signaltable.flow.masking import for_others
-from signaltable.models import Account, ExcludedTag, Link, LinkVerdict, Mail, MatchTag, Signal, Subject
+from signaltable.models import ExcludedTag, Link, LinkVerdict, MatchTag, Signal, Subject
 from signaltable.pseudonymise import Tag
 from signaltable.queries import links_of, subjects_of
 from signaltable.transaction import Transaction
@@ -21,9 +22,6 @@ MOST_CANDIDATES = 200
 # What fits on one page of links; who has more open links than this starts with the newest.
 MOST_LINES = 200
 REASON_LIMIT = 500
-
-# A signal that was taken back or has expired takes no part in linking any more.
-OUT_OF_PLAY = (State.WITHDRAWN, State.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def _candidates(
             Subject.kind == subject.kind,
             Subject.erased_at.is_(None),
             Signal.id != signal_id,
-            Signal.state.not_in(OUT_OF_PLAY),
+            Signal.state.not_in(GONE),
         )
         .group_by(MatchTag.subject_id)
         .order_by(func.count().desc(), MatchTag.subject_id)
@@ -134,7 +132,7 @@ def _store(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal
             "strength": str(found.outcome),
         },
     )
-    _tell_owners(tx, signals.values())
+    mailing.tell(tx, {signal.submitter for signal in signals.values()}, "link")
     return ProposedLink(made.id, str(found.outcome))
 
 
@@ -146,12 +144,6 @@ def _signals_of(tx: Transaction, made: Link) -> dict[str, Signal]:
         .where(Subject.id.in_((made.subject_a, made.subject_b))),
     ).all()
     return dict(rows)
-
-
-def _tell_owners(tx: Transaction, signals: Iterable[Signal]) -> None:
-    submitters = {signal.submitter for signal in signals}
-    for account_id in tx.session.scalars(select(Account.id).where(Account.id.in_(submitters), Account.active)):
-        tx.session.add(Mail(id=tx.new_id(), account_id=account_id, template="link", created_at=tx.now))
 
 
 def open_links_per_signal(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, int]:
@@ -173,8 +165,14 @@ def linked_agencies(tx: Transaction, signal: Signal) -> int:
     """How many agencies know a subject of this signal by a confirmed link, the owner included; 0 without links."""
     mine = [subject.id for subject in subjects_of(tx, signal.id)]
     confirmed = [found for found in links_of(tx, mine) if found.state == LinkState.CONFIRMED]
-    owners = {side.owner_agency for found in confirmed for side in _signals_of(tx, found).values()}
-    return len(owners) if len(owners) > 1 else 0
+    sides = {side for found in confirmed for side in (found.subject_a, found.subject_b)}
+    if not sides:
+        return 0
+    owners = tx.session.scalars(
+        select(Signal.owner_agency).join(Subject, Subject.signal_id == Signal.id).where(Subject.id.in_(sides)),
+    )
+    count = len(set(owners))
+    return count if count > 1 else 0
 
 
 def own_links(tx: Transaction) -> list[LinkLine]:
@@ -184,7 +182,7 @@ def own_links(tx: Transaction) -> list[LinkLine]:
         select(Link, Subject.number, Subject.kind, Signal.reference)
         .join(Subject, (Link.subject_a == Subject.id) | (Link.subject_b == Subject.id))
         .join(Signal, Signal.id == Subject.signal_id)
-        .where(Signal.owner_agency == tx.actor.agency_id, Signal.state.not_in(OUT_OF_PLAY))
+        .where(Signal.owner_agency == tx.actor.agency_id, Signal.state.not_in(GONE))
         .order_by(Link.proposed_at.desc(), Link.id)
         .limit(MOST_LINES),
     )
@@ -194,7 +192,10 @@ def own_links(tx: Transaction) -> list[LinkLine]:
         made, number, kind, reference = row
         sides.setdefault(made.id, []).append((reference, number))
         found[made.id] = (made, kind)
-    lines = [_line(tx, made, kind, sorted(sides[made.id])) for made, kind in found.values()]
+    verdicts = _own_verdicts(tx, found)
+    lines = [
+        _line(made, kind, sorted(sides[made.id]), confirmed=verdicts.get(made.id)) for made, kind in found.values()
+    ]
     tx.record(
         "signal:list",
         object_type="agency",
@@ -208,8 +209,16 @@ def own_links(tx: Transaction) -> list[LinkLine]:
     )
 
 
-def _line(tx: Transaction, found: Link, kind: str, own_sides: Sequence[tuple[str, int]]) -> LinkLine:
-    verdict = tx.session.get(LinkVerdict, (found.id, tx.actor.agency_id))
+def _own_verdicts(tx: Transaction, link_ids: Iterable[str]) -> dict[str, bool]:
+    """Link id -> whether the actor's agency confirmed it; a link that it did not answer is missing."""
+    query = select(LinkVerdict.link_id, LinkVerdict.confirmed).where(
+        LinkVerdict.link_id.in_(list(link_ids)),
+        LinkVerdict.agency_id == tx.actor.agency_id,
+    )
+    return {row.link_id: row.confirmed for row in tx.session.execute(query)}
+
+
+def _line(found: Link, kind: str, own_sides: Sequence[tuple[str, int]], *, confirmed: bool | None) -> LinkLine:
     return LinkLine(
         id=found.id,
         own_sides=tuple(own_sides),
@@ -218,8 +227,8 @@ def _line(tx: Transaction, found: Link, kind: str, own_sides: Sequence[tuple[str
         compared={what: how for what, how in found.compared.items() if how != "missing"},
         state=found.state,
         proposed_at=found.proposed_at,
-        own_verdict=verdict.confirmed if verdict else None,
-        waits_for_other=found.state == LinkState.PROPOSED and verdict is not None,
+        own_verdict=confirmed,
+        waits_for_other=found.state == LinkState.PROPOSED and confirmed is not None,
     )
 
 
@@ -229,7 +238,8 @@ def decide(tx: Transaction, link_id: str, *, confirmed: bool, reason: str = "") 
     Confirmed when every owner confirmed; refused as soon as one refuses. Raises `NotFound` for somebody else's link
     (its existence is not told), `Conflict` when it is decided already, `UnusableInput` for a refusal without reason.
     """
-    found = tx.session.get(Link, link_id)
+    # Two owners who answer at the same moment must see each other's answer.
+    found = tx.session.get(Link, link_id, with_for_update=True)
     signals = _signals_of(tx, found) if found else {}
     owners = {signal.owner_agency for signal in signals.values()}
     if found is None or tx.actor.agency_id not in owners:

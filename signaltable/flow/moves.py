@@ -2,8 +2,10 @@
 
 from datetime import date
 
-from signaltable.domain import Conflict, State, may_follow
-from signaltable.models import Signal, SignalMove
+from sqlalchemy import select
+
+from signaltable.domain import ENDED, Conflict, DisclosureState, State, may_follow
+from signaltable.models import Disclosure, Signal, SignalMove
 from signaltable.transaction import Transaction
 
 
@@ -12,6 +14,9 @@ def move(tx: Transaction, signal: Signal, state: State, *, reason: str = "") -> 
 
     The caller records the audit event that explains the move.
     """
+    tx.session.flush()
+    # Whoever moves it at the same moment waits here, and then sees where it went.
+    tx.session.refresh(signal, ["state", "version"], with_for_update=True)
     now = State(signal.state)
     if not may_follow(now, state):
         raise Conflict("state", f"a signal that is {now} cannot become {state}")
@@ -20,6 +25,28 @@ def move(tx: Transaction, signal: Signal, state: State, *, reason: str = "") -> 
     note_move(tx, signal, now, state, reason)
     signal.state = state
     signal.version += 1
+    if state in ENDED:
+        _end_requests(tx, signal)
+
+
+def _end_requests(tx: Transaction, signal: Signal) -> None:
+    """What waits for a second person ends with the signal: there is nothing left to disclose."""
+    waiting = select(Disclosure).where(
+        Disclosure.signal_id == signal.id, Disclosure.state == DisclosureState.AWAITING_APPROVAL
+    )
+    for row in tx.session.scalars(waiting):
+        row.state = DisclosureState.REJECTED
+        tx.record(
+            "disclosure:reject",
+            object_type="disclosure",
+            object_id=row.reference,
+            details={
+                "disclosure": row.reference,
+                "signal": signal.reference,
+                "recipient": row.recipient_agency,
+                "expired": True,
+            },
+        )
 
 
 def note_move(tx: Transaction, signal: Signal, before: State, after: State, reason: str) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import DisclosureState, LinkState, State
+from signaltable.flow import approvals
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.models import Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
 from signaltable.queries import tables_of
@@ -27,7 +28,7 @@ def waiting(tx: Transaction) -> list[Waiting]:
         (Permission.LINK_DECIDE_OWN, "links", _links),
         (Permission.ENRICH_ANSWER_ASKED, "questions", _questions),
         (Permission.REFERRAL_RECEIVE_OWN, "inbox", _inbox),
-        (Permission.DISCLOSURE_APPROVE_OTHER, "approvals", _approvals),
+        (Permission.DISCLOSURE_APPROVE_OTHER, "approvals", approvals.count_waiting),
         (Permission.SIGNAL_TRIAGE_OWN_TABLE, "triage", _triage),
     )
     return [
@@ -84,24 +85,6 @@ def _inbox(tx: Transaction) -> int:
         )
         or 0
     )
-
-
-def _approvals(tx: Transaction) -> int:
-    tables = tables_of(tx, tx.actor.agency_id)
-    waits = (
-        select(func.count())
-        .select_from(Disclosure)
-        .join(Signal, Signal.id == Disclosure.signal_id)
-        .where(
-            Disclosure.state == DisclosureState.AWAITING_APPROVAL,
-            Disclosure.requested_by != tx.actor.account_id,
-        )
-    )
-    if "privacy-officer" in tx.actor.roles:
-        waits = waits.where(Disclosure.provider_agency == tx.actor.agency_id)
-    else:
-        waits = waits.where(Signal.table_id.in_(tables))
-    return tx.session.scalar(waits) or 0
 
 
 def _triage(tx: Transaction) -> int:

@@ -1,7 +1,8 @@
 """What time does to data: erasing what may no longer be kept, and reminding people who are late.
 
-Periods stand in policies/retention.toml, deadlines in policies/deadlines.toml. Erasing destroys keys before anything
-else: what a backup still holds of a subject is then unreadable too (GDPR art. 5(1)(e), art. 17).
+Periods stand in policies/retention.toml, deadlines in policies/deadlines.toml. Erasing destroys the wrapped key
+of a subject with everything that was sealed with it (GDPR art. 5(1)(e), art. 17). A backup from before still holds
+both, and the key ring opens them: how long backups are kept is part of the period (docs/operate.md).
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from datetime import date, timedelta
 from sqlalchemy import delete, exists, select, update
 
 from signaltable.access import Permission
-from signaltable.domain import Actor, Channel, DisclosureState, Refused, State
+from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
@@ -35,9 +36,6 @@ from signaltable.models import (
 )
 from signaltable.transaction import Program, Transaction, reading, transaction
 
-# Signals that nobody took any further; their period runs from the day of submitting or of the last decision.
-WITHOUT_FOLLOW_UP = (State.SUBMITTED, State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH)
-ENDED = (State.WITHDRAWN, State.CLOSED, State.EXPIRED)
 ERASED_SEAL = b""
 HANDED_OVER = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.RETURNED)
 
@@ -103,7 +101,7 @@ def due_signals(program: Program) -> list[str]:
                 .where(
                     Signal.keep_until < today,
                     Signal.owner_sealed != ERASED_SEAL,
-                    Signal.state.in_(ENDED) | (Signal.state.in_(WITHOUT_FOLLOW_UP) & ~handed_over),
+                    Signal.state.in_(ENDED) | (Signal.state.in_(UNDISCLOSED) & ~handed_over),
                 )
                 .order_by(Signal.keep_until, Signal.id),
             ),
@@ -122,10 +120,9 @@ def erase_signal(tx: Transaction, signal_id: str) -> bool:
     state = State(signal.state)
     if signal.owner_sealed == ERASED_SEAL or tx.now.date() <= _last_day(tx, signal, handed_over):
         return False
-    if state in WITHOUT_FOLLOW_UP:
+    if state in UNDISCLOSED:
         if handed_over:
             return False
-        _end_requests(tx, signal)
         move(tx, signal, State.EXPIRED, reason="retention")
     _erase_subjects(tx, signal)
     _erase_words(tx, signal)
@@ -183,23 +180,6 @@ def _disclosures(tx: Transaction, signal: Signal, states: Iterable[DisclosureSta
     ).all()
 
 
-def _end_requests(tx: Transaction, signal: Signal) -> None:
-    """A request that waits for a second person ends with the signal: there is nothing left to disclose."""
-    for row in _disclosures(tx, signal, (DisclosureState.AWAITING_APPROVAL,)):
-        row.state = DisclosureState.REJECTED
-        tx.record(
-            "disclosure:reject",
-            object_type="disclosure",
-            object_id=row.reference,
-            details={
-                "disclosure": row.reference,
-                "signal": signal.reference,
-                "recipient": row.recipient_agency,
-                "expired": True,
-            },
-        )
-
-
 def _erase_subjects(tx: Transaction, signal: Signal) -> None:
     subjects = tx.session.scalars(select(Subject.id).where(Subject.signal_id == signal.id)).all()
     links = tx.session.scalars(
@@ -226,6 +206,9 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
     tx.session.execute(update(Question).where(Question.signal_id == signal.id).values(note="", context=""))
     tx.session.execute(update(Note).where(Note.item_id.in_(items)).values(text=""))
     tx.session.execute(update(AgendaItem).where(AgendaItem.signal_id == signal.id).values(reason=""))
+    # Of the moves only the program's own word for expiring stays.
+    said = SignalMove.signal_id == signal.id, SignalMove.state_to != State.EXPIRED
+    tx.session.execute(update(SignalMove).where(*said).values(reason=""))
 
 
 def _erase_documents(tx: Transaction, signal: Signal) -> None:

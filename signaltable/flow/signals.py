@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 
 from signaltable import route
 from signaltable.access import Permission, require
-from signaltable.domain import Conflict, Resource, State, UnusableInput
+from signaltable.domain import UNDISCLOSED, Conflict, Resource, State, UnusableInput
 from signaltable.facts import parse_facts
 from signaltable.flow import drafts, linking, sealing
 from signaltable.flow.masking import HAS_BSN, for_others, found_in, masked
@@ -423,8 +423,7 @@ def _own_view(tx: Transaction, signal: Signal, *, with_identity: bool) -> OwnSig
         subjects=tuple(_own_subjects(tx, signal, subjects_of(tx, signal.id), with_identity=with_identity)),
         moves=tuple(Move(row.at, row.state_to, row.reason) for row in moves),
         keep_until=signal.keep_until,
-        may_withdraw=State(signal.state)
-        in {State.SUBMITTED, State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH},
+        may_withdraw=signal.state in UNDISCLOSED,
     )
 
 

@@ -14,10 +14,9 @@ from sqlalchemy.orm import aliased
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
-from signaltable.domain import Conflict, Decision, LinkState, NotFound, Resource, State, UnusableInput
+from signaltable.domain import GONE, Conflict, Decision, LinkState, NotFound, Resource, State, UnusableInput
 from signaltable.flow import mailing
 from signaltable.flow.dossier import (
-    GONE,
     AdvisedRoute,
     Dossier,
     MadeDecision,

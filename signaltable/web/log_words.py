@@ -63,7 +63,7 @@ def detail_label(key: str) -> str:
         "entries": _("Entries"),
         "evidence_kinds": _("What was compared"),
         "excluded": _("Left out because many people share it"),
-        "expired": _("Ended because the term was over"),
+        "expired": _("Ended with the signal"),
         "expires_at": _("Ends"),
         "facts_hash": _("Digest of the facts"),
         "fields": _("Fields"),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import undefer_group
 
 from signaltable import payload
 from signaltable.domain import Conflict, NotFound, Refused
-from signaltable.flow import approvals, choices, disclosing, disclosures, referrals
+from signaltable.flow import approvals, choices, disclosing, disclosures, referrals, signals
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.keys import CannotOpen
 from signaltable.models import Disclosure, Mail

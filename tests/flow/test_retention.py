@@ -20,6 +20,7 @@ from signaltable.models import (
     MatchTag,
     Question,
     Signal,
+    SignalMove,
     Subject,
     SubjectField,
     SubjectKey,
@@ -131,6 +132,7 @@ def test_a_withdrawn_signal_is_erased_after_its_own_term(program, actor, clock):
     assert row(program, reference).owner_sealed == b""
     ((_entry, details),) = log(program, "retention:erase")
     assert details["rule"] == "withdrawn"
+    assert {move.reason for move in _rows(program, SignalMove)} == {""}
 
 
 def _disclosed_signal(program, actor) -> tuple[str, str]:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from signaltable import jobs
+from signaltable.flow import retention
 from signaltable.web.account import _is_inside
 from tests.table_steps import row, submitted
 from tests.web.people import Person
@@ -61,6 +63,17 @@ def test_a_withdrawn_signal_keeps_a_masked_reason(program, signal):
     assert row(program, reference).state == "withdrawn"
     # The name of a person is masked, that of an organisation is not
     assert "[naam] woont bij Zorggroep De Linde" in text
+
+
+def test_what_is_erased_leaves_a_page_that_still_opens(program, signal, clock):
+    reference, page = signal
+    clock.forward(days=200)
+    assert retention.sweep(program, jobs.JOBS).signals == 1
+    browser = Person(program, "havendam")
+    assert browser.get(page).status_code == 200
+    for address in ("/signalen", f"{page}/verstrekken", f"{page}/ontvangst", "/koppelingen", "/overzicht"):
+        assert browser.get(address).status_code == 200, address
+    assert row(program, reference).state == "expired"
 
 
 @pytest.mark.parametrize("address", ["/", "/signalen?na=x", "/audit/verstrekkingen"])
