@@ -1,6 +1,6 @@
 """The owner's pages of disclosing: choose an advised destination, look at the preview, fill in the conditions, disclose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -20,7 +20,7 @@ from signaltable.web.wording import WORDS
 pages = Blueprint("disclosures", __name__)
 
 # What the form sends besides the conditions; the view reads and checks these itself.
-CARRIED = ("ground", "subjects", "seen", "step")
+CARRIED = ("ground", "seen", "step")
 LOOK, DISCLOSE = "look", "disclose"
 
 
@@ -53,14 +53,15 @@ def disclose(reference: str, key: str) -> ResponseReturnValue:
     with begin() as tx:
         page = disclosing.preview(tx, reference, key, ground=ground, chosen=chosen)
     form = _form(page)
-    holds = submitted(form, *CARRIED)
+    holds = submitted(form, *CARRIED, many=["subjects"])
     if page.option is None:  # Meanwhile no ground applies any more; the page says why.
         return _page(page, form), 422
     evidence = evidence_in(form, page.conditions, page.choice.agency_id)
     if _one(request.form, "step") == LOOK or not holds:
         with begin() as tx:
             narrowed = disclosing.preview(tx, reference, key, ground=ground, chosen=chosen, evidence=evidence)
-        return _page(narrowed, form), 200 if holds else 422
+        _show_missing(form, narrowed.missing)
+        return _page(narrowed, form), 422 if form.errors else 200
     try:
         with begin() as tx:
             made = disclosing.disclose(
@@ -72,10 +73,14 @@ def disclose(reference: str, key: str) -> ResponseReturnValue:
                 evidence=evidence,
                 seen=_one(request.form, "seen"),
             )
-    except MissingEvidence as missing:
-        show_problems(form, {found.code: found.problems for found in missing.missing})
+    except MissingEvidence as found:
+        _show_missing(form, found.missing)
         return _page(page, form), 422
     return _onward(made)
+
+
+def _show_missing(form: FlaskForm, missing: Iterable[NotMet]) -> None:
+    show_problems(form, {found.code: found.problems for found in missing})
 
 
 def _onward(made: disclosing.Made) -> ResponseReturnValue:

@@ -31,6 +31,8 @@ TELLING_NAMES = frozenset(
     {"destination", "recipient", "ground", "score", "owner", "role", "roles", "agency", "state", "account"}
 )
 
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -84,6 +86,8 @@ def _identify() -> None:
 def _open_the_door() -> ResponseReturnValue | None:
     if request.endpoint is None or request.endpoint == "static":
         return None
+    if request.method == "POST":
+        _form_only()
     needed: tuple[Permission, ...] = getattr(current_app.view_functions[request.endpoint], "needed_permissions")  # noqa: B009
     if not needed:
         return None
@@ -96,27 +100,46 @@ def _open_the_door() -> ResponseReturnValue | None:
     return None
 
 
+def _form_only() -> None:
+    """Refuse, and record, what no form of ours sends: another kind of body, or names in the address."""
+    if (request.mimetype or request.content_length) and request.mimetype not in FORM_TYPES:
+        refuse_request("not_on_the_form", [], 1)
+    if request.args:
+        refuse_request("not_on_the_form", sorted(set(request.args) & TELLING_NAMES), len(request.args))
+
+
 # -- forms -------------------------------------------------------------------------------------------------------
 
 
-def submitted(form: Form, *buttons: str) -> bool:
+def submitted(form: Form, *buttons: str, many: Iterable[str] = ()) -> bool:
     """Whether this request posts `form` and it holds. Refuses, and records, whatever the form did not offer.
 
-    `buttons` are further names that the page may send (submit buttons, hidden fields that the view reads itself).
+    `buttons` are further names that the page may send (submit buttons, hidden fields that the view reads itself), and
+    `many` those that it may send more than once.
     """
     if request.method != "POST":
         return False
-    only(*(name for field in form for name in _names(field)), *buttons)
+    only_fields(form, *buttons, many=many)
     for field in form:
         _refuse_unoffered(field)
     return bool(form.validate())
 
 
-def only(*names: str) -> None:
-    """Refuse, and record, a posted name or an address parameter that the page did not offer."""
-    surplus = (set(request.form) | set(request.files) | set(request.args)) - set(names) - {"csrf_token"}
+def only_fields(form: Form, *buttons: str, many: Iterable[str] = ()) -> None:
+    """The names of `submitted` without the rest, for a view that can stop before it looks at the choices."""
+    lists = [field.name for field in form if isinstance(field, SelectMultipleField)]
+    only(*(name for field in form for name in _names(field)), *buttons, many=(*lists, *many))
+
+
+def only(*names: str, many: Iterable[str] = ()) -> None:
+    """Refuse, and record, a name that the page did not offer, and one sent twice that is not among `many`."""
+    several = set(many)
+    surplus = (set(request.form) | set(request.files) | set(request.args)) - {*names, *several, "csrf_token"}
     if surplus:
         refuse_request("not_on_the_form", sorted(surplus & TELLING_NAMES), len(surplus))
+    doubled = {name for name, values in request.form.lists() if len(values) > 1} - several
+    if doubled:
+        refuse_request("not_offered", sorted(doubled & TELLING_NAMES), len(doubled))
 
 
 def offered(name: str, choices: Iterable[str], *, required: bool = True) -> str:

@@ -200,7 +200,7 @@ def subject(draft_id: str, number: int) -> ResponseReturnValue:
     before = known[number] if number < len(known) else SubjectDraft(kind=_new_kind())
     form = _subject_form(before, draft)
     problems: Mapping[str, str] = {}
-    if submitted(form, "kind", *_identity_names(before.kind)):
+    if submitted(form, "kind", *_identity_names(before.kind), many=["unsure"]):
         after = _subject(form, before.kind)
         problems = _identity_problems(after)
         if not problems:
@@ -464,7 +464,7 @@ def _new_kind() -> str:
 
 def _identity_names(kind: str) -> list[str]:
     fields = program().policy.identifiers.kind_of(kind).fields
-    return [*(f"id-{name}" for name in fields), "unsure"]
+    return [f"id-{name}" for name in fields]
 
 
 def _subject_form(before: SubjectDraft, draft: DraftView) -> SubjectForm:

@@ -19,7 +19,7 @@ from signaltable.flow.triage import TriageView
 from signaltable.web.dossier_words import WORDS, kind_label, put_problems, role_label
 from signaltable.web.filters import state_label
 from signaltable.web.forms import DateParts, choices
-from signaltable.web.guards import begin, only, permission, program, submitted
+from signaltable.web.guards import begin, only, only_fields, permission, program, submitted
 from signaltable.web.validators import no_bsn
 
 pages = Blueprint("triage", __name__, url_prefix="/triage")
@@ -107,6 +107,7 @@ def judge(reference: str) -> ResponseReturnValue:
     """Confirm or change the urgency and say what happens next."""
     view = _consulted(reference)
     form = _triage_form(view, posted=True)
+    only_fields(form)
     if _number(form.version.data) != view.version:
         # Said before the choices are looked at: what was offered then may no longer be offered now.
         raise Conflict("version", "the signal was changed by somebody else meanwhile")
@@ -134,9 +135,10 @@ def judge(reference: str) -> ResponseReturnValue:
 def ask(reference: str) -> ResponseReturnValue:
     """Ask partners whether they know a subject of this signal."""
     view = _consulted(reference)
+    form = _ask_form(view, posted=True)
+    only_fields(form)
     if not view.may_ask:
         raise Conflict("state", "no question can be asked in this state")
-    form = _ask_form(view, posted=True)
     if not submitted(form):
         return _page(view, asking=form), 422
     asking = enrich.Asking(

@@ -1,8 +1,14 @@
 """Requests that no page of ours sends: each gets an error page of ours, and never an unexpected error."""
 
-import pytest
+import re
 
+import pytest
+from sqlalchemy import func, select
+
+from signaltable.models import LogEntry
+from signaltable.transaction import reading
 from tests.conftest import PASSWORD
+from tests.table_steps import submitted
 from tests.web.people import Person
 
 MOMENTS = ["x", "2026-01-01_x", "2026-01-01T00:00:00_x", "0001-01-01T00:00:00%2B14:00_x", "9999-12-31T23:59:59-14:00_x"]
@@ -90,3 +96,60 @@ def test_an_address_that_no_page_of_ours_has_is_not_followed(program, wanted):
     assert (answer.status_code, answer.location) == (302, "/overzicht")
     answer = person.post("/taal", {"lang": "en", "next": wanted}, page="/overzicht")
     assert (answer.status_code, answer.location) == (302, "/")
+
+
+# -- what no form of ours sends: refused, and recorded -------------------------------------------------------------
+
+
+def _refusals(program) -> int:
+    with reading(program) as session:
+        query = select(func.count()).where(LogEntry.action == "request:refuse", LogEntry.outcome == "refused")
+        return session.scalar(query)
+
+
+def _token(person: Person) -> str:
+    return re.search(r'name="csrf_token" value="([^"]+)"', person.get("/overzicht").text)[1]
+
+
+@pytest.mark.parametrize("path", ["/afmelden", "/signalen/nieuw", "/koppelingen/x", "/taal"])
+def test_a_body_that_is_no_form_is_refused(program, path):
+    person = Person(program, "havendam")
+    answer = person.client.post(path, json={"destination": "avim"}, headers={"X-CSRFToken": _token(person)})
+    assert answer.status_code == 403
+    assert _refusals(program) == 1
+    assert person.get("/overzicht").status_code == 200
+
+
+def test_names_in_the_address_of_a_form_are_refused_also_where_the_form_has_them(program):
+    person = Person(program, "havendam")
+    answer = person.post("/taal?lang=en", {"lang": "en", "next": "/overzicht"}, page="/overzicht")
+    assert answer.status_code == 403
+    assert _refusals(program) == 1
+
+
+@pytest.mark.parametrize("name", ["version", "narrative", "observed_on-day", "municipality", "ind-x", "acute_danger"])
+def test_a_field_sent_twice_is_refused(program, name):
+    owner = Person(program, "havendam")
+    draft = _draft(owner)
+    answer = owner.post(f"{draft}/2", {"version": "2", "action": "", name: ["2", "3"]})
+    assert answer.status_code == 403
+    assert _refusals(program) == 1
+
+
+def test_more_than_one_form_of_exploitation_is_no_field_sent_twice(program):
+    owner = Person(program, "havendam")
+    draft = _draft(owner)
+    answer = owner.post(f"{draft}/2", {"version": "2", "action": "", "forms": ["labour", "sexual"]})
+    assert answer.status_code == 303
+    person = {"version": "3", "action": "", "kind": "person", "role": "witness", "age": "adult", "gender": "man"}
+    names = {"id-given_name": "Voor", "id-surname": "Beeld", "unsure": ["given_name", "surname"]}
+    assert owner.post(f"{draft}/betrokkene/0", {**person, **names}).status_code == 303
+
+
+def test_a_forged_name_is_refused_before_a_stale_page_is_told(program, actor):
+    reference = submitted(program, actor(program, "havendam"))
+    coordinator = Person(program, "coordinator")
+    for path, form in (("beoordelen", {"version": "0", "destination": "avim"}), ("vragen", {"ground": "G01"})):
+        answer = coordinator.post(f"/triage/{reference}/{path}", form, page=f"/triage/{reference}")
+        assert answer.status_code == 403, path
+    assert _refusals(program) == 2
