@@ -16,6 +16,7 @@ from signaltable.access import Permission
 from signaltable.disclose import Advice, Reason
 from signaltable.disclose import Refused as NoGround
 from signaltable.domain import Conflict, DisclosureState, Refused, State, may_follow
+from signaltable.evidence import NotMet
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.flow import evidence_store, mailing, sealing, signals, weighing
 from signaltable.flow.choices import (
@@ -80,6 +81,7 @@ class Preview:
     refusal: Refusal | None
     seen: str
     under_way: str
+    missing: tuple[NotMet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +106,16 @@ def preview(
 ) -> Preview:
     """What would go, field by field with values, and what stays. Opening identity for it is recorded.
 
-    With `evidence` that meets the conditions, what a consent or paper does not name is left out as well. A ground or
-    subject that is not offered raises `Refused`; when no ground applies, that refusal is recorded and told.
+    With `evidence` that meets the conditions, what a consent or paper does not name is left out as well; when it does
+    not meet them, `missing` says why not and everything is shown that could go. A ground or subject that is not offered
+    raises `Refused`; when no ground applies, that refusal is recorded and told.
     """
     signal = own_signal(tx, reference)
     choice = find_choice(tx, signal, key)
     case = _checked_case(tx, signal, choice, chosen)
     options = weighing.options(case, tx.program.policy.grounds)
     option = _shown(tx, signal, choice, options, ground)
-    selection = _narrowed(tx, case, option, evidence) if option else None
+    selection, missing = _narrowed(tx, case, option, evidence) if option else (None, ())
     content = _frozen(tx, signal, choice, option.ground, selection, "") if option and selection else None
     refusal = None if option else _told_refusal(tx, signal, choice, case)
     if option:
@@ -136,6 +139,7 @@ def preview(
         refusal=refusal,
         seen=_seen(tx, signal, case, option) if option else "",
         under_way=under_way(tx, signal, choice),
+        missing=missing,
     )
 
 
@@ -177,15 +181,15 @@ def asked(tx: Transaction, option: GroundOption) -> tuple[ConditionSpec, ...]:
 
 def _narrowed(
     tx: Transaction, case: Case, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]] | None
-) -> Selection:
+) -> tuple[Selection, tuple[NotMet, ...]]:
     if evidence is None:
-        return option.selection
+        return option.selection, ()
     try:
         given = _with_stand_in(tx, option, _asked_only(tx, option, evidence))
         outcome = weighing.weigh(case, option.ground.id, given, tx.program.policy.grounds)
-    except weighing.MissingEvidence:
-        return option.selection
-    return outcome.selection if isinstance(outcome, Permitted) else option.selection
+    except weighing.MissingEvidence as found:
+        return option.selection, found.missing
+    return outcome.selection if isinstance(outcome, Permitted) else option.selection, ()
 
 
 def _asked_only(

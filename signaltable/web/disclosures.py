@@ -10,6 +10,7 @@ from flask_wtf import FlaskForm
 
 from signaltable.access import Permission
 from signaltable.domain import DisclosureState
+from signaltable.evidence import NotMet
 from signaltable.flow import choices, disclosing, disclosures
 from signaltable.flow.disclosing import Preview
 from signaltable.flow.weighing import MissingEvidence

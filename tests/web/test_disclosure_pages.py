@@ -138,6 +138,16 @@ def test_looking_again_shows_what_these_answers_let_through(sqlite_program, brow
     assert row(sqlite_program, signal).state == "submitted"
 
 
+def test_looking_again_with_a_condition_open_says_which_one(sqlite_program, browser, signal, address):
+    browser.log_in("havendam")
+    fewer = answers(**{"EXPLICIT_CONSENT-categories": ["identity"], "NEC-motivation": ""})
+    answer = browser.post(address, {**fewer, **carried(browser, address), "step": "look"}, page=address)
+    assert answer.status_code == 422
+    assert 'href="#NEC-motivation"' in answer.text
+    assert "0612345678" in answer.text.replace("+31", "0"), "what could go is shown until the answers are complete"
+    assert row(sqlite_program, signal).state == "submitted"
+
+
 @pytest.mark.parametrize(
     ("forged", "reason"),
     [
