@@ -11,7 +11,8 @@ from werkzeug.test import TestResponse
 from signaltable.domain import Actor
 from signaltable.evidence import Context
 from signaltable.evidence_forms import example
-from signaltable.flow import choices, disclosing
+from signaltable.flow import approvals, choices, disclosing
+from signaltable.flow.accounts import confirm_password
 from signaltable.flow.disclosing import Made, Preview
 from signaltable.grounds import CONDITIONS
 from signaltable.transaction import Program
@@ -121,3 +122,8 @@ def disclosed(
         evidence=given,
         seen=page.seen,
     )
+
+
+def agree(program: Program, who: Actor, reference: str, password: str = PASSWORD) -> None:
+    """A second person agrees, with the password once more."""
+    use(program, who, approvals.approve, reference, confirm_password(program, who, password))

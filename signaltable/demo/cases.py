@@ -33,7 +33,7 @@ from signaltable.flow import (
     table,
     triage,
 )
-from signaltable.flow.accounts import actor_of_login
+from signaltable.flow.accounts import actor_of_login, confirm_password
 from signaltable.flow.log_export import sign_checkpoint
 from signaltable.intake import SignalDraft, parse
 from signaltable.models import Link, Signal, Subject
@@ -331,7 +331,9 @@ def _evidence(step: Step, shown: disclosing.Preview) -> dict[str, dict[str, Any]
 def _approve(demo: Demo, step: Step) -> None:
     login, reference = step.said["by"], demo.disclosures[step.case, step.said["to"]]
     demo.use(step, login, approvals.consult, reference)
-    demo.use(step, login, approvals.approve, reference, _password(demo.program, login))
+    then = replace(demo.program, clock=lambda: step.at)
+    confirmed = confirm_password(then, demo.actors[login], _password(demo.program, login))
+    demo.use(step, login, approvals.approve, reference, confirmed)
 
 
 def _password(program: Program, login: str) -> str:

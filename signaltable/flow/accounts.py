@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -71,6 +71,13 @@ class AccountLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """That this person just typed the own password again; made by `confirm_password` and nowhere else."""
+
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AgencyLine:
     """One agency with its destinations and how many people log in for it."""
 
@@ -96,17 +103,32 @@ def log_in(program: Program, login: str, password: str, *, trace_id: str = "") -
 
     Raises `Refused` with reason wrong_credentials or too_many_attempts; both are recorded as login:fail.
     """
+    return _open_session(program, _account_with(program, ANONYMOUS, login, password), trace_id)
+
+
+def confirm_password(program: Program, actor: Actor, password: str) -> Confirmed:
+    """Ask the password again before a second person agrees. Raises `Refused` as `log_in` does.
+
+    Counts wrong ones as a login does, and takes its time before a transaction holds up others.
+    """
+    with reading(program) as session:
+        login = session.get_one(Account, actor.account_id).login
+    return Confirmed(_account_with(program, actor, login, password).id)
+
+
+def _account_with(program: Program, who: Actor, login: str, password: str) -> Account:
+    """The active account with this login and password; every other answer is refused, recorded and counted."""
     digest = _login_digest(program, login)
     with reading(program) as session:
         account = session.scalars(select(Account).where(Account.login == login.strip().lower())).first()
         throttled = _too_many_attempts(session, digest, program.clock())
     if throttled:
-        refuse(program, ANONYMOUS, _failed("too_many_attempts", account))
+        refuse(program, who, _failed("too_many_attempts", account))
     right = _password_matches(account, password)
     if account is None or not right or not account.active:
         _remember_attempt(program, digest)
-        refuse(program, ANONYMOUS, _failed("wrong_credentials", account))
-    return _open_session(program, account, trace_id)
+        refuse(program, who, _failed("wrong_credentials", account))
+    return account
 
 
 def _failed(reason: str, account: Account | None) -> Refused:
@@ -207,13 +229,6 @@ def _actor(program: Program, session: Session, account: Account, channel: Channe
     )
 
 
-def confirm_password(tx: Transaction, password: str) -> None:
-    """Ask the password again before a second person approves. Raises `Refused` with reason wrong_credentials."""
-    account = tx.session.get_one(Account, tx.actor.account_id)
-    if not _password_matches(account, password):
-        raise _failed("wrong_credentials", account)
-
-
 def log_out(program: Program, actor: Actor, token: str) -> None:
     """End the session on the server."""
     with transaction(program, actor) as tx:
@@ -232,29 +247,6 @@ def agency_title(program: Program, agency_id: str) -> str:
 # -- administration ----------------------------------------------------------------------------------------------
 
 
-def list_accounts(tx: Transaction) -> list[AccountLine]:
-    """All accounts by agency and name, for the administrator."""
-    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
-    roles: dict[str, list[str]] = {}
-    for row in tx.session.execute(select(AccountRole.account_id, AccountRole.role).order_by(AccountRole.role)):
-        roles.setdefault(row.account_id, []).append(row.role)
-    found = tx.session.execute(
-        select(Account, Agency.title).join(Agency, Agency.id == Account.agency_id).order_by(Agency.title, Account.name),
-    )
-    return [
-        AccountLine(
-            account.id,
-            account.login,
-            account.name,
-            account.agency_id,
-            title,
-            tuple(roles.get(account.id, ())),
-            account.active,
-        )
-        for account, title in found
-    ]
-
-
 def accounts_page(tx: Transaction, agency_id: str = "", after: str = "") -> tuple[list[AccountLine], str | None]:
     """A page of accounts by login name, of one agency or of all, with the login after which the next page starts."""
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
@@ -263,7 +255,8 @@ def accounts_page(tx: Transaction, agency_id: str = "", after: str = "") -> tupl
         query = query.where(Account.agency_id == agency_id)
     found = tx.session.execute(query.order_by(Account.login).limit(PAGE + 1)).all()
     shown = found[:PAGE]
-    lines = [_account_line(tx, account, title) for account, title in shown]
+    roles = _roles_of(tx, [account.id for account, _title in shown])
+    lines = [_account_line(account, title, roles) for account, title in shown]
     return lines, lines[-1].login if len(found) > PAGE else None
 
 
@@ -273,14 +266,23 @@ def account_of(tx: Transaction, account_id: str) -> AccountLine:
     account = tx.session.get(Account, account_id)
     if account is None:
         raise NotFound("no such account")
-    return _account_line(tx, account, tx.session.get_one(Agency, account.agency_id).title)
+    title = tx.session.get_one(Agency, account.agency_id).title
+    return _account_line(account, title, _roles_of(tx, [account_id]))
 
 
-def _account_line(tx: Transaction, account: Account, title: str) -> AccountLine:
-    roles = tx.session.scalars(
-        select(AccountRole.role).where(AccountRole.account_id == account.id).order_by(AccountRole.role),
+def _roles_of(tx: Transaction, account_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Account id -> its roles in alphabetical order."""
+    found: dict[str, tuple[str, ...]] = {}
+    query = select(AccountRole.account_id, AccountRole.role).where(AccountRole.account_id.in_(account_ids))
+    for row in tx.session.execute(query.order_by(AccountRole.role)):
+        found[row.account_id] = (*found.get(row.account_id, ()), row.role)
+    return found
+
+
+def _account_line(account: Account, title: str, roles: Mapping[str, tuple[str, ...]]) -> AccountLine:
+    return AccountLine(
+        account.id, account.login, account.name, account.agency_id, title, roles.get(account.id, ()), account.active
     )
-    return AccountLine(account.id, account.login, account.name, account.agency_id, title, tuple(roles), account.active)
 
 
 def own_tables(tx: Transaction) -> list[tuple[str, str]]:
@@ -462,10 +464,3 @@ def _account_problems(tx: Transaction, name: str, agency_id: str, roles: Sequenc
 
 def _oversees(tx: Transaction, role: str) -> bool:
     return bool(tx.program.policy.permissions_of([role]) & OVERSEEING)
-
-
-def session_times(program: Program, token: str) -> tuple[datetime, datetime] | None:
-    """When the session began and when it ends if nothing happens; for the page that shows the own session."""
-    with reading(program) as session:
-        found = session.get(LoginSession, _digest(token))
-        return (found.created_at, min(found.seen_at + IDLE, found.created_at + ABSOLUTE)) if found else None

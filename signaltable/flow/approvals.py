@@ -17,7 +17,7 @@ from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import Conflict, DisclosureState, NotFound, Refused, Resource, State, may_follow
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.flow import evidence_store, mailing, sealing, weighing
-from signaltable.flow.accounts import confirm_password
+from signaltable.flow.accounts import Confirmed
 from signaltable.flow.choices import Choice, case_of, choices_of
 from signaltable.flow.disclosing import decided, hand_over
 from signaltable.flow.masking import for_others
@@ -171,16 +171,18 @@ def _roles(label: str) -> frozenset[str]:
     return frozenset(filter(None, label.split(",")))
 
 
-def approve(tx: Transaction, reference: str, password: str) -> None:
-    """Agree, and disclose. The password is asked again, so that an open screen cannot agree.
+def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
+    """Agree, and disclose. `confirmed`: the actor typed the password again, so that an open screen cannot agree.
 
-    Raises `Refused`: wrong_credentials, own_request, same_role, or no_ground when it may no longer go; `Conflict` when
+    Raises `Refused`: wrong_credentials (somebody else confirmed), own_request, same_role, or no_ground when it may no longer go; `Conflict` when
     it was decided already or what may go now differs from what was asked.
     """
     row, signal = _request(tx, reference, locked=True)
-    confirm_password(tx, password)
+    if confirmed.account_id != tx.actor.account_id:
+        raise _refused(row, "wrong_credentials")
     kept = evidence_store.read(tx, row, row.provider_agency)
-    _refuse_same_role(tx, row, kept.requester_role)
+    if _roles(kept.requester_role) & tx.actor.roles:
+        raise _refused(row, "same_role")
     choice = _still_advised(tx, signal, row)
     if not may_follow(State(signal.state), State.REFERRED):
         raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
@@ -212,14 +214,9 @@ def approve(tx: Transaction, reference: str, password: str) -> None:
     mailing.tell(tx, [row.requested_by], "answer")
 
 
-def _refuse_same_role(tx: Transaction, row: Disclosure, requester_role: str) -> None:
-    if _roles(requester_role) & tx.actor.roles:
-        raise Refused(
-            "same_role",
-            object_type="disclosure",
-            object_id=row.reference,
-            details={"permission": _PERMISSION.value},
-        )
+def _refused(row: Disclosure, reason: str) -> Refused:
+    details = {"permission": _PERMISSION.value}
+    return Refused(reason, object_type="disclosure", object_id=row.reference, details=details)
 
 
 def _both(tx: Transaction, row: Disclosure, requester_role: str) -> dict[str, dict[str, Any]]:

@@ -20,8 +20,9 @@ from audit.errors import AuditError
 from audit.note import Verifier
 from signaltable import audit_trail
 from signaltable.access import Permission, require
+from signaltable.domain import Actor
 from signaltable.models import Disclosure, LogCheckpoint, LogDetail, LogEntry, LogHead, Signal
-from signaltable.transaction import Program, Transaction, reading
+from signaltable.transaction import Program, reading, transaction
 
 # Up to this size every detail is checked; beyond it the newest ones and a sample, because a page must answer in seconds.
 WHOLE = 20_000
@@ -94,26 +95,31 @@ def as_bytes(stored_value: bytes | str) -> bytes:
     return stored_value.encode() if isinstance(stored_value, str) else stored_value
 
 
-def check(tx: Transaction) -> list[CheckLine]:
-    """Check the log as it is now. Records that it was checked, and whether everything held."""
-    require(tx.actor, Permission.LOG_CONSULT_ALL)
-    with snapshot(tx.program) as session:
-        lines = _check(session, tx)
-    tx.record(
-        "log:consult",
-        object_type="log",
-        details={"view": "check", "count": sum(line.wrong for line in lines)},
-    )
+def check(program: Program, actor: Actor) -> list[CheckLine]:
+    """Check the log as it is now. Records that it was checked, and whether everything held.
+
+    Reads between two short transactions: a long log must not make everybody wait who writes.
+    """
+    with transaction(program, actor):
+        require(actor, Permission.LOG_CONSULT_ALL)
+    with snapshot(program) as session:
+        lines = _check(session, program)
+    with transaction(program, actor) as tx:
+        tx.record(
+            "log:consult",
+            object_type="log",
+            details={"view": "check", "count": sum(line.wrong for line in lines)},
+        )
     return lines
 
 
-def _check(session: Session, tx: Transaction) -> list[CheckLine]:
+def _check(session: Session, program: Program) -> list[CheckLine]:
     head = session.execute(select(LogHead.size, LogHead.frontier).where(LogHead.id == 1)).one()
     signed = session.scalars(select(LogCheckpoint).order_by(LogCheckpoint.size)).all()
     walk = _Walk(head.size, [row.size for row in signed])
     for row in session.execute(stored()):
         walk.take(row)
-    key = Verifier.from_text(tx.program.settings.log_public_key.read_text(encoding="utf-8").strip())
+    key = Verifier.from_text(program.settings.log_public_key.read_text(encoding="utf-8").strip())
     tree = _Count()
     frontier = walk.tree.to_bytes() if walk.tree.size else b""
     tree.take("head", holds=walk.tree.size == head.size and frontier == head.frontier)
@@ -128,7 +134,7 @@ def _check(session: Session, tx: Transaction) -> list[CheckLine]:
         _kept(session, walk).line("kept"),
         _signals(session).line("signals"),
         _disclosures(session).line("disclosures"),
-        _signing(session, signed, tx).line("signing"),
+        _signing(session, signed, program).line("signing"),
     ]
 
 
@@ -277,11 +283,11 @@ def _objects(action: str) -> Select[Any]:
     return select(LogEntry.object).where(LogEntry.action == action, LogEntry.outcome == "ok")
 
 
-def _signing(session: Session, signed: list[LogCheckpoint] | Any, tx: Transaction) -> _Count:
+def _signing(session: Session, signed: list[LogCheckpoint] | Any, program: Program) -> _Count:
     """Whether checkpoints keep coming: an entry that waits much longer than a turn means that nobody signs."""
     covered = signed[-1].size if signed else 0
     oldest = session.scalar(select(LogEntry.recorded_at).where(LogEntry.seq >= covered).order_by(LogEntry.seq).limit(1))
-    patience = timedelta(minutes=tx.program.settings.checkpoint_minutes * MISSED_TURNS)
+    patience = timedelta(minutes=program.settings.checkpoint_minutes * MISSED_TURNS)
     count = _Count()
-    count.take(covered, holds=oldest is None or tx.now - oldest <= patience)
+    count.take(covered, holds=oldest is None or program.clock() - oldest <= patience)
     return count

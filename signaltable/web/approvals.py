@@ -11,9 +11,10 @@ from wtforms.validators import DataRequired, Length
 from signaltable.access import Permission
 from signaltable.domain import Refused
 from signaltable.flow import approvals
+from signaltable.flow.accounts import confirm_password
 from signaltable.flow.referrals import REASON_LIMIT
 from signaltable.web.conditions import asked
-from signaltable.web.guards import begin, permission, submitted
+from signaltable.web.guards import actor, begin, permission, program, submitted
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
 from signaltable.web.wording import WORDS
@@ -70,8 +71,9 @@ def approve(reference: str) -> ResponseReturnValue:
     if not submitted(form):
         return _page(reference, form, RejectForm(None)), 422
     try:
+        confirmed = confirm_password(program(), actor(), form.password.data or "")
         with begin() as tx:
-            approvals.approve(tx, reference, form.password.data or "")
+            approvals.approve(tx, reference, confirmed)
     except Refused as refusal:
         if refusal.reason != "wrong_credentials":
             raise

@@ -14,7 +14,7 @@ from signaltable.flow import auditing
 from signaltable.flow.auditing import Filters
 from signaltable.flow.disclosures import disclosure_account
 from signaltable.queries import agency_titles
-from signaltable.web.guards import actor, begin, only, permission
+from signaltable.web.guards import actor, begin, only, permission, program
 from signaltable.web.log_words import WORDS, detail_rows
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.wording import WORDS as SENDING_WORDS
@@ -200,8 +200,8 @@ def check() -> ResponseReturnValue:
 
 def _evidence(*, checked: bool) -> ResponseReturnValue:
     may_export = isinstance(may(actor(), Permission.LOG_EXPORT_ALL), Allowed)
+    lines = auditing.check(program(), actor()) if checked else None
     with begin() as tx:
-        lines = auditing.check(tx) if checked else None
         head = auditing.head(tx)
         exports = auditing.my_exports(tx) if may_export else None
     return _render("auditor/evidence.html", head=head, lines=lines, exports=exports)

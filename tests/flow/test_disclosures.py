@@ -11,12 +11,13 @@ from sqlalchemy.orm import undefer_group
 from signaltable import payload
 from signaltable.domain import Conflict, NotFound, Refused
 from signaltable.flow import approvals, choices, disclosing, disclosures, referrals, signals
+from signaltable.flow.accounts import ATTEMPTS, confirm_password
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.keys import CannotOpen
 from signaltable.models import Disclosure, Mail
 from signaltable.transaction import reading
 from tests.conftest import PASSWORD
-from tests.disclosure_steps import GIVEN, disclosed, evidence_for, key_for, look
+from tests.disclosure_steps import GIVEN, agree, disclosed, evidence_for, key_for, look
 from tests.factories import a_person, a_signal
 from tests.table_steps import log, row, submitted, use
 
@@ -253,7 +254,7 @@ def test_own_observation_of_a_perpetrator_goes_to_the_police_after_a_second_look
     reference = submitted(program, who, draft)
     made = disclosed(program, who, reference, "avim")
     assert made.state == "awaiting_approval"
-    use(program, actor(program, "fg.havendam"), approvals.approve, made.reference, PASSWORD)
+    agree(program, actor(program, "fg.havendam"), made.reference)
     assert "Kwaadbloed" in str(content_of(program, made, "avim"))
     assert log(program, "signal:disclose")[-1][1]["ground"] == "G7"
 
@@ -509,7 +510,7 @@ def test_privacy_officer_or_chair_agrees_and_it_goes(program, actor, requested, 
     seen = use(program, who, approvals.consult, disclosure)
     assert "subject.surname" in seen.fields
     assert "Zorinka" not in str(seen)
-    use(program, who, approvals.approve, disclosure, PASSWORD)
+    agree(program, who, disclosure)
     found = stored(program, disclosure)
     assert (found.state, found.approved_by, found.payload_hash) == ("disclosed", who.account_id, before)
     assert "DUAL" in found.evidence_hashes
@@ -539,9 +540,29 @@ def test_a_chair_of_another_agency_reads_the_reasons_without_names(program, acto
 def test_a_wrong_password_agrees_to_nothing(program, actor, requested):
     _reference, disclosure = requested
     with pytest.raises(Refused) as refusal:
-        use(program, actor(program, "fg.delinde"), approvals.approve, disclosure, "een ander wachtwoord")
+        agree(program, actor(program, "fg.delinde"), disclosure, "een ander wachtwoord")
     assert refusal.value.reason == "wrong_credentials"
     assert stored(program, disclosure).state == "awaiting_approval"
+
+
+def test_guessing_the_password_of_an_open_screen_is_stopped(program, actor, requested):
+    _reference, disclosure = requested
+    officer = actor(program, "fg.delinde")
+    for _try in range(ATTEMPTS):
+        with pytest.raises(Refused):
+            agree(program, officer, disclosure, "een ander wachtwoord")
+    with pytest.raises(Refused) as refusal:
+        agree(program, officer, disclosure)
+    assert refusal.value.reason == "too_many_attempts"
+    assert stored(program, disclosure).state == "awaiting_approval"
+
+
+def test_who_confirmed_with_the_password_is_the_one_who_agrees(program, actor, requested):
+    _reference, disclosure = requested
+    confirmed = confirm_password(program, actor(program, "havendam"), PASSWORD)
+    with pytest.raises(Refused) as refusal:
+        use(program, actor(program, "fg.delinde"), approvals.approve, disclosure, confirmed)
+    assert refusal.value.reason == "wrong_credentials"
 
 
 def test_the_same_person_or_role_or_another_agency_cannot_agree(program, actor, requested):
@@ -559,7 +580,7 @@ def test_the_same_person_or_role_or_another_agency_cannot_agree(program, actor, 
     ]
     for who, reason in tries:
         with pytest.raises(Refused) as refusal:
-            use(program, who, approvals.approve, disclosure, PASSWORD)
+            agree(program, who, disclosure)
         assert refusal.value.reason == reason
     assert stored(program, disclosure).state == "awaiting_approval"
     assert use(program, actor(program, "fg.havendam"), approvals.waiting)[0] == []
@@ -575,7 +596,7 @@ def test_rejecting_needs_a_reason_and_ends_it(program, actor, requested):
     assert owner.response.startswith("Het kan eerst")
     assert log(program, "disclosure:reject")[-1][0].object == disclosure
     with pytest.raises(Conflict):
-        use(program, officer, approvals.approve, disclosure, PASSWORD)
+        agree(program, officer, disclosure)
     # After a rejection it may be asked again
     again = disclosed(program, actor(program, "delinde"), reference, "veilig-thuis", ground="Z3", age="minor")
     assert again.reference != disclosure
@@ -587,7 +608,7 @@ def test_approving_decides_again_with_the_signal_of_that_moment(program, actor, 
     reference, disclosure = requested
     use(program, actor(program, "delinde"), signals.withdraw, reference, "vergissing")
     with pytest.raises(Conflict):
-        use(program, actor(program, "fg.delinde"), approvals.approve, disclosure, PASSWORD)
+        agree(program, actor(program, "fg.delinde"), disclosure)
     assert not log(program, "signal:disclose")
 
 
@@ -595,7 +616,7 @@ def test_approving_decides_again_with_the_rules_of_that_moment(program, actor, r
     _reference, disclosure = requested
     serious = replace(program, settings=replace(program.settings, mode="production"))
     with pytest.raises(Refused) as refusal:
-        use(serious, actor(program, "fg.delinde"), approvals.approve, disclosure, PASSWORD)
+        agree(serious, actor(program, "fg.delinde"), disclosure)
     assert refusal.value.reason == "no_ground"
     assert log(program, "disclosure:refuse")[-1][0].outcome == "refused"
     assert stored(program, disclosure).state == "awaiting_approval"

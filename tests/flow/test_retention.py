@@ -178,7 +178,7 @@ def test_a_closed_case_is_erased_two_years_after_closing_with_its_documents(prog
     assert kept.evidence_hashes
     ((_entry, details),) = log(program, "retention:erase")
     assert details["rule"] == "case"
-    lines = use(program, actor(program, "auditor"), auditing.check)
+    lines = auditing.check(program, actor(program, "auditor"))
     assert "disclosures" not in [line.code for line in lines if not line.ok]
 
 
@@ -222,7 +222,7 @@ def test_the_check_of_the_log_still_holds_after_erasing(program, actor, clock):
     clock.forward(days=TERM + 1)
     _sweep(program)
     auditing.sign_checkpoint(program)
-    lines = use(program, actor(program, "auditor"), auditing.check)
+    lines = auditing.check(program, actor(program, "auditor"))
     assert [line.code for line in lines if not line.ok] == []
 
 
