@@ -5,7 +5,8 @@ Commands import what they need when they run: `signaltable route` must not wait 
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import wraps
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from audit.errors import AuditError
 from signaltable.domain import Conflict, NotFound, Refused, SignaltableError, UnusableInput
 from signaltable.facts import UnusableFacts, parse_facts
 from signaltable.policy_errors import BrokenPolicy
@@ -49,13 +51,42 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
             raise Stop("; ".join(str(finding) for finding in error.findings), UNUSABLE) from None
         except (Refused, NotFound, Conflict) as error:
             raise Stop(f"refused: {error}", REFUSED) from None
-        except SignaltableError as error:
+        except (SignaltableError, AuditError) as error:
             raise Stop(str(error), REFUSED) from None
+        except OSError as error:
+            where = Path(str(error.filename)).name if error.filename else "file or folder"
+            raise Stop(f"{where}: expected to read or write it: {error.strerror}", UNUSABLE) from None
+        except UnicodeEncodeError:
+            raise Stop("expected text in UTF-8", UNUSABLE) from None
 
     return run
 
 
-@click.group()
+@contextmanager
+def _usage_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:  # Nothing was asked, so the help is the answer.
+        raise
+    except click.UsageError as error:
+        raise Stop(error.format_message(), UNUSABLE) from None
+
+
+class Commands(click.Group):
+    """Commands whose unknown options and values are told in one line, like everything else."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read what stands in front of the command."""
+        with _usage_in_one_line():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _usage_in_one_line():
+            return super().invoke(ctx)
+
+
+@click.group(cls=Commands)
 @click.version_option(package_name="signaltable")
 def main() -> None:
     """Open source software for the Dutch signaaltafel mensenhandel."""
@@ -249,6 +280,8 @@ def _read_json(source: str) -> Any:
         raise Stop("expected JSON in UTF-8", UNUSABLE) from None
     except json.JSONDecodeError as error:
         raise Stop(f"expected JSON; it goes wrong at line {error.lineno}, column {error.colno}", UNUSABLE) from None
+    except ValueError:  # A number of thousands of digits.
+        raise Stop("expected JSON with shorter numbers", UNUSABLE) from None
     except RecursionError:
         raise Stop("expected JSON that is not nested this deep", UNUSABLE) from None
 

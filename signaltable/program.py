@@ -9,6 +9,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, inspect
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from signaltable.access import Permission
@@ -23,7 +24,7 @@ MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
 
 class NotInitialised(SignaltableError):
-    """SIGNALTABLE_HOME holds no key ring or no database yet."""
+    """SIGNALTABLE_HOME holds no key ring or no usable database."""
 
 
 def now() -> datetime:
@@ -44,11 +45,21 @@ def open_program(settings: Settings) -> Program:
         )
     if not settings.demo and (settings.home / "demo-accounts.json").exists():
         raise NotInitialised(f"{settings.home} is a demo home; SIGNALTABLE_MODE=production needs one of its own")
-    engine = make_engine(settings.database_url)
+    engine = _reachable(settings)
     if not inspect(engine).has_table("log_head"):
         raise NotInitialised("the database is empty; run `signaltable init` or `signaltable init --demo` first")
     write_to_log_file(settings)
     return assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=not settings.demo))
+
+
+def _reachable(settings: Settings) -> Engine:
+    """An engine whose database answers. Raises `NotInitialised`; the driver's own words hold addresses and names."""
+    try:
+        engine = make_engine(settings.database_url)
+        engine.connect().close()
+    except (SQLAlchemyError, ValueError) as error:
+        raise NotInitialised(f"the database cannot be opened ({type(error).__name__}); look at DATABASE_URL") from None
+    return engine
 
 
 def assemble(settings: Settings, engine: Engine, keys: KeyRing) -> Program:
@@ -65,7 +76,8 @@ def assemble(settings: Settings, engine: Engine, keys: KeyRing) -> Program:
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the database to the newest schema (Alembic)."""
+    """Bring the database to the newest schema (Alembic). Raises `NotInitialised` when it does not answer."""
+    _reachable(settings).dispose()
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = settings.database_url

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from audit.note import Signer
 from signaltable.access import Permission
-from signaltable.domain import Actor, Channel
+from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow.accounts import SYSTEM, record_account, record_agency
 from signaltable.keys import KeyRing
 from signaltable.models import Agency, LogDetail, LogEntry, RegionalTable
@@ -180,6 +180,9 @@ def remember_demo_accounts(settings: Settings, accounts: list[dict[str, Any]]) -
 
 
 def demo_accounts(settings: Settings) -> list[dict[str, Any]]:
-    """The demo accounts of this home."""
-    found: list[dict[str, Any]] = json.loads((settings.home / DEMO_ACCOUNTS).read_text(encoding="utf-8"))
+    """The demo accounts of this home. Raises `SignaltableError` when their file was damaged."""
+    try:
+        found: list[dict[str, Any]] = json.loads((settings.home / DEMO_ACCOUNTS).read_text(encoding="utf-8"))
+    except ValueError:
+        raise SignaltableError(f"{DEMO_ACCOUNTS}: expected what `signaltable init --demo` wrote") from None
     return found

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from signaltable.cli import main
+from signaltable.intake import EXAMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -188,3 +189,63 @@ def test_a_setting_that_cannot_be_is_unusable_input(monkeypatch):
     answer = CliRunner().invoke(main, ["accounts"])
     assert answer.exit_code == 2
     assert "SIGNALTABLE_MODE" in answer.stderr
+
+
+# -- surroundings that are not as they should be: one line, and no traceback --------------------------------------
+
+
+def _one_line(answer, code):
+    assert (answer.exit_code, answer.stdout) == (code, "")
+    assert len(answer.stderr.splitlines()) == 1
+    assert answer.stderr.startswith("signaltable: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nope"],
+        ["nope"],
+        ["submit", "--nope"],
+        ["audit", "nope"],
+        ["audit", "export"],
+        ["run", "--port", "99999"],
+        ["route", "--facts", "-", "--lang", "de"],
+    ],
+)
+def test_an_unknown_command_option_or_value_is_told_in_one_line(signaltable, arguments):
+    _one_line(signaltable(*arguments), 2)
+
+
+@pytest.mark.parametrize("command", [["submit", "--as", "havendam", "--file", "-"], ["route", "--facts", "-"]])
+def test_a_number_of_thousands_of_digits_is_unusable_input(signaltable, command):
+    _one_line(signaltable(*command, stdin=f'{{"age_years": {"9" * 5000}}}'), 2)
+
+
+def test_a_login_that_is_no_text_is_unusable_input(signaltable):
+    _one_line(signaltable("submit", "--as", "\udcff\udcfe", "--file", "-", stdin=json.dumps(dict(EXAMPLE))), 2)
+
+
+@pytest.mark.parametrize("below", ["", "home"])
+def test_a_home_that_cannot_be_made_is_told(signaltable, monkeypatch, tmp_path, below):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(tmp_path / "file" / below))
+    _one_line(signaltable("init", "--demo"), 2)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://127.0.0.1:1/none", "postgresql://[::x", "sqlite:////nowhere/at/all.db", "sqlite:////proc/version"],
+)
+def test_a_database_that_does_not_answer_is_told(signaltable, monkeypatch, tmp_path, url):
+    monkeypatch.setenv("DATABASE_URL", url)
+    for arguments in (["submit", "--as", "havendam", "--file", "-"], ["audit", "export", str(tmp_path / "out")]):
+        _one_line(signaltable(*arguments, stdin=json.dumps(dict(EXAMPLE))), 1)
+
+
+def test_a_damaged_file_of_the_home_is_told(signaltable, sqlite_settings, tmp_path):
+    (sqlite_settings.home / "demo-accounts.json").write_text("garbage")
+    _one_line(signaltable("accounts", "--json"), 1)
+    sqlite_settings.log_key.write_text("garbage")
+    _one_line(signaltable("audit", "export", str(tmp_path / "one")), 1)
+    sqlite_settings.log_key.unlink()
+    _one_line(signaltable("audit", "export", str(tmp_path / "two")), 2)
