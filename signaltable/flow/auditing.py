@@ -32,7 +32,7 @@ from signaltable.flow.log_export import (
     request_export,
     sign_checkpoint,
 )
-from signaltable.models import Disclosure, LogCheckpoint, LogDetail, LogEntry
+from signaltable.models import Disclosure, LogCheckpoint, LogDetail, LogEntry, Signal
 from signaltable.queries import PAGE, PageKey, agency_titles, newest_first
 from signaltable.settings import Settings
 from signaltable.texts import Text
@@ -65,6 +65,17 @@ __all__ = [
     "sign_checkpoint",
 ]
 
+# (action, view): entries of an agency that name a signal which its people never saw.
+TELLS_OF_OTHERS = frozenset(
+    {
+        ("link:propose", ""),
+        ("link:confirm", ""),
+        ("link:refuse", ""),
+        ("enrich:consult", "question"),
+        ("enrich:compare", ""),
+        ("enrich:answer", ""),
+    },
+)
 # How many entries one object shows on its page; more of them stand behind a filter of the log.
 MOST_OF_ONE_OBJECT = 200
 # How many earlier checkpoints a page shows.
@@ -245,7 +256,7 @@ def entry(tx: Transaction, seq: int) -> EntryView:
         occurred_at=_moment(made.occurred_at) if made else None,
         strength=made.strength if made else "",
         trace_id=made.trace_id if made else "",
-        details=details,
+        details=_for_reader(tx, made, details),
         details_fit=fit,
         leaf=as_bytes(row.leaf).hex(),
         leaf_fits=merkle.leaf_hash(as_bytes(row.entry)) == as_bytes(row.leaf),
@@ -428,6 +439,22 @@ def _details(tx: Transaction, made: Entry | None, seq: int) -> tuple[Mapping[str
         return open_details(made, as_bytes(kept.details), as_bytes(kept.salt)), True
     except AuditError:
         return None, False
+
+
+def _for_reader(tx: Transaction, made: Entry | None, details: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The details without what the pages kept from the agency itself: which signal of another a link or question is about."""
+    scope = _scope(tx)
+    if not scope or made is None or details is None or (made.action, details.get("view", "")) not in TELLS_OF_OTHERS:
+        return details
+    named = {*details.get("signals", ()), details.get("signal", "")}
+    own = set(
+        tx.session.scalars(
+            select(Signal.reference).where(Signal.reference.in_(named), Signal.owner_agency == scope),
+        ),
+    )
+    shown = {**details, "signals": [one for one in details.get("signals", ()) if one in own]}
+    kept = {name for name, value in details.items() if name != "signal" or value in own}
+    return {name: value for name, value in shown.items() if name in kept}
 
 
 def _moment(milliseconds: int) -> datetime:

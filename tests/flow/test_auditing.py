@@ -17,7 +17,7 @@ from audit.note import Verifier
 from signaltable import jobs
 from signaltable.db import make_engine
 from signaltable.domain import Channel, Conflict, NotFound, Refused, UnusableInput
-from signaltable.flow import auditing, signals
+from signaltable.flow import auditing, enrich, linking, signals
 from signaltable.flow.auditing import Filters
 from signaltable.flow.claims import claim
 from signaltable.flow.log_export import LogBroken
@@ -27,7 +27,8 @@ from signaltable.program import assemble
 from signaltable.transaction import Program, reading, transaction
 from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_person, a_signal
-from tests.table_steps import submitted
+from tests.table_steps import asked, submitted, triage_it
+from tests.table_steps import use as by
 
 CANARY = "Kanarinda Vogelvrij"
 
@@ -151,6 +152,28 @@ def test_a_privacy_officer_sees_the_own_agency_only(program, actor):
         with pytest.raises(Refused) as refused, transaction(program, officer) as tx:
             use(tx, foreign)
         assert refused.value.reason == "other_agency"
+
+
+def test_a_privacy_officer_does_not_learn_which_signal_of_another_a_link_or_question_is_about(program, actor):
+    coordinator, owner, other = (actor(program, login) for login in ("coordinator", "havendam", "delinde"))
+    foreign = submitted(program, other, a_signal(capacity="care-wgbo"))
+    own = submitted(program, owner)
+    (link,) = by(program, owner, linking.own_links)
+    by(program, owner, linking.decide, link.id, confirmed=True)
+    triage_it(program, coordinator, foreign)
+    (question,) = asked(program, coordinator, foreign, owner.agency_id)
+    by(program, owner, enrich.read_question, question)
+    by(program, owner, enrich.compare, question, {"surname": "Verzonnen"})
+    by(program, owner, enrich.answer, question, answer="hit")
+    officer = actor(program, "fg.havendam")
+    with transaction(program, officer) as tx:
+        lines = auditing.entries(tx, Filters()).lines
+        told = {line.action: str(auditing.entry(tx, line.seq)) for line in lines}
+    assert {"link:propose", "link:confirm", "enrich:consult", "enrich:compare", "enrich:answer"} <= set(told)
+    assert not [action for action, text in told.items() if foreign in text]
+    assert own in told["link:propose"]
+    with transaction(program, actor(program, "auditor")) as tx:
+        assert sum(foreign in str(auditing.entry(tx, line.seq)) for line in lines) == 5
 
 
 @pytest.mark.parametrize("login", ["havendam", "coordinator", "voorzitter", "essm", "beheer"])
