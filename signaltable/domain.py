@@ -5,7 +5,18 @@ Frozen values cross the layers; mapped rows stay in storage and flow. Nothing he
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+# A day in a form, a deadline or a letter is a day in the Netherlands; moments are kept in UTC.
+ZONE: Final = ZoneInfo("Europe/Amsterdam")
+
+
+def day_of(moment: datetime) -> date:
+    """The day in the Netherlands of a moment."""
+    return moment.astimezone(ZONE).date()
 
 
 class SignaltableError(Exception):

@@ -8,7 +8,7 @@ transaction of its own: it leaves no trace in the data and always one in the log
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NoReturn
 
 from sqlalchemy import event
@@ -16,7 +16,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from signaltable import audit_trail
 from signaltable.audit_trail import AuditEvent
-from signaltable.domain import Actor, Refused, UnauditedWrite
+from signaltable.domain import Actor, Refused, UnauditedWrite, day_of
 from signaltable.keys import KeyRing
 from signaltable.policy import PolicySet
 from signaltable.settings import Settings
@@ -50,6 +50,11 @@ class Transaction:
     now: datetime
     events: list[AuditEvent] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
+
+    @property
+    def today(self) -> date:
+        """The day of this transaction, by which deadlines and periods count."""
+        return day_of(self.now)
 
     def record(
         self,

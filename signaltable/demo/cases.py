@@ -13,11 +13,10 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from signaltable.domain import Actor, SignaltableError
+from signaltable.domain import ZONE, Actor, SignaltableError, day_of
 from signaltable.evidence import Context
 from signaltable.evidence_forms import example
 from signaltable.flow import (
@@ -40,7 +39,6 @@ from signaltable.models import Link, Signal, Subject
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 FOLDER: Final = Path(__file__).resolve().parent / "cases"
-ZONE: Final = ZoneInfo("Europe/Amsterdam")
 # The region begins a little before its first signal.
 BEGINS_AGO: Final = 31
 # Steps of today are counted in minutes and stay after the last working day, also when the demo is made at midnight.
@@ -102,14 +100,14 @@ def steps(program: Program) -> Sequence[Callable[[], None]]:
     """Everything that happens in the demo region, in order of time. Call each once; together they take some seconds."""
     now, told = program.clock(), _read(FOLDER)
     cases = MappingProxyType({case: one.get("signal", {}) for case, one in told.items()})
-    demo = Demo(program, _day(now), cases)
+    demo = Demo(program, day_of(now), cases)
     planned = [Step(_moment(now, said), case, said["do"], said) for case, one in told.items() for said in one["step"]]
     return [partial(VERBS[step.verb], demo, step) for step in sorted(planned, key=lambda step: step.at)]
 
 
 def beginning(program: Program) -> Program:
     """The program on the day before the first case, to make the region in: the log then starts before its cases."""
-    then = _at(working_day(_day(program.clock()), BEGINS_AGO), time(9, 0))
+    then = _at(working_day(day_of(program.clock()), BEGINS_AGO), time(9, 0))
     return replace(program, clock=lambda: then)
 
 
@@ -127,14 +125,10 @@ def _read(folder: Path) -> dict[str, dict[str, Any]]:
     return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))}
 
 
-def _day(moment: datetime) -> date:
-    return moment.astimezone(ZONE).date()
-
-
 def _moment(now: datetime, said: Mapping[str, Any]) -> datetime:
     if "minutes_ago" in said:
         return now - timedelta(minutes=min(said["minutes_ago"], MOST_MINUTES))
-    return _at(working_day(_day(now), said["ago"]), time.fromisoformat(said["time"]))
+    return _at(working_day(day_of(now), said["ago"]), time.fromisoformat(said["time"]))
 
 
 def _at(day: date, moment: time) -> datetime:
@@ -266,7 +260,7 @@ def _decide(demo: Demo, step: Step) -> None:
         decision=said["decision"],
         reason=said["reason"],
         holder=said.get("holder", ""),
-        due_on=working_day(_day(step.at), -said["within"]) if "within" in said else None,
+        due_on=working_day(day_of(step.at), -said["within"]) if "within" in said else None,
         destinations=tuple(said.get("destinations", ())),
     )
     demo.use(step, CHAIR, table.decide, demo.meetings[said["meeting"]], demo.references[step.case], deciding)
@@ -318,7 +312,7 @@ def _evidence(step: Step, shown: disclosing.Preview) -> dict[str, dict[str, Any]
     for spec in shown.conditions:
         context = Context(
             now=step.at.astimezone(ZONE),
-            today=_day(step.at),
+            today=day_of(step.at),
             recipient_agency=shown.choice.agency_id,
             person_age="adult",
             parameter=shown.option.ground.parameters.get(spec.code, "") if shown.option else "",

@@ -133,7 +133,7 @@ def consult(tx: Transaction, reference: str) -> Approval:
         recipient=titles.get(row.recipient_agency, ""),
         destination=row.destination,
         purpose=row.purpose,
-        ground=policy.grounds.find(row.ground, tx.now.date()),
+        ground=policy.grounds.find(row.ground, tx.today),
         categories=tuple(row.categories),
         fields=tuple(name for name in policy.fields.fields if name in row.fields),
         subjects=len(kept.chosen),

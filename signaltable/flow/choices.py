@@ -5,13 +5,12 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from signaltable import route
 from signaltable.access import Permission, require
-from signaltable.domain import DisclosureState, Refused, State, may_follow
+from signaltable.domain import ZONE, DisclosureState, Refused, State, may_follow
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.facts import parse_facts
 from signaltable.flow import linking, signals, weighing
@@ -23,8 +22,6 @@ from signaltable.queries import agencies_for, resource_of, signal_by_reference
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
-# Days in evidence are days in the Netherlands.
-ZONE: Final = ZoneInfo("Europe/Amsterdam")
 # A disclosure in one of these states is under way: the same one is not made a second time.
 OPEN: Final = (DisclosureState.AWAITING_APPROVAL, DisclosureState.DISCLOSED, DisclosureState.ACCEPTED)
 
@@ -140,7 +137,7 @@ def _routes(tx: Transaction, signal: Signal) -> list[Mapping[str, Any]]:
     linked = linking.linked_agencies(tx, signal)
     if linked:
         facts["linked_agencies"] = linked
-    today = route.decide(parse_facts(facts), tx.program.policy, on=tx.now.date())
+    today = route.decide(parse_facts(facts), tx.program.policy, on=tx.today)
     given = [*signal.advice.get("routes", ()), *signals.frozen_advice(today)["routes"]]
     policy = tx.program.policy
     known = [one for one in given if one["destination"] in policy.destinations and one["urgency"] in policy.urgencies]

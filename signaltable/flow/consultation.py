@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from signaltable import disclose
-from signaltable.domain import Refused, UnusableInput
+from signaltable.domain import Refused, UnusableInput, day_of
 from signaltable.evidence import MOTIVATION_LENGTH
 from signaltable.flow.contents import Contents, contents_of
 from signaltable.grounds import CONSULT
@@ -60,7 +60,7 @@ def carry(tx: Transaction, signal: Signal, subject: Subject, agency: Agency, nec
 
 def visible(tx: Transaction, signal: Signal, subject: Subject, question: Question) -> frozenset[str]:
     """The fields that the ground of a question lets through; none when that ground no longer exists."""
-    ground = tx.program.policy.grounds.find(question.ground, question.asked_at.date())
+    ground = tx.program.policy.grounds.find(question.ground, day_of(question.asked_at))
     if ground is None:
         return frozenset()
     allowed = frozenset(ground.data)
@@ -113,7 +113,7 @@ def _request(
         purpose=PURPOSE,
         person=disclose.Person(contents.holder(subject.number).age, subject.role.removeprefix("possible_")),
         fields=_categories(contents, subject.number),
-        on=tx.now.date(),
+        on=tx.today,
         now=tx.now,
         conditions=evidence,
         demo=tx.program.settings.demo,

@@ -460,7 +460,7 @@ def hand_over(
     frozen = tx.program.keys.open(row.provider_agency, row.payload_provider, place(row, row.provider_agency))
     row.payload_recipient = tx.program.keys.seal(row.recipient_agency, frozen, place(row, row.recipient_agency))
     row.state, row.disclosed_at = DisclosureState.DISCLOSED, tx.now
-    row.due_on = tx.program.policy.urgencies[urgency].due(tx.now.date())
+    row.due_on = tx.program.policy.urgencies[urgency].due(tx.today)
     row.policy_digest, row.ground_digest = tx.program.policy.digest, permitted.ground.digest
     row.evidence_hashes, row.obligations = dict(permitted.evidence_hashes), duties(permitted)
     move(tx, signal, State.REFERRED)

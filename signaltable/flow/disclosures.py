@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from signaltable.access import Permission, require
-from signaltable.domain import Resource
+from signaltable.domain import Resource, day_of
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.flow import evidence_store, sealing
 from signaltable.flow.referrals import answer_place, is_overdue, place
@@ -120,7 +120,7 @@ def disclosures_of(tx: Transaction, signal: Signal) -> tuple[DisclosureLine, ...
             requested_at=row.requested_at,
             disclosed_at=row.disclosed_at,
             due_on=row.due_on,
-            overdue=is_overdue(row, tx.now.date()),
+            overdue=is_overdue(row, tx.today),
             feedback=row.feedback,
         )
         for row in rows
@@ -164,7 +164,7 @@ def read_own(tx: Transaction, reference: str) -> Sent:
         approved_at=row.approved_at,
         disclosed_at=row.disclosed_at,
         due_on=row.due_on,
-        overdue=is_overdue(row, tx.now.date()),
+        overdue=is_overdue(row, tx.today),
         responded_at=row.responded_at,
         cause=response.get("cause", ""),
         response=response.get("text", ""),
@@ -179,7 +179,7 @@ def read_own(tx: Transaction, reference: str) -> Sent:
 
 
 def _ground(tx: Transaction, row: Disclosure) -> Ground | None:
-    return tx.program.policy.grounds.find(row.ground, (row.disclosed_at or row.requested_at).date())
+    return tx.program.policy.grounds.find(row.ground, day_of(row.disclosed_at or row.requested_at))
 
 
 def _content(tx: Transaction, row: Disclosure) -> Payload | None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from signaltable import route
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import GONE, Decision, LinkState, NotFound, Refused, State
+from signaltable.domain import GONE, Decision, LinkState, NotFound, Refused, State, day_of
 from signaltable.facts import parse_facts
 from signaltable.flow import linking
 from signaltable.models import AgendaItem, Link, Meeting, Question, Signal, SignalMove, Subject
@@ -359,7 +359,7 @@ def _advice_now(tx: Transaction, signal: Signal, linked: int) -> route.Decision:
     shared = {name: value for name, value in signal.facts.items() if name not in {"age", "age_years", "gender"}}
     seen = [dict(signal.facts)]
     seen += [shared | {"age": person.age_band, "gender": person.gender} for person in people[1:]]
-    policy, today = tx.program.policy, tx.now.date()
+    policy, today = tx.program.policy, tx.today
     return route.merge(
         [route.decide(parse_facts(facts | {"linked_agencies": linked}), policy, on=today) for facts in seen],
         policy,
@@ -430,7 +430,7 @@ def _answers(
     for question in questions:
         if not question.answer or question.answered_at is None:
             continue
-        hidden = question.anonymous and not met_since(held, question, tx.now.date())
+        hidden = question.anonymous and not met_since(held, question, tx.today)
         yield GivenAnswer(
             agency="" if hidden else titles.get(question.agency_id, ""),
             subject=names.get(question.subject_id or "", ""),
@@ -439,7 +439,7 @@ def _answers(
             asked_at=question.asked_at,
             due_on=question.due_on,
             answered_at=question.answered_at,
-            late=question.answered_at.date() > question.due_on,
+            late=day_of(question.answered_at) > question.due_on,
         )
 
 
@@ -451,7 +451,7 @@ def meeting_days(tx: Transaction, signal_id: str) -> tuple[date, ...]:
 
 def met_since(days: Iterable[date], question: Question, today: date) -> bool:
     """Whether the table met about the signal after the question was asked: anonymity and corrections end then."""
-    return any(question.asked_at.date() <= day <= today for day in days)
+    return any(day_of(question.asked_at) <= day <= today for day in days)
 
 
 # -- what the table decided ----------------------------------------------------------------------------------------
@@ -520,4 +520,4 @@ def _meetings(tx: Transaction, signal: Signal) -> Iterable[Happening]:
     )
     for meeting in rows:
         at = datetime.combine(meeting.held_on, time.min, UTC)
-        yield Happening(at, "meeting", text=meeting.title, future=meeting.held_on > tx.now.date())
+        yield Happening(at, "meeting", text=meeting.title, future=meeting.held_on > tx.today)

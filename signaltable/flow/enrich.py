@@ -13,7 +13,7 @@ from sqlalchemy import func, select, tuple_
 
 from signaltable import link
 from signaltable.access import Permission, require
-from signaltable.domain import GONE, Answer, Conflict, NotFound, Refused, Resource, State, UnusableInput
+from signaltable.domain import GONE, Answer, Conflict, NotFound, Refused, Resource, State, UnusableInput, day_of
 from signaltable.flow import consultation, mailing
 from signaltable.flow.dossier import (
     TABLE,
@@ -134,7 +134,7 @@ class QuestionView:
 
 def default_due(tx: Transaction) -> date:
     """The last day to answer a question that is asked today (policies/deadlines.toml)."""
-    return tx.program.policy.deadlines["enrich-answer"].due(tx.now.date())
+    return tx.program.policy.deadlines["enrich-answer"].due(tx.today)
 
 
 def partners(tx: Transaction, signal: Signal) -> list[tuple[str, str]]:
@@ -154,7 +154,7 @@ def partners(tx: Transaction, signal: Signal) -> list[tuple[str, str]]:
 
 def asked_about(tx: Transaction, signal: Signal) -> list[AskedLine]:
     """The questions about a signal, the oldest first. The caller asks the gate."""
-    reader, titles, today = reader_of(signal, TABLE), agency_titles(tx), tx.now.date()
+    reader, titles, today = reader_of(signal, TABLE), agency_titles(tx), tx.today
     query = select(Question).where(Question.signal_id == signal.id).order_by(Question.asked_at, Question.id)
     return [
         AskedLine(
@@ -171,7 +171,7 @@ def asked_about(tx: Transaction, signal: Signal) -> list[AskedLine]:
 
 
 def _late(question: Question, today: date) -> bool:
-    return (question.answered_at.date() if question.answered_at else today) > question.due_on
+    return (day_of(question.answered_at) if question.answered_at else today) > question.due_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def _check_asking(tx: Transaction, signal: Signal, subject: Subject, asking: Ask
         problems["agencies"] = NO_PARTNER
     elif _asked_already(tx, subject) & set(asking.agencies):
         problems["agencies"] = ASKED_ALREADY
-    if due_on < tx.now.date():
+    if due_on < tx.today:
         problems["due_on"] = EARLY
     if not asking.checked:
         problems["checked"] = UNCHECKED
@@ -318,7 +318,7 @@ def open_questions(tx: Transaction, *, after: str = "") -> QuestionPage:
 
 
 def _line(tx: Transaction, question: Question, kind: str | None) -> QuestionLine:
-    late = _late(question, tx.now.date())
+    late = _late(question, tx.today)
     return QuestionLine(
         id=question.id,
         subject=pseudonym(tx, question.agency_id, question.subject_id) if question.subject_id else "",
@@ -361,7 +361,7 @@ def read_question(tx: Transaction, question_id: str) -> QuestionView:
         object_id=question.id,
         details={"signal": signal.reference, "ask": question.id, "view": "question", "fields": sorted(fields)},
     )
-    late = _late(question, tx.now.date())
+    late = _late(question, tx.today)
     answerable = _answerable(tx, signal, question)
     return QuestionView(
         id=question.id,
@@ -392,7 +392,7 @@ def _answerable(tx: Transaction, signal: Signal, question: Question) -> bool:
     """Whether an answer counts: the table is not done, and an answer that was given was not yet discussed."""
     if State(signal.state) not in ANSWERABLE:
         return False
-    return not question.answer or not met_since(meeting_days(tx, signal.id), question, tx.now.date())
+    return not question.answer or not met_since(meeting_days(tx, signal.id), question, tx.today)
 
 
 # -- comparing ---------------------------------------------------------------------------------------------------
@@ -461,7 +461,7 @@ def _typed_identity(tx: Transaction, kind: str, values: Mapping[str, str]) -> Id
     if not typed:
         raise UnusableInput({"identity": NOTHING_TO_COMPARE})
     # Checked as typed, before tidying: an e-mail address in the phone field must be pointed at.
-    problems = validate_identity(Identity(kind=kind, **typed), policy, today=tx.now.date())
+    problems = validate_identity(Identity(kind=kind, **typed), policy, today=tx.today)
     if problems:
         raise UnreadableIdentity(dict(problems))
     return identity_from(kind, typed)
@@ -517,7 +517,7 @@ def answer(tx: Transaction, question_id: str, *, answer: str, context: str = "",
         "ask": question.id,
         "signal": signal.reference,
         "answer": answer,
-        "late": _late(question, tx.now.date()),
+        "late": _late(question, tx.today),
         "anonymous": anonymous,
         "correction": correction,
     }

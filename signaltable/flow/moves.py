@@ -67,4 +67,4 @@ def note_move(tx: Transaction, signal: Signal, before: State, after: State, reas
 
 def keep_until(tx: Transaction, retention: str) -> date:
     """The first day on which something of this class of policies/retention.toml may no longer be kept."""
-    return tx.program.policy.retention[retention].ends(tx.now.date())
+    return tx.program.policy.retention[retention].ends(tx.today)

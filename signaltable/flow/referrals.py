@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 
 from signaltable.access import Permission, require
-from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, State, UnusableInput, may_follow
+from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, State, UnusableInput, day_of, may_follow
 from signaltable.flow import mailing, sealing
 from signaltable.flow.masking import for_others
 from signaltable.flow.moves import move
@@ -110,7 +110,7 @@ def _line(tx: Transaction, row: Disclosure, titles: Mapping[str, str]) -> InboxL
         state=row.state,
         disclosed_at=row.disclosed_at or row.requested_at,
         due_on=row.due_on,
-        overdue=is_overdue(row, tx.now.date()),
+        overdue=is_overdue(row, tx.today),
         feedback=row.feedback,
     )
 
@@ -139,7 +139,7 @@ def read(tx: Transaction, reference: str) -> Referral:
             "payload_hash": row.payload_hash,
         },
     )
-    ground = tx.program.policy.grounds.find(row.ground, (row.disclosed_at or tx.now).date())
+    ground = tx.program.policy.grounds.find(row.ground, day_of(row.disclosed_at or tx.now))
     return Referral(
         reference=row.reference,
         provider=agency_titles(tx).get(row.provider_agency, ""),
@@ -151,7 +151,7 @@ def read(tx: Transaction, reference: str) -> Referral:
         state=row.state,
         disclosed_at=row.disclosed_at or row.requested_at,
         due_on=row.due_on,
-        overdue=is_overdue(row, tx.now.date()),
+        overdue=is_overdue(row, tx.today),
         feedback=row.feedback,
         feedback_at=row.feedback_at,
         content=content,

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from sqlalchemy import delete, exists, select, update
 
 from signaltable.access import Permission
-from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State
+from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
@@ -92,7 +92,7 @@ def erase_drafts(tx: Transaction) -> int:
 
 def due_signals(program: Program) -> list[str]:
     """The ids of the signals whose term is over and of which something is left to erase."""
-    today = program.clock().date()
+    today = day_of(program.clock())
     handed_over = exists().where(Disclosure.signal_id == Signal.id, Disclosure.state.in_(HANDED_OVER))
     with reading(program) as session:
         return list(
@@ -118,7 +118,7 @@ def erase_signal(tx: Transaction, signal_id: str) -> bool:
     signal = tx.session.get_one(Signal, signal_id)
     handed_over = _disclosures(tx, signal, HANDED_OVER)
     state = State(signal.state)
-    if signal.owner_sealed == ERASED_SEAL or tx.now.date() <= _last_day(tx, signal, handed_over):
+    if signal.owner_sealed == ERASED_SEAL or tx.today <= _last_day(tx, signal, handed_over):
         return False
     if state in UNDISCLOSED:
         if handed_over:
@@ -137,7 +137,7 @@ def note_overdue(tx: Transaction) -> int:
     _gate(tx)
     late = tx.session.execute(
         select(Signal.reference, Signal.keep_until)
-        .where(Signal.keep_until < tx.now.date(), Signal.owner_sealed != ERASED_SEAL, Signal.state.not_in(ENDED))
+        .where(Signal.keep_until < tx.today, Signal.owner_sealed != ERASED_SEAL, Signal.state.not_in(ENDED))
         .order_by(Signal.keep_until, Signal.reference),
     ).all()
     if late:
@@ -170,7 +170,7 @@ def _last_day(tx: Transaction, signal: Signal, handed_over: Sequence[Disclosure]
         .order_by(SignalMove.at.desc())
         .limit(1),
     )
-    case = tx.program.policy.retention["case"].ends((closed or signal.created_at).date())
+    case = tx.program.policy.retention["case"].ends(day_of(closed or signal.created_at))
     return max(signal.keep_until, case)
 
 
@@ -261,7 +261,7 @@ def remind(tx: Transaction) -> Reminded:
     reminded of is recorded.
     """
     _gate(tx)
-    today = tx.now.date()
+    today = tx.today
     questions = tx.session.scalars(
         select(Question)
         .join(Signal, Signal.id == Question.signal_id)

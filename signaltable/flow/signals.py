@@ -138,9 +138,9 @@ def preview(tx: Transaction, draft: SignalDraft) -> Preview:
 def check(tx: Transaction, draft: SignalDraft) -> dict[str, str]:
     """Everything that keeps the draft from being submitted: place -> what was expected. Values are never repeated."""
     problems = problems_of(draft, tx.program.policy, tx.actor.agency_kind)
-    if draft.observed.on and draft.observed.on > tx.now.date():
+    if draft.observed.on and draft.observed.on > tx.today:
         problems["observed.on"] = "expected a day that is not in the future"
-    if draft.consent.on and draft.consent.on > tx.now.date():
+    if draft.consent.on and draft.consent.on > tx.today:
         problems["consent.on"] = "expected a day that is not in the future"
     if contains_bsn(draft.narrative):
         problems["narrative"] = HAS_BSN
@@ -156,7 +156,7 @@ def identity_problems(tx: Transaction, subject: SubjectDraft) -> dict[str, Text]
     if unknown:
         return dict.fromkeys(unknown, Text("Dit veld bestaat niet.", "This field does not exist."))
     typed = Identity(kind=subject.kind, **subject.identity)
-    return dict(validate_identity(typed, tx.program.policy.identifiers, today=tx.now.date()))
+    return dict(validate_identity(typed, tx.program.policy.identifiers, today=tx.today))
 
 
 def advise(tx: Transaction, draft: SignalDraft, linked_agencies: int) -> route.Decision:
@@ -166,7 +166,7 @@ def advise(tx: Transaction, draft: SignalDraft, linked_agencies: int) -> route.D
         route.decide(
             parse_facts(facts_of(draft, tx.program.policy, person, linked_agencies)),
             tx.program.policy,
-            on=tx.now.date(),
+            on=tx.today,
         )
         for person in people
     ]

@@ -146,7 +146,7 @@ def meetings(tx: Transaction) -> Meetings:
     """The meetings of the tables where the actor's agency has a seat."""
     resource = _seat(tx)
     require(tx.actor, Permission.TABLE_CONSULT_OWN_TABLE, resource)
-    today = tx.now.date()
+    today = tx.today
     mine = select(Meeting).where(Meeting.table_id.in_(tables_of(tx, tx.actor.agency_id)))
     coming = tx.session.scalars(
         mine.where(Meeting.held_on >= today).order_by(Meeting.held_on, Meeting.id).limit(PAGE),
@@ -190,7 +190,7 @@ def _meeting_lines(tx: Transaction, rows: Sequence[Meeting]) -> Iterable[Meeting
 def schedule(tx: Transaction, *, held_on: date | None, title: str) -> str:
     """Plan a meeting at the actor's table. Returns its id. Raises `UnusableInput` for a day in the past or no title."""
     require(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, _seat(tx))
-    if held_on is None or held_on < tx.now.date():
+    if held_on is None or held_on < tx.today:
         raise UnusableInput({"held_on": PAST})
     words = for_others(tx, title, "title", limit=TITLE_LIMIT, required=True)
     table_id = tables_of(tx, tx.actor.agency_id)[0]
@@ -245,7 +245,7 @@ def agenda(tx: Transaction, meeting_id: str) -> Agenda:
     meeting = _meeting(tx, meeting_id, Permission.TABLE_CONSULT_OWN_TABLE)
     lines = tuple(_agenda_lines(tx, meeting))
     plans = isinstance(may(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, _seat(tx)), Allowed)
-    open_for_more = plans and meeting.held_on >= tx.now.date()
+    open_for_more = plans and meeting.held_on >= tx.today
     tx.record(
         "table:consult",
         object_type="meeting",
@@ -338,7 +338,7 @@ def _known_to_several(tx: Transaction, table_id: str) -> frozenset[str]:
 
 def _left_over(tx: Transaction, meeting: Meeting) -> list[str]:
     """Signals of earlier meetings that were held without a decision, and that no coming meeting has."""
-    today = tx.now.date()
+    today = tx.today
     rows = tx.session.execute(
         select(AgendaItem.signal_id, func.max(Meeting.held_on).label("last"))
         .join(Meeting, Meeting.id == AgendaItem.meeting_id)
@@ -374,7 +374,7 @@ def put_on_agenda(tx: Transaction, meeting_id: str, references: Sequence[str]) -
 def _open_meeting(tx: Transaction, meeting_id: str) -> Meeting:
     meeting = _meeting(tx, meeting_id, Permission.TABLE_SCHEDULE_OWN_TABLE)
     tx.session.refresh(meeting, with_for_update=True)
-    if meeting.held_on < tx.now.date():
+    if meeting.held_on < tx.today:
         raise Conflict("held", "the meeting was held already")
     return meeting
 
@@ -523,7 +523,7 @@ def _check_decision(tx: Transaction, meeting: Meeting, deciding: Deciding) -> De
         problems["holder"] = UNKNOWN_CHOICE
     elif decision in NEEDS_HOLDER and not deciding.holder:
         problems["holder"] = NO_HOLDER
-    if deciding.due_on is not None and deciding.due_on < tx.now.date():
+    if deciding.due_on is not None and deciding.due_on < tx.today:
         problems["due_on"] = PAST
     elif decision in NEEDS_HOLDER and deciding.due_on is None:
         problems["due_on"] = NO_DAY

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -11,13 +10,13 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, RadioField, SelectChoice, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import Optional
 
+from signaltable.domain import ZONE
 from signaltable.evidence_forms import ConditionSpec, FieldSpec, read_form
 from signaltable.texts import Text
 from signaltable.web.filters import in_words
 from signaltable.web.forms import DateParts
 from signaltable.web.validators import no_bsn
 
-ZONE = ZoneInfo("Europe/Amsterdam")
 # Evidence that names a recipient is asked as "this one or another": the client never sends an agency's id.
 RECIPIENT, THIS, OTHER = "recipient", "this", "other"
 CATEGORIES = "categories"

@@ -24,7 +24,7 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from signaltable.access import Permission
-from signaltable.domain import SUBJECT_KINDS, Conflict, NotFound, UnusableInput
+from signaltable.domain import SUBJECT_KINDS, Conflict, NotFound, UnusableInput, day_of
 from signaltable.flow import drafts, signals
 from signaltable.flow.drafts import DraftView
 from signaltable.intake import (
@@ -49,6 +49,7 @@ YES_NO = [SelectChoice("yes", _l("Yes")), SelectChoice("no", _l("No"))]
 YES_NO_UNKNOWN = [*YES_NO, SelectChoice("unknown", _l("I do not know"))]
 FACT_QUESTIONS = ("organised", "shelter_needed", "smuggling_only", "wants_return", "residence", "victim")
 LATER = "later"
+PREVIOUS = "previous"
 
 
 # -- forms -------------------------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ class ConsentForm(StepForm):
     language = StringField(_l("In which language was it asked?"), [Optional(), Length(max=60)])
     interpreter = RadioField(_l("Was there an interpreter?"), [Optional()])
     asked_by = StringField(_l("Who asked for consent?"), [Optional(), Length(max=120)])
-    reachable = StringField(_l("How can the table reach you about this?"), [Optional(), Length(max=200)])
+    reachable = StringField(_l("A note for your own organisation"), [Optional(), Length(max=200)])
     mask_words = TextAreaField(_l("Other words to mask in your text"), [Optional(), Length(max=1000)])
 
 
@@ -132,7 +133,7 @@ class ConsentForm(StepForm):
 def start() -> ResponseReturnValue:
     """Step 1 of a new signal, with the drafts that wait."""
     form = _safety_form({})
-    if submitted(form):
+    if submitted(form) or _in_danger(form):
         with begin() as tx:
             draft = drafts.start(tx, _with_capacity(tx, parse({"safety": _safety(form)})))
             drafts.save(tx, draft.id, {}, step=2, version=draft.version)
@@ -148,7 +149,7 @@ def safety(draft_id: str) -> ResponseReturnValue:
     """Step 1 again."""
     draft = _load(draft_id)
     form = _prepared(_safety_form(draft.content.safety.model_dump()), draft)
-    if submitted(form) and _save(draft, form, {"safety": _safety(form)}, 2):
+    if (submitted(form) or _in_danger(form)) and _save(draft, form, {"safety": _safety(form)}, 2):
         return _onward(form, _after_safety(form, draft.id))
     return _page("safety", 1, form, draft=draft, waiting=())
 
@@ -173,7 +174,8 @@ def seen(draft_id: str) -> ResponseReturnValue:
                 _("Take the citizen service number (BSN) out of the text: it is never stored here")
             ]
         elif _save(draft, form, _seen(form), 3):
-            return _onward(form, url_for("intake.about", draft_id=draft.id))
+            previous = url_for("intake.safety", draft_id=draft.id)
+            return _onward(form, url_for("intake.about", draft_id=draft.id), previous)
     return _page("seen", 2, form, draft=draft, chosen=_chosen(draft.content), fact_questions=FACT_QUESTIONS)
 
 
@@ -184,8 +186,14 @@ def about(draft_id: str) -> ResponseReturnValue:
     draft = _load(draft_id)
     form = _prepared(FlagsForm(data={"flags": draft.content.flags}), draft)
     form.flags.choices = choices(program().policy.flags)
-    if submitted(form) and _save(draft, form, {"flags": form.flags.data or []}, 4):
-        return _onward(form, url_for("intake.consent", draft_id=draft.id))
+    if submitted(form):
+        changes: dict[str, object] = {"flags": form.flags.data or []}
+        verb, _sep, what = (form.action.data or "").partition(":")
+        if verb == "remove":
+            kept = [one for place, one in enumerate(draft.content.subjects) if str(place) != what]
+            changes["subjects"] = [one.model_dump(mode="json") for one in kept]
+        if _save(draft, form, changes, 3 if verb in {"add", "edit", "remove"} else 4):
+            return _after_about(form, draft, verb, what)
     return _page("about", 3, form, draft=draft, full=len(draft.content.subjects) >= MAX_SUBJECTS)
 
 
@@ -222,18 +230,6 @@ def subject(draft_id: str, number: int) -> ResponseReturnValue:
     )
 
 
-@pages.post("/<draft_id>/betrokkene/<int:number>/weg")
-@permission(Permission.SIGNAL_SUBMIT_OWN)
-def remove_subject(draft_id: str, number: int) -> ResponseReturnValue:
-    """Take a subject out of the draft."""
-    only("version")
-    draft = _load(draft_id)
-    kept = [one.model_dump(mode="json") for place, one in enumerate(draft.content.subjects) if place != number]
-    with begin() as tx:
-        drafts.save(tx, draft.id, {"subjects": kept}, step=3, version=_version(request.form.get("version", "")))
-    return redirect(url_for("intake.about", draft_id=draft.id), 303)
-
-
 @pages.route("/<draft_id>/4", methods=["GET", "POST"])
 @permission(Permission.SIGNAL_SUBMIT_OWN)
 def consent(draft_id: str) -> ResponseReturnValue:
@@ -241,7 +237,8 @@ def consent(draft_id: str) -> ResponseReturnValue:
     draft = _load(draft_id)
     form = _consent_form(draft)
     if submitted(form) and _save(draft, form, _consent(form), 4):
-        return _onward(form, url_for("intake.check", draft_id=draft.id))
+        previous = url_for("intake.about", draft_id=draft.id)
+        return _onward(form, url_for("intake.check", draft_id=draft.id), previous)
     return _page("consent", 4, form, draft=draft)
 
 
@@ -275,6 +272,7 @@ def check(draft_id: str) -> ResponseReturnValue:
             preview=preview,
             parts=_marked(draft.content.narrative, preview.spans),
             problems=[_problem(draft, place) for place in preview.problems],
+            places=_places(draft),
             step=4,
         ),
         status,
@@ -317,10 +315,11 @@ def _save(draft: DraftView, form: StepForm, changes: Mapping[str, object], step:
     return True
 
 
-def _onward(form: StepForm, following: str) -> ResponseReturnValue:
+def _onward(form: StepForm, following: str, previous: str = "") -> ResponseReturnValue:
+    """Where a saved step leads: on, back, or to the list of drafts. Going back saves too, so nothing typed is lost."""
     if form.action.data == LATER:
         return redirect(url_for("intake.start") + "#concepten", 303)
-    return redirect(following, 303)
+    return redirect(previous if previous and form.action.data == PREVIOUS else following, 303)
 
 
 def _prepared(form: Any, draft: DraftView | None) -> Any:
@@ -353,11 +352,13 @@ _STEP_FACTS: Mapping[int, tuple[str, ...]] = {
     4: ("victim_consent",),
 }
 
+_ALSO_ASKED: Mapping[int, tuple[str, ...]] = {3: ("age_years",)}
+
 
 def _guidance(content: SignalDraft, step: int) -> list[Any]:
     policy = program().policy
     people = victims(content)
-    known = facts_of(content, policy, people[0] if people else None, 0)
+    known = facts_of(content, policy, people[0] if people else None, 0, day_of(program().clock()))
     open_facts = set(_STEP_FACTS[step]) - set(known)
     return [one for one in policy.guidance.values() if set(one.facts) & open_facts]
 
@@ -369,13 +370,38 @@ def _safety_form(data: Mapping[str, str]) -> SafetyForm:
     return form
 
 
+def _in_danger(form: SafetyForm) -> bool:
+    """Whether danger was reported: then 112 comes first, also when the other questions are still open."""
+    return request.method == "POST" and form.acute_danger.data == "yes"
+
+
 def _safety(form: SafetyForm) -> dict[str, str]:
-    return {name: form[name].data for name in ("acute_danger", "safe_to_continue", "urgency")}
+    urgencies = program().policy.urgencies.values()
+    most_urgent = min(urgencies, key=lambda urgency: urgency.order).id
+    return {
+        "acute_danger": form.acute_danger.data,
+        "safe_to_continue": form.safe_to_continue.data or "unknown",
+        # Whoever is in danger now cannot wait longer than the most urgent answer says.
+        "urgency": form.urgency.data or (most_urgent if _in_danger(form) else ""),
+    }
 
 
 def _after_safety(form: SafetyForm, draft_id: str) -> str:
     page = "intake.danger" if form.acute_danger.data == "yes" else "intake.seen"
     return url_for(page, draft_id=draft_id)
+
+
+def _after_about(form: StepForm, draft: DraftView, verb: str, what: str) -> ResponseReturnValue:
+    """Step 3 has more ways on than the others: add, change or remove a subject."""
+    here = url_for("intake.about", draft_id=draft.id)
+    if verb == "add" and what in SUBJECT_KINDS:
+        number = len(draft.content.subjects)
+        return redirect(url_for("intake.subject", draft_id=draft.id, number=number, soort=what), 303)
+    if verb == "edit" and what.isascii() and what.isdigit():
+        return redirect(url_for("intake.subject", draft_id=draft.id, number=min(int(what), MAX_SUBJECTS)), 303)
+    if verb == "remove":
+        return redirect(here, 303)
+    return _onward(form, url_for("intake.consent", draft_id=draft.id), url_for("intake.seen", draft_id=draft.id))
 
 
 def _with_capacity(tx: Transaction, content: SignalDraft) -> SignalDraft:
@@ -404,7 +430,7 @@ def _seen_form(content: SignalDraft) -> SeenForm:
             "forms": content.forms,
         },
     )
-    form.observed_on.validators = [not_in_future(program().clock().date())]
+    form.observed_on.validators = [not_in_future(day_of(program().clock()))]
     form.source_quality.choices = choices(policy.source_quality)
     form.forms.choices = choices(policy.forms)
     return form
@@ -489,7 +515,8 @@ def _subject_form(before: SubjectDraft, draft: DraftView) -> SubjectForm:
             *_value_choices("gender", ("woman", "man", "other")),
             SelectChoice("unknown", _("I do not know")),
         ]
-    form.role.choices = choices(policy.scales["subject-role"].value)
+    unfit = {"place"} if before.kind == "person" else {"possible_victim", "witness"}
+    form.role.choices = choices(role for role in policy.scales["subject-role"].value if role.id not in unfit)
     return _prepared(form, draft)
 
 
@@ -533,7 +560,7 @@ def _consent_form(draft: DraftView) -> ConsentForm:
         ),
         draft,
     )
-    form.asked_on.validators = [not_in_future(program().clock().date())]
+    form.asked_on.validators = [not_in_future(day_of(program().clock()))]
     form.capacity.choices = choices(policy.capacities_of(actor().agency_kind))
     form.status.choices = _value_choices("victim_consent", ("given", "refused", "not_asked", "not_possible"))
     form.interpreter.choices = [
@@ -571,6 +598,13 @@ def _marked(text: str, spans: Sequence[Any]) -> list[tuple[str, str]]:
         pieces.append((text[span.start : span.end], span.kind))
         at = span.end
     return [piece for piece in [*pieces, (text[at:], "")] if piece[0]]
+
+
+def _places(draft: DraftView) -> Mapping[str, str]:
+    """Fact -> the step where it is answered, so that a question of the card leads to its place."""
+    endpoints = {1: "intake.safety", 2: "intake.seen", 3: "intake.about", 4: "intake.consent"}
+    facts = {fact: step for step, some in _STEP_FACTS.items() for fact in (*some, *_ALSO_ASKED.get(step, ()))}
+    return {fact: url_for(endpoints[step], draft_id=draft.id) for fact, step in facts.items()}
 
 
 _STEP_OF = {
