@@ -6,14 +6,14 @@ Every pattern has a bound on its length, so that the time grows with the length 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from stdnum import iban as iban_numbers
 
-from signaltable.identity import MONTH_NUMBERS, bsn_spans, phone_e164, read_date
+from signaltable.identity import MONTH_NUMBERS, bsn_spans, date_parts, phone_e164, read_date
 from signaltable.names import (
     COMMON_WORDS,
     GIVEN_NAMES,
@@ -360,9 +360,51 @@ def _dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
         iso = read_date(re.sub(r"(?<=\d)(?:e|ste|de)(?=[\s-])|['’]", "", found[0]))
         if iso and (iso in own or _tells_birth(iso, text, found.start())):
             yield Span(found.start(), found.end(), "date")
+    for pattern in filter(None, map(_own_date, sorted(own))):
+        for found in pattern.finditer(text):
+            yield Span(found.start(), found.end(), "date")
     for found in _YEAR.finditer(text):
         if _BIRTH_BEFORE.search(text, max(0, found.start() - _CONTEXT_SIGNS), found.start()):
             yield Span(found.start(), found.end(), "date")
+
+
+_SMALL_NUMBERS: Final = (
+    "nul een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien zeventien achttien "
+    "negentien"
+).split()
+_TENS: Final = "twintig dertig veertig vijftig zestig zeventig tachtig negentig".split()
+_ORDINAL: Final = r"(?:e|de|ste|st|nd|rd|th)?"
+
+
+def _in_dutch(number: int) -> str:
+    """A number below 100 in words, as a pattern."""
+    if number < len(_SMALL_NUMBERS):
+        return _SMALL_NUMBERS[number]
+    tens, unit = _TENS[number // 10 - 2], number % 10
+    return f"{_SMALL_NUMBERS[unit]}[eë]n{tens}" if unit else tens
+
+
+@lru_cache(maxsize=256)
+def _own_date(iso: str) -> re.Pattern[str] | None:
+    """A typed date of birth without separators, in words, with the month in front or without its year; None for a year."""
+    year, month, day = date_parts(iso)
+    if not month:
+        return None
+    months = "|".join(word for word, number in MONTH_NUMBERS.items() if number == int(month))
+    century = "negentien(?:honderd)?" if year < "2000" else "(?:tweeduizend|twintig)"
+    years = rf"(?:{year}|['’]?{year[2:]}|{century}\s?(?:en\s?)?(?:{_in_dutch(int(year[2:]))})?)"
+    shapes = [rf"(?:{months})\.?[\s,]{{1,2}}{years}"]
+    if day:
+        special = {1: "|eerste", 3: "|derde"}.get(int(day), "")
+        days = rf"(?:0?{int(day)}|{_in_dutch(int(day))}{special}){_ORDINAL}"
+        tail = rf"(?:[\s,]{{1,2}}{years})?"
+        shapes = [
+            f"{day}{month}{year}|{year}{month}{day}|{day}{month}{year[2:]}",
+            rf"{days}\s(?:of\s)?(?:{months})\.?{tail}",
+            rf"(?:{months})\.?\s{days}{tail}",
+            *shapes,
+        ]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(shapes)})(?!\w)", re.IGNORECASE)
 
 
 def _tells_birth(iso: str, text: str, start: int) -> bool:
@@ -377,6 +419,8 @@ _LONGEST_GAP: Final = 3
 _MOST_WORDS: Final = 8
 _LEAST_DIGITS: Final = 6
 _SHORTEST_BY_SOUND: Final = 4
+# Shorter names stand inside too many words that tell nothing.
+_SHORTEST_INSIDE: Final = 5
 
 
 def _typed(text: str, words: Sequence[_Word], typed: Sequence[str]) -> Iterator[Span]:
@@ -390,6 +434,7 @@ def _typed(text: str, words: Sequence[_Word], typed: Sequence[str]) -> Iterator[
                 Span(hit.start(), hit.end(), kind) for hit in re.finditer(re.escape(value), text, re.IGNORECASE)
             )
     yield from _windows(words, needles)
+    yield from _inside(words, needles)
     yield from _digit_hits(text, {_bare_digits(value): _kind_of(value) for value in typed})
     yield from _by_sound(words, [needle for needle, kind in needles.items() if kind == "name"])
 
@@ -438,6 +483,15 @@ def _windows(words: Sequence[_Word], needles: dict[str, str]) -> Iterator[Span]:
             best = Span(words[place].start, words[last].end, kind) if kind else best
         if best:
             yield best
+
+
+def _inside(words: Sequence[_Word], needles: Mapping[str, str]) -> Iterator[Span]:
+    """Longer words that hold a needle: Jolantaatje, jolanta96, JolantaVerzonnen. A word that everybody knows stays."""
+    telling = {needle: kind for needle, kind in needles.items() if len(needle) >= _SHORTEST_INSIDE}
+    for word in words if telling else ():
+        kind = next((kind for needle, kind in telling.items() if needle in word.compared), None)
+        if kind and not is_known_word(word.folded):
+            yield Span(word.start, word.end, kind)
 
 
 def _bare_digits(value: str) -> str:

@@ -146,6 +146,37 @@ def test_typed_values_are_found_in_other_notations(typed: str, text: str) -> Non
     assert "李" not in rest
 
 
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [
+        ("Jolanta", "jolantaatje"),
+        ("Jolanta", "superjolanta"),
+        ("Jolanta", "jolanta96"),
+        ("Jolanta", "1JOLANTA"),
+        ("Jolanta Verzonnen", "jolantaverzonnen"),
+        ("14-3-1996", "14031996"),
+        ("14-3-1996", "19960314"),
+        ("14-3-1996", "140396"),
+        ("14-3-1996", "veertien maart 1996"),
+        ("14-3-1996", "veertiende maart negentienzesennegentig"),
+        ("14-3-1996", "14 maart negentien zesennegentig"),
+        ("14-3-1996", "March 14, 1996"),
+        ("14-3-1996", "14th of March 1996"),
+        ("14-3-1996", "maart 1996"),
+        ("14-3-1996", "14 maart"),
+        ("2002-10-22", "tweeëntwintig oktober tweeduizend twee"),
+    ],
+)
+def test_a_typed_value_is_found_inside_a_word_and_a_date_of_birth_in_words(typed: str, text: str) -> None:
+    assert [value for _kind, value in found(f"Het gaat om {text} zegt men.", typed)] == [text]
+
+
+def test_an_ordinary_word_that_holds_a_name_and_another_day_stay_readable() -> None:
+    text = "Op 15 maart en in april 1996 kwamen de vissers met 12 vissersboten langs."
+    assert found(text, "Visser", "14-3-1996") == [("name", "vissers"), ("name", "vissersboten")]
+    assert found("Hij kwam in de vergadering.", "Erga", "1996") == []
+
+
 def test_a_short_name_is_masked_as_a_whole_word_only() -> None:
     assert (
         masked("Li ging naar de politie in Lisse, zei li.", "Li") == "[naam] ging naar de politie in Lisse, zei [naam]."
