@@ -64,6 +64,8 @@ def log_in() -> ResponseReturnValue:
 
 
 def _welcome(token: str, wanted: str) -> ResponseReturnValue:
+    if actor() is not accounts.ANONYMOUS:  # Who was signed in here before is no longer, on the server too.
+        accounts.log_out(program(), actor(), session.get("_user_id", ""))
     _forget_session()  # A new session for a new person: nothing of before the login lives on (ASVS 7.2.4).
     login_user(Visitor(token))
     return redirect(wanted if _is_inside(wanted) else url_for("overview.show"))

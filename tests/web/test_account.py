@@ -112,3 +112,13 @@ def test_the_language_button_of_every_page_works(program):
     answer = person.client.post(form[1], data={**fields, "lang": "en"})
     assert answer.status_code == 302
     assert '<html lang="en"' in person.get("/aanmelden").text
+
+
+def test_signing_in_ends_the_session_that_this_browser_had_before(program):
+    person = Person(program, "riec")
+    before = person.client.get_cookie("signaltable").value
+    form = {"login": "essm", "password": PASSWORD, "next": ""}
+    assert person.post("/aanmelden", form, page="/overzicht").status_code == 302
+    assert "ESSM" in person.get("/overzicht").text
+    person.client.set_cookie("signaltable", before)
+    assert person.get("/overzicht").status_code == 302
