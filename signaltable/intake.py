@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from signaltable.domain import SUBJECT_KINDS, SUBJECT_ROLES, UnusableInput
+from signaltable.identity import date_parts, read_date
 from signaltable.policy import PolicySet
 
 YesNo = Literal["yes", "no", "unknown"]
@@ -162,7 +163,7 @@ def victims(draft: SignalDraft) -> list[SubjectDraft]:
 
 
 def facts_of(
-    draft: SignalDraft, policy: PolicySet, person: SubjectDraft | None, linked_agencies: int
+    draft: SignalDraft, policy: PolicySet, person: SubjectDraft | None, linked_agencies: int, today: date
 ) -> dict[str, Any]:
     """The routing facts (domain/meldroutes.md) that follow from the draft, seen from one possible victim.
 
@@ -185,14 +186,25 @@ def facts_of(
     if any(subject.role in {"possible_perpetrator", "facilitator"} for subject in draft.subjects):
         facts["perpetrator"] = "yes"
     if person is not None:
-        facts |= {"age": person.age, "gender": person.gender}
-        if person.age_years is not None:
-            facts["age_years"] = person.age_years
+        years = person.age_years if person.age_years is not None else _years(person, today)
+        facts |= {"age": person.age, "gender": person.gender, "age_years": years}
     if "minor" in draft.flags and facts.get("age", "unknown") == "unknown":
         facts["age"] = "minor"
     if linked_agencies:
         facts["linked_agencies"] = linked_agencies
     return {name: value for name, value in facts.items() if value not in ("unknown", "", None, [])}
+
+
+def _years(person: SubjectDraft, today: date) -> int | None:
+    """The age that follows from a date of birth; with only a month or year, the lowest that it can be.
+
+    The lowest, because in doubt about minority somebody is treated as a minor (002:324-328).
+    """
+    year, month, day = date_parts(read_date(person.identity.get("birth_date", "")))
+    if not year:
+        return None
+    had_birthday = bool(day) and (int(month), int(day)) <= (today.month, today.day)
+    return min(130, max(0, today.year - int(year) - (0 if had_birthday else 1)))
 
 
 def _flag(draft: SignalDraft, flag: str) -> str:

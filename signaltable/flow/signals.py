@@ -164,7 +164,7 @@ def advise(tx: Transaction, draft: SignalDraft, linked_agencies: int) -> route.D
     people: Sequence[SubjectDraft | None] = victims(draft) or [None]
     decisions = [
         route.decide(
-            parse_facts(facts_of(draft, tx.program.policy, person, linked_agencies)),
+            parse_facts(facts_of(draft, tx.program.policy, person, linked_agencies, tx.today)),
             tx.program.policy,
             on=tx.today,
         )
@@ -216,7 +216,7 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
         observed_on=draft.observed.on,
         municipality=masked(tx, draft.observed.municipality, _typed(tx, draft)),
         source_quality=draft.observed.source_quality,
-        facts=facts_of(draft, policy, people[0] if people else None, 0),
+        facts=facts_of(draft, policy, people[0] if people else None, 0, tx.today),
         form_rows=dict(draft.form_rows),
         indicators=dict(draft.indicators),
         flags=list(draft.flags),

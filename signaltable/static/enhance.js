@@ -51,3 +51,11 @@ document.querySelectorAll(".st-picture__frame").forEach((frame) => {
   const room = frame.getBoundingClientRect();
   frame.scrollLeft += here.left + here.width / 2 - room.left - room.width / 2;
 });
+
+// Typed text that was not saved: leaving the page by a link or the language button asks first.
+document.querySelectorAll("form[data-keep]").forEach((form) => {
+  let typed = false;
+  form.addEventListener("input", () => { typed = true; });
+  form.addEventListener("submit", () => { typed = false; });
+  window.addEventListener("beforeunload", (event) => { if (typed) event.preventDefault(); });
+});

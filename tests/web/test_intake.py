@@ -94,7 +94,7 @@ def test_a_signal_is_logged_in_four_steps(browser, sqlite_program):
     }
     step3 = browser.post(step2, seen, "/overzicht").location
     page = browser.get(step3)
-    add = step3.replace("/3", "/betrokkene/0")
+    add = step3.removesuffix("/3") + "/betrokkene/0"
     subject = {
         "version": _version(page),
         "kind": "person",
@@ -127,6 +127,41 @@ def test_acute_danger_shows_112_first(browser):
     answer = browser.post("/signalen/nieuw", {**STEP1, "acute_danger": "yes"}, "/overzicht")
     assert answer.location.endswith("/gevaar")
     assert "112" in browser.get(answer.location).text
+
+
+def test_112_does_not_wait_for_the_other_answers(browser):
+    browser.log_in("havendam")
+    danger = {"version": "", "acute_danger": "yes", "action": "next"}
+    answer = browser.post("/signalen/nieuw", danger, "/overzicht")
+    assert answer.location.endswith("/gevaar")
+    again = browser.post(answer.location.removesuffix("/gevaar") + "/1", {**danger, "version": "2"}, "/overzicht")
+    assert again.location.endswith("/gevaar")
+
+
+def test_going_back_keeps_what_was_typed(browser):
+    browser.log_in("havendam")
+    step2 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location
+    typed = {"version": _version(browser.get(step2)), "narrative": "Halve zin", "action": "previous"}
+    assert browser.post(step2, typed, "/overzicht").location.endswith("/1")
+    assert "Halve zin" in browser.get(step2).text
+
+
+def test_adding_changing_and_removing_somebody_keeps_the_ticked_flags(browser):
+    browser.log_in("havendam")
+    step2 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location
+    step3 = step2.removesuffix("/2") + "/3"
+    add = {"version": _version(browser.get(step3)), "flags": "pregnant", "action": "add:phone"}
+    subject = browser.post(step3, add, "/overzicht").location
+    assert "betrokkene/0?soort=phone" in subject
+    phone = {"version": _version(browser.get(subject)), "kind": "phone", "role": "facilitator", "id-phone": "0612345678"}
+    assert browser.post(subject.split("?")[0], phone, "/overzicht").status_code == 303
+    page = browser.get(step3)
+    assert re.search(r'value="pregnant"\s+checked', page.text)
+    edit = {"version": _version(page), "flags": "pregnant", "action": "edit:0"}
+    assert browser.post(step3, edit, "/overzicht").location.split("?")[0].endswith("/betrokkene/0")
+    remove = {"version": _version(browser.get(step3)), "flags": "pregnant", "action": "remove:0"}
+    assert browser.post(step3, remove, "/overzicht").location.endswith("/3")
+    assert "remove:0" not in browser.get(step3).text
 
 
 @pytest.mark.parametrize("extra", [{"owner": "delinde"}, {"destination": "avim"}, {"score": "9"}, {"role": "auditor"}])
