@@ -1,6 +1,6 @@
 """The one adapter between rows and the log of `audit/`: append, read, sign, export. No rule about the log stands here."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -130,37 +130,6 @@ def sign_checkpoint(session: Session, signer: Signer, origin: str, now: datetime
     made = LogCheckpoint(size=len(leaves), note=note, signed_at=now)
     session.add(made)
     return made
-
-
-def stored_entries(session: Session) -> Iterator[tuple[int, bytes]]:
-    """(seq, exact bytes) of every entry, in order."""
-    after = -1
-    while True:
-        rows = session.execute(
-            select(LogEntry.seq, LogEntry.entry).where(LogEntry.seq > after).order_by(LogEntry.seq).limit(BATCH),
-        ).all()
-        if not rows:
-            return
-        for row in rows:
-            yield row.seq, row.entry
-        after = rows[-1].seq
-
-
-def stored_details(session: Session) -> Iterator[tuple[int, bytes, bytes]]:
-    """(seq, salt, details bytes) of every entry whose details still exist, in order."""
-    after = -1
-    while True:
-        rows = session.execute(
-            select(LogDetail.seq, LogDetail.salt, LogDetail.details)
-            .where(LogDetail.seq > after)
-            .order_by(LogDetail.seq)
-            .limit(BATCH),
-        ).all()
-        if not rows:
-            return
-        for row in rows:
-            yield row.seq, row.salt, row.details
-        after = rows[-1].seq
 
 
 def checkpoints(session: Session) -> list[LogCheckpoint]:

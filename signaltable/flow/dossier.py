@@ -8,19 +8,16 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from types import MappingProxyType
-from typing import Any
 
 from sqlalchemy import select
 
-from signaltable import route
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, Decision, LinkState, NotFound, Refused, State, day_of
-from signaltable.facts import parse_facts
-from signaltable.flow import linking
+from signaltable.flow.advice import Advice, advice_of
 from signaltable.models import AgendaItem, Link, Meeting, Question, Signal, SignalMove, Subject
 from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import agency_titles, links_of, on_an_agenda, resource_of, signal_by_reference, subjects_of
-from signaltable.texts import Text
+from signaltable.texts import Text, by_code
 from signaltable.transaction import Transaction
 
 # For whom a dossier is made; any other word is the id of the agency that reads it.
@@ -72,43 +69,6 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class AdvisedRoute:
-    """A route of the meldroutekaart: to whom, how soon, why. `new`: not in the advice of the day of submitting."""
-
-    id: str
-    destination: str
-    title: Text
-    urgency: str
-    reason: Text
-    source: str
-    new: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ToAsk:
-    """A fact that is not known and could change the advice."""
-
-    fact: str
-    ask: Text
-    why: Text
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """The advice of the day of submitting, what linked signals add to it now, and what to ask next."""
-
-    frozen: tuple[AdvisedRoute, ...]
-    added: tuple[AdvisedRoute, ...]
-    questions: tuple[ToAsk, ...]
-    linked_agencies: int
-
-    @property
-    def routes(self) -> tuple[AdvisedRoute, ...]:
-        """All advised routes, those of today last."""
-        return (*self.frozen, *self.added)
-
-
-@dataclass(frozen=True, slots=True)
 class GivenAnswer:
     """An answer of a partner; `agency` is empty while that partner stays anonymous."""
 
@@ -139,7 +99,7 @@ class MadeDecision:
     @property
     def label(self) -> Text:
         """The decision in words."""
-        return DECISIONS.get(self.decision, _same(self.decision))
+        return DECISIONS.get(self.decision, by_code(self.decision))
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +263,6 @@ def subject_facts(subject: Subject, name: str) -> DossierSubject:
 # -- the parts ---------------------------------------------------------------------------------------------------
 
 
-def _same(code: str) -> Text:
-    # A rule of that day that exists no more is shown by its code.
-    return Text(code, code)
-
-
 def _rows(tx: Transaction, signal: Signal) -> Iterable[FormRow]:
     policy = tx.program.policy
     answers = {code.code: code.title for code in policy.codes.values()}
@@ -315,66 +270,15 @@ def _rows(tx: Transaction, signal: Signal) -> Iterable[FormRow]:
     known = sorted(signal.form_rows.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
     for name, code in known:
         row = policy.form_rows.get(name)
-        element = policy.elements[row.element].title if row else _same("")
-        yield FormRow(element, row.title if row else _same(name), code, answers.get(code, _same(str(code))))
+        element = policy.elements[row.element].title if row else by_code("")
+        yield FormRow(element, row.title if row else by_code(name), code, answers.get(code, by_code(str(code))))
 
 
 def _indicators(tx: Transaction, signal: Signal) -> Iterable[Known]:
     policy = tx.program.policy
     for name, how in sorted(signal.indicators.items()):
         indicator, known = policy.indicators.get(name), policy.how_known.get(how)
-        yield Known(indicator.text if indicator else _same(name), known.title if known else _same(how))
-
-
-def advice_of(tx: Transaction, signal: Signal) -> Advice:
-    """The advice that was kept with the signal, and what confirmed links add to it today."""
-    frozen = tuple(_frozen_routes(tx, signal.advice.get("routes", ())))
-    linked = linking.linked_agencies(tx, signal)
-    if not linked:
-        asked = signal.advice.get("questions", ())
-        kept = [(one["fact"], Text(one["why"]["nl"], one["why"]["en"])) for one in asked]
-        return Advice(frozen, (), tuple(_to_ask(tx, kept)), 0)
-    now = _advice_now(tx, signal, linked)
-    before = {(one.id, one.destination) for one in frozen}
-    added = tuple(_new_route(tx, one) for one in now.routes if (one.id, one.destination) not in before)
-    return Advice(frozen, added, tuple(_to_ask(tx, [(one.fact, one.why) for one in now.questions])), linked)
-
-
-def _new_route(tx: Transaction, one: route.Route) -> AdvisedRoute:
-    title = _destination(tx, one.destination)
-    return AdvisedRoute(one.id, one.destination, title, one.urgency, one.reason, one.source, new=True)
-
-
-def _frozen_routes(tx: Transaction, routes: Iterable[Mapping[str, Any]]) -> Iterable[AdvisedRoute]:
-    for one in routes:
-        reason = Text(one["reason"]["nl"], one["reason"]["en"])
-        title = _destination(tx, one["destination"])
-        yield AdvisedRoute(one["id"], one["destination"], title, one["urgency"], reason, one["source"])
-
-
-def _advice_now(tx: Transaction, signal: Signal, linked: int) -> route.Decision:
-    """The advice with the links of today: for each possible victim her own, as on the day of submitting."""
-    people = [one for one in subjects_of(tx, signal.id) if one.kind == "person" and one.role == "possible_victim"]
-    # The stored facts are seen from the first possible victim; for the others only age and gender differ.
-    shared = {name: value for name, value in signal.facts.items() if name not in {"age", "age_years", "gender"}}
-    seen = [dict(signal.facts)]
-    seen += [shared | {"age": person.age_band, "gender": person.gender} for person in people[1:]]
-    policy, today = tx.program.policy, tx.today
-    return route.merge(
-        [route.decide(parse_facts(facts | {"linked_agencies": linked}), policy, on=today) for facts in seen],
-        policy,
-    )
-
-
-def _destination(tx: Transaction, code: str) -> Text:
-    found = tx.program.policy.destinations.get(code)
-    return found.title if found else _same(code)
-
-
-def _to_ask(tx: Transaction, questions: Iterable[tuple[str, Text]]) -> Iterable[ToAsk]:
-    for fact, why in questions:
-        words = tx.program.policy.facts.get(fact)
-        yield ToAsk(fact, words.ask if words else _same(fact), why)
+        yield Known(indicator.text if indicator else by_code(name), known.title if known else by_code(how))
 
 
 def links_at_table(tx: Transaction, signal: Signal, state: LinkState) -> tuple[LinkedSubject, ...]:

@@ -16,11 +16,10 @@ from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import GONE, Conflict, Decision, LinkState, NotFound, Resource, State, UnusableInput
 from signaltable.flow import mailing
+from signaltable.flow.advice import AdvisedRoute, advice_of
 from signaltable.flow.dossier import (
-    AdvisedRoute,
     Dossier,
     MadeDecision,
-    advice_of,
     read_at_table,
     signal_at_table,
 )
