@@ -111,16 +111,19 @@ def _form_only() -> None:
 # -- forms -------------------------------------------------------------------------------------------------------
 
 
-def submitted(form: Form, *buttons: str, many: Iterable[str] = ()) -> bool:
+def submitted(form: Form, *buttons: str, many: Iterable[str] = (), beside: Form | None = None) -> bool:
     """Whether this request posts `form` and it holds. Refuses, and records, whatever the form did not offer.
 
     `buttons` are further names that the page may send (submit buttons, hidden fields that the view reads itself), and
-    `many` those that it may send more than once.
+    `many` those that it may send more than once. `beside` is another form of the same page, whose values come along so
+    that they are not lost; what it offers is looked at as well, and whether it holds is not.
     """
     if request.method != "POST":
         return False
-    only_fields(form, *buttons, many=many)
-    for field in form:
+    others = list(beside or ())
+    lists = [field.name for field in others if isinstance(field, SelectMultipleField)]
+    only_fields(form, *buttons, *(name for field in others for name in _names(field)), many=(*many, *lists))
+    for field in (*form, *others):
         _refuse_unoffered(field)
     return bool(form.validate())
 

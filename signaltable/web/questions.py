@@ -12,6 +12,7 @@ from signaltable.access import Permission
 from signaltable.domain import Answer, Refused, UnusableInput
 from signaltable.flow import enrich
 from signaltable.flow.enrich import QuestionView, UnreadableIdentity
+from signaltable.identity import IDENTITY_FIELDS
 from signaltable.web.dossier_words import WORDS, problem_text, put_problems
 from signaltable.web.filters import answer_label, in_words
 from signaltable.web.guards import begin, only, permission, submitted
@@ -62,21 +63,26 @@ def show(question_id: str) -> ResponseReturnValue:
 def compare(question_id: str) -> ResponseReturnValue:
     """Compare an identity out of the own records. The answer stands on this page only; nothing is kept."""
     question = _read(question_id)
-    only(*(f"{IDENTITY}{field.name}" for field in question.compare_fields))
+    form = _answer_form()
+    only(*(f"{IDENTITY}{field.name}" for field in question.compare_fields), *(field.name for field in form))
+    # What was typed for the answer stays on the page. A browser sends the text also when it is empty.
+    form = form if "context" in request.form else None
     typed = {field.name: request.form.get(f"{IDENTITY}{field.name}", "") for field in question.compare_fields}
     try:
         with begin() as tx:
             result = enrich.compare(tx, question_id, typed)
     except UnreadableIdentity as error:
-        return _page(question, typed=typed, problems={name: in_words(text) for name, text in error.texts.items()}), 422
+        problems = {name: in_words(text) for name, text in error.texts.items()}
+        return _page(question, form=form, typed=typed, problems=problems), 422
     except UnusableInput as error:
         first = question.compare_fields[0].name
-        return _page(question, typed=typed, problems={first: problem_text(error.problems["identity"])}), 422
+        problems = {first: problem_text(error.problems["identity"])}
+        return _page(question, form=form, typed=typed, problems=problems), 422
     except Refused as refusal:
         if refusal.reason != "too_many_comparisons":
             raise
-        return _page(question, too_many=True), 429
-    return _page(_read(question_id), result=result)
+        return _page(question, form=form, too_many=True), 429
+    return _page(_read(question_id), form=form, result=result)
 
 
 @pages.post("/<question_id>/antwoord")
@@ -84,8 +90,8 @@ def compare(question_id: str) -> ResponseReturnValue:
 def answer(question_id: str) -> ResponseReturnValue:
     """Answer, or correct the answer until the meeting."""
     form = _answer_form()
-    if not submitted(form):
-        return _page(_read(question_id), form=form), 422
+    if not submitted(form, *(f"{IDENTITY}{name}" for name in IDENTITY_FIELDS)):
+        return _page(_read(question_id), form=form, typed=_typed()), 422
     try:
         with begin() as tx:
             enrich.answer(
@@ -97,9 +103,14 @@ def answer(question_id: str) -> ResponseReturnValue:
             )
     except UnusableInput as error:
         put_problems(form, error.problems)
-        return _page(_read(question_id), form=form), 422
+        return _page(_read(question_id), form=form, typed=_typed()), 422
     flash(_("Your answer is with the table. You can correct it until the meeting."), "success")
     return redirect(url_for("questions.listing"), 303)
+
+
+def _typed() -> dict[str, str]:
+    """What stands in the fields for comparing, to show it again; nothing of it is kept."""
+    return {name: request.form.get(f"{IDENTITY}{name}", "") for name in IDENTITY_FIELDS}
 
 
 def _read(question_id: str) -> QuestionView:

@@ -1,6 +1,6 @@
 """The table: meetings, agenda, one signal as it is discussed, and the pseudonymous dossier."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -20,6 +20,8 @@ from signaltable.web.guards import begin, offered, only, permission, program, su
 from signaltable.web.validators import day_needed, no_bsn
 
 pages = Blueprint("table", __name__, url_prefix="/tafel")
+
+_DUE_PARTS = ("due_on-day", "due_on-month", "due_on-year")
 
 
 class MeetingForm(FlaskForm):
@@ -188,16 +190,18 @@ def item(meeting_id: str, reference: str) -> ResponseReturnValue:
 def note(meeting_id: str, reference: str) -> ResponseReturnValue:
     """Write down what was said."""
     view = _read_item(meeting_id, reference)
-    form = NoteForm()
-    if not submitted(form):
-        return _item(view, noting=form), 422
+    form, deciding = NoteForm(), _decision_form(view, posted=True)
+    if not submitted(form, beside=deciding):
+        return _item(view, noting=form, deciding=deciding), 422
     try:
         with begin() as tx:
             table.note(tx, meeting_id, reference, form.text.data or "")
     except UnusableInput as error:
         put_problems(form, error.problems)
-        return _item(view, noting=form), 422
+        return _item(view, noting=form, deciding=deciding), 422
     flash(_("The note is kept."), "success")
+    if _half_decided(view):
+        return _item(_read_item(meeting_id, reference), deciding=deciding)
     return redirect(url_for("table.item", meeting_id=meeting_id, reference=reference, _anchor="aantekeningen"), 303)
 
 
@@ -208,9 +212,9 @@ def decide(meeting_id: str, reference: str) -> ResponseReturnValue:
     view = _read_item(meeting_id, reference)
     if not view.may_decide:
         raise Conflict("decided", "the table decided on this signal already")
-    form = _decision_form(view, posted=True)
-    if not submitted(form):
-        return _item(view, deciding=form), 422
+    form, noting = _decision_form(view, posted=True), NoteForm()
+    if not submitted(form, beside=noting):
+        return _item(view, noting=noting, deciding=form), 422
     deciding = table.Deciding(
         decision=form.decision.data,
         reason=form.reason.data or "",
@@ -223,8 +227,11 @@ def decide(meeting_id: str, reference: str) -> ResponseReturnValue:
             table.decide(tx, meeting_id, reference, deciding)
     except UnusableInput as error:
         put_problems(form, error.problems)
-        return _item(view, deciding=form), 422
+        return _item(view, noting=noting, deciding=form), 422
     flash(_("The decision on %(reference)s is kept. The owner sees it.", reference=reference), "success")
+    if (noting.text.data or "").strip():
+        flash(_("Your note is not kept yet. It still stands under Discussion."), "warning")
+        return _item(_read_item(meeting_id, reference), noting=noting)
     return redirect(url_for("table.agenda", meeting_id=meeting_id), 303)
 
 
@@ -233,13 +240,21 @@ def _read_item(meeting_id: str, reference: str) -> ItemView:
         return table.consult_item(tx, meeting_id, reference)
 
 
+def _half_decided(view: ItemView) -> bool:
+    """Whether somebody had begun a decision when the note was kept; it then comes back as it was typed."""
+    if any(request.form.get(name, "").strip() for name in ("decision", "reason", *_DUE_PARTS)):
+        return True
+    changed = set(request.form.getlist("destinations")) != set(view.advised)
+    return "holder" in request.form and (changed or request.form["holder"] != view.owner)
+
+
 def _item(view: ItemView, *, noting: NoteForm | None = None, deciding: DecisionForm | None = None) -> str:
     return render_template(
         "table/item.html",
         view=view,
         read=view.dossier,
-        noting=noting or (NoteForm(formdata=None) if view.may_note else None),
-        deciding=deciding or (_decision_form(view) if view.may_decide else None),
+        noting=(noting or NoteForm(formdata=None)) if view.may_note else None,
+        deciding=(deciding or _decision_form(view)) if view.may_decide else None,
         advised_hint={code: _("The card advises this") for code in view.advised},
         **WORDS,
     )

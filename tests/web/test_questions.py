@@ -68,6 +68,26 @@ def test_what_cannot_be_compared_comes_back_to_be_mended(police, question):
     assert police.post(f"{page}/vergelijken", {**TYPED, "id-bsn": "111222333"}, page).status_code == 403
 
 
+def test_comparing_keeps_an_answer_that_was_begun(sqlite_program, police, question):
+    page = f"/vragen/{question}"
+    begun = {"answer": "hit", "context": "Ons team kent", "anonymous": "y"}
+    for typed, status in ((TYPED, 200), ({"id-phone": "12"}, 422), (_empty(), 422)):
+        answer = police.post(f"{page}/vergelijken", {**typed, **begun}, page)
+        assert answer.status_code == status
+        assert 'value="hit" checked' in answer.text
+        assert "Ons team kent" in answer.text
+    assert log(sqlite_program, "enrich:answer") == []
+
+
+def test_an_answer_with_a_mistake_keeps_what_was_typed_to_compare(sqlite_program, police, question):
+    page = f"/vragen/{question}"
+    answer = police.post(f"{page}/antwoord", {"context": "", **TYPED}, page)
+    assert answer.status_code == 422
+    assert 'value="Proefveld"' in answer.text
+    assert police.post(f"{page}/antwoord", {"answer": "hit", "context": "", **TYPED}, page).status_code == 303
+    assert police.post(f"{page}/antwoord", {"answer": "hit", "id-bsn": "1"}, page).status_code == 403
+
+
 def test_the_twenty_first_comparison_is_refused_with_a_clear_page(sqlite_program, police, question, actor):
     for _ in range(enrich.COMPARISONS):
         use(sqlite_program, actor(sqlite_program, "avim"), enrich.compare, question, {"surname": "Verzinsel"})

@@ -1,5 +1,7 @@
 """The pages of the table: meetings, agenda, discussion, decision, dossier."""
 
+import re
+
 import pytest
 
 from tests.factories import a_signal
@@ -121,6 +123,48 @@ def test_a_decision_that_was_not_offered_is_refused_and_recorded(sqlite_program,
     assert answer.status_code == 403
     assert len(log(sqlite_program, "request:refuse")) == 1
     assert row(sqlite_program, reference).state == "tabled"
+
+
+def test_keeping_a_note_gives_a_half_written_decision_back(sqlite_program, tabled):
+    meeting, reference = tabled
+    chair, page = visitor(sqlite_program, "voorzitter"), f"/tafel/{meeting}/{reference}"
+    half = {"decision": "watch", "holder": "avim", "destinations": ["essm"], "reason": "Nog even wach", **DONE}
+    answer = chair.post(f"{page}/aantekening", {"text": "Zij wil hulp", **half}, page)
+    assert answer.status_code == 200
+    assert len(log(sqlite_program, "table:note")) == 1
+    assert log(sqlite_program, "table:decide") == []
+    for typed in ('value="watch" checked', '<option value="avim" selected', "Nog even wach", 'value="dec"'):
+        assert typed in answer.text
+    assert ">\nZij wil hulp</textarea>" not in answer.text
+    # A note with a mistake does not cost the decision either
+    answer = chair.post(f"{page}/aantekening", {"text": "", **half}, page)
+    assert answer.status_code == 422
+    assert "Nog even wach" in answer.text
+    # And a decision that nobody touched needs no second look
+    untouched = {"text": "Nog iets", "holder": "havendam", "reason": "", **dict.fromkeys(DONE, "")}
+    untouched["destinations"] = re.findall(r'name="destinations" value="([^"]+)"\s+checked', chair.get(page).text)
+    assert chair.post(f"{page}/aantekening", untouched, page).status_code == 303
+
+
+def test_keeping_a_decision_gives_a_typed_note_back_and_does_not_keep_it(sqlite_program, tabled):
+    meeting, reference = tabled
+    chair, page = visitor(sqlite_program, "voorzitter"), f"/tafel/{meeting}/{reference}"
+    answer = chair.post(f"{page}/besluit", _decision(reason="", text="Half af"), page)
+    assert answer.status_code == 422
+    assert ">\nHalf af</textarea>" in answer.text
+    answer = chair.post(f"{page}/besluit", _decision(text="Half af"), page)
+    assert answer.status_code == 200
+    assert ">\nHalf af</textarea>" in answer.text
+    assert len(log(sqlite_program, "table:decide")) == 1
+    assert log(sqlite_program, "table:note") == []
+
+
+def test_what_comes_along_with_a_note_must_have_been_offered(sqlite_program, tabled):
+    meeting, reference = tabled
+    page = f"/tafel/{meeting}/{reference}"
+    forged = {"text": "Zij wil hulp", "holder": "nowhere"}
+    assert visitor(sqlite_program, "voorzitter").post(f"{page}/aantekening", forged, page).status_code == 403
+    assert log(sqlite_program, "table:note") == []
 
 
 def test_the_dossier_opens_for_members_once_it_is_tabled(sqlite_program, people, tabled):
