@@ -100,7 +100,7 @@ def disclosed(
     categories: Iterable[str] | None = None,
     purpose: str = "",
 ) -> Made:
-    """Look, fill in what is asked, disclose."""
+    """Look, fill in what is asked, look at what these answers let through, disclose."""
     page = look(program, who, reference, destination, ground=ground, chosen=chosen, purpose=purpose)
     assert page.option is not None, [reason.text.en for reason in page.refusal.reasons]
     given = evidence or evidence_for(
@@ -111,17 +111,13 @@ def disclosed(
         age=age,
         ground=page.option.ground.id,
     )
-    return use(
-        program,
-        who,
-        disclosing.disclose,
-        reference,
-        page.choice.key,
-        ground=page.option.ground.id,
-        chosen=[subject.number for subject in page.subjects if subject.chosen],
-        evidence=given,
-        seen=page.seen,
-    )
+    filled: dict[str, Any] = {
+        "ground": page.option.ground.id,
+        "chosen": [subject.number for subject in page.subjects if subject.chosen],
+        "evidence": given,
+    }
+    shown = use(program, who, disclosing.preview, reference, page.choice.key, **filled)
+    return use(program, who, disclosing.disclose, reference, page.choice.key, **filled, seen=shown.seen)
 
 
 def agree(program: Program, who: Actor, reference: str, password: str = PASSWORD) -> None:

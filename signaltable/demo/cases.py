@@ -290,18 +290,10 @@ def _preview(demo: Demo, step: Step, **options: Any) -> disclosing.Preview:
 
 def _disclose(demo: Demo, step: Step) -> None:
     said = step.said
-    shown = _preview(demo, step, ground=said["ground"], chosen=said["chosen"])
-    made = demo.use(
-        step,
-        said["by"],
-        disclosing.disclose,
-        shown.reference,
-        shown.choice.key,
-        ground=said["ground"],
-        chosen=said["chosen"],
-        evidence=_evidence(step, shown),
-        seen=shown.seen,
-    )
+    chosen: dict[str, Any] = {"ground": said["ground"], "chosen": said["chosen"]}
+    filled = {**chosen, "evidence": _evidence(step, _preview(demo, step, **chosen))}
+    shown = _preview(demo, step, **filled)
+    made = demo.use(step, said["by"], disclosing.disclose, shown.reference, shown.choice.key, **filled, seen=shown.seen)
     demo.disclosures[step.case, said["to"]] = made.reference
 
 

@@ -6,7 +6,7 @@ What goes is decided by `signaltable.disclose`, frozen as one document, and seal
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -116,7 +116,7 @@ def preview(
     options = weighing.options(case, tx.program.policy.grounds)
     option = _shown(tx, signal, choice, options, ground)
     selection, missing = _narrowed(tx, case, option, evidence) if option else (None, ())
-    content = _frozen(tx, signal, choice, option.ground, selection, "") if option and selection else None
+    content = _frozen(tx, signal, choice, option.ground, selection) if option and selection else None
     refusal = None if option else _told_refusal(tx, signal, choice, case)
     if option:
         _record_preview(tx, signal, choice, case, option)
@@ -137,7 +137,7 @@ def preview(
         consent=signal.consent,
         prefill=_prefill(tx, signal),
         refusal=refusal,
-        seen=_seen(tx, signal, case, option) if option else "",
+        seen=_seen(tx, signal, content) if content else "",
         under_way=under_way(tx, signal, choice),
         missing=missing,
     )
@@ -215,14 +215,15 @@ def _with_stand_in(
     return given
 
 
-def _frozen(
-    tx: Transaction, signal: Signal, choice: Choice, ground: Ground, selection: Selection, reference: str
-) -> Payload:
-    """The document with exactly the selected fields. Identity is opened only for subjects of which it goes along."""
+def _frozen(tx: Transaction, signal: Signal, choice: Choice, ground: Ground, selection: Selection) -> Payload:
+    """The document with exactly the selected fields, still without a reference of its own.
+
+    Identity is opened only for subjects of which it goes along.
+    """
     subjects = {subject.number: subject for subject in subjects_of(tx, signal.id)}
     holders = {holder.number: holder for holder in contents_of(tx, signal).holders}
     return Payload(
-        reference=reference,
+        reference="",
         provider=signal.owner_agency,
         recipient=choice.agency_id,
         purpose=choice.purpose,
@@ -264,19 +265,10 @@ def _prefill(tx: Transaction, signal: Signal) -> Mapping[str, Mapping[str, str]]
     return dict.fromkeys(CONSENTS, filled)
 
 
-def _seen(tx: Transaction, signal: Signal, case: Case, option: GroundOption) -> str:
-    """Names what was shown, so that a disclosure is never of something else than the person looked at."""
-    said = "|".join(
-        (
-            signal.id,
-            case.recipient_id,
-            case.purpose,
-            option.ground.digest,
-            *option.selection.fields,
-            *(f"{number}:{name}" for number, names in option.selection.subjects.items() for name in names),
-        ),
-    )
-    return hmac.new(tx.program.keys.derive("session", "disclosure-seen"), said.encode(), hashlib.sha256).hexdigest()
+def _seen(tx: Transaction, signal: Signal, content: Payload) -> str:
+    """Names the document that was shown, values and all, so that nothing else than what the person saw can go."""
+    said = b"|".join((signal.id.encode(), document.to_bytes(content, b"")))
+    return hmac.new(tx.program.keys.derive("session", "disclosure-seen"), said, hashlib.sha256).hexdigest()
 
 
 def _record_preview(tx: Transaction, signal: Signal, choice: Choice, case: Case, option: GroundOption) -> None:
@@ -337,8 +329,9 @@ def disclose(
 ) -> Made:
     """Disclose to one recipient on one ground, or ask a second person where the ground wants one.
 
-    Raises `MissingEvidence` with what is still to fill in, `Refused` (no_ground, recorded) when it may not, and
-    `Conflict` when the same disclosure is under way already or what would go is no longer what was shown.
+    `seen` is that of the preview shown last. Raises `MissingEvidence` with what is still to fill in, `Refused`
+    (no_ground, recorded) when it may not, and `Conflict`: under_way when the same disclosure was made already, changed
+    when what would go, with this evidence, is not the document that was shown.
     """
     signal = own_signal(tx, reference)
     tx.session.refresh(signal, with_for_update=True)  # A double click waits here, and finds the first one made.
@@ -349,11 +342,14 @@ def disclose(
         raise Conflict("under_way", "the same disclosure was made already")
     if not may_follow(State(signal.state), State.REFERRED):
         raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
-    if option is None or not hmac.compare_digest(_seen(tx, signal, case, option), seen):
-        raise Conflict("changed", "what would be disclosed is no longer what was shown")
+    if option is None:
+        raise Conflict("changed", "no ground applies any more")
     given = _asked_only(tx, option, evidence)
     permitted = decided(tx, signal, choice, case, option.ground.id, _with_stand_in(tx, option, given))
-    row = _store(tx, signal, choice, permitted, given, case.chosen)
+    content = _frozen(tx, signal, choice, permitted.ground, permitted.selection)
+    if not hmac.compare_digest(_seen(tx, signal, content).encode(), seen.encode()):
+        raise Conflict("changed", "what would be disclosed is not what was shown")
+    row = _store(tx, signal, choice, permitted, content, given, case.chosen)
     if option.second_person:
         _ask_second_person(tx, signal, row, permitted)
     else:
@@ -387,11 +383,12 @@ def _store(
     signal: Signal,
     choice: Choice,
     permitted: Permitted,
+    shown: Payload,
     evidence: Mapping[str, Mapping[str, Any]],
     chosen: Sequence[int],
 ) -> Disclosure:
     row_id, reference = tx.new_id(), _fresh_reference(tx)
-    content = _frozen(tx, signal, choice, permitted.ground, permitted.selection, reference)
+    content = replace(shown, reference=reference)
     frozen = document.to_bytes(content, tx.program.randomness(16))
     row = Disclosure(
         id=row_id,

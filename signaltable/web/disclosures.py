@@ -1,6 +1,7 @@
 """The owner's pages of disclosing: choose an advised destination, look at the preview, fill in the conditions, disclose."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -9,20 +10,28 @@ from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 
 from signaltable.access import Permission
-from signaltable.domain import DisclosureState
+from signaltable.domain import Conflict, DisclosureState
 from signaltable.evidence import NotMet
 from signaltable.flow import choices, disclosing, disclosures
 from signaltable.flow.disclosing import Preview
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.web.conditions import asked, condition_form, evidence_in, show_problems, summary_of
 from signaltable.web.guards import TELLING_NAMES, begin, permission, refuse_request, submitted
-from signaltable.web.wording import WORDS
+from signaltable.web.wording import WORDS, field_label
 
 pages = Blueprint("disclosures", __name__)
 
 # What the form sends besides the conditions; the view reads and checks these itself.
 CARRIED = ("ground", "seen", "step")
 LOOK, DISCLOSE = "look", "disclose"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The fields that answers keep back, and those that go in their place, in words."""
+
+    stays: tuple[str, ...]
+    instead: tuple[str, ...]
 
 
 @pages.get("/signalen/<reference>/verstrekken")
@@ -49,7 +58,7 @@ def preview(reference: str, key: str) -> ResponseReturnValue:
 @pages.post("/signalen/<reference>/verstrekken/<key>")
 @permission(Permission.SIGNAL_DISCLOSE_OWN)
 def disclose(reference: str, key: str) -> ResponseReturnValue:
-    """Disclose, or look again at what these answers would let through."""
+    """Disclose what was shown, or show what these answers let through: nothing goes that was not on the page."""
     ground, chosen = _one(request.form, "ground"), _numbers(request.form) or []
     with begin() as tx:
         page = disclosing.preview(tx, reference, key, ground=ground, chosen=chosen)
@@ -77,7 +86,23 @@ def disclose(reference: str, key: str) -> ResponseReturnValue:
     except MissingEvidence as found:
         _show_missing(form, found.missing)
         return _page(page, form), 422
+    except Conflict as conflict:
+        if conflict.reason != "changed":
+            raise
+        with begin() as tx:
+            now = disclosing.preview(tx, reference, key, ground=ground, chosen=chosen, evidence=evidence)
+        return _page(now, form, changed=_difference(page, now)), 409
     return _onward(made)
+
+
+def _difference(whole: Preview, now: Preview) -> Difference:
+    """What the answers keep back of everything that could go on this ground, and what goes in its place."""
+    could = whole.content.field_names if whole.content else ()
+    goes = now.content.field_names if now.content else ()
+    return Difference(
+        stays=tuple(field_label(name) for name in could if name not in goes),
+        instead=tuple(field_label(name) for name in goes if name not in could),
+    )
 
 
 def _show_missing(form: FlaskForm, missing: Iterable[NotMet]) -> None:
@@ -115,12 +140,13 @@ def _form(page: Preview) -> FlaskForm:
     )
 
 
-def _page(page: Preview, form: FlaskForm) -> str:
+def _page(page: Preview, form: FlaskForm, *, changed: Difference | None = None) -> str:
     return render_template(
         "disclosures/preview.html",
         page=page,
         form=form,
         mistakes=summary_of(form),
+        changed=changed,
         asked=asked,
         numbers={subject.number: subject for subject in page.subjects},
         **WORDS,

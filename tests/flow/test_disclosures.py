@@ -376,6 +376,29 @@ def test_what_was_shown_is_what_goes(program, actor):
     assert conflict.value.reason == "changed"
 
 
+def test_evidence_that_narrows_is_shown_before_anything_goes(program, actor):
+    # Given a preview with the story in the reporter's own words
+    who = actor(program, "havendam")
+    reference = submitted(program, who, a_signal(consent=GIVEN))
+    page = look(program, who, reference, "essm", ground="X1")
+    assert "signal.narrative" in page.content.field_names
+    # When the consent does not name that story
+    filled = {
+        "ground": "X1",
+        "chosen": [1],
+        "evidence": evidence_for(program, ["EXPLICIT_CONSENT", "NEC"], "essm", ["identity", "pseudonymous"]),
+    }
+    with pytest.raises(Conflict, match="not what was shown"):
+        use(program, who, disclosing.disclose, reference, page.choice.key, **filled, seen=page.seen)
+    # Then nothing went, and what goes is the document of the next preview and no other
+    assert not log(program, "signal:disclose")
+    narrowed = use(program, who, disclosing.preview, reference, page.choice.key, **filled)
+    made = use(program, who, disclosing.disclose, reference, page.choice.key, **filled, seen=narrowed.seen)
+    sent = replace(content_of(program, made, "essm"), reference="")
+    assert payload.to_bytes(sent, b"") == payload.to_bytes(narrowed.content, b"")
+    assert "signal.narrative" not in sent.field_names
+
+
 def test_a_double_click_does_not_disclose_twice(program, actor):
     who = actor(program, "havendam")
     reference = submitted(program, who, a_signal(consent=GIVEN))
@@ -395,6 +418,7 @@ def test_two_presses_at_the_same_moment_make_one_disclosure(program, actor):
     reference = submitted(program, who, a_signal(consent=GIVEN))
     page = look(program, who, reference, "essm", ground="X1")
     given = evidence_for(program, ["EXPLICIT_CONSENT", "NEC"], "essm", page.categories)
+    page = look(program, who, reference, "essm", ground="X1", evidence=given)
     both = threading.Barrier(2)
     outcomes = []
 

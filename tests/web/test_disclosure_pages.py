@@ -8,6 +8,8 @@ from tests.disclosure_steps import GIVEN, Browser, disclosed, key_for
 from tests.factories import a_person, a_signal
 from tests.table_steps import log, row, submitted, use
 
+IN_OWN_WORDS = "Wat er is gezien, in de woorden van de melder"
+
 
 @pytest.fixture
 def browser(sqlite_program):
@@ -81,9 +83,58 @@ def test_the_preview_shows_exactly_what_goes_and_holds_no_key_of_an_agency(brows
     assert "checked" not in re.search(r'id="EXPLICIT_CONSENT-categories-0"[^>]*', page.text)[0]
 
 
-def test_filled_in_well_it_is_disclosed_in_one_step(sqlite_program, browser, signal, address):
+def values_in(html, card):
+    """The fields and values in a card of the page, without markup."""
+    whole = html[html.index(f'id="{card}"') :]
+    return [
+        " ".join(re.sub(r"<[^>]+>", " ", item).split())
+        for item in re.findall(r"<(?:dt|dd).*?</(?:dt|dd)>", whole[: whole.index("</section>")], re.DOTALL)
+    ]
+
+
+def shown_with(browser, address, given):
+    """Look at what these answers let through, and take over what that page carries."""
+    page = browser.post(address, {**given, **carried(browser, address), "step": "look"}, page=address)
+    return {**given, **hidden(page.text, "ground", "seen", "subjects"), "step": "disclose"}
+
+
+def test_nothing_goes_that_was_not_on_the_page(sqlite_program, browser, signal, address):
+    # Given a page that shows the story in the reporter's own words, and consent that does not name it
     browser.log_in("havendam")
-    answer = browser.post(address, {**answers(), **carried(browser, address)}, page=address)
+    assert IN_OWN_WORDS in values_in(browser.get(address).text, "preview")
+    given = answers(**{"EXPLICIT_CONSENT-categories": ["identity", "contact", "pseudonymous"]})
+    # When the owner presses Disclose
+    answer = browser.post(address, {**given, **carried(browser, address)}, page=address)
+    # Then nothing went, and the page says what changed, shows what is left and kept the answers
+    assert answer.status_code == 409
+    assert not log(sqlite_program, "signal:disclose")
+    assert row(sqlite_program, signal).state == "submitted"
+    shown = values_in(answer.text, "preview")
+    assert shown
+    assert IN_OWN_WORDS not in shown
+    assert "Er is niets verstuurd" in answer.text
+    assert "casemanager" in answer.text
+    assert "kan de zorgcoördinator haar niet bereiken" in answer.text
+    # When the owner presses once more
+    again = {**given, **hidden(answer.text, "ground", "seen", "subjects"), "step": "disclose"}
+    made = browser.post(address, again, page=address)
+    # Then exactly what was shown goes
+    assert made.status_code == 303
+    assert values_in(browser.get(made.location).text, "inhoud") == shown
+
+
+def test_answers_that_let_more_through_than_was_shown_are_shown_first(sqlite_program, browser, address):
+    browser.log_in("havendam")
+    narrow = shown_with(browser, address, answers(**{"EXPLICIT_CONSENT-categories": ["identity", "pseudonymous"]}))
+    answer = browser.post(address, {**narrow, **answers()}, page=address)
+    assert answer.status_code == 409
+    assert "+31612345678" in answer.text.replace(" ", "")
+    assert not log(sqlite_program, "signal:disclose")
+
+
+def test_filled_in_well_it_is_disclosed(sqlite_program, browser, signal, address):
+    browser.log_in("havendam")
+    answer = browser.post(address, shown_with(browser, address, answers()), page=address)
     assert answer.status_code == 303, answer.text
     reference = answer.location.rsplit("/", 1)[1]
     assert row(sqlite_program, signal).state == "referred"
@@ -192,7 +243,7 @@ def test_changed_since_it_was_shown_goes_nowhere(sqlite_program, browser, addres
 
 def test_a_second_press_is_a_conflict(browser, address):
     browser.log_in("havendam")
-    sent = {**answers(), **carried(browser, address)}
+    sent = shown_with(browser, address, answers())
     page = f"/signalen/{address.split('/')[2]}"
     assert browser.post(address, sent, page=page).status_code == 303
     assert browser.post(address, sent, page=page).status_code == 409
