@@ -397,7 +397,7 @@ def _own_date(iso: str) -> re.Pattern[str] | None:
     if day:
         special = {1: "|eerste", 3: "|derde"}.get(int(day), "")
         days = rf"(?:0?{int(day)}|{_in_dutch(int(day))}{special}){_ORDINAL}"
-        tail = rf"(?:[\s,]{{1,2}}{years})?"
+        tail = rf"(?:[\s,]{{1,2}}(?:{years}|{_in_dutch(int(year[2:]))}))?"
         shapes = [
             f"{day}{month}{year}|{year}{month}{day}|{day}{month}{year[2:]}",
             rf"{days}\s(?:of\s)?(?:{months})\.?{tail}",

@@ -220,7 +220,10 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
         form_rows=dict(draft.form_rows),
         indicators=dict(draft.indicators),
         flags=list(draft.flags),
-        consent=draft.consent.model_dump(mode="json", exclude={"asked_by"}),
+        consent={
+            **draft.consent.model_dump(mode="json", exclude={"asked_by"}),
+            "language": masked(tx, draft.consent.language, _typed(tx, draft)),
+        },
         narrative_masked=masked(tx, draft.narrative, _typed(tx, draft)),
         owner_sealed=sealing.seal_json(
             tx,
@@ -468,7 +471,14 @@ def withdraw(tx: Transaction, reference: str, reason: str) -> None:
     """Take a signal back while nothing of it was disclosed. Raises `Conflict` otherwise."""
     signal = signal_by_reference(tx, reference)
     require(tx.actor, Permission.SIGNAL_WITHDRAW_OWN, resource_of(tx, signal))
-    words = for_others(tx, reason, "reason", limit=REASON_LIMIT, required=True)
+    # What the owner sealed must not come back in clear with the reason.
+    opened = [
+        Identity(kind=subject.kind, **open_identity_of(tx, signal, subject, purpose="own_case"))
+        for subject in subjects_of(tx, signal.id)
+        if subject.erased_at is None and reason.strip()
+    ]
+    typed = typed_values(opened, tx.program.policy.identifiers)
+    words = for_others(tx, reason, "reason", limit=REASON_LIMIT, required=True, typed=typed)
     move(tx, signal, State.WITHDRAWN, reason=words)
     signal.keep_until = keep_until(tx, "withdrawn")
     linking.refuse_all_of(tx, signal)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import drafts, linking, signals
 from signaltable.intake import EXAMPLE, parse
-from signaltable.models import Draft, Link, LogDetail, LogEntry, Signal, SubjectField
+from signaltable.models import Draft, Link, LogDetail, LogEntry, Signal, SignalMove, SubjectField
 from signaltable.transaction import reading, transaction
 from tests.factories import a_person, a_signal
 
@@ -201,3 +201,17 @@ def test_no_signal_is_lost_with_many_clients_at_once(program, actor, clients):
         assert session.scalar(select(func.count()).select_from(Signal)) == total
         seqs = session.scalars(select(LogEntry.seq).order_by(LogEntry.seq)).all()
     assert list(seqs) == list(range(len(seqs)))
+
+
+def test_what_is_sealed_does_not_come_back_with_a_language_or_a_reason_to_withdraw(program, actor):
+    who = actor(program, "havendam")
+    identity = {"given_name": "Qwixara", "surname": "Zvondelmeer"}
+    consent = {"status": "given", "language": "Pools via qwixara"}
+    reference = _submit(program, who, a_signal(subjects=[a_person(identity=identity)], consent=consent)).reference
+    with transaction(program, who) as tx:
+        signals.withdraw(tx, reference, "qwixara wil niet meer; zvondelmeer belde")
+    with reading(program) as session:
+        assert session.scalars(select(Signal.consent)).one()["language"] == "Pools via [naam]"
+        reasons = list(session.scalars(select(SignalMove.reason).where(SignalMove.reason != "")))
+    assert reasons == ["[naam] wil niet meer; [naam] belde"]
+    assert [details["purpose"] for _entry, details in _log(program, "identity:consult")] == ["own_case"]
