@@ -176,7 +176,7 @@ def linked_agencies(tx: Transaction, signal: Signal) -> int:
 
 
 def own_links(tx: Transaction) -> list[LinkLine]:
-    """The links of the actor's agency, those that wait for a decision first."""
+    """The links of the actor's agency: first what waits for it, then what waits for the other owner, then the rest."""
     require(tx.actor, Permission.LINK_DECIDE_OWN, Resource("link", owner_agency=tx.actor.agency_id))
     rows = tx.session.execute(
         select(Link, Subject.number, Subject.kind, Signal.reference)
@@ -202,11 +202,13 @@ def own_links(tx: Transaction) -> list[LinkLine]:
         object_id=tx.actor.agency_id,
         details={"view": "links", "count": len(lines)},
     )
-    waiting = {True: 0, False: 1}
-    return sorted(
-        lines,
-        key=lambda line: (waiting[line.state == LinkState.PROPOSED and line.own_verdict is None], line.own_sides),
-    )
+    return sorted(lines, key=lambda line: (_turn(line), line.own_sides))
+
+
+def _turn(line: LinkLine) -> int:
+    if line.state != LinkState.PROPOSED:
+        return 2
+    return 1 if line.waits_for_other else 0
 
 
 def _own_verdicts(tx: Transaction, link_ids: Iterable[str]) -> dict[str, bool]:

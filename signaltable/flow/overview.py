@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
-from signaltable.domain import DisclosureState, LinkState, State
+from signaltable.domain import Decision, DisclosureState, LinkState, State
 from signaltable.flow import approvals
 from signaltable.flow.enrich import ANSWERABLE
-from signaltable.models import Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
+from signaltable.models import AgendaItem, Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
 from signaltable.queries import tables_of
 from signaltable.transaction import Transaction
 
@@ -22,10 +22,11 @@ class Waiting:
 
 
 def waiting(tx: Transaction) -> list[Waiting]:
-    """What waits for the actor: drafts, links, questions, received cases, second looks, new signals at the table."""
+    """What waits for the actor: drafts, links, advice to refer, questions, received cases, second looks, new signals at the table."""
     counters = (
         (Permission.SIGNAL_SUBMIT_OWN, "drafts", _drafts),
         (Permission.LINK_DECIDE_OWN, "links", _links),
+        (Permission.SIGNAL_DISCLOSE_OWN, "referrals", _referrals),
         (Permission.ENRICH_ANSWER_ASKED, "questions", _questions),
         (Permission.REFERRAL_RECEIVE_OWN, "inbox", _inbox),
         (Permission.DISCLOSURE_APPROVE_OTHER, "approvals", approvals.count_waiting),
@@ -53,6 +54,22 @@ def _links(tx: Transaction) -> int:
                 Signal.owner_agency == tx.actor.agency_id,
                 Link.state == LinkState.PROPOSED,
                 Link.id.not_in(answered),
+            ),
+        )
+        or 0
+    )
+
+
+def _referrals(tx: Transaction) -> int:
+    """Own signals that the table advises to refer. They stay on the table until their owner discloses."""
+    return (
+        tx.session.scalar(
+            select(func.count(func.distinct(Signal.id)))
+            .join(AgendaItem, AgendaItem.signal_id == Signal.id)
+            .where(
+                Signal.owner_agency == tx.actor.agency_id,
+                Signal.state == State.TABLED,
+                AgendaItem.decision == Decision.REFER,
             ),
         )
         or 0

@@ -12,7 +12,7 @@ from signaltable.access import Permission
 from signaltable.domain import UnusableInput
 from signaltable.flow import disclosures, dossier, signals
 from signaltable.queries import signal_by_reference
-from signaltable.web.dossier_words import put_problems
+from signaltable.web.dossier_words import destinations_label, put_problems
 from signaltable.web.guards import begin, only, permission, submitted
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
@@ -65,6 +65,7 @@ def _show(reference: str, *, with_identity: bool = False, form: WithdrawForm | N
         opened=with_identity,
         sent=sent,
         decided=decided,
+        destinations_label=destinations_label,
         form=form or WithdrawForm(formdata=None),
     )
 

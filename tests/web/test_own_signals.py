@@ -1,11 +1,17 @@
 """The owner's pages of signals, and what all lists share: the key of a page."""
 
+import re
+from datetime import date
+
 import pytest
 
 from signaltable import jobs
-from signaltable.flow import retention
+from signaltable.flow import linking, retention, table
+from signaltable.models import Agency
+from signaltable.transaction import reading
 from signaltable.web.account import _is_inside
-from tests.table_steps import row, submitted
+from tests.factories import a_person, a_signal
+from tests.table_steps import on_the_agenda, row, submitted, triaged, use
 from tests.web.people import Person
 
 BSN = "123456782"
@@ -86,3 +92,53 @@ def test_a_page_of_ours_is_inside(address):
 )
 def test_another_site_is_not_inside(address):
     assert not _is_inside(address)
+
+
+# -- what waits, what the table decided, and links ---------------------------------------------------------------------
+
+
+def test_the_owner_reads_whereto_by_whom_and_by_when_and_finds_it_waiting(program, actor):
+    owner, coordinator = actor(program, "havendam"), actor(program, "coordinator")
+    reference = triaged(program, owner, coordinator, a_signal(subjects=[]))
+    meeting = on_the_agenda(program, coordinator, reference)
+    browser = Person(program, "havendam")
+    assert "0 signalen van u waarvan de tafel" in _words(browser.get("/overzicht").text)
+    deciding = table.Deciding("refer", "Hulp gaat voor", "avim", date(2026, 12, 1), ("essm",))
+    use(program, actor(program, "voorzitter"), table.decide, meeting, reference, deciding)
+    text = _words(browser.get(f"/signalen/{reference}").text)
+    titles = program.policy.destinations["essm"].title.nl, "Hulp gaat voor", "1 december 2026"
+    decided = text[text.index("Besluiten van de tafel") :]
+    for told in (*titles, "Doorgeleiden", _title(program, "avim")):
+        assert told in decided
+    assert "1 signaal van u waarvan de tafel" in _words(browser.get("/overzicht").text)
+    assert "0 signalen van u waarvan de tafel" in _words(Person(program, "delinde").get("/overzicht").text)
+
+
+def test_links_come_in_the_order_of_who_has_to_act_and_lead_to_the_own_signal(program, actor):
+    for login, capacity in (("havendam", {}), ("delinde", {"capacity": "care-wgbo"})):
+        # Three persons whom nothing but a number of their own connects
+        for number, surname in enumerate(("Proefveld", "Verzinsel", "Bedacht")):
+            identity = {"surname": surname, "phone": f"061234567{number}"}
+            submitted(program, actor(program, login), a_signal(subjects=[a_person(identity=identity)], **capacity))
+    lines = use(program, actor(program, "havendam"), linking.own_links)
+    assert len(lines) == 3
+    settled, mine, theirs = lines
+    use(program, actor(program, "havendam"), linking.decide, settled.id, confirmed=True)
+    use(program, actor(program, "delinde"), linking.decide, settled.id, confirmed=True)
+    use(program, actor(program, "havendam"), linking.decide, theirs.id, confirmed=True)
+    found = [line.id for line in use(program, actor(program, "havendam"), linking.own_links)]
+    assert found == [mine.id, theirs.id, settled.id]
+    page = Person(program, "havendam").get("/koppelingen").text
+    ((reference, number),) = mine.own_sides
+    assert f'href="/signalen/{reference}#betrokkenen"' in page
+    assert f"Persoon {number} in uw signaal {reference}" in _words(page)
+
+
+def _words(page):
+    """The text of a page without its tags, spaces as one."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def _title(program, agency):
+    with reading(program) as session:
+        return session.get_one(Agency, agency).title
