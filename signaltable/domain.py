@@ -94,6 +94,7 @@ class Actor:
     strength: str = "password"
     name: str = ""
     trace_id: str = ""
+    must_choose_password: bool = False
 
     @property
     def role_label(self) -> str:
@@ -134,8 +135,9 @@ MOVES: Mapping[State, frozenset[State]] = {
         {State.ENRICHING, State.TABLED, State.WATCH, State.WITHDRAWN, State.EXPIRED, State.REFERRED}
     ),
     State.ENRICHING: frozenset({State.TABLED, State.WATCH, State.WITHDRAWN, State.EXPIRED, State.REFERRED}),
+    # Back to triaged: taken off an agenda before the table spoke about it.
     State.TABLED: frozenset(
-        {State.ENRICHING, State.WATCH, State.CLOSED, State.REFERRED, State.WITHDRAWN, State.EXPIRED},
+        {State.TRIAGED, State.ENRICHING, State.WATCH, State.CLOSED, State.REFERRED, State.WITHDRAWN, State.EXPIRED},
     ),
     State.WATCH: frozenset({State.TRIAGED, State.TABLED, State.CLOSED, State.REFERRED, State.WITHDRAWN, State.EXPIRED}),
     State.REFERRED: frozenset({State.ACCEPTED, State.RETURNED, State.TABLED, State.CLOSED}),

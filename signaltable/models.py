@@ -59,6 +59,8 @@ class Account(Base):
     login: Mapped[str] = mapped_column(String(120), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     password_hash: Mapped[str] = mapped_column(String(200))
+    # Somebody else typed the password: the owner has to choose another before doing anything.
+    first_password: Mapped[bool] = mapped_column(default=False)
     agency_id: Mapped[str] = _to("agencies.id", index=True)
     active: Mapped[bool] = mapped_column(default=True)
     language: Mapped[str] = mapped_column(String(2), default="nl")

@@ -226,6 +226,7 @@ def _actor(program: Program, session: Session, account: Account, channel: Channe
         strength="password" if channel is Channel.WEB else "machine",
         name=account.name,
         trace_id=trace_id,
+        must_choose_password=account.first_password,
     )
 
 
@@ -300,13 +301,31 @@ def change_password(tx: Transaction, account_id: str, password: str) -> None:
         raise NotFound("no such account")
     if len(password) < MINIMUM_PASSWORD:
         raise UnusableInput({"password": f"expected at least {MINIMUM_PASSWORD} characters"})
-    account.password_hash = hash_password(password)
-    end_sessions(tx, account_id)
+    _put_password(tx, account, password, first=True)
+
+
+def choose_password(tx: Transaction, confirmed: Confirmed, password: str) -> None:
+    """A person's own new password, after typing the present one. Ends every session, this one included.
+
+    Raises `UnusableInput` when the new one is too short or is the present one.
+    """
+    require(tx.actor, Permission.ACCOUNT_CONSULT_SELF)
+    if confirmed.account_id != tx.actor.account_id:
+        raise Refused("other_agency", details={"permission": Permission.ACCOUNT_CONSULT_SELF.value})
+    account = tx.session.get_one(Account, tx.actor.account_id)
+    if len(password) < MINIMUM_PASSWORD or _password_matches(account, password):
+        raise UnusableInput({"password": f"expected another password of at least {MINIMUM_PASSWORD} characters"})
+    _put_password(tx, account, password, first=False)
+
+
+def _put_password(tx: Transaction, account: Account, password: str, *, first: bool) -> None:
+    account.password_hash, account.first_password = hash_password(password), first
+    end_sessions(tx, account.id)
     tx.record(
         "account:change",
         object_type="account",
-        object_id=account_id,
-        details={"account": account_id, "changed": ["password"]},
+        object_id=account.id,
+        details={"account": account.id, "changed": ["password"]},
     )
 
 
@@ -367,9 +386,20 @@ def record_agency(
 
 
 def record_account(
-    tx: Transaction, *, login: str, name: str, agency_id: str, roles: Sequence[str], password: str, account_id: str = ""
+    tx: Transaction,
+    *,
+    login: str,
+    name: str,
+    agency_id: str,
+    roles: Sequence[str],
+    password: str,
+    account_id: str = "",
+    first_password: bool = True,
 ) -> str:
-    """Add an account. Returns its id. Raises `UnusableInput` with what was expected per field."""
+    """Add an account. Returns its id. Raises `UnusableInput` with what was expected per field.
+
+    With `first_password` its owner has to choose another one before doing anything else (ASVS 6.4.1).
+    """
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
     login = login.strip().lower()
     problems = _account_problems(tx, name, agency_id, roles)
@@ -386,6 +416,7 @@ def record_account(
         login=login,
         name=name.strip(),
         password_hash=hash_password(password),
+        first_password=first_password,
         agency_id=agency_id,
         created_at=tx.now,
     )

@@ -103,6 +103,7 @@ def seed_region(program: Program, password: str, region: Path = REGION) -> list[
                 agency_id=account["agency"],
                 roles=account["roles"],
                 password=password,
+                first_password=False,
             )
         titles = dict(tx.session.execute(select(Agency.id, Agency.title)).all())
     return [_told(account, titles, password) for account in described["account"]]

@@ -1,19 +1,19 @@
 """Coming in, going out, choosing a language."""
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import LoginManager, UserMixin, login_user, logout_user
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField
-from wtforms.validators import InputRequired
+from wtforms.validators import EqualTo, InputRequired
 
 from signaltable.access import Permission
-from signaltable.domain import Refused
+from signaltable.domain import Refused, UnusableInput
 from signaltable.flow import accounts
 from signaltable.web.errors import reason_text
-from signaltable.web.guards import actor, offered, only, permission, program, submitted
+from signaltable.web.guards import actor, begin, offered, only, permission, program, submitted
 
 pages = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -83,6 +83,43 @@ def _is_inside(address: str) -> bool:
     """Whether an address that came along leads to a page of ours; browsers drop tabs and turn backslashes."""
     plain = address.isascii() and address.isprintable() and "\\" not in address
     return plain and address.startswith("/") and not address.startswith("//")
+
+
+class OwnPasswordForm(FlaskForm):
+    current = PasswordField(_l("Your present password"), [InputRequired(_l("Fill in your present password"))])
+    password = PasswordField(_l("New password"), [InputRequired(_l("Fill in a new password"))])
+    again = PasswordField(
+        _l("The new password again"),
+        [
+            InputRequired(_l("Fill in the new password again")),
+            EqualTo("password", _l("The two passwords are not the same")),
+        ],
+    )
+
+
+@pages.route("/wachtwoord", methods=["GET", "POST"])
+@permission(Permission.ACCOUNT_CONSULT_SELF)
+def choose_password() -> ResponseReturnValue:
+    """A person's own password. Whoever got a first one from somebody else comes here before anything else."""
+    form, problem, status = OwnPasswordForm(), "", 422 if request.method == "POST" else 200
+    if submitted(form):
+        try:
+            confirmed = accounts.confirm_password(program(), actor(), form.current.data or "")
+            with begin() as tx:
+                accounts.choose_password(tx, confirmed, form.password.data or "")
+        except Refused as refusal:
+            problem, status = reason_text(refusal.reason), 403
+        except UnusableInput:
+            form.password.errors = [
+                _("Choose another password of at least %(count)s characters", count=accounts.MINIMUM_PASSWORD),
+            ]
+        else:
+            logout_user()
+            _forget_session()
+            flash(_("Your password is changed. Sign in with the new one."), "success")
+            return redirect(url_for("account.log_in"), 303)
+    first = actor().must_choose_password
+    return render_template("account/password.html", form=form, problem=problem, first=first), status
 
 
 @pages.post("/afmelden")

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import Flask, request, url_for
-from flask_babel import format_date, format_datetime, get_locale
+from flask_babel import format_date, format_datetime, format_decimal, get_locale
 from flask_babel import gettext as _
 from werkzeug.routing import BuildError
 
@@ -35,6 +35,19 @@ def day(value: date | datetime | None) -> str:
 def moment(value: datetime | None) -> str:
     """3 november 2026 14:05, in Dutch time; a dash when there is none."""
     return format_datetime(value, "d MMMM y HH:mm") if value else "–"
+
+
+def file_size(count: int) -> str:
+    """A number of bytes as people read it: 94 kB, 1,2 MB in Dutch."""
+    if count < 1_000_000:
+        return f"{format_decimal(max(1, round(count / 1000)), '#,##0')} kB"
+    return f"{format_decimal(count / 1_000_000, '#,##0.0')} MB"
+
+
+def ground_title(ground_id: str) -> str:
+    """A legal ground by its title, with its id; the id alone when the rules no longer hold it."""
+    title = next((in_words(row.title) for row in program().policy.grounds.rows if row.id == ground_id), "")
+    return f"{title} ({ground_id})" if title else ground_id
 
 
 def state_label(state: str) -> str:
@@ -121,6 +134,7 @@ def _context() -> dict[str, Any]:
         "lang": lang(),
         "policy": program().policy,
         "logout_url": url_for("account.log_out"),
+        "account_url": url_for("account.choose_password"),
     }
 
 
@@ -131,6 +145,8 @@ def register(app: Flask) -> None:
         t=in_words,
         day=day,
         moment=moment,
+        file_size=file_size,
+        ground_title=ground_title,
         state_label=state_label,
         answer_label=answer_label,
     )

@@ -33,6 +33,9 @@ TELLING_NAMES = frozenset(
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
+# Where somebody may come whose password was typed by somebody else.
+BEFORE_OWN_PASSWORD = frozenset({"account.choose_password", "account.log_out"})
+
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -95,6 +98,8 @@ def _open_the_door() -> ResponseReturnValue | None:
         if request.method != "GET":
             abort(401)
         return redirect(url_for("account.log_in", next=request.path))
+    if actor().must_choose_password and request.endpoint not in BEFORE_OWN_PASSWORD:
+        return redirect(url_for("account.choose_password"))
     if all(isinstance(may(actor(), one), Denied) for one in needed):
         refuse(program(), actor(), Refused("no_permission", details={"permission": needed[0].value}))
     return None

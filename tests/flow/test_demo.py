@@ -117,7 +117,7 @@ CASES = {
     "Danita": Expected(
         {*M5, ("M8", "avim")}, exactly=True,
         facts={"forms": ["sexual"], "victim_consent": "refused", "perpetrator": "yes", "means": "present"},
-        asks=frozenset({"age_years"}),
+        asks=frozenset({"organised"}),
     ),
     "Mascha": Expected({("M16", "essm-advice"), *M5}, exactly=True, facts={"forms": ["unknown"]}),
     "Masja": Expected({*M7, *M5}, exactly=True, facts={"means": "present", "forms": ["labour", "servitude"]}),

@@ -65,10 +65,31 @@ def test_the_lists_show_who_and_for_whom(administrator):
     assert "Fier" in agencies
 
 
-def test_a_new_account_can_sign_in_at_once(program, administrator):
+OWN = "alleen-nora-kent-dit-woord"
+
+
+def test_a_new_account_chooses_a_password_of_its_own_before_anything_else(program, administrator):
+    # Given a new account with a first password that the administrator knows
     answer = administrator.post("/beheer/accounts/nieuw", _new())
     assert answer.status_code == 303
-    assert Person(program, "nora", FRESH).get("/signalen").status_code == 200
+    nora = Person(program, "nora", FRESH)
+    for path in ("/signalen", "/overzicht", "/signalen/nieuw"):
+        assert nora.get(path).location == "/wachtwoord"
+    # When she chooses another, in a form that says what is wrong first
+    mistakes = (
+        ({"current": "iets-anders-dan-dat", "password": OWN, "again": OWN}, 403),
+        ({"current": FRESH, "password": OWN, "again": "een-tikfout-er-in"}, 422),
+        ({"current": FRESH, "password": "kort", "again": "kort"}, 422),
+        ({"current": FRESH, "password": FRESH, "again": FRESH}, 422),
+    )
+    for typed, status in mistakes:
+        assert nora.post("/wachtwoord", typed).status_code == status
+    assert nora.post("/wachtwoord", {"current": FRESH, "password": OWN, "again": OWN}).status_code == 303
+    # Then the old session and the first password are of no use any more, and she can work
+    assert nora.get("/signalen").status_code == 302
+    assert Person(program, "nora", OWN).get("/signalen").status_code == 200
+    with pytest.raises(AssertionError):
+        Person(program, "nora", FRESH)
     with reading(program) as session:
         made = session.scalars(
             select(LogEntry).where(LogEntry.action == "account:record").order_by(LogEntry.seq.desc())
@@ -153,7 +174,7 @@ def test_a_new_password_replaces_the_old_one(program, administrator):
     path = f"/beheer/accounts/{account.id}"
     assert administrator.post(f"{path}/wachtwoord", {"password": "kort", "again": "kort"}, page=path).status_code == 422
     assert administrator.post(f"{path}/wachtwoord", {"password": FRESH, "again": FRESH}, page=path).status_code == 303
-    assert Person(program, "riec", FRESH).get("/overzicht").status_code == 200
+    assert Person(program, "riec", FRESH).get("/overzicht").location == "/wachtwoord"
 
 
 def test_a_new_organisation_has_a_key_a_seat_and_its_destinations(program, administrator):
