@@ -25,7 +25,7 @@ from signaltable.flow.dossier import (
 )
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import keep_until, move
-from signaltable.models import Agency, AgendaItem, Link, Meeting, Note, Signal, Subject, TableMember
+from signaltable.models import Agency, AgendaItem, Link, Meeting, Note, Signal, SignalMove, Subject, TableMember
 from signaltable.queries import PAGE, agency_titles, resource_of, signal_by_reference, tables_of
 from signaltable.transaction import Transaction
 
@@ -310,9 +310,7 @@ def _ready(tx: Transaction, meeting: Meeting) -> list[ReadyLine]:
         )
         for row in rows
     ]
-    order = {name: one.order for name, one in tx.program.policy.urgencies.items()}
-    last = len(order) + 1
-    return sorted(lines, key=lambda one: (order.get(one.urgency, last), not one.several, one.received, one.reference))
+    return sorted(lines, key=lambda one: (_weight(tx, one.urgency, several=one.several), one.received, one.reference))
 
 
 def _known_to_several(tx: Transaction, table_id: str) -> frozenset[str]:
@@ -349,9 +347,10 @@ def _left_over(tx: Transaction, meeting: Meeting) -> list[str]:
 
 
 def put_on_agenda(tx: Transaction, meeting_id: str, references: Sequence[str]) -> None:
-    """Put signals at the end of the agenda, in the order given; each becomes "on the table".
+    """Put signals on the agenda; each becomes "on the table".
 
-    Raises `UnusableInput` for a signal that is not ready, `Conflict` for a meeting that has passed.
+    The urgent come first, then those that several agencies know, then in the order given. What is on the agenda already
+    keeps the order that somebody gave it. Raises `UnusableInput` for a signal that is not ready, `Conflict` for a meeting that has passed.
     """
     meeting = _open_meeting(tx, meeting_id)
     ready = {one.reference for one in _ready(tx, meeting)}
@@ -361,13 +360,54 @@ def put_on_agenda(tx: Transaction, meeting_id: str, references: Sequence[str]) -
     items = _items(tx, meeting.id)
     if len(items) + len(wanted) > MOST_ITEMS:
         raise UnusableInput({"signals": FULL})
-    last = max((item.position for item, _ in items), default=0)
-    for place, reference in enumerate(wanted, start=last + 1):
+    several = _known_to_several(tx, meeting.table_id)
+    order = [(_weight(tx, signal.urgency, several=signal.id in several), item) for item, signal in items]
+    for reference in wanted:
         signal = signal_by_reference(tx, reference)
         require(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, resource_of(tx, signal))
-        tx.session.add(AgendaItem(id=tx.new_id(), meeting_id=meeting.id, signal_id=signal.id, position=place))
+        item = AgendaItem(id=tx.new_id(), meeting_id=meeting.id, signal_id=signal.id, position=0)
+        tx.session.add(item)
+        weight = _weight(tx, signal.urgency, several=signal.id in several)
+        place = max((place for place, (before, _) in enumerate(order, start=1) if before <= weight), default=0)
+        order.insert(place, (weight, item))
         move(tx, signal, State.TABLED)
+    for place, (_, item) in enumerate(order, start=1):
+        item.position = place
     _record_schedule(tx, meeting, changed=["agenda"], signals=wanted)
+
+
+def _weight(tx: Transaction, urgency: str, *, several: bool) -> tuple[int, bool]:
+    """How early a signal comes, the smallest first: by urgency, and then what several agencies know."""
+    known = tx.program.policy.urgencies
+    return known[urgency].order if urgency in known else len(known) + 1, not several
+
+
+def take_off_agenda(tx: Transaction, meeting_id: str, reference: str) -> None:
+    """Take a signal off the agenda; it goes back to where it was, unless another meeting still has it.
+
+    Raises `Conflict` when it was decided or discussed already: what was said belongs to that meeting.
+    """
+    meeting = _open_meeting(tx, meeting_id)
+    signal = signal_by_reference(tx, reference)
+    require(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, resource_of(tx, signal))
+    item = _item(tx, meeting, signal)
+    tx.session.refresh(item, with_for_update=True)
+    if item.decision:
+        raise Conflict("decided", "the table decided on this signal already")
+    if tx.session.scalars(select(Note.id).where(Note.item_id == item.id).limit(1)).first():
+        raise Conflict("discussed", "the table wrote a note about this signal already")
+    tx.session.delete(item)
+    tx.session.flush()
+    elsewhere = select(AgendaItem.id).where(AgendaItem.signal_id == signal.id, AgendaItem.decision == "").limit(1)
+    if State(signal.state) is State.TABLED and tx.session.scalars(elsewhere).first() is None:
+        move(tx, signal, _state_before_table(tx, signal))
+    _record_schedule(tx, meeting, changed=["removed"], signals=[reference])
+
+
+def _state_before_table(tx: Transaction, signal: Signal) -> State:
+    query = select(SignalMove.state_from).where(SignalMove.signal_id == signal.id, SignalMove.state_to == State.TABLED)
+    found = tx.session.scalars(query.order_by(SignalMove.at.desc(), SignalMove.id.desc())).first()
+    return State(found) if found in READY else State.TRIAGED
 
 
 def _open_meeting(tx: Transaction, meeting_id: str) -> Meeting:
@@ -517,24 +557,31 @@ def decide(tx: Transaction, meeting_id: str, reference: str, deciding: Deciding)
 def _check_decision(tx: Transaction, meeting: Meeting, deciding: Deciding) -> Decision:
     if deciding.decision not in [*Decision]:
         raise UnusableInput({"decision": UNKNOWN_CHOICE})
-    decision, problems = Decision(deciding.decision), {}
+    decision = Decision(deciding.decision)
+    problems = missing_parts(
+        decision, holder=deciding.holder, due_on=deciding.due_on, destinations=deciding.destinations
+    )
     if deciding.holder and deciding.holder not in {agency for agency, _ in _members(tx, meeting.table_id)}:
         problems["holder"] = UNKNOWN_CHOICE
-    elif decision in NEEDS_HOLDER and not deciding.holder:
-        problems["holder"] = NO_HOLDER
     if deciding.due_on is not None and deciding.due_on < tx.today:
         problems["due_on"] = PAST
-    elif decision in NEEDS_HOLDER and deciding.due_on is None:
-        problems["due_on"] = NO_DAY
-    if decision is Decision.REFER:
-        known = set(_disclosable(tx, deciding.destinations))
-        if not deciding.destinations:
-            problems["destinations"] = NO_DESTINATION
-        elif set(deciding.destinations) - known:
-            problems["destinations"] = UNKNOWN_CHOICE
+    if decision is Decision.REFER and set(deciding.destinations) - set(_disclosable(tx, deciding.destinations)):
+        problems["destinations"] = UNKNOWN_CHOICE
     if problems:
         raise UnusableInput(problems)
     return decision
+
+
+def missing_parts(decision: str, *, holder: str, due_on: date | None, destinations: Sequence[str]) -> dict[str, str]:
+    """What this decision still needs, as field and problem: somebody who acts, a day, and whereto. Empty when whole."""
+    missing = {}
+    if decision in NEEDS_HOLDER and not holder:
+        missing["holder"] = NO_HOLDER
+    if decision in NEEDS_HOLDER and due_on is None:
+        missing["due_on"] = NO_DAY
+    if decision == Decision.REFER and not destinations:
+        missing["destinations"] = NO_DESTINATION
+    return missing
 
 
 def _record_decision(

@@ -63,10 +63,10 @@ def show(question_id: str) -> ResponseReturnValue:
 def compare(question_id: str) -> ResponseReturnValue:
     """Compare an identity out of the own records. The answer stands on this page only; nothing is kept."""
     question = _read(question_id)
-    form = _answer_form()
-    only(*(f"{IDENTITY}{field.name}" for field in question.compare_fields), *(field.name for field in form))
+    posted = _answer_form()
+    only(*(f"{IDENTITY}{field.name}" for field in question.compare_fields), *(field.name for field in posted))
     # What was typed for the answer stays on the page. A browser sends the text also when it is empty.
-    form = form if "context" in request.form else None
+    form = posted if "context" in request.form else None
     typed = {field.name: request.form.get(f"{IDENTITY}{field.name}", "") for field in question.compare_fields}
     try:
         with begin() as tx:

@@ -53,8 +53,12 @@ class DecisionForm(FlaskForm):
         [Optional()],
         description=_l("Only when you refer. The owner decides and discloses; the table advises."),
     )
-    holder = SelectField(_l("Who acts on this?"), [Optional()])
-    due_on = DateParts(_l("Done by"))
+    holder = SelectField(
+        _l("Who acts on this?"),
+        [Optional()],
+        description=_l("Needed when you refer or enrich further. The owner of the signal is filled in already."),
+    )
+    due_on = DateParts(_l("Done by"), description=_l("Needed when you refer or enrich further."))
     reason = TextAreaField(
         _l("Why?"),
         [InputRequired(_l("Write down why")), no_bsn],
@@ -137,6 +141,19 @@ def reorder(meeting_id: str) -> ResponseReturnValue:
     return redirect(url_for("table.agenda", meeting_id=meeting_id), 303)
 
 
+@pages.post("/<meeting_id>/afvoeren")
+@permission(Permission.TABLE_SCHEDULE_OWN_TABLE)
+def take_off(meeting_id: str) -> ResponseReturnValue:
+    """Take a signal off the agenda before the table decided on it."""
+    only("signal")
+    # A second window may still show a line that is gone; that is a page that is not found, and no forged request.
+    reference = request.form.get("signal", "")
+    with begin() as tx:
+        table.take_off_agenda(tx, meeting_id, reference)
+    flash(_("%(reference)s is off the agenda.", reference=reference), "success")
+    return redirect(url_for("table.agenda", meeting_id=meeting_id), 303)
+
+
 def _read_agenda(meeting_id: str) -> Agenda:
     with begin() as tx:
         return table.agenda(tx, meeting_id)
@@ -213,7 +230,9 @@ def decide(meeting_id: str, reference: str) -> ResponseReturnValue:
     if not view.may_decide:
         raise Conflict("decided", "the table decided on this signal already")
     form, noting = _decision_form(view, posted=True), NoteForm()
-    if not submitted(form, beside=noting):
+    whole = submitted(form, beside=noting)
+    _name_missing(form)
+    if not whole or form.errors:
         return _item(view, noting=noting, deciding=form), 422
     deciding = table.Deciding(
         decision=form.decision.data,
@@ -238,6 +257,17 @@ def decide(meeting_id: str, reference: str) -> ResponseReturnValue:
 def _read_item(meeting_id: str, reference: str) -> ItemView:
     with begin() as tx:
         return table.consult_item(tx, meeting_id, reference)
+
+
+def _name_missing(form: DecisionForm) -> None:
+    """What this decision needs besides the fields that every one needs, so that all that is missing is named at once."""
+    missing = table.missing_parts(
+        form.decision.data or "",
+        holder=form.holder.data or "",
+        due_on=form.due_on.data,
+        destinations=form.destinations.data or (),
+    )
+    put_problems(form, {name: problem for name, problem in missing.items() if not form[name].errors})
 
 
 def _half_decided(view: ItemView) -> bool:

@@ -120,6 +120,78 @@ def test_signals_go_on_the_agenda_in_order_and_change_places(program, people):
     assert log(program, "table:consult")[-1][1]["count"] == 3
 
 
+def test_the_urgent_and_what_several_know_come_before_the_rest_when_they_are_added(program, people):
+    urgent = {"acute_danger": "no", "safe_to_continue": "yes", "urgency": "same-day"}
+    owner, coordinator = people["havendam"], people["coordinator"]
+    first, second = (triaged(program, owner, coordinator, a_signal(subjects=[])) for _ in range(2))
+    meeting = on_the_agenda(program, coordinator, first, second)
+    use(program, coordinator, table.reorder, meeting, second, up=True)
+    linked = triaged(program, owner, coordinator)
+    triaged(program, people["delinde"], coordinator, a_signal(capacity="care-wgbo"))
+    for login in ("havendam", "delinde"):
+        (line,) = use(program, people[login], linking.own_links)
+        use(program, people[login], linking.decide, line.id, confirmed=True)
+    hurry = triaged(program, owner, coordinator, a_signal(subjects=[], safety=urgent))
+    plain = triaged(program, owner, coordinator, a_signal(subjects=[]))
+    use(program, coordinator, table.put_on_agenda, meeting, [plain, linked, hurry])
+    # What stood there keeps the order that the coordinator gave it
+    assert [line.reference for line in use(program, coordinator, table.agenda, meeting).lines] == [
+        hurry,
+        linked,
+        second,
+        first,
+        plain,
+    ]
+
+
+@pytest.mark.parametrize("state", ["triaged", "watch"])
+def test_a_signal_taken_off_the_agenda_goes_back_to_where_it_was(program, people, state):
+    reference = submitted(program, people["havendam"], a_signal(subjects=[]))
+    triage_it(program, people["coordinator"], reference, state)
+    meeting = on_the_agenda(program, people["coordinator"], reference)
+    use(program, people["coordinator"], table.take_off_agenda, meeting, reference)
+    seen = use(program, people["coordinator"], table.agenda, meeting)
+    assert seen.lines == ()
+    assert [line.reference for line in seen.ready] == [reference]
+    assert row(program, reference).state == state
+    _entry, details = log(program, "table:schedule")[-1]
+    assert (details["changed"], details["signals"]) == (["removed"], [reference])
+    with pytest.raises(Refused):
+        use(program, people["avim"], dossier.consult, reference)
+
+
+def test_what_an_earlier_meeting_left_stays_on_the_table_when_taken_off(program, people, clock):
+    reference = triaged(program, people["havendam"], people["coordinator"], a_signal(subjects=[]))
+    on_the_agenda(program, people["coordinator"], reference)
+    clock.forward(days=7)
+    second = on_the_agenda(program, people["coordinator"], reference, days=1)
+    use(program, people["coordinator"], table.take_off_agenda, second, reference)
+    assert row(program, reference).state == "tabled"
+    assert [line.reference for line in use(program, people["coordinator"], table.agenda, second).ready] == [reference]
+
+
+@pytest.mark.parametrize("login", ["voorzitter", "avim", "havendam"])
+def test_only_the_coordinator_takes_a_signal_off_the_agenda(program, actor, people, login):
+    reference = triaged(program, people["havendam"], people["coordinator"])
+    meeting = on_the_agenda(program, people["coordinator"], reference)
+    with pytest.raises(Refused):
+        use(program, actor(program, login), table.take_off_agenda, meeting, reference)
+    assert len(use(program, people["coordinator"], table.agenda, meeting).lines) == 1
+
+
+def test_what_was_discussed_or_decided_stays_on_the_agenda(program, people):
+    said, decided = (
+        triaged(program, people["havendam"], people["coordinator"], a_signal(subjects=[])) for _ in range(2)
+    )
+    meeting = on_the_agenda(program, people["coordinator"], said, decided)
+    use(program, people["voorzitter"], table.note, meeting, said, "Zij wil hulp")
+    _decided(program, people["voorzitter"], meeting, decided, "refer")
+    for reference in (said, decided):
+        with pytest.raises(Conflict):
+            use(program, people["coordinator"], table.take_off_agenda, meeting, reference)
+    assert len(use(program, people["coordinator"], table.agenda, meeting).lines) == 2
+
+
 def test_what_is_not_ready_cannot_be_put_on_the_agenda(program, people, clock):
     waits = submitted(program, people["havendam"])
     meeting = use(program, people["coordinator"], table.schedule, held_on=date(2026, 12, 1), title="Tafel")

@@ -125,6 +125,33 @@ def test_a_decision_that_was_not_offered_is_refused_and_recorded(sqlite_program,
     assert row(sqlite_program, reference).state == "tabled"
 
 
+def test_all_that_a_decision_lacks_is_named_at_once(sqlite_program, tabled):
+    meeting, reference = tabled
+    page = f"/tafel/{meeting}/{reference}"
+    empty = {"decision": "refer", "destinations": [], "holder": "", "reason": "", **dict.fromkeys(DONE, "")}
+    answer = visitor(sqlite_program, "voorzitter").post(f"{page}/besluit", empty, page)
+    assert answer.status_code == 422
+    for target in ("#destinations-0", "#holder", "#due_on-day", "#reason"):
+        assert f'href="{target}"' in answer.text
+    answer = visitor(sqlite_program, "voorzitter").post(f"{page}/besluit", {**empty, "decision": "watch"}, page)
+    for target in ("#destinations-0", "#holder", "#due_on-day"):
+        assert f'href="{target}"' not in answer.text
+
+
+def test_the_coordinator_takes_a_signal_off_the_agenda(sqlite_program, tabled):
+    meeting, reference = tabled
+    page = f"/tafel/{meeting}"
+    desk = visitor(sqlite_program, "coordinator")
+    assert f"{page}/afvoeren" not in visitor(sqlite_program, "avim").get(page).text
+    assert f"{page}/afvoeren" in desk.get(page).text
+    assert visitor(sqlite_program, "avim").post(f"{page}/afvoeren", {"signal": reference}, page).status_code == 403
+    assert desk.post(f"{page}/afvoeren", {"signal": reference}, page).status_code == 303
+    assert row(sqlite_program, reference).state == "triaged"
+    # A second window that still shows it gets a page and not the reproach of forging
+    assert desk.post(f"{page}/afvoeren", {"signal": reference}, page).status_code == 404
+    assert log(sqlite_program, "request:refuse") == []
+
+
 def test_keeping_a_note_gives_a_half_written_decision_back(sqlite_program, tabled):
     meeting, reference = tabled
     chair, page = visitor(sqlite_program, "voorzitter"), f"/tafel/{meeting}/{reference}"
