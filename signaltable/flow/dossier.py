@@ -6,13 +6,13 @@ has another name at every agency, so that two agencies cannot lay their lists si
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from types import MappingProxyType
 
 from sqlalchemy import select
 
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import GONE, Decision, LinkState, NotFound, Refused, State, day_of
+from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refused, State, day_of
 from signaltable.flow.advice import Advice, advice_of
 from signaltable.models import AgendaItem, Link, Meeting, Question, Signal, SignalMove, Subject
 from signaltable.pseudonymise import recipient_pseudonym
@@ -423,5 +423,6 @@ def _meetings(tx: Transaction, signal: Signal) -> Iterable[Happening]:
         .where(AgendaItem.signal_id == signal.id, AgendaItem.decision == ""),
     )
     for meeting in rows:
-        at = datetime.combine(meeting.held_on, time.min, UTC)
+        # A meeting has a day and no hour: it comes after what happened on that day.
+        at = datetime.combine(meeting.held_on, time(23, 59), ZONE)
         yield Happening(at, "meeting", text=meeting.title, future=meeting.held_on > tx.today)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from signaltable.domain import day_of
 from signaltable.flow import dossier, enrich, linking, table
 from signaltable.queries import signal_by_reference
 from tests.factories import a_person, a_signal
@@ -125,3 +126,13 @@ def test_the_timeline_tells_the_life_of_the_signal_and_hides_who_was_asked(progr
     use(program, people["voorzitter"], table.decide, meeting, reference, deciding)
     read = use(program, people["voorzitter"], dossier.consult, reference)
     assert [one.kind for one in read.timeline if one.text == "Niet dubbel vertellen"] == ["decided"]
+
+
+def test_the_meeting_of_today_comes_after_what_happened_today(program, people, clock):
+    reference = triaged(program, people["havendam"], people["coordinator"])
+    clock.forward(hours=1)
+    on_the_agenda(program, people["coordinator"], reference, days=0)
+    read = use(program, people["voorzitter"], dossier.consult, reference)
+    assert [one.kind for one in read.timeline][-1] == "meeting"
+    assert not read.timeline[-1].future
+    assert day_of(read.timeline[-1].at) == day_of(clock())
