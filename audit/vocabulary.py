@@ -57,14 +57,14 @@ _TABLE: tuple[Action, ...] = (
         "login:succeed",
         required="method",
         optional="session_hash network_hash device",
-        nl="Iemand is ingelogd",
+        nl="Iemand heeft zich aangemeld",
         en="Someone logged in",
     ),
     _action(
         "login:fail",
         required="method",
         optional="account_hash attempts locked_until network_hash",
-        nl="Inloggen is niet gelukt",
+        nl="Aanmelden is niet gelukt",
         en="An attempt to log in failed",
     ),
     _action(
@@ -131,8 +131,8 @@ _TABLE: tuple[Action, ...] = (
         "signal:list",
         required="view count",
         optional="filters search_kinds page purpose",
-        nl="Een lijst van signalen is bekeken of doorzocht",
-        en="A list of signals was consulted or searched",
+        nl="Een overzicht is bekeken of doorzocht",
+        en="A list was consulted or searched",
     ),
     _action(
         "signal:withdraw",
@@ -300,8 +300,8 @@ _TABLE: tuple[Action, ...] = (
         "disclosure:consult",
         required="disclosure",
         optional="signal view fields payload_hash watermark purpose",
-        nl="De ontvanger heeft een verstrekking geopend",
-        en="The recipient opened a disclosure",
+        nl="Een verstrekking is geopend",
+        en="A disclosure was opened",
     ),
     _action(
         "disclosure:accept",

@@ -3,7 +3,7 @@
 A code without words here is shown as it is: the log may outlive a change of words, and hiding a code would be worse.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -12,12 +12,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from audit.vocabulary import ACTIONS
+from signaltable.flow.accounts import agency_title
 from signaltable.flow.auditing import CheckLine, EntryLine
 from signaltable.texts import Text
 from signaltable.web.errors import reason_text
 from signaltable.web.filters import in_words, lang, moment
 from signaltable.web.guards import program
-from signaltable.web.wording import article, category_label, field_label, obligation_text
+from signaltable.web.wording import article, category_label, cause_label, field_label, obligation_text, result_label
 
 # Details that name an agency by its id, and those that hold a digest or an id that nobody reads aloud.
 AGENCIES = frozenset(
@@ -208,8 +209,49 @@ def _code(key: str, code: str, titles: Mapping[str, str]) -> str:
         return _articles().get(code, code)
     if key == "urgency":
         return _titled(program().policy.urgencies, code.replace("_", "-"), code)
+    if key in PLAIN:
+        return PLAIN[key](code) or code
     words = _policy_words(key, code)
     return f"{words} ({code})" if words else code
+
+
+def _view_title(view: str) -> str:
+    """Which page or list was opened, and by whose side."""
+    return {
+        "agenda": _("Agenda of a meeting"),
+        "approvals": _("What waits for a second look"),
+        "check": _("The check of the log"),
+        "disclose": _("Where a signal may go"),
+        "disclosure": _("A disclosure, without content"),
+        "disclosures": _("All disclosures"),
+        "export": _("An export of the log"),
+        "inbox": _("Received disclosures"),
+        "item": _("A signal on the agenda"),
+        "links": _("Links"),
+        "log": _("Audit log"),
+        "own": _("Signals of the own organisation"),
+        "owner": _("By the owner"),
+        "provider": _("By the owner"),
+        "question": _("A question"),
+        "questions": _("Questions to the own organisation"),
+        "receiver": _("By the receiver"),
+        "second_person": _("By the second person"),
+        "triage": _("Signals at the table"),
+    }.get(view, "")
+
+
+def _cause(code: str) -> str:
+    """Why something was sent back or refused; of our reasons for refusing only those that have words."""
+    refused = reason_text(code)
+    return cause_label(code) if refused == reason_text("") else refused
+
+
+def object_text(line: EntryLine) -> str:
+    """What an entry is about: an agency by how people call it, all else by its reference or id."""
+    if line.object_type != "agency":
+        return line.object
+    own = line.agency if line.object == line.agency_id else agency_title(program(), line.object)
+    return own or line.object
 
 
 def _policy_words(key: str, code: str) -> str:
@@ -362,6 +404,14 @@ def check_words(line: CheckLine) -> str:
     return _("%(wrong)s of %(count)s not in order", wrong=line.wrong, count=line.checked)
 
 
+# Details of which the words say all that the code says.
+PLAIN: Mapping[str, Callable[[str], str]] = {
+    "cause": _cause,
+    "method": strength_label,
+    "result": result_label,
+    "view": _view_title,
+}
+
 WORDS: Mapping[str, Any] = {
     "actions": actions,
     "agency_of": agency_of,
@@ -369,6 +419,7 @@ WORDS: Mapping[str, Any] = {
     "check_title": check_title,
     "check_words": check_words,
     "object_label": object_label,
+    "object_text": object_text,
     "outcome_label": outcome_label,
     "outcome_tone": outcome_tone,
     "role_titles": role_titles,

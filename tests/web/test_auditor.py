@@ -12,13 +12,15 @@ from audit.note import Verifier
 from audit.vocabulary import ACTIONS
 from signaltable import jobs
 from signaltable.db import make_engine
-from signaltable.flow import log_check
+from signaltable.flow import log_check, triage
+from signaltable.flow.accounts import agency_title
 from signaltable.models import LogEntry
 from signaltable.transaction import reading
 from signaltable.web import create_app
+from signaltable.web.filters import file_size
 from signaltable.web.log_words import actions, check_title, detail_label
 from tests.factories import a_person, a_signal
-from tests.table_steps import asked, submitted, triage_it
+from tests.table_steps import asked, submitted, triage_it, use
 from tests.web.people import Person
 
 CANARIES = {"given_name": "Kanarinda", "surname": "Vogelvrij", "phone": "0687654321", "birth_date": "1990-01-02"}
@@ -45,6 +47,23 @@ def reference(program, actor):
 @pytest.fixture
 def auditor(program):
     return Person(program, "auditor")
+
+
+def test_the_log_reads_in_titles_and_names_no_role_that_did_not_look(program, actor, auditor):
+    # Given a coordinator who looked at the list
+    use(program, actor(program, "coordinator"), triage.listing)
+    page = auditor.get("/audit?actie=signal:list").text
+    assert "Een overzicht is bekeken of doorzocht" in page
+    organisation = agency_title(program, "var")
+    assert re.search(rf"Organisatie<br><span[^>]*>{organisation}</span>", page)
+    assert ACTIONS["disclosure:consult"].summary_nl == "Een verstrekking is geopend"
+    seq = re.search(r'href="/audit/(\d+)"', page)[1]
+    assert "Signalen aan de tafel" in auditor.get(f"/audit/{seq}").text
+
+
+def test_a_size_is_written_as_dutch_people_write_it(program):
+    with create_app(program.settings, program).test_request_context(headers={"Accept-Language": "nl"}):
+        assert [file_size(count) for count in (0, 93_700, 1_234_567)] == ["1 kB", "94 kB", "1,2 MB"]
 
 
 def _tamper(program, statement):
