@@ -89,6 +89,7 @@ _TICK = Text(
     "Zet hier een vinkje als het klopt. Anders kan het niet.", "Tick this if it is true. Otherwise it is not possible."
 )
 _CHOOSE = Text("Kies een van de mogelijkheden.", "Choose one of the options.")
+_CHOOSE_SOME = Text("Kies minstens één mogelijkheid.", "Choose at least one option.")
 _DAY = Text("Vul een datum in.", "Fill in a date.")
 _MOMENT = Text("Vul een datum en een tijd in.", "Fill in a date and a time.")
 _TOO_SHORT = Text(
@@ -628,10 +629,10 @@ def check(code: str, data: object, context: Context, salt: bytes = b"") -> Met |
 
 
 _SHAPE_TEXTS: Mapping[str, Text] = MappingProxyType(
-    {"missing": _MISSING, "extra_forbidden": _UNKNOWN_FIELD, "string_too_long": _TOO_LONG, "too_short": _MISSING},
+    {"extra_forbidden": _UNKNOWN_FIELD, "string_too_long": _TOO_LONG},
 )
 _WIDGET_TEXTS: Mapping[Kind, Text] = MappingProxyType(
-    {"date": _DAY, "datetime": _MOMENT, "choice": _CHOOSE, "choices": _CHOOSE, "tick": _TICK},
+    {"date": _DAY, "datetime": _MOMENT, "choice": _CHOOSE, "choices": _CHOOSE_SOME, "tick": _TICK},
 )
 
 
@@ -653,7 +654,7 @@ def _shape_text(problem: str, widget: Widget | None) -> Text:
         return _WRONG
     if problem == "string_too_short":
         return _TOO_SHORT if widget.kind == "longtext" else _MISSING
-    return _WIDGET_TEXTS.get(widget.kind, _WRONG)
+    return _WIDGET_TEXTS.get(widget.kind, _MISSING if problem in {"missing", "too_short"} else _WRONG)
 
 
 def widget_of(model: type[Evidence], name: str) -> Widget | None:

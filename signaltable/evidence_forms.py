@@ -4,7 +4,7 @@ A form can be drawn from a `ConditionSpec` by code that does not know the condit
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import MappingProxyType
@@ -53,6 +53,22 @@ class ConditionSpec:
     def filled_by(self) -> Literal["person", "program"]:
         """Who gives this evidence; "program" means that nothing of it is asked in a form, as for the second person."""
         return "program" if all(row.by_program for row in self.fields) else "person"
+
+
+_ON_PAPER = Text("Voor deze grondslag is toestemming op papier nodig.", "This ground needs consent on paper.")
+
+
+def for_ground(spec: ConditionSpec, parameter: str) -> ConditionSpec:
+    """The condition as a ground with this parameter asks it: "written" offers no consent in a conversation."""
+    if spec.code not in CONSENTS or parameter != "written":
+        return spec
+    fields = tuple(
+        replace(row, hint=_ON_PAPER, options=tuple(one for one in row.options if one.value == "written"))
+        if row.name == "form"
+        else row
+        for row in spec.fields
+    )
+    return replace(spec, fields=fields)
 
 
 def load_conditions(path: Path) -> Mapping[str, ConditionSpec]:

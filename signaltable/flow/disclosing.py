@@ -17,7 +17,7 @@ from signaltable.disclose import Advice, Reason
 from signaltable.disclose import Refused as NoGround
 from signaltable.domain import Conflict, DisclosureState, Refused, State, may_follow
 from signaltable.evidence import NotMet
-from signaltable.evidence_forms import ConditionSpec
+from signaltable.evidence_forms import ConditionSpec, for_ground
 from signaltable.flow import evidence_store, mailing, sealing, signals, weighing
 from signaltable.flow.choices import (
     Choice,
@@ -175,7 +175,8 @@ def _shown(
 
 def asked(tx: Transaction, option: GroundOption) -> tuple[ConditionSpec, ...]:
     """The conditions that a person fills in; the others the program fills in itself."""
-    specs = (tx.program.policy.conditions[code] for code in option.conditions)
+    known, demanded = tx.program.policy.conditions, option.ground.parameters
+    specs = (for_ground(known[code], demanded.get(code, "")) for code in option.conditions)
     return tuple(spec for spec in specs if spec.filled_by == "person")
 
 

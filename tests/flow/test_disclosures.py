@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import inspect, select, text
@@ -725,3 +726,15 @@ def test_the_owner_lists_the_disclosures_of_a_signal(program, actor):
     made = disclosed(program, who, reference, "essm")
     (line,) = use(program, who, lambda tx: disclosures.disclosures_of(tx, signal_by_reference(tx, reference)))
     assert (line.reference, line.state, line.overdue) == (made.reference, "disclosed", False)
+
+
+def test_an_answer_is_never_due_before_the_day_of_disclosing(program, actor):
+    # Given a signal where there is no time to lose, and a disclosure just after midnight in the Netherlands
+    night = replace(program, clock=lambda: datetime(2026, 11, 23, 23, 35, tzinfo=UTC))
+    who = actor(night, "havendam")
+    reference = submitted(night, who, a_signal(consent=GIVEN, safety={"acute_danger": "yes", "urgency": "now"}))
+    made = disclosed(night, who, reference, "essm", ground="X1")
+    # Then its first day is the 24th, and it is not overdue on arrival
+    assert stored(night, made.reference).due_on >= date(2026, 11, 24)
+    (line,) = use(night, actor(night, "essm"), referrals.inbox)[0]
+    assert not line.overdue
