@@ -55,7 +55,7 @@ def field_label(name: str) -> str:
     if part == "subject" and field in identifiers:
         return in_words(identifiers[field])
     return {
-        "signal.reference": _("Reference of the signal, for you only"),
+        "signal.reference": _("Reference of the signal, for this receiver only"),
         "signal.urgency": _("How soon"),
         "signal.acute_danger": _("Acute danger"),
         "signal.forms": _("What it may be"),
@@ -123,13 +123,13 @@ def article(reference: LegalReference) -> str:
     law, _dash, rest = reference.code.partition("-")
     if reference.scheme == "eu-gdpr":
         law, rest = (_("GDPR"), f"{law[1:]}-{rest}")
-    number, *parts = rest.split("-")
+    number, *parts = (part for part in rest.split("-") if part)
     return f"{law} {number}" + "".join(f"({part})" for part in parts)
 
 
 def articles(references: Iterable[LegalReference]) -> str:
-    """All articles of a ground in one line."""
-    return "; ".join(article(reference) for reference in references)
+    """All articles of a ground in one line, each once."""
+    return "; ".join(dict.fromkeys(article(reference) for reference in references))
 
 
 def obligation_text(obligation: Mapping[str, Any]) -> str:

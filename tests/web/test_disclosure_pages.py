@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from signaltable.evidence_forms import for_ground
+from signaltable.grounds import LegalReference
+from signaltable.web.wording import articles
 from tests.disclosure_steps import GIVEN, Browser, disclosed, key_for
 from tests.factories import a_person, a_signal
 from tests.table_steps import log, row, submitted, use
@@ -259,6 +262,19 @@ def test_others_come_nowhere(sqlite_program, actor, browser, signal, address, lo
         assert browser.get(path).status_code == status
 
 
+def test_who_is_not_chosen_is_told_to_stay_and_the_owner_to_read_the_account_again(sqlite_program, actor, browser):
+    who = actor(sqlite_program, "havendam")
+    draft = a_signal(consent=GIVEN, subjects=[a_person(), a_person(role="possible_perpetrator", identity={})])
+    reference = submitted(sqlite_program, who, draft)
+    key = key_for(sqlite_program, who, reference, "essm")
+    page = browser.log_in("havendam").get(f"/signalen/{reference}/verstrekken/{key}?subjects=1").text
+    assert "U hebt deze niet gekozen. Kijk na of het verhaal" in page
+    assert (
+        "U hebt deze niet gekozen"
+        not in browser.get(f"/signalen/{reference}/verstrekken/{key}?subjects=1&subjects=2").text
+    )
+
+
 def test_no_ground_says_why_and_what_to_do(sqlite_program, actor, browser):
     draft = a_signal(capacity="care-wgbo", subjects=[a_person(), a_person(role="possible_perpetrator", identity={})])
     reference = submitted(sqlite_program, actor(sqlite_program, "delinde"), draft)
@@ -285,3 +301,37 @@ def test_the_owner_sees_answers_of_the_receiver(sqlite_program, actor, browser, 
     )
     page = browser.log_in("havendam").get(f"/verstrekkingen/{made}")
     assert "Gesprek vrijdag." in page.text
+
+
+def test_a_ground_that_needs_paper_offers_no_consent_in_a_conversation(sqlite_program):
+    spec = sqlite_program.policy.conditions["EXPLICIT_CONSENT"]
+    on_paper = for_ground(
+        spec, sqlite_program.policy.grounds.find("X7", sqlite_program.clock().date()).parameters[spec.code]
+    )
+    offered = {row.name: [option.value for option in row.options] for row in on_paper.fields}
+    assert offered["form"] == ["written"]
+    assert offered["given_by"] == ["person", "both", "representative"]
+    assert for_ground(spec, "") is spec
+
+
+def test_the_owner_reads_titles_and_no_codes(sqlite_program, actor, browser, signal):
+    made = disclosed(sqlite_program, actor(sqlite_program, "havendam"), signal, "essm", ground="X1").reference
+    title = sqlite_program.policy.grounds.find("X1", sqlite_program.clock().date()).title.nl
+    assert f"{title} (X1)" in browser.log_in("havendam").get(f"/signalen/{signal}").text
+    page = browser.get(f"/verstrekkingen/{made}").text
+    assert f"{title} (X1)" in page
+    question = page.index("Voor welke organisatie geldt dit?")
+    assert "ESSM, zorgcoördinatie" in page[question : question + 300]
+
+
+def test_an_open_list_of_ticks_asks_to_choose(browser, address):
+    browser.log_in("havendam")
+    wrong = answers(**{"EXPLICIT_CONSENT-categories": []})
+    answer = browser.post(address, {**wrong, **carried(browser, address)}, page=address)
+    assert answer.status_code == 422
+    assert "Kies minstens één mogelijkheid" in answer.text
+
+
+def test_articles_read_as_people_write_them_each_once():
+    references = [LegalReference(scheme="NL", code=code) for code in ("AVG-10-", "AVG-10", "Wmo-5.2.1-2-a")]
+    assert articles(references) == "AVG 10; Wmo 5.2.1(2)(a)"

@@ -55,6 +55,12 @@ def test_accept_then_feed_back(sqlite_program, browser, received):
     assert row(sqlite_program, reference).state == "followed_up"
 
 
+def test_the_receiver_is_told_beforehand_that_returning_erases(browser, received):
+    page = browser.log_in("essm").get(f"/postvak/{received[1]}").text
+    form = page[page.index("/teruggeven") :]
+    assert "uw kopie van de inhoud meteen gewist" in form[: form.index("<button")]
+
+
 def test_return_with_a_reason(sqlite_program, browser, received):
     reference, disclosure = received
     browser.log_in("essm")
