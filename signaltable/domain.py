@@ -125,7 +125,6 @@ UNDISCLOSED = (State.SUBMITTED, State.TRIAGED, State.ENRICHING, State.TABLED, St
 # Taken back or expired: no longer the table's business, and no part of any link.
 GONE = (State.WITHDRAWN, State.EXPIRED)
 ENDED = (*GONE, State.CLOSED)
-_DISCLOSED = (State.REFERRED, State.ACCEPTED, State.RETURNED, State.FOLLOWED_UP)
 
 # From each state the states that may follow. Disclosing is possible before and after the table met, because acute
 # danger and children do not wait for a meeting (meldroutes.md, M1 and M2).
@@ -149,8 +148,8 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.EXPIRED: frozenset(),
 }
 
-# What a coordinator still has to look after.
-ACTIVE_STATES: tuple[State, ...] = (*UNDISCLOSED, *_DISCLOSED)
+# What a coordinator has to act on: also what a receiver gave back, and not what lies with a receiver.
+ACTIVE_STATES: tuple[State, ...] = (*UNDISCLOSED, State.RETURNED)
 
 
 def may_follow(now: State, then: State) -> bool:

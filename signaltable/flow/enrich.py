@@ -58,7 +58,7 @@ SOURCE = "own_records"
 
 @dataclass(frozen=True, slots=True)
 class AskedLine:
-    """A question as the coordinator follows it. Of an answer it says only that it came."""
+    """A question as the coordinator follows it, with the ground that carries it. Of an answer: only that it came."""
 
     id: str
     agency: str
@@ -67,6 +67,7 @@ class AskedLine:
     due_on: date
     answered: bool
     late: bool
+    ground: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def asked_about(tx: Transaction, signal: Signal) -> list[AskedLine]:
             due_on=one.due_on,
             answered=bool(one.answer),
             late=_late(one, today),
+            ground=one.ground,
         )
         for one in tx.session.scalars(query)
     ]

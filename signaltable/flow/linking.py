@@ -146,14 +146,14 @@ def _signals_of(tx: Transaction, made: Link) -> dict[str, Signal]:
     return dict(rows)
 
 
-def open_links_per_signal(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, int]:
-    """How many proposed links wait for a decision, per signal."""
+def links_per_signal(tx: Transaction, signal_ids: Sequence[str], state: LinkState) -> dict[str, int]:
+    """How many links are in this state, per signal; signals without one are missing."""
     counts: dict[str, int] = {}
     for side in (Link.subject_a, Link.subject_b):
         rows = tx.session.execute(
             select(Subject.signal_id, func.count())
             .join(Link, side == Subject.id)
-            .where(Subject.signal_id.in_(signal_ids), Link.state == LinkState.PROPOSED)
+            .where(Subject.signal_id.in_(signal_ids), Link.state == state)
             .group_by(Subject.signal_id),
         ).all()
         for signal_id, count in rows:

@@ -14,7 +14,7 @@ from sqlalchemy import insert, select
 
 from signaltable import route
 from signaltable.access import Permission, require
-from signaltable.domain import UNDISCLOSED, Conflict, Resource, State, UnusableInput
+from signaltable.domain import UNDISCLOSED, Conflict, LinkState, Resource, State, UnusableInput
 from signaltable.facts import parse_facts
 from signaltable.flow import drafts, linking, sealing
 from signaltable.flow.masking import HAS_BSN, for_others, found_in, masked
@@ -357,7 +357,7 @@ def own_signals(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[
     columns = select(Signal.id, Signal.reference, Signal.created_at, Signal.state, Signal.urgency, Signal.facts)
     mine = columns.where(Signal.owner_agency == tx.actor.agency_id)
     shown, following = newest_first(tx, mine, Signal.created_at, Signal.id, after)
-    links = linking.open_links_per_signal(tx, [row.id for row in shown])
+    links = linking.links_per_signal(tx, [row.id for row in shown], LinkState.PROPOSED)
     tx.record(
         "signal:list",
         object_type="agency",

@@ -42,7 +42,10 @@ RESULTS: Mapping[State, tuple[State, ...]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class TriageLine:
-    """One signal in the list. `missing`: elements not shown yet, and "age" or "consent" when that is not known."""
+    """One signal in the list. `missing`: elements not shown yet, and "age" or "consent" when that is not known.
+
+    `links` are proposals that wait for an owner, `confirmed` those that all owners confirmed.
+    """
 
     reference: str
     received: datetime
@@ -50,6 +53,7 @@ class TriageLine:
     forms: tuple[str, ...]
     missing: tuple[str, ...]
     links: int
+    confirmed: int
     state: str
 
 
@@ -157,7 +161,8 @@ def _place(tx: Transaction, tables: Sequence[str], reference: str) -> tuple[date
 
 def _lines(tx: Transaction, rows: Sequence[Row[Any]]) -> list[TriageLine]:
     ids = [row.id for row in rows]
-    links = linking.open_links_per_signal(tx, ids)
+    links = linking.links_per_signal(tx, ids, LinkState.PROPOSED)
+    confirmed = linking.links_per_signal(tx, ids, LinkState.CONFIRMED)
     ageless = set(
         tx.session.scalars(
             select(Subject.signal_id).where(
@@ -176,6 +181,7 @@ def _lines(tx: Transaction, rows: Sequence[Row[Any]]) -> list[TriageLine]:
             forms=tuple(row.facts.get("forms", ())),
             missing=_missing(row, ageless=row.id in ageless),
             links=links.get(row.id, 0),
+            confirmed=confirmed.get(row.id, 0),
             state=row.state,
         )
         for row in rows

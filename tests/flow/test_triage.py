@@ -4,9 +4,10 @@ import pytest
 from sqlalchemy import select
 
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
-from signaltable.flow import linking, signals, triage
+from signaltable.flow import linking, referrals, signals, triage
 from signaltable.models import SignalMove
 from signaltable.transaction import reading
+from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_person, a_signal
 from tests.table_steps import log, row, submitted, triage_it, triaged, use
 
@@ -72,6 +73,37 @@ def test_filters_pick_state_and_urgency_and_an_unknown_one_is_refused(program, a
         found(state="anything")
     with pytest.raises(NotFound):
         found(older_than="S-2222-22")
+
+
+def test_without_a_filter_the_list_holds_what_the_coordinator_must_act_on(program, actor):
+    owner, coordinator = actor(program, "havendam"), actor(program, "coordinator")
+    waits = submitted(program, owner)
+    gone = submitted(program, owner, a_signal(consent=GIVEN))
+    sent = disclosed(program, owner, gone, "essm", ground="X1").reference
+
+    def found(**filters):
+        return {line.reference for line in use(program, coordinator, triage.listing, **filters).lines}
+
+    assert found() == {waits}
+    assert found(state="referred") == {gone}
+    # What the receiver gives back asks attention again
+    use(program, actor(program, "essm"), referrals.give_back, sent, cause="other", text="Hoort bij u")
+    assert found() == {waits, gone}
+
+
+def test_the_list_counts_proposed_and_confirmed_links_apart(program, actor):
+    reference = submitted(program, actor(program, "havendam"))
+    submitted(program, actor(program, "delinde"), a_signal(capacity="care-wgbo"))
+
+    def counts():
+        lines = use(program, actor(program, "coordinator"), triage.listing).lines
+        return next((line.links, line.confirmed) for line in lines if line.reference == reference)
+
+    assert counts() == (1, 0)
+    for login in ("havendam", "delinde"):
+        (line,) = use(program, actor(program, login), linking.own_links)
+        use(program, actor(program, login), linking.decide, line.id, confirmed=True)
+    assert counts() == (0, 1)
 
 
 def test_a_withdrawn_signal_leaves_the_list_and_the_desk(program, actor):

@@ -1,5 +1,7 @@
 """The coordinator's pages as a browser without script sees them."""
 
+from html import unescape
+
 import pytest
 
 from signaltable.flow import linking
@@ -59,6 +61,10 @@ def test_the_coordinator_judges_and_asks(sqlite_program, desk, owner):
     assert [details["asked"] for _entry, details in log(sqlite_program, "enrich:ask")] == ["avim", "riec"]
     text = desk.get(page).text
     assert "RIEC Rotterdam" in text
+    # Who asked reads on which ground, in words
+    ((_entry, details), _other) = log(sqlite_program, "enrich:ask")
+    (ground,) = [one for one in sqlite_program.policy.grounds.rows if one.id == details["ground"]]
+    assert ground.title.nl in unescape(text)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +146,7 @@ def test_links_are_drawn_and_stand_in_a_table(sqlite_program, desk, owner, actor
         (line,) = use(sqlite_program, actor(sqlite_program, login), linking.own_links)
         use(sqlite_program, actor(sqlite_program, login), linking.decide, line.id, confirmed=True)
     assert "M17" in desk.get(f"/triage/{first}").text
+    assert "1 bevestigd" in desk.get("/triage").text
 
 
 def test_a_signal_that_names_nobody_can_be_judged_but_not_asked_about(sqlite_program, desk, owner, actor):
