@@ -97,10 +97,10 @@ def press(page, action):
 
 
 def expect_mistakes(page, *targets):
-    """The page came back with a summary that has the focus and leads to each of these fields."""
+    """The page came back with a summary that has the focus and leads to exactly these fields, in the order of the page."""
     expect(page.locator("#errors")).to_be_focused()
+    assert [link.get_attribute("href") for link in page.locator("#errors a").all()] == [f"#{one}" for one in targets]
     for target in targets:
-        expect(page.locator(f"#errors a[href='#{target}']")).to_be_visible()
         expect(page.locator(f"#{target}")).to_have_count(1)
 
 
