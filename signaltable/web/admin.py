@@ -40,6 +40,8 @@ class NewAccountForm(AccountForm):
         description=_l("For example the work e-mail address, without spaces"),
     )
     agency = SelectField(_l("Organisation"), [InputRequired(_l("Choose an organisation"))])
+    # Once more, after the organisation: mistakes are listed in the order of the fields, which is that of the page.
+    roles = SelectMultipleField(_l("Roles"), [InputRequired(_l("Choose at least one role"))])
     password = PasswordField(_l("First password"), PASSWORD_RULES, description=AT_LEAST)
     again = PasswordField(_l("The same password again"), AGAIN_RULES)
 
