@@ -249,14 +249,14 @@ class Link(Base):
 
 
 class LinkVerdict(Base):
-    """What an owning agency said about a proposed link."""
+    """What an owning agency said about a proposed link; its reason is sealed for that agency alone."""
 
     __tablename__ = "link_verdicts"
     link_id: Mapped[str] = mapped_column(Id, ForeignKey("links.id"), primary_key=True)
     agency_id: Mapped[str] = mapped_column(Id, ForeignKey("agencies.id"), primary_key=True)
     account_id: Mapped[str] = mapped_column(Id)
     confirmed: Mapped[bool]
-    reason: Mapped[str] = mapped_column(String(500), default="")
+    reason_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     at: Mapped[datetime]
 
 

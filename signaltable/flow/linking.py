@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from signaltable import link
 from signaltable.access import Permission, require
 from signaltable.domain import GONE, Conflict, LinkState, NotFound, Resource
-from signaltable.flow import mailing
+from signaltable.flow import mailing, sealing
 from signaltable.flow.masking import for_others
 from signaltable.models import ExcludedTag, Link, LinkVerdict, MatchTag, Signal, Subject
 from signaltable.pseudonymise import Tag
@@ -258,7 +258,9 @@ def decide(tx: Transaction, link_id: str, *, confirmed: bool, reason: str = "") 
             agency_id=tx.actor.agency_id,
             account_id=tx.actor.account_id,
             confirmed=confirmed,
-            reason=words,
+            reason_sealed=sealing.seal_json(
+                tx, tx.actor.agency_id, {"text": words}, f"link_verdicts|reason_sealed|{link_id}|{tx.actor.agency_id}"
+            ),
             at=tx.now,
         ),
     )

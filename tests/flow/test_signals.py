@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import drafts, linking, signals
 from signaltable.intake import EXAMPLE, parse
-from signaltable.models import Draft, Link, LogDetail, LogEntry, Signal, SignalMove, SubjectField
+from signaltable.keys import CannotOpen
+from signaltable.models import Draft, Link, LinkVerdict, LogDetail, LogEntry, Signal, SignalMove, SubjectField
 from signaltable.transaction import reading, transaction
 from tests.factories import a_person, a_signal
 
@@ -215,3 +216,20 @@ def test_what_is_sealed_does_not_come_back_with_a_language_or_a_reason_to_withdr
         reasons = list(session.scalars(select(SignalMove.reason).where(SignalMove.reason != "")))
     assert reasons == ["[naam] wil niet meer; [naam] belde"]
     assert [details["purpose"] for _entry, details in _log(program, "identity:consult")] == ["own_case"]
+
+
+def test_a_reason_for_refusing_a_link_is_readable_by_the_refusing_agency_alone(program, actor):
+    # Given a reason with a name that no scan knows, in lower case
+    first, second = actor(program, "havendam"), actor(program, "delinde")
+    _submit(program, first, a_signal())
+    link = _submit(program, second, a_signal(capacity="care-wgbo")).links[0]
+    with transaction(program, first) as tx:
+        linking.decide(tx, link.id, confirmed=False, reason="dit is haar zus quinzabelle")
+    # Then it stands nowhere in clear
+    with reading(program) as session:
+        kept = session.scalars(select(LinkVerdict)).one().reason_sealed
+    assert b"quinzabelle" not in kept
+    place = f"link_verdicts|reason_sealed|{link.id}|havendam".encode()
+    assert b"quinzabelle" in program.keys.open("havendam", kept, place)
+    with pytest.raises(CannotOpen):
+        program.keys.open("delinde", kept, place)

@@ -20,7 +20,15 @@ def _facts(**person):
 
 @pytest.mark.parametrize(
     ("birth_date", "years"),
-    [("23-11-2008", 18), ("24-11-2008", 17), ("2008", 17), ("11-2008", 17), ("2007", 18), ("1 mei 1990", 36), ("", None)],
+    [
+        ("23-11-2008", 18),
+        ("24-11-2008", 17),
+        ("2008", 17),
+        ("11-2008", 17),
+        ("2007", 18),
+        ("1 mei 1990", 36),
+        ("", None),
+    ],
 )
 def test_an_age_follows_from_a_date_of_birth_and_is_the_lowest_it_can_be(birth_date, years):
     facts = _facts(age="unknown", age_years=None, identity={"birth_date": birth_date})

@@ -153,7 +153,12 @@ def test_adding_changing_and_removing_somebody_keeps_the_ticked_flags(browser):
     add = {"version": _version(browser.get(step3)), "flags": "pregnant", "action": "add:phone"}
     subject = browser.post(step3, add, "/overzicht").location
     assert "betrokkene/0?soort=phone" in subject
-    phone = {"version": _version(browser.get(subject)), "kind": "phone", "role": "facilitator", "id-phone": "0612345678"}
+    phone = {
+        "version": _version(browser.get(subject)),
+        "kind": "phone",
+        "role": "facilitator",
+        "id-phone": "0612345678",
+    }
     assert browser.post(subject.split("?")[0], phone, "/overzicht").status_code == 303
     page = browser.get(step3)
     assert re.search(r'value="pregnant"\s+checked', page.text)

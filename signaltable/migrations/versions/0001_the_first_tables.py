@@ -455,7 +455,7 @@ def upgrade() -> None:
         sa.Column("agency_id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=False),
         sa.Column("confirmed", sa.Boolean(), nullable=False),
-        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("reason_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["agency_id"], ["agencies.id"], name=op.f("fk_link_verdicts_agency_id_agencies")),
         sa.ForeignKeyConstraint(["link_id"], ["links.id"], name=op.f("fk_link_verdicts_link_id_links")),
