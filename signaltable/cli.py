@@ -114,8 +114,7 @@ def init(*, demo: bool, administrator: str, keep: bool) -> None:
     if settings.key_ring.exists():
         if not keep:
             raise Stop(f"refused: {settings.home} exists already; nothing was changed", REFUSED)
-        if (settings.home / setup.UNFINISHED).exists():
-            raise Stop(f"refused: {settings.home} was only half made; remove it and try again", REFUSED)
+        _refuse_half_made(settings)
         migrate(settings)
         return
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -131,6 +130,13 @@ def init(*, demo: bool, administrator: str, keep: bool) -> None:
         click.echo(f"{administrator}  {password}   (shown once; add agencies and people at /beheer)")
     (settings.home / setup.UNFINISHED).unlink()
     click.echo(f"created {settings.home}", err=True)
+
+
+def _refuse_half_made(settings: Settings) -> None:
+    from signaltable.flow.setup import UNFINISHED
+
+    if (settings.home / UNFINISHED).exists():
+        raise Stop(f"refused: {settings.home} was only half made; remove it and try again", REFUSED)
 
 
 def _make_demo(program: "Program") -> None:
@@ -156,6 +162,7 @@ def run(port: int) -> None:
     from signaltable.program import migrate, open_program
 
     settings = Settings.from_env()
+    _refuse_half_made(settings)
     if settings.key_ring.exists():
         migrate(settings)
     setup.note_policy(open_program(settings))

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from signaltable.cli import main
+from signaltable.flow import setup
 from signaltable.intake import EXAMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,6 +129,14 @@ def test_an_existing_home_is_not_touched(signaltable, sqlite_settings):
     before = sqlite_settings.key_ring.read_bytes()
     assert signaltable("init", "--demo").exit_code == 1
     assert sqlite_settings.key_ring.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", [["run"], ["init", "--demo", "--keep"]])
+def test_a_home_that_was_only_half_made_is_not_served(signaltable, sqlite_settings, command):
+    (sqlite_settings.home / setup.UNFINISHED).touch()
+    answer = signaltable(*command)
+    assert answer.exit_code == 1
+    assert "half made" in answer.stderr
 
 
 def test_an_export_verifies_on_a_machine_that_has_only_the_audit_folder(signaltable, tmp_path):
