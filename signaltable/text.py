@@ -91,6 +91,12 @@ def scan(text: str, typed: Iterable[str], *, organisations: Iterable[str] = ()) 
     return _merged(found)
 
 
+def find_typed(text: str, typed: Iterable[str]) -> tuple[Span, ...]:
+    """Only where the `typed` values stand in a text, in any spelling that `scan` knows; nothing else is looked for."""
+    known = tuple(value.strip() for value in typed if len(value.strip()) > 1)
+    return _merged([*_typed(text, _words(text), known), *_typed_dates(text, known)])
+
+
 def mask(text: str, spans: Iterable[Span]) -> str:
     """The text with a neutral token in the place of each span. Raises ValueError when spans overlap or lie outside."""
     pieces: list[str] = []
@@ -355,17 +361,28 @@ _LATEST_PLAIN_BIRTH_YEAR: Final = 2015
 
 def _dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
     """Dates of birth: typed ones in any notation, dates that lie far back, and dates after a word about birth."""
-    own = {iso for iso in map(read_date, typed) if iso}
-    for found in _DATE.finditer(text):
-        iso = read_date(re.sub(r"(?<=\d)(?:e|ste|de)(?=[\s-])|['’]", "", found[0]))
-        if iso and (iso in own or _tells_birth(iso, text, found.start())):
-            yield Span(found.start(), found.end(), "date")
-    for pattern in filter(None, map(_own_date, sorted(own))):
-        for found in pattern.finditer(text):
-            yield Span(found.start(), found.end(), "date")
+    yield from _typed_dates(text, typed)
+    for span, iso in _written_dates(text):
+        if _tells_birth(iso, text, span.start):
+            yield span
     for found in _YEAR.finditer(text):
         if _BIRTH_BEFORE.search(text, max(0, found.start() - _CONTEXT_SIGNS), found.start()):
             yield Span(found.start(), found.end(), "date")
+
+
+def _typed_dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
+    own = {iso for iso in map(read_date, typed) if iso}
+    yield from (span for span, iso in _written_dates(text) if iso in own)
+    for pattern in filter(None, map(_own_date, sorted(own))):
+        for found in pattern.finditer(text):
+            yield Span(found.start(), found.end(), "date")
+
+
+def _written_dates(text: str) -> Iterator[tuple[Span, str]]:
+    for found in _DATE.finditer(text):
+        iso = read_date(re.sub(r"(?<=\d)(?:e|ste|de)(?=[\s-])|['’]", "", found[0]))
+        if iso:
+            yield Span(found.start(), found.end(), "date"), iso
 
 
 _SMALL_NUMBERS: Final = (

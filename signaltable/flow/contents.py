@@ -16,6 +16,7 @@ from signaltable.payload import SentField, SentSubject, SentValue, typed
 from signaltable.policy import PolicySet
 from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import subjects_of
+from signaltable.text import find_typed, mask
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -143,15 +144,20 @@ def _signal_fields(signal: Signal) -> list[str]:
 # -- values ------------------------------------------------------------------------------------------------------
 
 
-def signal_part(tx: Transaction, signal: Signal, names: Iterable[str], recipient: str) -> tuple[SentField, ...]:
+def signal_part(
+    tx: Transaction, signal: Signal, names: Iterable[str], recipient: str, staying: Iterable[str]
+) -> tuple[SentField, ...]:
     """The released fields of the signal with their values, in the order of policies/fields.toml.
 
-    The masked text is left out where the text itself goes along.
+    The masked text is left out where the text itself goes along. `staying` are identity values that are not released;
+    they are masked in the text too, or the account would give away whom the ground leaves out.
     """
     wanted = set(names)
+    own: dict[str, Any] = {}
     if NARRATIVE in wanted:
         wanted.discard(MASKED)
-    own = sealing.owner_part(tx, signal) if NARRATIVE in wanted else {}
+        text = sealing.owner_part(tx, signal)["narrative"]
+        own = {"narrative": mask(text, find_typed(text, staying))}
     values = _signal_values(tx, signal, own, recipient)
     return tuple(
         SentField(name, tuple(values[name.removeprefix(SIGNAL)]()))

@@ -29,11 +29,12 @@ from signaltable.flow.choices import (
     own_signal,
     under_way,
 )
-from signaltable.flow.contents import contents_of, needs_identity, signal_part, subject_part
+from signaltable.flow.contents import NARRATIVE, SUBJECT, contents_of, needs_identity, signal_part, subject_part
 from signaltable.flow.moves import move
 from signaltable.flow.referrals import place
 from signaltable.flow.weighing import Case, GroundOption, Permitted, Selection, Withheld
 from signaltable.grounds import CONSENTS, Ground
+from signaltable.identity import Identity, typed_values
 from signaltable.models import Disclosure, Signal, Subject
 from signaltable.payload import Payload
 from signaltable.pseudonymise import new_reference
@@ -219,7 +220,8 @@ def _with_stand_in(
 def _frozen(tx: Transaction, signal: Signal, choice: Choice, ground: Ground, selection: Selection) -> Payload:
     """The document with exactly the selected fields, still without a reference of its own.
 
-    Identity is opened only for subjects of which it goes along.
+    Identity is opened for subjects of which it goes along, and for all where the reporter's own text goes, so that
+    those who stay behind are masked in it.
     """
     subjects = {subject.number: subject for subject in subjects_of(tx, signal.id)}
     holders = {holder.number: holder for holder in contents_of(tx, signal).holders}
@@ -230,7 +232,9 @@ def _frozen(tx: Transaction, signal: Signal, choice: Choice, ground: Ground, sel
         purpose=choice.purpose,
         ground=ground.id,
         ground_digest=ground.digest,
-        fields=signal_part(tx, signal, selection.fields, choice.agency_id),
+        fields=signal_part(
+            tx, signal, selection.fields, choice.agency_id, _staying(tx, signal, choice, selection, subjects.values())
+        ),
         subjects=tuple(
             subject_part(
                 tx,
@@ -244,6 +248,22 @@ def _frozen(tx: Transaction, signal: Signal, choice: Choice, ground: Ground, sel
             if names
         ),
     )
+
+
+def _staying(
+    tx: Transaction, signal: Signal, choice: Choice, selection: Selection, subjects: Iterable[Subject]
+) -> Sequence[str]:
+    """The identity values that do not go along, of the subjects left out and of those who go in part."""
+    if NARRATIVE not in selection.fields:
+        return ()
+    staying = []
+    for subject in subjects:
+        if subject.erased_at is None:
+            released = {name.removeprefix(SUBJECT) for name in selection.subjects.get(subject.number, ())}
+            identity = signals.open_identity_of(tx, signal, subject, purpose=choice.purpose)
+            kept = {name: value for name, value in identity.items() if name not in released}
+            staying.append(Identity(kind=subject.kind, **kept))
+    return typed_values(staying, tx.program.policy.identifiers)
 
 
 def _identity(

@@ -738,3 +738,20 @@ def test_an_answer_is_never_due_before_the_day_of_disclosing(program, actor):
     assert stored(night, made.reference).due_on >= date(2026, 11, 24)
     (line,) = use(night, actor(night, "essm"), referrals.inbox)[0]
     assert not line.overdue
+
+
+def test_whoever_stays_behind_is_masked_in_the_account_too(program, actor):
+    # Given an account that names the victim, a suspect and his car, in more than one spelling
+    who = actor(program, "havendam")
+    story = "Zorinka Proefveld is bang voor Wolfram Kwaadbloed. KWAADBLOED rijdt in 12-ABC-3. Bel haar op 06 12345678."
+    signal = a_signal(narrative=story, subjects=[a_person(), a_perpetrator()], consent=GIVEN)
+    reference = submitted(program, who, signal)
+    # When only the victim goes along
+    made = disclosed(program, who, reference, "essm", ground="X1", chosen=[1])
+    # Then the receiver reads her name and not his
+    content = content_of(program, made, "essm")
+    (text,) = [field.values[0].words.nl for field in content.fields if field.name == "signal.narrative"]
+    assert "Zorinka Proefveld" in text
+    assert "12345678" in text
+    for hidden in ("Wolfram", "Kwaadbloed", "KWAADBLOED", "12-ABC-3"):
+        assert hidden not in text
