@@ -132,11 +132,6 @@ def sign_checkpoint(session: Session, signer: Signer, origin: str, now: datetime
     return made
 
 
-def checkpoints(session: Session) -> list[LogCheckpoint]:
-    """All signed checkpoints, oldest first."""
-    return list(session.scalars(select(LogCheckpoint).order_by(LogCheckpoint.size)))
-
-
 def size(session: Session) -> int:
     """How many entries the log holds."""
     return session.scalar(select(func.count()).select_from(LogEntry)) or 0
