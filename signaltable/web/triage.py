@@ -110,7 +110,11 @@ def judge(reference: str) -> ResponseReturnValue:
     only_fields(form)
     if _number(form.version.data) != view.version:
         # Said before the choices are looked at: what was offered then may no longer be offered now.
-        raise Conflict("version", "the signal was changed by somebody else meanwhile")
+        form.form_errors.append(
+            _("Somebody else changed this signal meanwhile. Look at it again and save your judgement once more."),
+        )
+        form.version.data = str(view.version)
+        return _page(view, judging=form), 409
     if not submitted(form):
         return _page(view, judging=form), 422
     try:

@@ -118,7 +118,11 @@ def test_an_old_page_gives_a_conflict_and_no_forged_request(sqlite_program, desk
     reference = submitted(sqlite_program, owner)
     old = _judgement(sqlite_program, reference)
     desk.post(f"/triage/{reference}/beoordelen", old, f"/triage/{reference}")
-    assert desk.post(f"/triage/{reference}/beoordelen", old, f"/triage/{reference}").status_code == 409
+    old = {**old, "reason": "Dit had ik al getypt"}
+    answer = desk.post(f"/triage/{reference}/beoordelen", old, f"/triage/{reference}")
+    assert answer.status_code == 409
+    assert "Dit had ik al getypt" in answer.text
+    assert 'id="errors"' in answer.text
     assert log(sqlite_program, "request:refuse") == []
 
 
