@@ -104,6 +104,13 @@ _TABLE: tuple[Action, ...] = (
         en="A draft was kept",
     ),
     _action(
+        "draft:consult",
+        required="draft",
+        optional="step",
+        nl="Een concept is geopend",
+        en="A draft was opened",
+    ),
+    _action(
         "draft:erase",
         required="draft cause",
         optional="signal",

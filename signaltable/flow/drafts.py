@@ -59,8 +59,13 @@ def start(tx: Transaction, content: SignalDraft | None = None) -> DraftView:
 def load(tx: Transaction, draft_id: str) -> DraftView:
     """The actor's own draft. Raises `NotFound` for anybody else's: not even its existence is told."""
     draft = _own(tx, draft_id)
-    opened = tx.program.keys.open(tx.actor.agency_id, draft.sealed, _place(draft))
-    return _view(draft, parse(json.loads(opened)))
+    tx.record(
+        "draft:consult",
+        object_type="draft",
+        object_id=draft.id,
+        details={"draft": draft.id, "step": draft.step},
+    )
+    return _view(draft, _content(tx, draft))
 
 
 def save(tx: Transaction, draft_id: str, changes: Mapping[str, object], *, step: int, version: int) -> DraftView:
@@ -68,11 +73,10 @@ def save(tx: Transaction, draft_id: str, changes: Mapping[str, object], *, step:
 
     Raises `Conflict` when the draft was saved in another window meanwhile, `UnusableInput` for unusable answers.
     """
-    before = load(tx, draft_id)
-    if before.version != version:
-        raise Conflict("draft", "the draft was saved in another window meanwhile")
-    content = parse({**before.content.model_dump(mode="json"), **changes})
     draft = _own(tx, draft_id)
+    if draft.version != version:
+        raise Conflict("draft", "the draft was saved in another window meanwhile")
+    content = parse({**_content(tx, draft).model_dump(mode="json"), **changes})
     _put(tx, draft, content, step)
     draft.version = version + 1
     return _view(draft, content)
@@ -104,6 +108,10 @@ def _own(tx: Transaction, draft_id: str) -> Draft:
     if draft is None or draft.account_id != tx.actor.account_id:
         raise NotFound("no such draft")
     return draft
+
+
+def _content(tx: Transaction, draft: Draft) -> SignalDraft:
+    return parse(json.loads(tx.program.keys.open(tx.actor.agency_id, draft.sealed, _place(draft))))
 
 
 def _put(tx: Transaction, draft: Draft, content: SignalDraft, step: int) -> None:

@@ -262,7 +262,6 @@ def check(draft_id: str) -> ResponseReturnValue:
             return redirect(url_for("signals.receipt", reference=receipt.reference), 303)
     with begin() as tx:
         preview = signals.preview(tx, draft.content)
-        tx.record("draft:record", object_type="draft", object_id=draft.id, details={"draft": draft.id, "step": 4})
     status = 422 if request.method == "POST" else 200
     return (
         render_template(

@@ -161,6 +161,8 @@ def test_a_draft_is_sealed_resumed_and_erased_when_it_becomes_a_signal(program, 
         signals.submit(tx, a_signal(), saved.id)
     with pytest.raises(NotFound), transaction(program, who) as tx:
         drafts.load(tx, begun.id)
+    # And opening it was recorded each time: it holds what somebody told in confidence
+    assert [entry.object for entry, _details in _log(program, "draft:consult")] == [begun.id]
 
 
 def test_a_withdrawn_signal_takes_no_part_in_links_any_more(program, actor):
