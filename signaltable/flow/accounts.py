@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -121,13 +121,13 @@ def _account_with(program: Program, who: Actor, login: str, password: str) -> Ac
     digest = _login_digest(program, login)
     with reading(program) as session:
         account = session.scalars(select(Account).where(Account.login == login.strip().lower())).first()
-        throttled = _too_many_attempts(session, digest, program.clock())
-    if throttled:
+    attempt = _claim_attempt(program, digest)
+    if attempt is None:
         refuse(program, who, _failed("too_many_attempts", account))
     right = _password_matches(account, password)
     if account is None or not right or not account.active:
-        _remember_attempt(program, digest)
         refuse(program, who, _failed("wrong_credentials", account))
+    _forget_attempt(program, attempt)
     return account
 
 
@@ -155,15 +155,23 @@ def _login_digest(program: Program, login: str) -> str:
     ).hexdigest()
 
 
-def _too_many_attempts(session: Session, digest: str, now: datetime) -> bool:
-    recent = select(func.count()).where(LoginAttempt.login_digest == digest, LoginAttempt.at > now - ATTEMPTS_WITHIN)
-    return (session.scalar(recent) or 0) >= ATTEMPTS
+def _claim_attempt(program: Program, digest: str) -> str | None:
+    """Count an attempt as wrong before the password is looked at, so that many at once are not all looked at.
 
-
-def _remember_attempt(program: Program, digest: str) -> None:
+    Returns its id, to be forgotten when it was right; None when there were too many already.
+    """
     with transaction(program, ANONYMOUS) as tx:
         tx.session.execute(delete(LoginAttempt).where(LoginAttempt.at <= tx.now - ATTEMPTS_WITHIN))
-        tx.session.add(LoginAttempt(id=tx.new_id(), login_digest=digest, at=tx.now))
+        if (tx.session.scalar(select(func.count()).where(LoginAttempt.login_digest == digest)) or 0) >= ATTEMPTS:
+            return None
+        attempt = LoginAttempt(id=tx.new_id(), login_digest=digest, at=tx.now)
+        tx.session.add(attempt)
+        return attempt.id
+
+
+def _forget_attempt(program: Program, attempt: str) -> None:
+    with transaction(program, ANONYMOUS) as tx:
+        tx.session.execute(delete(LoginAttempt).where(LoginAttempt.id == attempt))
 
 
 def _open_session(program: Program, account: Account, trace_id: str) -> str:
@@ -249,16 +257,24 @@ def agency_title(program: Program, agency_id: str) -> str:
 
 
 def accounts_page(tx: Transaction, agency_id: str = "", after: str = "") -> tuple[list[AccountLine], str | None]:
-    """A page of accounts by login name, of one agency or of all, with the login after which the next page starts."""
+    """A page of accounts by login name, of one agency or of all, with the account after which the next page starts.
+
+    `after` is an account's id: a login name tells who somebody is and never stands in an address. Raises `NotFound`.
+    """
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
-    query = select(Account, Agency.title).join(Agency, Agency.id == Account.agency_id).where(Account.login > after)
+    query = select(Account, Agency.title).join(Agency, Agency.id == Account.agency_id)
+    if after:
+        last = tx.session.get(Account, after)
+        if last is None:
+            raise NotFound("no such page")
+        query = query.where(Account.login > last.login)
     if agency_id:
         query = query.where(Account.agency_id == agency_id)
     found = tx.session.execute(query.order_by(Account.login).limit(PAGE + 1)).all()
     shown = found[:PAGE]
     roles = _roles_of(tx, [account.id for account, _title in shown])
     lines = [_account_line(account, title, roles) for account, title in shown]
-    return lines, lines[-1].login if len(found) > PAGE else None
+    return lines, lines[-1].id if len(found) > PAGE else None
 
 
 def account_of(tx: Transaction, account_id: str) -> AccountLine:

@@ -1,9 +1,12 @@
 """Coming in and going out."""
 
+import threading
+
 import pytest
 from sqlalchemy import select
 
-from signaltable.flow import setup
+from signaltable.domain import Refused
+from signaltable.flow import accounts, setup
 from signaltable.models import LogEntry
 from signaltable.transaction import reading
 from tests.conftest import PASSWORD
@@ -68,6 +71,30 @@ def test_too_many_attempts_close_one_account_for_a_while(program, clock):
     assert Person(program).post("/aanmelden", {**right, "login": "riec"}).status_code == 302
     clock.forward(minutes=16)
     assert Person(program).post("/aanmelden", right).status_code == 302
+
+
+def test_many_attempts_at_once_are_not_all_looked_at(program):
+    # Given forty wrong passwords for one account at the same moment
+    reasons = []
+
+    def guess(number):
+        with pytest.raises(Refused) as refused:
+            accounts.log_in(program, "avim", f"geraden-wachtwoord-{number}")
+        reasons.append(refused.value.reason)
+
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Then no more are looked at than one after the other
+    assert reasons.count("wrong_credentials") == accounts.ATTEMPTS
+    assert reasons.count("too_many_attempts") == 40 - accounts.ATTEMPTS
+
+
+def test_right_passwords_are_not_counted(program):
+    for _login in range(accounts.ATTEMPTS + 2):
+        assert accounts.log_in(program, "avim", PASSWORD)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Accounts and agencies: an administrator sees no case, gives no impossible roles, and passwords never come back."""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
@@ -206,3 +208,17 @@ def test_an_organisation_that_exists_comes_back_filled(administrator):
 
 def test_an_account_that_is_not_there_is_not_found(administrator):
     assert administrator.get("/beheer/accounts/nobody").status_code == 404
+
+
+def test_no_login_stands_in_the_address_of_the_next_page(program, administrator):
+    # Given more accounts than fit on one page
+    for number in range(30):
+        assert administrator.post("/beheer/accounts/nieuw", _new(login=f"zz{number:02d}")).status_code == 303
+    # Then the next page is named by an opaque id and goes on where the first one ended
+    first = administrator.get("/beheer").text
+    (following,) = set(re.findall(r'href="(/beheer\?na=[^"]+)"', first))
+    assert re.fullmatch(r"/beheer\?na=[0-9a-f]{32}", following)
+    second = administrator.get(following).text
+    assert "zz05" in second
+    assert "zz05" not in first
+    assert administrator.get("/beheer?na=havendam").status_code == 404
