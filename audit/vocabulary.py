@@ -46,6 +46,20 @@ _TABLE: tuple[Action, ...] = (
         en="The rules were loaded",
     ),
     _action(
+        "policy:consult",
+        required="view",
+        optional="policy_digest previous_digest count file_hash",
+        nl="De regels zijn bekeken, vergeleken of afgedrukt",
+        en="The rules were consulted, compared or printed",
+    ),
+    _action(
+        "decision:replay",
+        required="count",
+        optional="same different signal disclosure policy_digest",
+        nl="Eerdere beslissingen zijn opnieuw doorgerekend",
+        en="Earlier decisions were replayed",
+    ),
+    _action(
         "job:run",
         required="job slot",
         optional="count duration_ms result",
@@ -195,7 +209,7 @@ _TABLE: tuple[Action, ...] = (
     _action(
         "signal:route",
         required="signal routes policy_digest",
-        optional="questions facts_hash chosen urgency motivation_hash",
+        optional="questions facts_hash chosen urgency motivation_hash decisions",
         nl="De meldroutes voor een signaal zijn bepaald",
         en="The routes for a signal were determined",
     ),
@@ -264,14 +278,14 @@ _TABLE: tuple[Action, ...] = (
     _action(
         "disclosure:prepare",
         required="signal recipient purpose permitted policy_digest",
-        optional="disclosure ground ground_digest categories fields conditions legal_basis reasons",
+        optional="disclosure ground ground_digest categories fields conditions legal_basis reasons decisions",
         nl="Een verstrekking is voorbereid; het voorbeeld is getoond",
         en="A disclosure was prepared; the preview was shown",
     ),
     _action(
         "disclosure:request",
         required="disclosure signal recipient purpose ground ground_digest categories fields policy_digest",
-        optional="conditions legal_basis motivation_hash obligations payload_hash expires_at emergency",
+        optional="conditions legal_basis motivation_hash obligations payload_hash expires_at emergency decisions",
         nl="Een verstrekking wacht op een tweede persoon",
         en="A disclosure waits for a second person",
     ),
@@ -298,7 +312,7 @@ _TABLE: tuple[Action, ...] = (
         ),
         optional=(
             "approver motivation_hash obligations sealed_for subjects consent emergency review_due_at inform_due_at "
-            "watermark retention_class"
+            "watermark retention_class decisions"
         ),
         nl="Gegevens zijn verstrekt aan een andere organisatie",
         en="Data were disclosed to another agency",
@@ -331,6 +345,21 @@ _TABLE: tuple[Action, ...] = (
         nl="De ontvanger heeft teruggekoppeld",
         en="The recipient gave feedback",
     ),
+    # --- what is owed after a disclosure
+    _action(
+        "duty:fulfil",
+        required="disclosure kind result",
+        optional="duty signal due_at late motivation_hash requester",
+        nl="Aan een plicht na een verstrekking is voldaan",
+        en="A duty after a disclosure was fulfilled",
+    ),
+    _action(
+        "duty:postpone",
+        required="disclosure kind due_at",
+        optional="duty signal previous_due_at motivation_hash",
+        nl="Een plicht na een verstrekking is met reden uitgesteld",
+        en="A duty after a disclosure was postponed with a reason",
+    ),
     # --- what was refused
     _action(
         "access:refuse",
@@ -349,7 +378,7 @@ _TABLE: tuple[Action, ...] = (
     _action(
         "disclosure:refuse",
         required="signal recipient purpose reasons policy_digest",
-        optional="disclosure ground ground_digest categories fields conditions legal_basis",
+        optional="disclosure ground ground_digest categories fields conditions legal_basis decisions near missing",
         nl="Een verstrekking is geweigerd",
         en="A disclosure was refused",
     ),

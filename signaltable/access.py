@@ -17,6 +17,7 @@ class Permission(StrEnum):
     DISCLOSURE_AUDIT_ALL = "disclosure:audit:all"
     DOSSIER_CONSULT_OWN_TABLE = "dossier:consult:own-table"
     DOSSIER_CONSULT_TABLED = "dossier:consult:tabled"
+    DUTY_FULFIL_OWN = "duty:fulfil:own-agency"
     ENRICH_ANSWER_ASKED = "enrich:answer:asked"
     ENRICH_ASK_OWN_TABLE = "enrich:ask:own-table"
     IDENTITY_CONSULT_OWN = "identity:consult:own-agency"
@@ -25,6 +26,7 @@ class Permission(StrEnum):
     LOG_CONSULT_ALL = "log:consult:all"
     LOG_CONSULT_OWN = "log:consult:own-agency"
     LOG_EXPORT_ALL = "log:export:all"
+    POLICY_CONSULT_ALL = "policy:consult:all"
     REFERRAL_RECEIVE_OWN = "referral:receive:own-agency"
     SIGNAL_CONSULT_OWN = "signal:consult:own-agency"
     SIGNAL_DISCLOSE_OWN = "signal:disclose:own-agency"
@@ -43,8 +45,8 @@ class Permission(StrEnum):
         return self.value.rsplit(":", 1)[1]
 
 
-# Everybody who is logged in may see and end the own session.
-FOR_EVERYBODY = frozenset({Permission.ACCOUNT_CONSULT_SELF})
+# Everybody who is logged in may see and end the own session, and read the rules by which the program decides.
+FOR_EVERYBODY = frozenset({Permission.ACCOUNT_CONSULT_SELF, Permission.POLICY_CONSULT_ALL})
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,8 @@ class Signal(Base):
     flags: Mapped[list[str]] = mapped_column(JSON)
     consent: Mapped[dict[str, Any]] = mapped_column(JSON)
     narrative_masked: Mapped[str] = mapped_column(Text)
+    # The data categories that the account turned out to carry, beyond what was ticked (policies/fields.toml, adds_found).
+    found: Mapped[list[str]] = mapped_column(JSON, default=list)
     owner_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     advice: Mapped[dict[str, Any]] = mapped_column(JSON)
     policy_digest: Mapped[str] = mapped_column(String(64))
@@ -364,6 +366,59 @@ class Disclosure(Base):
     feedback: Mapped[str] = mapped_column(Code, default="")
     feedback_at: Mapped[datetime | None]
     feedback_sealed: Mapped[bytes] = _sealed(default=b"")
+
+
+class Duty(Base):
+    """What is still owed after a disclosure: by whom, what, by when, and how it was done."""
+
+    __tablename__ = "duties"
+    __table_args__ = (Index("ix_duties_agency_open", "agency_id", "fulfilled_at", "due_at", "id"),)
+    id: Mapped[str] = _key()
+    disclosure_id: Mapped[str] = _to("disclosures.id", index=True)
+    agency_id: Mapped[str] = _to("agencies.id")
+    kind: Mapped[str] = mapped_column(Code)
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    postponed: Mapped[int] = mapped_column(default=0)
+    fulfilled_at: Mapped[datetime | None]
+    fulfilled_by: Mapped[str] = mapped_column(Id, default="")
+    result: Mapped[str] = mapped_column(Code, default="")
+    # The words somebody gave with it, sealed for the agency that owes the duty.
+    note_sealed: Mapped[bytes] = _sealed(default=b"")
+
+
+# -- what was decided, and under which rules ---------------------------------------------------------------------
+
+
+class PolicyVersion(Base):
+    """The rules as they were, file by file, so that every decision made under them can be replayed.
+
+    `files` is zlib over JSON: path in policies/ -> the text of the file.
+    """
+
+    __tablename__ = "policy_versions"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    files: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    first_loaded_at: Mapped[datetime]
+
+
+class RecordedDecision(Base):
+    """One decision of a pure step with all it looked at, pseudonymous: replaying it must give the same outcome.
+
+    `kind` is "route" or "ground"; `input` and `outcome` are what the step was given and gave, as JSON.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (Index("ix_decisions_signal", "signal_id", "at"), Index("ix_decisions_at", "at", "id"))
+    id: Mapped[str] = _key()
+    kind: Mapped[str] = mapped_column(Code)
+    signal_id: Mapped[str] = _to("signals.id")
+    disclosure_id: Mapped[str | None] = _to("disclosures.id", null=True)
+    at: Mapped[datetime]
+    day: Mapped[date]
+    policy_digest: Mapped[str] = mapped_column(String(64), index=True)
+    input: Mapped[dict[str, Any]] = mapped_column(JSON)
+    outcome: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 # -- the log (audit/FORMAT.md) -----------------------------------------------------------------------------------

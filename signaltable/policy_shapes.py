@@ -9,6 +9,7 @@ from signaltable.texts import Text
 
 T = TypeVar("T")
 SATURDAY = 5
+LAST_NATIONAL = 999
 
 
 def _text(given: Any) -> Text:
@@ -92,6 +93,8 @@ class Purpose(Shape):
     id: Annotated[str, StringConstraints(pattern=r"^P[0-9][a-z]?$")]
     title: Words
     explanation: Words
+    # No route for this purpose may be less urgent than this (M1, M2: danger and children do not wait).
+    at_latest: Name | None = None
 
 
 class Role(Shape):
@@ -306,9 +309,12 @@ class Target(Shape):
 
 
 class Meldroute(Shape):
-    """One rule of the meldroutekaart. It is valid from the first up to and including the last day named."""
+    """One rule of the meldroutekaart. It is valid from the first up to and including the last day named.
 
-    id: Annotated[str, StringConstraints(pattern=r"^M[1-9][0-9]{0,2}$")]
+    `excludes` names rules that must never hold for the same facts; `signaltable policies check` proves it.
+    """
+
+    id: Annotated[str, StringConstraints(pattern=r"^[MR][1-9][0-9]{0,2}$")]
     title: Words
     valid_from: date
     valid_until: date | None = None
@@ -318,18 +324,23 @@ class Meldroute(Shape):
     reason: Words
     when: Some[Some[FactTest]]
     unless: Alternatives = ()
+    excludes: Many[Line] = ()
     to: Some[Target]
+    reviewed_by: Line | None = None
+    reviewed_on: date | None = None
 
     @model_validator(mode="after")
     def _ends_after_start(self) -> "Meldroute":
         if self.valid_until and self.valid_until < self.valid_from:
             raise ValueError("expected valid_until on or after valid_from")
+        if (self.reviewed_by is None) != (self.reviewed_on is None):
+            raise ValueError("expected reviewed_by and reviewed_on together or neither")
         return self
 
     @property
     def number(self) -> int:
-        """The number in the id, by which routes of one urgency are sorted."""
-        return int(self.id[1:])
+        """The number by which routes of one urgency are sorted: those of the national card (M) before a region's own (R)."""
+        return int(self.id[1:]) + (LAST_NATIONAL if self.id.startswith("R") else 0)
 
     def is_valid(self, on: date) -> bool:
         """Whether the rule counts on this day."""

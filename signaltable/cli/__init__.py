@@ -1,0 +1,19 @@
+"""The command line. Exit codes: 0 done, 1 refused or findings, 2 unusable input (one line on stderr, no traceback).
+
+Commands import what they need when they run: `signaltable route` must not wait for the web or the database.
+"""
+
+import click
+
+from signaltable.cli import home, log, signals
+from signaltable.cli.kit import Commands
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="signaltable")
+def main() -> None:
+    """Open source software for the Dutch signaaltafel mensenhandel."""
+
+
+for command in (home.init, home.run, home.accounts, signals.submit, signals.route, log.audit):
+    main.add_command(command)

@@ -1,0 +1,5 @@
+"""`python -m signaltable.cli`."""
+
+from signaltable.cli import main
+
+main()

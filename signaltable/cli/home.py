@@ -1,0 +1,115 @@
+"""Making a home, serving it, and the demo accounts."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from signaltable.cli.kit import REFUSED, Stop, plainly
+from signaltable.settings import Settings
+
+if TYPE_CHECKING:
+    from signaltable.transaction import Program
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="With the demo region, its people and the worked cases.")
+@click.option(
+    "--administrator",
+    metavar="LOGIN",
+    default="beheer",
+    show_default=True,
+    help="Without --demo: the first account; its password is printed once.",
+)
+@click.option("--keep", is_flag=True, help="Say nothing and do nothing when it exists already.")
+@plainly
+def init(*, demo: bool, administrator: str, keep: bool) -> None:
+    """Create SIGNALTABLE_HOME: keys, database, log."""
+    from signaltable.flow import setup
+    from signaltable.program import migrate, open_program
+
+    settings = Settings.from_env()
+    if demo and not settings.demo:
+        raise Stop("refused: --demo is not for SIGNALTABLE_MODE=production", REFUSED)
+    if settings.key_ring.exists():
+        if not keep:
+            raise Stop(f"refused: {settings.home} exists already; nothing was changed", REFUSED)
+        _refuse_half_made(settings)
+        migrate(settings)
+        return
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (settings.home / setup.UNFINISHED).touch()
+    setup.make_keys(settings)
+    migrate(settings)
+    program = open_program(settings)
+    if demo:
+        _make_demo(program)
+    else:
+        setup.start_log(program)
+        password = setup.first_administrator(program, administrator)
+        click.echo(f"{administrator}  {password}   (shown once; add agencies and people at /beheer)")
+    (settings.home / setup.UNFINISHED).unlink()
+    click.echo(f"created {settings.home}", err=True)
+
+
+def _refuse_half_made(settings: Settings) -> None:
+    from signaltable.flow.setup import UNFINISHED
+
+    if (settings.home / UNFINISHED).exists():
+        raise Stop(f"refused: {settings.home} was only half made; remove it and try again", REFUSED)
+
+
+def _make_demo(program: "Program") -> None:
+    """The region as it was before the first case, and then the cases, so that the log tells them in order of time."""
+    from signaltable.demo import cases
+    from signaltable.flow import setup
+
+    before = cases.beginning(program)
+    setup.start_log(before)
+    setup.remember_demo_accounts(program.settings, setup.seed_region(before, setup.new_demo_password()))
+    with click.progressbar(cases.steps(program), label="demo cases", file=sys.stderr) as steps:
+        for step in steps:
+            step()
+
+
+@click.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@plainly
+def run(port: int) -> None:
+    """Serve on 127.0.0.1 with the scheduler, until Ctrl-C."""
+    from signaltable import serve
+    from signaltable.flow import setup
+    from signaltable.program import migrate, open_program
+
+    settings = Settings.from_env()
+    _refuse_half_made(settings)
+    if settings.key_ring.exists():
+        migrate(settings)
+    setup.note_policy(open_program(settings))
+    click.echo(f"signaltable on http://127.0.0.1:{port}  (stop with Ctrl-C)")
+    if settings.demo and (settings.home / setup.DEMO_ACCOUNTS).exists():
+        click.echo(_accounts_table(setup.demo_accounts(settings)))
+    serve.serve(settings, port)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+@plainly
+def accounts(*, as_json: bool) -> None:
+    """The demo accounts (demo mode only)."""
+    from signaltable.flow import setup
+
+    settings = Settings.from_env()
+    if not settings.demo:
+        raise Stop("refused: demo accounts exist in demo mode only", REFUSED)
+    if not (settings.home / setup.DEMO_ACCOUNTS).exists():
+        raise Stop(f"refused: no demo accounts in {settings.home}; make them with `signaltable init --demo`", REFUSED)
+    found = setup.demo_accounts(settings)
+    click.echo(json.dumps(found, ensure_ascii=False, indent=1) if as_json else _accounts_table(found))
+
+
+def _accounts_table(found: list[dict[str, Any]]) -> str:
+    lines = [f"demo accounts, all with password  {found[0]['password']}"] if found else []
+    lines += [f"  {one['login']:<14} {', '.join(one['roles']):<20} {one['agency']}" for one in found]
+    return "\n".join(lines)
