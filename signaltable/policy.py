@@ -7,7 +7,7 @@ program with `BrokenPolicy`, which names every file and key.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -124,6 +124,7 @@ class PolicySet:
     conditions: Mapping[str, ConditionSpec]
     identifiers: IdentifierPolicy
     linking: LinkingPolicy
+    route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
 
     @property
     def how_known(self) -> Mapping[str, shapes.ScaleValue]:
@@ -153,6 +154,10 @@ class PolicySet:
         """The rules that count on this day, in order of their numbers."""
         return tuple(route for route in self.meldroutes if route.is_valid(day))
 
+    def file_of(self, route: shapes.Meldroute) -> str:
+        """Where this version of a rule stands, relative to policies/; its usual place when it was read from no file."""
+        return self.route_files.get((route.id, route.valid_from), f"{MELDROUTES}/{route.id}.toml")
+
 
 def load(directory: Path, permissions: Iterable[str] | None = None) -> PolicySet:
     """All rules in `directory`, checked as a whole. With `permissions`, roles may give only these.
@@ -175,7 +180,8 @@ def load(directory: Path, permissions: Iterable[str] | None = None) -> PolicySet
     if findings:
         raise BrokenPolicy(sorted(set(findings)))
     ordered = tuple(sorted(routes.values(), key=lambda route: (route.number, route.valid_from)))
-    return PolicySet(digest=digest_of(contents), meldroutes=ordered, **_by_name(files), **elsewhere)
+    where = MappingProxyType({(route.id, route.valid_from): path for path, route in routes.items()})
+    return PolicySet(digest=digest_of(contents), meldroutes=ordered, route_files=where, **_by_name(files), **elsewhere)
 
 
 def digest_of(contents: Mapping[str, Any]) -> str:

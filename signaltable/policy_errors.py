@@ -11,11 +11,15 @@ from signaltable.domain import SignaltableError
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing wrong: `file` relative to policies/, `key` as a path inside it (may be empty), `message` what was expected."""
+    """One thing wrong: `file` relative to policies/, `key` as a path inside it (may be empty), `message` what was expected.
+
+    `kind` sorts findings for a machine: "broken" stops the start, the analyser has words of its own.
+    """
 
     file: str
     key: str
     message: str
+    kind: str = "broken"
 
     def __str__(self) -> str:
         where = f"{self.file}: {self.key}" if self.key else self.file
