@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from signaltable import policy_shapes as shapes
 from signaltable.evidence_forms import ConditionSpec, load_conditions
-from signaltable.grounds import FieldSet, GroundSet, load_fields, load_grounds
+from signaltable.fields import FieldSet, load_fields
+from signaltable.grounds import GroundSet, load_grounds
 from signaltable.identity import IdentifierPolicy, load_identifiers
 from signaltable.policy_checks import Named, check
 from signaltable.policy_errors import BrokenPolicy, Finding, read_toml

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
+from signaltable.fields import FieldContext
 from signaltable.flow import sealing
-from signaltable.grounds import FieldContext
 from signaltable.models import Signal, Subject, SubjectField
 from signaltable.payload import SentField, SentSubject, SentValue, typed
 from signaltable.policy import PolicySet

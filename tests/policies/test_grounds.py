@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from signaltable.domain import SUBJECT_ROLES
+from signaltable.fields import FieldContext, load_fields
 from signaltable.grounds import (
     CAPACITIES,
     CATEGORIES,
@@ -14,9 +15,7 @@ from signaltable.grounds import (
     CONSENTS,
     KINDS,
     PURPOSES,
-    FieldContext,
     canonical_digest,
-    load_fields,
     load_grounds,
 )
 from signaltable.policy import load

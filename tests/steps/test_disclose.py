@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from signaltable.disclose import Permit, Person, Refused, Request, applicable, decide, destroy_on, example
 from signaltable.evidence import Context
 from signaltable.evidence_forms import example as example_evidence
+from signaltable.fields import FieldContext, load_fields
 from signaltable.grounds import (
     AGES,
     CAPACITIES,
@@ -19,10 +20,8 @@ from signaltable.grounds import (
     KINDS,
     PURPOSES,
     ROLES,
-    FieldContext,
     Ground,
     GroundSet,
-    load_fields,
     load_grounds,
 )
 
