@@ -360,6 +360,13 @@ _TABLE: tuple[Action, ...] = (
         nl="Een plicht na een verstrekking is met reden uitgesteld",
         en="A duty after a disclosure was postponed with a reason",
     ),
+    _action(
+        "consent:withdraw",
+        required="disclosure",
+        optional="signal motivation_hash recipients_told withdrawn_at",
+        nl="De toestemming onder een verstrekking is ingetrokken",
+        en="The consent behind a disclosure was withdrawn",
+    ),
     # --- what was refused
     _action(
         "access:refuse",

@@ -366,6 +366,8 @@ class Disclosure(Base):
     feedback: Mapped[str] = mapped_column(Code, default="")
     feedback_at: Mapped[datetime | None]
     feedback_sealed: Mapped[bytes] = _sealed(default=b"")
+    # The day on which the person took back the consent that this rests on.
+    consent_withdrawn_on: Mapped[date | None]
 
 
 class Duty(Base):
@@ -380,6 +382,8 @@ class Duty(Base):
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     postponed: Mapped[int] = mapped_column(default=0)
+    # When its agency was told that it is late, so that it is told once.
+    reminded_at: Mapped[datetime | None]
     fulfilled_at: Mapped[datetime | None]
     fulfilled_by: Mapped[str] = mapped_column(Id, default="")
     result: Mapped[str] = mapped_column(Code, default="")

@@ -19,7 +19,19 @@ REQUIRED = (
     ("scales.toml", "scale", ("how-known", "source-quality", "certainty", "subject-role")),
     ("retention.toml", "retention", ("draft", "signal", "watch", "withdrawn", "enrichment", "case", "log")),
     ("flags.toml", "flag", ("minor", "unaccompanied_foreign_minor", "suspect_may_be_forced", "lvb")),
-    ("deadlines.toml", "deadline", ("enrich-answer", "referral-acceptance", "link-decision", "feedback")),
+    (
+        "deadlines.toml",
+        "deadline",
+        (
+            "enrich-answer",
+            "referral-acceptance",
+            "link-decision",
+            "feedback",
+            "inform-postponement",
+            "consent-withdrawal",
+            "review-follow-up",
+        ),
+    ),
 )
 
 
