@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, ValidationError
 
 from signaltable.policy_errors import BrokenPolicy, Finding, read_toml
+from signaltable.region import check_grounds, replace_versions
 from signaltable.texts import Text
 
 KINDS = (
@@ -232,27 +233,43 @@ def canonical_digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load_grounds(directory: Path) -> GroundSet:
-    """All grounds in `directory` (*.toml), checked as a whole.
+def load_grounds(directory: Path, regional: Path | None = None) -> GroundSet:
+    """All grounds in `directory` (*.toml) with those of a region on top (signaltable.region), checked as a whole.
 
     Raises BrokenPolicy with every finding: syntax, unknown key or word, a permit without basis or condition, ids twice
-    at the same time, a missing default deny.
+    at the same time, a missing default deny, a region that lifts a deny.
     """
     findings: list[Finding] = []
-    rows: list[Ground] = []
-    for path in sorted(directory.glob("*.toml")):
-        try:
-            row = _read_ground(path, f"{directory.name}/{path.name}")
-        except BrokenPolicy as broken:
-            findings.extend(Finding(f"{directory.name}/{path.name}", f.key, f.message) for f in broken.findings)
-            continue
-        findings.extend(Finding(row.file, key, message) for key, message in _row_problems(row, path))
-        rows.append(row)
-    findings.extend(_set_problems(directory.name, rows, complete=not findings))
+    national = _read_folder(directory, directory.name, findings)
+    own = _read_folder(regional, f"{regional.parent.name}/{regional.name}", findings) if regional else []
+    findings.extend(check_grounds(national, own))
+    for versions in (national, own):
+        findings.extend(_overlaps(row for _, row in versions))
+    rows = [row for _, row in replace_versions(national, own)]
+    # A file that could not be read may be the default deny itself; then its own finding says enough.
+    if not findings and not any(row.priority == "default" and not row.permits for row in rows):
+        findings.append(
+            Finding(directory.name, "", "expected a ground with priority default and effect deny, found none")
+        )
     if findings:
         raise BrokenPolicy(sorted(findings))
     ordered = tuple(sorted(rows, key=lambda row: (_sort_key(row.id), row.valid_from)))
     return GroundSet(ordered, canonical_digest([row.digest for row in ordered]))
+
+
+def _read_folder(directory: Path, folder: str, findings: list[Finding]) -> list[tuple[str, Ground]]:
+    """The rows of one folder, each with its file; what is wrong is added to `findings`."""
+    rows = []
+    for path in sorted(directory.glob("*.toml")):
+        name = f"{folder}/{path.name}"
+        try:
+            row = _read_ground(path, name)
+        except BrokenPolicy as broken:
+            findings.extend(Finding(name, found.key, found.message) for found in broken.findings)
+            continue
+        findings.extend(Finding(name, key, message) for key, message in _row_problems(row, path))
+        rows.append((name, row))
+    return rows
 
 
 def _sort_key(ground_id: str) -> tuple[str, int]:
@@ -380,7 +397,7 @@ def _deny_problems(row: Ground) -> Iterator[Problem]:
         yield "data", "expected the categories that a hard deny removes"
 
 
-def _set_problems(folder: str, rows: Iterable[Ground], *, complete: bool) -> Iterator[Finding]:
+def _overlaps(rows: Iterable[Ground]) -> Iterator[Finding]:
     versions: dict[str, list[Ground]] = defaultdict(list)
     for row in rows:
         versions[row.id].append(row)
@@ -389,6 +406,3 @@ def _set_problems(folder: str, rows: Iterable[Ground], *, complete: bool) -> Ite
             if earlier.valid_until is None or earlier.valid_until >= later.valid_from:
                 message = f"expected a day before {later.valid_from}, when {later.file} begins with the same id"
                 yield Finding(earlier.file, "valid_until", message)
-    # A file that could not be read may be the default deny itself; then its own finding says enough.
-    if complete and not any(row.priority == "default" and not row.permits for row in rows):
-        yield Finding(folder, "", "expected a ground with priority default and effect deny, found none")

@@ -35,14 +35,33 @@ class BrokenPolicy(SignaltableError):
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The content of one TOML file. Raises BrokenPolicy when it is missing, is not UTF-8, or breaks the syntax (with the line)."""
+    """The content of one TOML file. Raises BrokenPolicy when it is missing, is no UTF-8 or breaks the syntax (with the line)."""
+    return parse_toml(read_text(path), path.name)
+
+
+def read_text(path: Path) -> str:
+    """The text of one file, without the mark that some editors put in front. Raises BrokenPolicy when there is none."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise BrokenPolicy([Finding(path.name, "", "expected this file, found none")]) from None
+    except IsADirectoryError:
+        raise BrokenPolicy([Finding(path.name, "", "expected a file, found a folder")]) from None
     except UnicodeDecodeError as error:
-        raise BrokenPolicy(
-            [Finding(path.name, "", f"expected UTF-8 text, found another byte at {error.start}")]
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise BrokenPolicy([Finding(path.name, "", f"expected TOML, found: {error}")]) from error
+        message = f"expected UTF-8 text, found another byte at {error.start}"
+        raise BrokenPolicy([Finding(path.name, "", message)]) from None
+    except OSError as error:
+        raise BrokenPolicy([Finding(path.name, "", f"expected a file that can be read: {error.strerror}")]) from None
+
+
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """The content of a TOML text. Raises BrokenPolicy naming `name` when it is empty or breaks the syntax (with the line)."""
+    try:
+        content = tomllib.loads(text)
+    except ValueError as error:  # A number of thousands of digits is no TOMLDecodeError.
+        raise BrokenPolicy([Finding(name, "", f"expected TOML, found: {error}")]) from None
+    except RecursionError:
+        raise BrokenPolicy([Finding(name, "", "expected TOML that is not nested this deep")]) from None
+    if not content:
+        raise BrokenPolicy([Finding(name, "", "expected rules, found an empty file")])
+    return content

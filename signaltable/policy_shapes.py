@@ -86,6 +86,10 @@ class Destination(Shape):
     hours: Words | None = None
     checked_on: date
 
+    def is_due(self, on: date) -> bool:
+        """Whether the details were checked more than a year before `on` and must be shown as "check first"."""
+        return _years_later(self.checked_on, 1) < on
+
 
 class Purpose(Shape):
     """For what a disclosure is made (norms.md 1.1)."""
@@ -347,6 +351,25 @@ class Meldroute(Shape):
         return self.valid_from <= on and (self.valid_until is None or on <= self.valid_until)
 
 
+class Example(Shape):
+    """Facts, in words and as they are given, on which a rule holds (`to`: the destinations it then names) or does not.
+
+    `on`: the day whose rules count; without it any day on which the newest version counts.
+    """
+
+    say: Line
+    facts: dict[str, Any]
+    to: Many[Name] = ()
+    on: date | None = None
+
+
+class Examples(Shape):
+    """The examples beside one meldroute."""
+
+    hit: Many[Example] = ()
+    near_miss: Many[Example] = ()
+
+
 def add_working_days(start: date, days: int) -> date:
     """The day that lies `days` working days after `start`. Weekends are skipped; public holidays are not known here."""
     day = start
@@ -364,9 +387,27 @@ def _years_later(start: date, years: int) -> date:
 
 
 class RegionFile(Shape):
-    """region.toml."""
+    """region.toml: whose rules these are, and what the region says on top of the national card (signaltable.region).
 
+    `urgency` is by id of a meldroute; `hours`, `phone` and `checked_on` are by id of a destination.
+    """
+
+    off: Many[Line] = ()
     region: Region
+    urgency: dict[str, Name] = {}
+    hours: dict[str, Words] = {}
+    phone: dict[str, Line] = {}
+    checked_on: dict[str, date] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _off_stands_first(cls, given: Any) -> Any:
+        # In TOML a key belongs to the table above it, so one that is written last lands in the wrong place.
+        tables = given.items() if isinstance(given, dict) else ()
+        misplaced = [name for name, table in tables if isinstance(table, dict) and "off" in table]
+        if misplaced:
+            raise ValueError(f"expected off at the top of the file, found it under [{misplaced[0]}]")
+        return given
 
 
 class AgencyKindsFile(Shape):
