@@ -41,6 +41,14 @@ KINDS = (
     "return-support",
     "safety-house",
     "table",
+    "youth-protection",
+    "victim-support",
+    "reception",
+    "return-service",
+    "referral-index",
+    "medical-director",
+    "national-rapporteur",
+    "data-subject",
 )
 
 # The task in which the data were learned decides which law applies, so a kind of agency can have several.
@@ -48,9 +56,9 @@ CAPACITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {kind: (kind,) for kind in KINDS}
     | {
         "municipality": ("municipality-wmo", "municipality-youth", "municipality-safety", "municipality-other"),
-        "care": ("care-wgbo",),
+        "care": ("care-wgbo", "care-wvggz"),
         "labour-inspectorate": ("nla-supervision", "nla-investigation"),
-        "police": ("police", "police-investigation"),
+        "police": ("police", "police-investigation", "police-support"),
     },
 )
 PURPOSES = ("P1", "P2", "P3", "P3b", "P4", "P5", "P6", "P7", "P8", "P9")
@@ -84,8 +92,10 @@ CONDITIONS = (
     "MELDCODE",
     "OFFICER",
     "OM_CONSENT",
+    "OM_MANDATE",
     "DECISION",
     "AGREEMENT",
+    "AUTHORISATION",
     "PARTNERSHIP",
     "NO9",
     "DUAL",
@@ -98,12 +108,28 @@ CONDITIONS = (
     "OWN_OBSERVATION",
     "BALANCE",
     "GUARDIANSHIP",
+    "PUBLIC_INTEREST",
+    "INCIDENT",
+    "AUTHORITY",
+    "TASK",
+    "TREATMENT",
+    "WVGGZ",
+    "SUPERVISION_ORDER",
+    "SUSPICION",
+    "COMPLEX_CASE",
+    "CASE_LEVEL",
+    "MISSING_MINOR",
+    "REFLECTION",
+    "OTHERS_MASKED",
+    "ACCESS",
 )
 # What a ground may demand of a condition beyond its code: which age regime, which partnership, consent on paper.
 PARAMETERS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "MIN": frozenset({"WGBO", "JW", "12", "AVG"}),
-        "PARTNERSHIP": frozenset({"RIEC", "ZVH", "SUWI-64"}),
+        "PARTNERSHIP": frozenset({"RIEC", "ZVH", "WGS", "SUWI-64"}),
+        "AUTHORITY": frozenset({"mayor", "prosecutor"}),
+        "K_MIN": frozenset({"ten"}),
         "EXPLICIT_CONSENT": frozenset({"written"}),
         "CONSENT": frozenset({"written"}),
     },
@@ -211,9 +237,11 @@ class Ground(Row):
         return "*" in self.data or category in self.data
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class GroundSet:
-    """All grounds, in the order of their ids, and one digest over the whole."""
+    """All grounds, in the order of their ids, and one digest over the whole. Two sets are equal when they are the same
+    object: the index of a set is kept by it.
+    """
 
     rows: tuple[Ground, ...]
     digest: str
@@ -376,7 +404,7 @@ def _permit_problems(row: Ground) -> Iterator[Problem]:
     # Who may consent for a child differs per law, so a ground that reaches children says which regime holds.
     if CONSENTS & set(row.conditions) and not row.adults_only and "MIN" not in row.conditions:
         yield "conditions", "expected MIN beside consent, since the person can be a minor"
-    for code in ("MIN", "PARTNERSHIP"):
+    for code in ("MIN", "PARTNERSHIP", "AUTHORITY"):
         if code in row.conditions and code not in row.parameters:
             yield f"parameters.{code}", f"expected one of {', '.join(sorted(PARAMETERS[code]))}"
 
