@@ -6,9 +6,10 @@ from datetime import date
 from itertools import chain, pairwise
 from typing import Any, Protocol, TypeVar
 
-from signaltable.facts import FACTS, Fact
+from signaltable.facts import FACTS, Fact, UnusableFacts, parse_facts
 from signaltable.policy_errors import Finding
-from signaltable.policy_shapes import FactTest, Meldroute
+from signaltable.policy_shapes import Example, Examples, FactTest, Meldroute
+from signaltable.region import check_region, is_regional
 
 YES = "yes"
 _OPS = {"choice": ("equals", "one_of"), "list": ("has", "has_any"), "number": ("below", "at_least")}
@@ -28,7 +29,7 @@ REQUIRED = (
             "link-decision",
             "feedback",
             "inform-postponement",
-            "consent-withdrawal",
+            "receiver-reaction",
             "review-follow-up",
         ),
     ),
@@ -64,9 +65,42 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None) -> l
         *_first_line_form(files),
         *_attention(files),
         *_derived(files),
+        *_purposes(files),
         *_meldroutes(files, routes),
-        *_overlaps(routes),
+        *_overlaps({path: route for path, route in routes.items() if not is_regional(path)}),
+        *_overlaps({path: route for path, route in routes.items() if is_regional(path)}),
+        *check_region(
+            files["region.toml"],
+            routes,
+            files["destinations.toml"].destination,
+            _ids(files["urgencies.toml"].urgency),
+        ),
     ]
+
+
+def check_examples(examples: Mapping[str, Examples], routes: Routes, files: Files) -> Iterator[Finding]:
+    """Examples that belong to no rule, or that give facts or name destinations which do not exist.
+
+    Whether a rule has examples, and whether they come out, takes deciding: `signaltable policies check` does that.
+    """
+    destinations = _ids(files["destinations.toml"].destination)
+    for path, found in examples.items():
+        rule = path.rpartition("/")[2].removesuffix(".toml")
+        known = {route.id for other, route in routes.items() if is_regional(other) == is_regional(path)}
+        yield from _one_of(path, "", rule, known, "meldroute beside it")
+        for kind, rows in (("hit", found.hit), ("near_miss", found.near_miss)):
+            for number, example in enumerate(rows):
+                yield from _example(path, f"{kind}.{number}", example, destinations)
+
+
+def _example(path: str, key: str, example: Example, destinations: set[str]) -> Iterator[Finding]:
+    try:
+        parse_facts(example.facts)
+    except UnusableFacts as unusable:
+        for fact, expected in unusable.problems.items():
+            yield Finding(path, f"{key}.facts.{fact}", expected)
+    for name in example.to:
+        yield from _one_of(path, f"{key}.to", name, destinations, "destination")
 
 
 def _duplicates(files: Files) -> Iterator[Finding]:
@@ -185,18 +219,29 @@ def _derived(files: Files) -> Iterator[Finding]:
         above.add(derived.id)
 
 
+def _purposes(files: Files) -> Iterator[Finding]:
+    urgencies = _ids(files["urgencies.toml"].urgency)
+    for purpose in files["purposes.toml"].purpose:
+        if purpose.at_latest is not None:
+            key = f"purpose.{purpose.id}.at_latest"
+            yield from _one_of("purposes.toml", key, purpose.at_latest, urgencies, "urgency")
+
+
 def _meldroutes(files: Files, routes: Routes) -> Iterator[Finding]:
+    known = _ids(routes.values())
     derived = _ids(files["derived.toml"].derived)
     urgencies = _ids(files["urgencies.toml"].urgency)
     destinations = _ids(files["destinations.toml"].destination)
     purposes = _ids(files["purposes.toml"].purpose)
     for path, route in routes.items():
-        stem = path.removeprefix("meldroutes/").removesuffix(".toml")
+        stem = path.rpartition("/")[2].removesuffix(".toml")
         if stem.split("-")[0] != route.id:
             yield Finding(path, "id", f"expected the id with which the file name starts, found {route.id}")
         yield from _one_of(path, "urgency", route.urgency, urgencies, "urgency")
         yield from _tests(path, "when", route.when, derived)
         yield from _tests(path, "unless", route.unless, derived)
+        for other in route.excludes:
+            yield from _one_of(path, "excludes", other, known - {route.id}, "other meldroute")
         for index, target in enumerate(route.to):
             yield from _one_of(path, f"to.{index}.destination", target.destination, destinations, "destination")
             yield from _one_of(path, f"to.{index}.purpose", target.purpose, purposes, "purpose")
@@ -232,7 +277,7 @@ def _fact_test(file: str, key: str, test: FactTest, fact: Fact) -> Iterator[Find
         return
     wants_list = test.op in _LIST_OPS
     if fact.kind == "number":
-        if not isinstance(test.value, int | float):
+        if not isinstance(test.value, int | float) or not 0 <= test.value <= fact.maximum:
             yield Finding(file, f"{key}.value", f"expected {fact.expected}")
     elif isinstance(test.value, tuple) != wants_list:
         yield Finding(file, f"{key}.value", f"expected {'a list of texts' if wants_list else 'one text'} for {test.op}")
