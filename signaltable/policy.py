@@ -20,12 +20,16 @@ from signaltable.evidence_forms import ConditionSpec, load_conditions
 from signaltable.fields import FieldSet, load_fields
 from signaltable.grounds import GroundSet, load_grounds
 from signaltable.identity import IdentifierPolicy, load_identifiers
-from signaltable.policy_checks import Named, check
-from signaltable.policy_errors import BrokenPolicy, Finding, read_toml
+from signaltable.policy_checks import Named, check, check_examples
+from signaltable.policy_errors import BrokenPolicy, Finding, parse_toml, read_text
 from signaltable.pseudonymise import LinkingPolicy, load_linking
+from signaltable.region import FILE as REGION_FILE
+from signaltable.region import FOLDER as REGION
+from signaltable.region import Overlay, destinations_of, is_regional, overlay_of, routes_of
 from signaltable.texts import Text
 
 N = TypeVar("N", bound=Named)
+S = TypeVar("S", bound=shapes.Shape)
 
 SHAPES: Mapping[str, type[shapes.Shape]] = {
     "region.toml": shapes.RegionFile,
@@ -49,7 +53,7 @@ SHAPES: Mapping[str, type[shapes.Shape]] = {
 # Read and checked by the modules that use them.
 OTHERS = ("fields.toml", "conditions.toml", "identifiers.toml", "linking.toml")
 READERS: Mapping[str, Callable[[Path], Any]] = {
-    "grounds": lambda directory: load_grounds(directory / GROUNDS),
+    "grounds": lambda directory: load_grounds(directory / GROUNDS, directory / REGION / GROUNDS),
     "fields": lambda directory: load_fields(directory / "fields.toml"),
     "conditions": lambda directory: load_conditions(directory / "conditions.toml"),
     "identifiers": load_identifiers,
@@ -80,6 +84,7 @@ LISTS: Mapping[str, tuple[str, str]] = {
 MELDROUTES = "meldroutes"
 EXAMPLES = "meldroutes/examples"
 GROUNDS = "grondslagen"
+FOLDERS = frozenset(f"{above}{name}" for above in ("", f"{REGION}/") for name in (MELDROUTES, EXAMPLES, GROUNDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +98,11 @@ class Sentences:
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """Every rule, by id, in the order of the files. `digest` names exactly this content."""
+    """Every rule that counts, by id, in the order of the files. `digest` names exactly this content.
+
+    `meldroutes`, `grounds` and `destinations` are those of the national card with the region on top; `overlay` says
+    what the region did. `examples` are by id of a meldroute. `texts` are the files as they were read, by path.
+    """
 
     digest: str
     region: shapes.Region
@@ -126,6 +135,9 @@ class PolicySet:
     identifiers: IdentifierPolicy
     linking: LinkingPolicy
     route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
+    examples: Mapping[str, shapes.Examples] = field(default_factory=dict)
+    overlay: Overlay = field(default_factory=Overlay)
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def how_known(self) -> Mapping[str, shapes.ScaleValue]:
@@ -161,28 +173,38 @@ class PolicySet:
 
 
 def load(directory: Path, permissions: Iterable[str] | None = None) -> PolicySet:
-    """All rules in `directory`, checked as a whole. With `permissions`, roles may give only these.
+    """All rules in `directory`, with those of its region on top, checked as a whole. Roles may give only `permissions`.
 
     Raises BrokenPolicy with every finding: a file missing or one too many, broken syntax, an unknown key, a wrong type, a
-    text without one of the languages, a reference to something that is not there, an id twice, overlapping dates.
+    text without one of the languages, a reference to something that is not there, an id twice, overlapping dates, a
+    region that speaks about what is not there or changes nothing.
     """
-    findings: list[Finding] = list(_strangers(directory))
-    contents = _read_all(directory, findings)
-    files = {name: _shaped(name, contents.get(name), shape, findings) for name, shape in SHAPES.items()}
-    routes = {
-        path: _shaped(path, contents[path], shapes.Meldroute, findings)
-        for path in sorted(contents)
-        if path.startswith(f"{MELDROUTES}/") and not path.startswith(f"{EXAMPLES}/")
-    }
-    elsewhere = {name: _collected(read, directory, findings) for name, read in READERS.items()}
+    if not directory.is_dir():
+        raise BrokenPolicy([Finding(directory.name, "", "expected a folder with rules, found none")])
+    read = _read_all(directory)
+    findings = list(read.findings)
+    shaped = _Shaped(
+        files={name: _shaped(name, read.contents.get(name), shape, findings) for name, shape in SHAPES.items()},
+        routes=_all_in(MELDROUTES, read.contents, shapes.Meldroute, findings),
+        examples=_all_in(EXAMPLES, read.contents, shapes.Examples, findings),
+    )
+    elsewhere = {name: _collected(reader, directory, findings) for name, reader in READERS.items()}
     if not findings:
-        findings += check(files, routes, None if permissions is None else frozenset(permissions))
-        findings += _unknown_flags(elsewhere["fields"], files["flags.toml"])
+        findings += check(shaped.files, shaped.routes, None if permissions is None else frozenset(permissions))
+        findings += check_examples(shaped.examples, shaped.routes, shaped.files)
+        findings += _unknown_flags(elsewhere["fields"], shaped.files["flags.toml"])
     if findings:
-        raise BrokenPolicy(sorted(set(findings)))
-    ordered = tuple(sorted(routes.values(), key=lambda route: (route.number, route.valid_from)))
-    where = MappingProxyType({(route.id, route.valid_from): path for path, route in routes.items()})
-    return PolicySet(digest=digest_of(contents), meldroutes=ordered, route_files=where, **_by_name(files), **elsewhere)
+        raise BrokenPolicy(sorted(set(_one_per_mistake(findings, read))))
+    return _assembled(read, shaped, elsewhere)
+
+
+def load_texts(texts: Mapping[str, str], directory: Path) -> PolicySet:
+    """The rules in `texts` (path -> content), by way of the empty `directory`. Raises BrokenPolicy as `load` does."""
+    for name, text in texts.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return load(directory)
 
 
 def digest_of(contents: Mapping[str, Any]) -> str:
@@ -193,27 +215,108 @@ def digest_of(contents: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _strangers(directory: Path) -> Iterable[Finding]:
-    """Files that nobody reads: a misspelled name would otherwise switch a rule off without a word."""
-    folders = {MELDROUTES, EXAMPLES, GROUNDS}
-    for path in sorted(directory.rglob("*.toml")):
-        name = path.relative_to(directory).as_posix()
-        parent = path.relative_to(directory).parent.as_posix()
-        if name not in SHAPES and name not in OTHERS and parent not in folders:
-            yield Finding(name, "", "expected no such file; see policies/README.md for the names")
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The files as texts and as values, what is wrong with them as files, and which could not be read at all."""
+
+    texts: Mapping[str, str]
+    contents: Mapping[str, dict[str, Any]]
+    findings: tuple[Finding, ...]
+    unreadable: frozenset[str]
 
 
-def _read_all(directory: Path, findings: list[Finding]) -> dict[str, dict[str, Any]]:
-    contents = {}
+@dataclass(frozen=True, slots=True)
+class _Shaped:
+    """The files in their shapes, by path: those with a name of their own, the meldroutes, the examples beside them."""
+
+    files: Mapping[str, Any]
+    routes: Mapping[str, shapes.Meldroute]
+    examples: Mapping[str, shapes.Examples]
+
+
+def _read_all(directory: Path) -> _Read:
+    texts, contents, findings = {}, {}, list(_strangers(directory))
+    unreadable = {found.file for found in findings}
     for path in sorted(directory.rglob("*.toml")):
         name = path.relative_to(directory).as_posix()
         try:
-            contents[name] = read_toml(path)
+            texts[name] = read_text(path)
+            contents[name] = parse_toml(texts[name], name)
         except BrokenPolicy as broken:
+            unreadable.add(name)
             findings.extend(Finding(name, found.key, found.message) for found in broken.findings)
-    missing = [name for name in SHAPES if not (directory / name).exists()]
+    missing = [name for name in (*SHAPES, *OTHERS) if not (directory / name).exists()]
     findings.extend(Finding(name, "", "expected this file, found none") for name in missing)
-    return contents
+    return _Read(texts, contents, tuple(findings), frozenset({*unreadable, *missing}))
+
+
+def _strangers(directory: Path) -> Iterable[Finding]:
+    """Files that nobody reads: a misspelled name would otherwise switch a rule off without a word."""
+    for path in sorted(directory.rglob("*")):
+        name = path.relative_to(directory).as_posix()
+        parent = path.relative_to(directory).parent.as_posix()
+        known = name in SHAPES or name in OTHERS or (parent in FOLDERS and path.suffix == ".toml")
+        # Notes and the copies that editors keep hold no rules.
+        aside = path.suffix == ".md" or name.endswith("~") or path.name.startswith(".")
+        if not known and not aside and (path.is_file() or path.suffix == ".toml"):
+            yield Finding(name, "", "expected no such file; see policies/README.md for the names")
+
+
+def _one_per_mistake(findings: Iterable[Finding], read: _Read) -> list[Finding]:
+    """Without what follows from a file that could not be read at all: that it cannot is all there is to say."""
+    return [found for found in findings if found.file not in read.unreadable or found in read.findings]
+
+
+def _all_in(
+    folder: str, contents: Mapping[str, dict[str, Any]], shape: type[S], findings: list[Finding]
+) -> dict[str, S]:
+    """What stands in one folder and in the same folder of the region, by path."""
+    parents = {folder, f"{REGION}/{folder}"}
+    found = {
+        path: _shaped(path, content, shape, findings)
+        for path, content in sorted(contents.items())
+        if path.rpartition("/")[0] in parents
+    }
+    return {path: made for path, made in found.items() if made is not None}
+
+
+def _assembled(read: _Read, shaped: _Shaped, elsewhere: Mapping[str, Any]) -> PolicySet:
+    """One set out of the national card and what the region says on top."""
+    says: shapes.RegionFile = shaped.files[REGION_FILE]
+    counting = routes_of(says, shaped.routes)
+    ordered = sorted(counting, key=lambda found: (found[1].number, found[1].valid_from))
+    made = _by_name(shaped.files)
+    return PolicySet(
+        digest=digest_of(read.contents),
+        meldroutes=tuple(route for _, route in ordered),
+        route_files=MappingProxyType({(route.id, route.valid_from): path for path, route in ordered}),
+        examples=MappingProxyType(_examples_that_count(shaped, {route.id: path for path, route in ordered})),
+        overlay=overlay_of(says, {path: route.id for path, route in shaped.routes.items()}, _ground_ids(read.contents)),
+        texts=MappingProxyType(dict(read.texts)),
+        **made | {"destinations": _by_id(destinations_of(says, made["destinations"].values()))},
+        **elsewhere,
+    )
+
+
+def _examples_that_count(shaped: _Shaped, files: Mapping[str, str]) -> dict[str, shapes.Examples]:
+    """By id of a meldroute; beside a rule of the region its own examples only, for those of the national one may not hold."""
+    found = {}
+    for rule, path in files.items():
+        folder = EXAMPLES if not is_regional(path) else f"{REGION}/{EXAMPLES}"
+        if f"{folder}/{rule}.toml" in shaped.examples:
+            found[rule] = shaped.examples[f"{folder}/{rule}.toml"]
+    return found
+
+
+def _ground_ids(contents: Mapping[str, dict[str, Any]]) -> tuple[set[str], set[str]]:
+    """The ids of the national grounds and of those of the region."""
+    national, regional = set(), set()
+    for path, content in contents.items():
+        if path.startswith(f"{GROUNDS}/"):
+            national.add(str(content["id"]))
+        elif path.startswith(f"{REGION}/{GROUNDS}/"):
+            regional.add(str(content["id"]))
+    return national, regional
 
 
 def _shaped(name: str, content: dict[str, Any] | None, shape: type[Any], findings: list[Finding]) -> Any:
