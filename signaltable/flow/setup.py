@@ -13,9 +13,10 @@ from sqlalchemy import select
 from audit.note import Signer
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
+from signaltable.flow import policy_versions
 from signaltable.flow.accounts import SYSTEM, record_account, record_agency
 from signaltable.keys import KeyRing
-from signaltable.models import Agency, LogDetail, LogEntry, RegionalTable
+from signaltable.models import Agency, RegionalTable
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, transaction
 
@@ -78,7 +79,7 @@ def start_log(program: Program) -> None:
             object_type="system",
             details={"origin": origin(program.settings), "version": VERSION, "mode": program.settings.mode},
         )
-        tx.record("policy:load", object_type="policy", details={"policy_digest": program.policy.digest})
+        policy_versions.note(tx)
 
 
 def seed_region(program: Program, password: str, region: Path = REGION) -> list[dict[str, Any]]:
@@ -157,22 +158,9 @@ def first_administrator(program: Program, login: str) -> str:
 
 
 def note_policy(program: Program) -> None:
-    """Record the rules that count from now on, when they are others than the log knows (GDPR art. 5(2))."""
+    """Keep and record the rules that count from now on, when they are others than the log knows (GDPR art. 5(2))."""
     with transaction(program, SYSTEM) as tx:
-        last = tx.session.scalars(
-            select(LogDetail.details)
-            .join(LogEntry, LogEntry.seq == LogDetail.seq)
-            .where(LogEntry.action == "policy:load")
-            .order_by(LogEntry.seq.desc())
-            .limit(1),
-        ).first()
-        previous = json.loads(last)["policy_digest"] if last else ""
-        if previous != program.policy.digest:
-            tx.record(
-                "policy:load",
-                object_type="policy",
-                details={"policy_digest": program.policy.digest, "previous_digest": previous},
-            )
+        policy_versions.note(tx)
 
 
 def remember_demo_accounts(settings: Settings, accounts: list[dict[str, Any]]) -> None:

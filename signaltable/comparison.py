@@ -1,0 +1,105 @@
+"""What differs between two sets of rules: rule by rule, for facts that were told, and for what may be disclosed.
+
+Pure. A rule is known by the file it stands in and its id; texts are compared as they count, after the region.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from signaltable.policy import EXAMPLES, GROUNDS, MELDROUTES
+from signaltable.policy_errors import parse_toml
+
+_ONE_PER_FILE = (MELDROUTES, GROUNDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """Who signed for a rule, and when."""
+
+    id: str
+    by: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a set of rules holds, read from its files: how many, who signed, and how many permits nobody signed for."""
+
+    routes: int
+    grounds: int
+    unreviewed: int
+    reviewed: tuple[Reviewed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedIds:
+    """The rules that are new, gone, or say something else; a meldroute or ground by its id, the rest as file:id."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every rule that differs, sorted."""
+        return tuple(sorted({*self.added, *self.removed, *self.changed}))
+
+
+# -- files: what a version holds, without asking whether it still loads ------------------------------------------------
+
+
+def contents_of(texts: Mapping[str, str]) -> Contents:
+    """What stands in the files of a set of rules (path -> text). Raises BrokenPolicy for a text that is no TOML."""
+    rules = [(path, parse_toml(text, path)) for path, text in texts.items() if _folder(path) in _ONE_PER_FILE]
+    signed = [rule for _, rule in rules if "reviewed_by" in rule]
+    grounds = [rule for path, rule in rules if _folder(path) == GROUNDS]
+    return Contents(
+        routes=len({rule["id"] for path, rule in rules if _folder(path) == MELDROUTES}),
+        grounds=len({rule["id"] for rule in grounds}),
+        unreviewed=sum("reviewed_by" not in rule and rule["effect"] != "deny" for rule in grounds),
+        reviewed=tuple(
+            sorted(
+                (Reviewed(rule["id"], rule["reviewed_by"], rule["reviewed_on"]) for rule in signed),
+                key=lambda one: (one.on, one.id),
+            )
+        ),
+    )
+
+
+def changed_ids(old: Mapping[str, str], new: Mapping[str, str]) -> ChangedIds:
+    """Which rules differ between two sets of files (path -> text)."""
+    before, after = _rules_in(old), _rules_in(new)
+    return ChangedIds(
+        added=tuple(sorted(after.keys() - before.keys())),
+        removed=tuple(sorted(before.keys() - after.keys())),
+        changed=tuple(sorted(name for name in before.keys() & after.keys() if before[name] != after[name])),
+    )
+
+
+def _folder(path: str) -> str:
+    """The folder of a file, that of the region taken for the national one."""
+    return path.removeprefix("region/").rpartition("/")[0]
+
+
+def _rules_in(texts: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Name of a rule -> what its versions say, each with its file."""
+    found: dict[str, list[Any]] = {}
+    for path, text in sorted(texts.items()):
+        content = parse_toml(text, path)
+        for name, said in _named(path, content):
+            found.setdefault(name, []).append((path, said))
+    return found
+
+
+def _named(path: str, content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    if _folder(path) in _ONE_PER_FILE:
+        yield str(content["id"]), content
+    elif _folder(path) == EXAMPLES:
+        yield path, content
+    else:
+        for key, value in content.items():
+            rows: Iterable[Any] = value if isinstance(value, list) else ()
+            by_id = {str(row["id"]): row for row in rows if isinstance(row, dict) and "id" in row}
+            yield from ((f"{path}:{name}", row) for name, row in by_id.items()) if by_id else [(f"{path}:{key}", value)]
