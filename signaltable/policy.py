@@ -26,6 +26,7 @@ from signaltable.pseudonymise import LinkingPolicy, load_linking
 from signaltable.region import FILE as REGION_FILE
 from signaltable.region import FOLDER as REGION
 from signaltable.region import Overlay, destinations_of, is_regional, overlay_of, routes_of
+from signaltable.text_categories import TextPolicy, load_text_categories
 from signaltable.texts import Text
 
 N = TypeVar("N", bound=Named)
@@ -51,13 +52,14 @@ SHAPES: Mapping[str, type[shapes.Shape]] = {
     "derived.toml": shapes.DerivedFile,
 }
 # Read and checked by the modules that use them.
-OTHERS = ("fields.toml", "conditions.toml", "identifiers.toml", "linking.toml")
+OTHERS = ("fields.toml", "conditions.toml", "identifiers.toml", "linking.toml", "text_categories.toml")
 READERS: Mapping[str, Callable[[Path], Any]] = {
     "grounds": lambda directory: load_grounds(directory / GROUNDS, directory / REGION / GROUNDS),
     "fields": lambda directory: load_fields(directory / "fields.toml"),
     "conditions": lambda directory: load_conditions(directory / "conditions.toml"),
     "identifiers": load_identifiers,
     "linking": load_linking,
+    "text_categories": lambda directory: load_text_categories(directory / "text_categories.toml"),
 }
 # Which list of which file becomes which part of the PolicySet.
 LISTS: Mapping[str, tuple[str, str]] = {
@@ -134,6 +136,7 @@ class PolicySet:
     conditions: Mapping[str, ConditionSpec]
     identifiers: IdentifierPolicy
     linking: LinkingPolicy
+    text_categories: TextPolicy
     route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
     examples: Mapping[str, shapes.Examples] = field(default_factory=dict)
     overlay: Overlay = field(default_factory=Overlay)

@@ -46,6 +46,7 @@ LAYERS = (
         "signaltable.names",
         "signaltable.region",
         "signaltable.route_index",
+        "signaltable.text_categories",
     ),
     ("signaltable.keys", "signaltable.facts", "signaltable.policy_errors", "signaltable.texts"),
     ("signaltable.settings",),
