@@ -7,20 +7,22 @@ can be drawn from a `ConditionSpec` by code that does not know the condition.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from signaltable.grounds import CONDITIONS, CONSENTS
 from signaltable.texts import Text
 
 Kind = Literal["text", "longtext", "date", "datetime", "choice", "choices", "tick"]
-MOTIVATIONS = ("NEC", "PROP", "SUBS")
 MOTIVATION_LENGTH = 20
+MOTIVATION_WORDS = 3
+MOTIVATION_LETTERS = 6
 # For these AVG 9(2)(a) asks for explicit consent; plain consent does not reach them.
 SPECIAL = frozenset({"health", "ethnicity", "sex_life"})
 VITAL_WINDOW = timedelta(hours=24)
@@ -28,6 +30,10 @@ APPROVAL_WINDOW = timedelta(days=7)
 # Wmo 5.3.1: tell the person within four weeks, extended by two weeks at most at a time.
 INFORM_WITHIN = timedelta(days=28)
 POSTPONE_WITHIN = timedelta(days=42)
+# Vc B8/3: the reflection period lasts three months at most.
+REFLECTION_LASTS = timedelta(days=92)
+# Whether the index still exists has to be looked up for this report, not remembered (Jeugdwet 7.1.4.1).
+INDEX_CHECKED_WITHIN = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,10 @@ _TOO_SHORT = Text(
     f"Schrijf minstens {MOTIVATION_LENGTH} tekens, in uw eigen woorden.",
     f"Write at least {MOTIVATION_LENGTH} characters, in your own words.",
 )
+_SAYS_NOTHING = Text(
+    "Hier staat nog geen reden. Leg in een paar zinnen uit wat er in dit geval speelt.",
+    "This gives no reason yet. Explain in a few sentences what matters in this case.",
+)
 _TOO_LONG = Text("Deze tekst is te lang.", "This text is too long.")
 _WRONG = Text("Dit is niet goed ingevuld.", "This is not filled in correctly.")
 _FUTURE = Text("Deze dag of tijd moet nog komen.", "This day or time has yet to come.")
@@ -112,14 +122,46 @@ class Evidence(BaseModel):
         yield from ()
 
 
+# Words that fill a box and point elsewhere; a reason that has only these is none.
+_FILLERS = frozenset(
+    "nvt geen idem test tekst text zie boven hierboven see above none same xxx tbd todo invullen lorem ipsum niet van"
+    " toepassing not applicable".split(),
+)
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a text tells nothing, however long: blank, one sign or word repeated, or only words that fill a box."""
+    words = set(re.findall(r"[^\W\d_]{2,}", text.casefold())) - _FILLERS
+    return len(words) < MOTIVATION_WORDS or len(set("".join(words))) < MOTIVATION_LETTERS
+
+
+def _telling(text: str) -> str:
+    # A text that is too short is reported as that, by the constraint on its length.
+    if len(text) >= MOTIVATION_LENGTH and says_nothing(text):
+        raise ValueError("expected a reason")
+    return text
+
+
+def _naming(text: str) -> str:
+    if not any(sign.isalnum() for sign in text):
+        raise ValueError("expected a letter or a number")
+    return text
+
+
 ByProgram = Annotated[str, StringConstraints(min_length=1, max_length=200), Widget("text", by_program=True)]
-Short = Annotated[str, StringConstraints(min_length=1, max_length=200), Widget("text")]
-Motivation = Annotated[str, StringConstraints(min_length=MOTIVATION_LENGTH, max_length=4000), Widget("longtext")]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_naming), Widget("text")]
+Motivation = Annotated[
+    str,
+    StringConstraints(min_length=MOTIVATION_LENGTH, max_length=4000),
+    AfterValidator(_telling),
+    Widget("longtext"),
+]
 OptionalLong = Annotated[str, StringConstraints(max_length=4000), Widget("longtext")]
 OptionalShort = Annotated[str, StringConstraints(max_length=200), Widget("text")]
 Tick = Annotated[Literal[True], Widget("tick")]
 OptionalTick = Annotated[bool, Widget("tick")]
 Day = Annotated[date, Widget("date")]
+OptionalDay = Annotated[date | None, Widget("date")]
 Moment = Annotated[AwareDatetime, Widget("datetime")]
 Category = Literal[
     "pseudonymous",
@@ -145,6 +187,23 @@ def _not_later(name: str, day: date | datetime, limit: date | datetime) -> Itera
 def _reason_given(name: str, text: str) -> Iterator[Problem]:
     if len(text) < MOTIVATION_LENGTH:
         yield name, _TOO_SHORT
+    elif says_nothing(text):
+        yield name, _SAYS_NOTHING
+
+
+def _own_words(text: str, context: Context) -> Iterator[Problem]:
+    if _folded(text) in context.other_motivations:
+        yield (
+            "motivation",
+            Text(
+                "Deze tekst staat ook bij een andere vraag. Het zijn verschillende vragen.",
+                "This text also stands at another question. They are different questions.",
+            ),
+        )
+
+
+# The languages that everybody who asks here speaks well enough to ask in.
+_OWN_LANGUAGES = frozenset({"nederlands", "dutch", "nl", "engels", "english", "en"})
 
 
 class Consent(Evidence):
@@ -156,9 +215,10 @@ class Consent(Evidence):
     given_by: Annotated[Literal["person", "both", "representative"], Widget("choice")]
     form: Annotated[Literal["spoken", "written"], Widget("choice")]
     language: Short
-    interpreter: Annotated[Literal["none", "professional"], Widget("choice")]
+    interpreter: Annotated[Literal["none", "professional", "asker"], Widget("choice")]
     asked_by: Short
     text_version: Short
+    told_withdrawal: Tick
     withdrawn: OptionalTick = False
 
     def problems(self, context: Context) -> Iterator[Problem]:
@@ -171,6 +231,14 @@ class Consent(Evidence):
                 ),
             )
         yield from _not_later("given_on", self.given_on, context.today)
+        if self.interpreter == "none" and _folded(self.language) not in _OWN_LANGUAGES:
+            yield (
+                "interpreter",
+                Text(
+                    "Wie vertaalde dit gesprek? Kies een professionele tolk, of dat de vrager deze taal zelf spreekt.",
+                    "Who translated this talk? Choose a professional interpreter, or that who asked speaks this language.",
+                ),
+            )
         if self.withdrawn:
             yield "withdrawn", Text("De toestemming is ingetrokken.", "The consent has been withdrawn.")
         if context.adult and self.given_by != "person":
@@ -189,7 +257,6 @@ class ExplicitConsent(Consent):
     """AVG 9(2)(a): consent said in so many words, for named data and a named recipient."""
 
     explicit: Tick
-    told_withdrawal: Tick
 
 
 Band = Literal["under-12", "12-15", "16-17"]
@@ -261,14 +328,7 @@ class _Motivation(Evidence):
     motivation: Motivation
 
     def problems(self, context: Context) -> Iterator[Problem]:
-        if _folded(self.motivation) in context.other_motivations:
-            yield (
-                "motivation",
-                Text(
-                    "Deze tekst staat ook bij een andere vraag. Het zijn verschillende vragen.",
-                    "This text also stands at another question. They are different questions.",
-                ),
-            )
+        yield from _own_words(self.motivation, context)
 
 
 class Necessity(_Motivation):
@@ -353,6 +413,10 @@ class ProsecutorConsent(Officer):
     """Consent of the public prosecutor."""
 
 
+class ProsecutionMandate(Officer):
+    """Mandate of the College of Procurators General (Wjsg 39f(1)); an officer alone has none."""
+
+
 class _Paper(Evidence):
     reference: Short
     version: Short
@@ -378,11 +442,38 @@ class _Paper(Evidence):
 
 
 class PaperDecision(_Paper):
-    """A written decision (Wpg 20(2)) that names interest, purpose, data and recipients."""
+    """A written decision (Wpg 20(2)) that names partnership, interest, purpose, data and recipients."""
+
+    partnership: Short
+    interest: Motivation
+    purpose: Motivation
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        yield from super().problems(context)
+        if _folded(self.interest) == _folded(self.purpose):
+            yield (
+                "purpose",
+                Text(
+                    "Het doel is iets anders dan het belang. Schrijf op wat de partners met de gegevens doen.",
+                    "The purpose differs from the interest. Write down what the partners do with the data.",
+                ),
+            )
 
 
 class Agreement(_Paper):
-    """An agreement between provider and recipient (Bpg 4:2(2))."""
+    """An agreement between provider and recipient about laws that the recipient enforces (Bpg 4:2(2))."""
+
+    legislation: Short
+
+
+class Authorisation(_Paper):
+    """An authorisation by the minister (Wpg 18(2)), with the part of its scope that this provision falls under."""
+
+    scope: Motivation
+
+
+# Where a ground reaches both kinds of partnership of the WGS, the covenant says which of the two it is.
+_PARTNERSHIPS: Mapping[str, frozenset[str]] = MappingProxyType({"WGS": frozenset({"RIEC", "ZVH"})})
 
 
 class Partnership(_Paper):
@@ -392,7 +483,7 @@ class Partnership(_Paper):
 
     def problems(self, context: Context) -> Iterator[Problem]:
         yield from super().problems(context)
-        if self.partnership != context.parameter:
+        if self.partnership not in _PARTNERSHIPS.get(context.parameter, {context.parameter}):
             yield (
                 "partnership",
                 Text("Hiervoor is een ander samenwerkingsverband nodig.", "This needs another partnership."),
@@ -464,6 +555,16 @@ class SmallCells(Evidence):
     basis: Annotated[Literal["ten-or-more", "details-widened"], Widget("choice")]
     not_singled_out: Tick
 
+    def problems(self, context: Context) -> Iterator[Problem]:
+        if context.parameter == "ten" and self.basis != "ten-or-more":
+            yield (
+                "basis",
+                Text(
+                    "Hiervoor moet elk getal over tien of meer mensen gaan.",
+                    "For this every number has to be about ten or more people.",
+                ),
+            )
+
 
 class NoIdentifiers(Evidence):
     """No direct identifiers in the text: the scan of the program and a look by a person."""
@@ -481,6 +582,9 @@ class OrganisedCrime(Evidence):
         Widget("choices"),
     ]
     motivation: Motivation
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        yield from _own_words(self.motivation, context)
 
 
 class Custody(Evidence):
@@ -549,6 +653,219 @@ class Guardianship(Evidence):
             yield from _reason_given("reason", self.reason)
 
 
+class PublicInterest(Evidence):
+    """The weighty public interest that a provision by police or prosecution serves (Wpg 19 and 20, Wjsg 39f)."""
+
+    interest: Annotated[Literal["prevent-crime", "public-order", "help", "supervision"], Widget("choice")]
+    motivation: Motivation
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        if context.parameter and self.interest != context.parameter:
+            yield (
+                "interest",
+                Text("Deze grondslag geldt voor een ander belang.", "This ground holds for another interest."),
+            )
+        yield from _own_words(self.motivation, context)
+
+
+class Incident(_Motivation):
+    """Wpg 19 is for a special case: what makes it one, and that it is no standing arrangement (that is Wpg 20)."""
+
+    not_standing: Tick
+
+
+_MAY_HAVE_AUTHORITY: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "mayor": frozenset({"police-under-mayor", "public-order"}),
+        "prosecutor": frozenset({"criminal-enforcement", "other-statutory-task"}),
+    },
+)
+
+
+class Authority(Evidence):
+    """Wpg 16(1)(b) and (c): mayor and prosecutor get data for their authority over the police, and for that only."""
+
+    over: Annotated[
+        Literal["police-under-mayor", "public-order", "criminal-enforcement", "other-statutory-task"],
+        Widget("choice"),
+    ]
+    addressed_to: Short
+    motivation: Motivation
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        if self.over not in _MAY_HAVE_AUTHORITY.get(context.parameter, frozenset()):
+            yield (
+                "over",
+                Text("Deze ontvanger heeft dit gezag niet.", "This recipient does not have this authority."),
+            )
+        yield from _own_words(self.motivation, context)
+
+
+class Task(Evidence):
+    """The task that the law gives the recipient, and the person there who is authorised for it."""
+
+    article: Short
+    addressed_to: Short
+    authorised: Tick
+    motivation: Motivation
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        if not any(sign.isdigit() for sign in self.article) or not any(sign.isalpha() for sign in self.article):
+            yield "article", Text("Noem de wet en het artikel.", "Name the law and the article.")
+        yield from _own_words(self.motivation, context)
+
+
+class Treatment(Evidence):
+    """BW 7:457(2): the recipient takes part in this very treatment. Who sits at the table does not for that reason."""
+
+    involvement: Annotated[Literal["same-treatment", "locum"], Widget("choice")]
+    why: Motivation
+    not_through_table: Tick
+    bound_by_secrecy: Tick
+
+
+class CompulsoryCare(Evidence):
+    """A step of the Wvggz and nothing else; it never goes by way of the table."""
+
+    procedure: Annotated[Literal["report-to-municipality", "care-authorisation", "crisis-measure"], Widget("choice")]
+    finding: Motivation
+    decided_by: Short
+    outside_table: Tick
+
+
+class SupervisionOrder(Evidence):
+    """A supervision order that runs today, carried out by the institution that receives (Jeugdwet 7.3.11(4))."""
+
+    order_reference: Short
+    ordered_on: Day
+    valid_until: Day
+    recipient: Short
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        yield from _not_later("ordered_on", self.ordered_on, context.today)
+        if self.valid_until < max(context.today, self.ordered_on):
+            yield "valid_until", Text("Deze maatregel loopt niet meer.", "This measure has ended.")
+        if self.recipient != context.recipient_agency:
+            yield (
+                "recipient",
+                Text(
+                    "Deze instelling voert de maatregel niet uit.", "This institution does not carry out the measure."
+                ),
+            )
+
+
+class Suspicion(Evidence):
+    """Jeugdwet 7.1.4.1: a reasonable suspicion of a listed risk, reported without any content."""
+
+    risk: Annotated[Literal["sexual-violence", "no-fixed-abode", "offences"], Widget("choice")]
+    motivation: Motivation
+    no_content: Tick
+    index_checked_on: Day
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        yield from _not_later("index_checked_on", self.index_checked_on, context.today)
+        if self.index_checked_on < context.today - INDEX_CHECKED_WITHIN:
+            yield (
+                "index_checked_on",
+                Text(
+                    "Kijk opnieuw of de verwijsindex in deze regio nog bestaat.",
+                    "Look again whether the referral index still exists in this region.",
+                ),
+            )
+        yield from _own_words(self.motivation, context)
+
+
+class ComplexCase(Evidence):
+    """WGS par. 2.4: problems on several areas of life at once that no partner can solve alone."""
+
+    areas: Annotated[
+        tuple[Literal["care", "safety", "crime", "family", "living"], ...], Field(min_length=1), Widget("choices")
+    ]
+    motivation: Motivation
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        if len(set(self.areas)) < 2:
+            yield "areas", Text("Kies minstens twee gebieden.", "Choose at least two areas.")
+        yield from _own_words(self.motivation, context)
+
+
+class CaseLevel(Evidence):
+    """WGS ch. 1 and BGS 1.1: within one case, among participants only, lawfulness looked at, one contact point."""
+
+    case_reference: Short
+    participants_only: Tick
+    lawfulness_checked_on: Day
+    contact_point: Short
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        yield from _not_later("lawfulness_checked_on", self.lawfulness_checked_on, context.today)
+
+
+class MissingMinor(Evidence):
+    """A minor under guardianship who is missing, reported under the procedure for that."""
+
+    missing_since: Moment
+    last_seen: Motivation
+    procedure_reference: Short
+    guardian_decided: Tick
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        yield from _not_later("missing_since", self.missing_since, context.now)
+
+
+class Reflection(Evidence):
+    """Vc B8/3: the reflection period was offered, the person wants it, and model M55 is filled in."""
+
+    offered_on: Day
+    person_wants: Tick
+    m55_reference: Short
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        yield from _not_later("offered_on", self.offered_on, context.today)
+        if self.offered_on < context.today - REFLECTION_LASTS:
+            yield (
+                "offered_on",
+                Text("Deze bedenktijd is voorbij.", "This reflection period is over."),
+            )
+
+
+class OthersMasked(Evidence):
+    """Wjsg 39f(2): nobody else can be traced from what goes."""
+
+    how: Motivation
+    nobody_traceable: Tick
+
+
+class Access(Evidence):
+    """AVG 12 and 15: the person asked, and it is that person. A parent as such does not count: it can be the exploiter."""
+
+    asked_by: Annotated[Literal["person", "authorised"], Widget("choice")]
+    authorisation: OptionalShort = ""
+    identity_checked: Annotated[Literal["document-seen", "known-in-person", "secure-login"], Widget("choice")]
+    requested_on: Day
+    others_masked: Tick
+    withheld: Annotated[Literal["nothing", "UAVG-41", "Wpg-27"], Widget("choice")]
+    decision: OptionalShort = ""
+    withheld_until: OptionalDay = None
+
+    def problems(self, context: Context) -> Iterator[Problem]:
+        yield from _not_later("requested_on", self.requested_on, context.today)
+        if self.asked_by == "authorised" and not self.authorisation:
+            yield "authorisation", _MISSING
+        if self.withheld == "nothing":
+            return
+        if not self.decision:
+            yield "decision", _MISSING
+        if self.withheld_until is None or self.withheld_until < context.today:
+            yield (
+                "withheld_until",
+                Text(
+                    "Achterhouden kan alleen tot een dag die nog komt. Vul die in.",
+                    "Withholding is only possible until a day that is still to come. Fill it in.",
+                ),
+            )
+
+
 MODELS: Mapping[str, type[Evidence]] = MappingProxyType(
     {
         "CONSENT": Consent,
@@ -561,8 +878,10 @@ MODELS: Mapping[str, type[Evidence]] = MappingProxyType(
         "MELDCODE": Meldcode,
         "OFFICER": Officer,
         "OM_CONSENT": ProsecutorConsent,
+        "OM_MANDATE": ProsecutionMandate,
         "DECISION": PaperDecision,
         "AGREEMENT": Agreement,
+        "AUTHORISATION": Authorisation,
         "PARTNERSHIP": Partnership,
         "NO9": NotNine,
         "DUAL": Dual,
@@ -575,6 +894,20 @@ MODELS: Mapping[str, type[Evidence]] = MappingProxyType(
         "OWN_OBSERVATION": OwnObservation,
         "BALANCE": Balance,
         "GUARDIANSHIP": Guardianship,
+        "PUBLIC_INTEREST": PublicInterest,
+        "INCIDENT": Incident,
+        "AUTHORITY": Authority,
+        "TASK": Task,
+        "TREATMENT": Treatment,
+        "WVGGZ": CompulsoryCare,
+        "SUPERVISION_ORDER": SupervisionOrder,
+        "SUSPICION": Suspicion,
+        "COMPLEX_CASE": ComplexCase,
+        "CASE_LEVEL": CaseLevel,
+        "MISSING_MINOR": MissingMinor,
+        "REFLECTION": Reflection,
+        "OTHERS_MASKED": OthersMasked,
+        "ACCESS": Access,
     },
 )
 assert set(MODELS) == set(CONDITIONS), "every condition of the vocabulary has a shape and the other way round"
@@ -652,7 +985,10 @@ def _shape_text(problem: str, widget: Widget | None) -> Text:
         return _SHAPE_TEXTS[problem]
     if widget is None:
         return _WRONG
-    if problem == "string_too_short":
+    if problem in {"string_too_short", "value_error"}:
+        # The validators of these two kinds of text raise only about texts that say nothing.
+        if problem == "value_error" and widget.kind == "longtext":
+            return _SAYS_NOTHING
         return _TOO_SHORT if widget.kind == "longtext" else _MISSING
     return _WIDGET_TEXTS.get(widget.kind, _MISSING if problem in {"missing", "too_short"} else _WRONG)
 
@@ -683,7 +1019,11 @@ def check_all(
     """
     wanted = tuple(codes)
     demands = parameters or {}
-    texts = {code: _folded(str(_value(data, code, "motivation"))) for code in wanted if code in MOTIVATIONS}
+    texts = {
+        code: _folded(str(_value(data, code, "motivation")))
+        for code in wanted
+        if "motivation" in MODELS[code].model_fields
+    }
     given_by = next((str(_value(data, code, "given_by")) for code in wanted if code in CONSENTS), "")
     return tuple(
         check(

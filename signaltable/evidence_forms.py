@@ -42,12 +42,16 @@ class FieldSpec:
 
 @dataclass(frozen=True, slots=True)
 class ConditionSpec:
-    """All that is needed to ask for one condition."""
+    """All that is needed to ask for one condition.
+
+    `excludes` names the conditions that cannot be true together with this one: who cannot be asked has not agreed.
+    """
 
     code: str
     title: Text
     explanation: Text
     fields: tuple[FieldSpec, ...]
+    excludes: frozenset[str] = frozenset()
 
     @property
     def filled_by(self) -> Literal["person", "program"]:
@@ -76,11 +80,31 @@ def load_conditions(path: Path) -> Mapping[str, ConditionSpec]:
     reader = _TextReader(path.name)
     raw = read_toml(path)
     labels = raw.pop("labels", {})
-    specs = {code: _spec(code, raw.pop(code, None), labels, reader) for code in CONDITIONS}
+    excludes = _exclusions(raw, reader)
+    specs = {code: _spec(code, raw.pop(code, None), labels, excludes[code], reader) for code in CONDITIONS}
     reader.findings.extend(Finding(path.name, key, "unknown condition") for key in raw)
     if reader.findings:
         raise BrokenPolicy(sorted(reader.findings))
     return MappingProxyType(specs)
+
+
+def _exclusions(raw: Mapping[str, Any], reader: "_TextReader") -> Mapping[str, frozenset[str]]:
+    """What each condition excludes, in both directions, whichever of the two says so."""
+    found: dict[str, set[str]] = {code: set() for code in CONDITIONS}
+    for code in CONDITIONS:
+        content = raw.get(code)
+        named = content.get("excludes", []) if isinstance(content, Mapping) else []
+        if not isinstance(named, list) or not all(isinstance(other, str) for other in named):
+            reader.findings.append(Finding(reader.file, f"{code}.excludes", "expected a list of conditions"))
+            continue
+        for other in named:
+            if other not in found or other == code or named.count(other) > 1:
+                message = f"expected other conditions, each once, found {other}"
+                reader.findings.append(Finding(reader.file, f"{code}.excludes", message))
+                continue
+            found[code].add(other)
+            found[other].add(code)
+    return {code: frozenset(others) for code, others in found.items()}
 
 
 @dataclass(slots=True)
@@ -99,11 +123,13 @@ class _TextReader:
         return Text("", "")
 
 
-def _spec(code: str, raw: object, labels: Mapping[str, Any], reader: _TextReader) -> ConditionSpec:
+def _spec(
+    code: str, raw: object, labels: Mapping[str, Any], excludes: frozenset[str], reader: _TextReader
+) -> ConditionSpec:
     content: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
     fields: Mapping[str, Any] = content.get("fields", {})
     model = MODELS[code]
-    known = {"title", "explanation", "fields"}
+    known = {"title", "explanation", "fields", "excludes"}
     for key in sorted(set(content) - known):
         reader.findings.append(Finding(reader.file, f"{code}.{key}", "unknown key"))
     for name in sorted(set(fields) - set(model.model_fields)):
@@ -113,6 +139,7 @@ def _spec(code: str, raw: object, labels: Mapping[str, Any], reader: _TextReader
         title=reader.text(content.get("title"), f"{code}.title"),
         explanation=reader.text(content.get("explanation"), f"{code}.explanation"),
         fields=tuple(_field_spec(code, name, fields.get(name, {}), labels, reader) for name in model.model_fields),
+        excludes=excludes,
     )
 
 
@@ -187,7 +214,6 @@ _TIMELESS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "PROP": {"motivation": "Het belang van veiligheid weegt hier zwaarder dan de inbreuk."},
         "SUBS": {"motivation": "Een lichtere weg is geprobeerd en hielp niet genoeg."},
         "NO9": {"statement": True, "stated_by": "teamleider"},
-        "K_MIN": {"basis": "details-widened", "not_singled_out": True},
         "NOPII": {"scan": "masked", "read_again": True},
         "ORGCRIME": {
             "signs": ["several-places", "money-flows"],
@@ -202,6 +228,40 @@ _TIMELESS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "observed": "Bij de controle zag ik zes matrassen en een slot aan de buitenkant.",
             "own": True,
             "no_client_data": True,
+        },
+        "PUBLIC_INTEREST": {
+            "interest": "help",
+            "motivation": "Iemand uit een dwangsituatie helpen is een groot belang van de samenleving.",
+        },
+        "INCIDENT": {
+            "motivation": "Deze vrouw vroeg agenten om hulp; voor zulke gevallen bestaat geen vaste afspraak.",
+            "not_standing": True,
+        },
+        "TASK": {
+            "article": "Arbeidstijdenwet artikel 8:1",
+            "addressed_to": "inspecteur",
+            "authorised": True,
+            "motivation": "De ontvanger onderzoekt dit bedrijf als taak die de wet noemt.",
+        },
+        "TREATMENT": {
+            "involvement": "same-treatment",
+            "why": "De ontvanger behandelt dezelfde breuk en neemt de controle over.",
+            "not_through_table": True,
+            "bound_by_secrecy": True,
+        },
+        "WVGGZ": {
+            "procedure": "report-to-municipality",
+            "finding": "Door een ernstige stoornis dreigt schade en vrijwillige zorg lukt niet.",
+            "decided_by": "psychiater",
+            "outside_table": True,
+        },
+        "COMPLEX_CASE": {
+            "areas": ["care", "safety"],
+            "motivation": "Schulden, een verslaving en dreiging van buiten lopen hier door elkaar.",
+        },
+        "OTHERS_MASKED": {
+            "how": "Namen en straten van anderen zijn weggehaald en data zijn ruimer gemaakt.",
+            "nobody_traceable": True,
         },
         "BALANCE": {
             "interest": "Andere mensen lopen gevaar door deze man.",
@@ -222,9 +282,13 @@ def example(code: str, context: Context, categories: Iterable[str] = ("pseudonym
         return dict(_TIMELESS[code])
     if code in CONSENTS:
         return _consent_example(code, context, sorted(categories))
-    if code in {"DECISION", "AGREEMENT", "PARTNERSHIP"}:
-        paper = _paper_example(context, sorted(categories))
-        return paper | {"partnership": context.parameter} if code == "PARTNERSHIP" else paper
+    if code in _PAPERS:
+        return _paper_example(context, sorted(categories)) | dict(_PAPERS[code]) | _partnership(code, context)
+    if code == "AUTHORITY":
+        return dict(_AUTHORITY, over="public-order" if context.parameter == "mayor" else "criminal-enforcement")
+    if code == "K_MIN":
+        basis = "ten-or-more" if context.parameter == "ten" else "details-widened"
+        return {"basis": basis, "not_singled_out": True}
     return _dated_examples(context)[code]
 
 
@@ -239,8 +303,36 @@ def _consent_example(code: str, context: Context, categories: list[str]) -> dict
         "interpreter": "none",
         "asked_by": "medewerker zorg",
         "text_version": "2026-1",
+        "told_withdrawal": True,
     }
-    return consent | {"explicit": True, "told_withdrawal": True} if code == "EXPLICIT_CONSENT" else consent
+    return consent | {"explicit": True} if code == "EXPLICIT_CONSENT" else consent
+
+
+# What each kind of paper says beyond its number, its days, its recipient and its data.
+_PAPERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "DECISION": {
+            "partnership": "Regionale aanpak mensenhandel",
+            "interest": "Slachtoffers van uitbuiting vinden en beschermen is een groot belang.",
+            "purpose": "De partners spreken af wie welke hulp biedt en wie de dader stopt.",
+        },
+        "AGREEMENT": {"legislation": "Arbeidstijdenwet artikel 8:1"},
+        "AUTHORISATION": {"scope": "Zorgen over een persoon doorgeven aan een meldpunt van de gemeente."},
+        "PARTNERSHIP": {},
+    },
+)
+_AUTHORITY: Mapping[str, Any] = MappingProxyType(
+    {
+        "addressed_to": "gezagsdrager",
+        "motivation": "De ontvanger beslist hierover en stuurt daarna de politie aan.",
+    },
+)
+
+
+def _partnership(code: str, context: Context) -> dict[str, str]:
+    if code != "PARTNERSHIP":
+        return {}
+    return {"partnership": "RIEC" if context.parameter == "WGS" else context.parameter}
 
 
 def _paper_example(context: Context, categories: list[str]) -> dict[str, Any]:
@@ -264,6 +356,7 @@ def _dated_examples(context: Context) -> dict[str, dict[str, Any]]:
         "MELDCODE": {f"step_{number}": day for number in range(1, 6)} | {"talk": "held"},
         "OFFICER": officer,
         "OM_CONSENT": officer,
+        "OM_MANDATE": officer,
         "DUAL": {
             "requester": "a-1",
             "requester_role": "focal-officer",
@@ -278,6 +371,38 @@ def _dated_examples(context: Context) -> dict[str, dict[str, Any]]:
             "decided_on": day,
         },
         "GUARDIANSHIP": {"order_reference": "C/10/2026", "ordered_on": day, "minor_heard": "heard"},
+        "SUPERVISION_ORDER": {
+            "order_reference": "C/10/2026",
+            "ordered_on": day,
+            "valid_until": two_weeks,
+            "recipient": context.recipient_agency,
+        },
+        "SUSPICION": {
+            "risk": "sexual-violence",
+            "motivation": "Een meisje laat tekenen zien van dwang door een oudere vriend.",
+            "no_content": True,
+            "index_checked_on": day,
+        },
+        "CASE_LEVEL": {
+            "case_reference": "CAS-2026-01",
+            "participants_only": True,
+            "lawfulness_checked_on": day,
+            "contact_point": "contactpunt van het verband",
+        },
+        "MISSING_MINOR": {
+            "missing_since": an_hour_ago,
+            "last_seen": "Vanochtend gezien bij het station met een onbekende man.",
+            "procedure_reference": "VM-2026-01",
+            "guardian_decided": True,
+        },
+        "REFLECTION": {"offered_on": day, "person_wants": True, "m55_reference": "M55-2026-01"},
+        "ACCESS": {
+            "asked_by": "person",
+            "identity_checked": "document-seen",
+            "requested_on": day,
+            "others_masked": True,
+            "withheld": "nothing",
+        },
     }
 
 

@@ -130,6 +130,7 @@ PARAMETERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "PARTNERSHIP": frozenset({"RIEC", "ZVH", "WGS", "SUWI-64"}),
         "AUTHORITY": frozenset({"mayor", "prosecutor"}),
         "K_MIN": frozenset({"ten"}),
+        "PUBLIC_INTEREST": frozenset({"help"}),
         "EXPLICIT_CONSENT": frozenset({"written"}),
         "CONSENT": frozenset({"written"}),
     },

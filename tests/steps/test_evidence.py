@@ -18,7 +18,7 @@ POLICIES = Path(__file__).resolve().parents[2] / "policies"
 SPECS = load_conditions(POLICIES / "conditions.toml")
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 TODAY = NOW.date()
-DEMANDS = {"MIN": "WGBO", "PARTNERSHIP": "RIEC"}
+DEMANDS = {"MIN": "WGBO", "PARTNERSHIP": "RIEC", "AUTHORITY": "mayor"}
 ADULT = Context(NOW, TODAY, "essm", "adult")
 MINOR = replace(ADULT, person_age="minor")
 LONG = "Dit is een reden die lang genoeg is."
@@ -234,9 +234,23 @@ def test_only_a_known_adult_needs_no_rule_for_minors(age: str) -> None:
 
 @pytest.mark.parametrize("code", ["NEC", "PROP", "SUBS"])
 @pytest.mark.parametrize(
-    ("text", "enough"), [("x" * 19, False), ("x" * 20, True), (" " * 30, False), (" x" * 6, False)]
+    ("text", "enough"),
+    [
+        ("Zij is nu in gevaar", False),
+        ("Zij is nu in gevaar.", True),
+        (" " * 30, False),
+        (" x" * 6, False),
+        ("x" * 40, False),
+        ("." * 40, False),
+        ("1234567890 1234567890 123", False),
+        ("nodig nodig nodig nodig nodig", False),
+        ("aaa bbb ccc aaa bbb ccc aaa", False),
+        ("N.v.t., zie hierboven. Zie boven.", False),
+        ("Niet van toepassing, idem, geen tekst.", False),
+        ("Zij mag niet bellen van hem", True),
+    ],
 )
-def test_a_motivation_has_at_least_twenty_characters(code: str, text: str, enough: bool) -> None:
+def test_a_motivation_has_at_least_twenty_characters_that_say_something(code: str, text: str, enough: bool) -> None:
     assert isinstance(check(code, {"motivation": text}, ADULT), Met) == enough
 
 
