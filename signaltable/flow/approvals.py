@@ -10,24 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 
 from signaltable import payload as document
-from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import Conflict, DisclosureState, NotFound, Refused, Resource, State, may_follow
+from signaltable.access import require
+from signaltable.domain import Conflict, DisclosureState, NotFound, State, may_follow
 from signaltable.evidence_forms import ConditionSpec
-from signaltable.flow import evidence_store, mailing, sealing, weighing
+from signaltable.flow import evidence_store, mailing, sealing, second_person, weighing
 from signaltable.flow.accounts import Confirmed
 from signaltable.flow.choices import Choice, case_of, choices_of
 from signaltable.flow.disclosing import decided, hand_over
 from signaltable.flow.masking import for_others
 from signaltable.flow.referrals import REASON_LIMIT, answer_place, place
 from signaltable.grounds import Ground
-from signaltable.models import Account, Disclosure, Signal, TableMember
-from signaltable.queries import PageKey, agency_titles, disclosure_by_reference, newest_first, tables_of
+from signaltable.models import Account, Disclosure, Signal
+from signaltable.queries import PageKey, agency_titles, disclosure_by_reference, newest_first
 from signaltable.transaction import Transaction
-
-_PERMISSION = Permission.DISCLOSURE_APPROVE_OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Approval:
 
 def waiting(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[ApprovalLine], PageKey | None]:
     """The requests that the actor may look at, newest first, a page at a time; with the key of the next page."""
-    require(tx.actor, _PERMISSION)
+    require(tx.actor, second_person.PERMISSION)
     query = select(Disclosure).join(Signal, Signal.id == Disclosure.signal_id).where(*_open_to(tx))
     shown, following = newest_first(tx, query, Disclosure.requested_at, Disclosure.id, after)
     titles = agency_titles(tx)
@@ -96,22 +94,21 @@ def count_waiting(tx: Transaction) -> int:
 
 
 def _open_to(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
-    """Requests of the own agency; for who chairs a table those of its members as well."""
-    chaired = Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)) if _chairs(tx) else false()
     return (
         Disclosure.state == DisclosureState.AWAITING_APPROVAL,
         Disclosure.requested_by != tx.actor.account_id,
-        or_(Disclosure.provider_agency == tx.actor.agency_id, chaired),
+        second_person.reach(tx),
     )
-
-
-def _chairs(tx: Transaction) -> bool:
-    return isinstance(may(tx.actor, Permission.TABLE_DECIDE_OWN_TABLE), Allowed)
 
 
 def consult(tx: Transaction, reference: str) -> Approval:
     """One request, with its motivations; that is recorded. Raises `Refused` (own_request, other_table) or `NotFound`."""
     row, signal = _request(tx, reference)
+    return looked_at(tx, row, signal)
+
+
+def looked_at(tx: Transaction, row: Disclosure, signal: Signal) -> Approval:
+    """What a second person sees of a disclosure, before it or after; the caller asked the gate. Recorded."""
     kept = evidence_store.read(tx, row, tx.actor.agency_id)
     tx.record(
         "disclosure:consult",
@@ -141,22 +138,14 @@ def consult(tx: Transaction, reference: str) -> Approval:
         requester=tx.session.scalar(select(Account.name).where(Account.id == row.requested_by)) or "",
         requester_role=kept.requester_role,
         requested_at=row.requested_at,
-        same_role=bool(_roles(kept.requester_role) & tx.actor.roles),
+        same_role=bool(second_person.roles_of(kept.requester_role) & tx.actor.roles),
     )
 
 
 def _request(tx: Transaction, reference: str, *, locked: bool = False) -> tuple[Disclosure, Signal]:
     row = disclosure_by_reference(tx, reference)
     signal = tx.session.get_one(Signal, row.signal_id)
-    members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
-    resource = Resource(
-        "disclosure",
-        row.reference,
-        owner_agency=row.provider_agency,
-        table_agencies=frozenset(members) if _chairs(tx) else frozenset(),
-        requester=row.requested_by,
-    )
-    require(tx.actor, _PERMISSION, resource)
+    second_person.require_second_person(tx, row, signal)
     if locked:
         tx.session.refresh(signal, with_for_update=True)
         tx.session.refresh(row, with_for_update=True)
@@ -167,10 +156,6 @@ def _request(tx: Transaction, reference: str, *, locked: bool = False) -> tuple[
     return row, signal
 
 
-def _roles(label: str) -> frozenset[str]:
-    return frozenset(filter(None, label.split(",")))
-
-
 def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
     """Agree, and disclose. `confirmed`: the actor typed the password again, so that an open screen cannot agree.
 
@@ -179,10 +164,10 @@ def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
     """
     row, signal = _request(tx, reference, locked=True)
     if confirmed.account_id != tx.actor.account_id:
-        raise _refused(row, "wrong_credentials")
+        raise second_person.refusal(row, "wrong_credentials")
     kept = evidence_store.read(tx, row, row.provider_agency)
-    if _roles(kept.requester_role) & tx.actor.roles:
-        raise _refused(row, "same_role")
+    if second_person.roles_of(kept.requester_role) & tx.actor.roles:
+        raise second_person.refusal(row, "same_role")
     choice = _still_advised(tx, signal, row)
     if not may_follow(State(signal.state), State.REFERRED):
         raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
@@ -212,11 +197,6 @@ def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
     )
     hand_over(tx, signal, row, permitted, choice.urgency, approver=tx.actor.account_id)
     mailing.tell(tx, [row.requested_by], "answer")
-
-
-def _refused(row: Disclosure, reason: str) -> Refused:
-    details = {"permission": _PERMISSION.value}
-    return Refused(reason, object_type="disclosure", object_id=row.reference, details=details)
 
 
 def _both(tx: Transaction, row: Disclosure, requester_role: str) -> dict[str, dict[str, Any]]:

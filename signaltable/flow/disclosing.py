@@ -18,7 +18,8 @@ from signaltable.disclose import Refused as NoGround
 from signaltable.domain import Conflict, DisclosureState, Refused, State, may_follow
 from signaltable.evidence import NotMet
 from signaltable.evidence_forms import ConditionSpec, for_ground
-from signaltable.flow import evidence_store, mailing, sealing, signals, weighing
+from signaltable.flow import duties as owed
+from signaltable.flow import evidence_store, mailing, near, sealing, second_person, signals, weighing, withdrawing
 from signaltable.flow.choices import (
     Choice,
     agreed,
@@ -31,11 +32,12 @@ from signaltable.flow.choices import (
 )
 from signaltable.flow.contents import NARRATIVE, SUBJECT, contents_of, needs_identity, signal_part, subject_part
 from signaltable.flow.moves import move
+from signaltable.flow.near import NearRow
 from signaltable.flow.referrals import place
 from signaltable.flow.weighing import Case, GroundOption, Permitted, Selection, Withheld
 from signaltable.grounds import CONSENTS, Ground
 from signaltable.identity import Identity, typed_values
-from signaltable.models import Disclosure, Signal, Subject
+from signaltable.models import Account, Disclosure, Signal, Subject
 from signaltable.payload import Payload
 from signaltable.pseudonymise import new_reference
 from signaltable.queries import subjects_of
@@ -57,10 +59,30 @@ class SubjectOption:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No ground applies: why, and what can be done instead."""
+    """It may not: why, which rows came near and where each falls short, what is missing, and what can be done instead.
+
+    `officers` are the people of the own organisation who can be asked.
+    """
 
     reasons: tuple[Reason, ...]
+    near: tuple[NearRow, ...]
+    missing: tuple[tuple[ConditionSpec, NotMet], ...]
     instead: tuple[Advice, ...]
+    officers: tuple[str, ...]
+
+
+class NotPermitted(Refused):
+    """No ground carries the disclosure with this evidence. Recorded as disclosure:refuse; `found` says why."""
+
+    def __init__(self, found: NoGround, signal: Signal, details: Mapping[str, Any]) -> None:
+        super().__init__(
+            "no_ground",
+            action="disclosure:refuse",
+            object_type="signal",
+            object_id=signal.reference,
+            details=details,
+        )
+        self.found = found
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +126,23 @@ def preview(
     ground: str = "",
     chosen: Sequence[int] | None = None,
     evidence: Mapping[str, Mapping[str, Any]] | None = None,
+    refused: NoGround | None = None,
 ) -> Preview:
     """What would go, field by field with values, and what stays. Opening identity for it is recorded.
 
     With `evidence` that meets the conditions, what a consent or paper does not name is left out as well; when it does
     not meet them, `missing` says why not and everything is shown that could go. A ground or subject that is not offered
-    raises `Refused`; when no ground applies, that refusal is recorded and told.
+    raises `Refused`; when no ground applies, that refusal is recorded and told. `refused` is one that was recorded
+    already, of a disclosure that was asked for on this page.
     """
     signal = own_signal(tx, reference)
     choice = find_choice(tx, signal, key)
     case = _checked_case(tx, signal, choice, chosen)
     options = weighing.options(case, tx.program.policy.grounds)
     option = _shown(tx, signal, choice, options, ground)
-    selection, missing = _narrowed(tx, case, option, evidence) if option else (None, ())
+    selection, missing = _narrowed(tx, signal, case, option, evidence) if option else (None, ())
     content = _frozen(tx, signal, choice, option.ground, selection) if option and selection else None
-    refusal = None if option else _told_refusal(tx, signal, choice, case)
+    found = refused or (None if option else _refused(tx, signal, choice, case))
     if option:
         _record_preview(tx, signal, choice, case, option)
     return Preview(
@@ -136,8 +160,8 @@ def preview(
         conditions=asked(tx, option) if option else (),
         categories=frozenset(weighing.categories_of(case, option.selection)) if option else frozenset(),
         consent=signal.consent,
-        prefill=_prefill(tx, signal),
-        refusal=refusal,
+        prefill=_prefill(tx, signal, choice),
+        refusal=_explained(tx, case, found) if found else None,
         seen=_seen(tx, signal, content) if content else "",
         under_way=under_way(tx, signal, choice),
         missing=missing,
@@ -182,16 +206,27 @@ def asked(tx: Transaction, option: GroundOption) -> tuple[ConditionSpec, ...]:
 
 
 def _narrowed(
-    tx: Transaction, case: Case, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]] | None
+    tx: Transaction, signal: Signal, case: Case, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]] | None
 ) -> tuple[Selection, tuple[NotMet, ...]]:
     if evidence is None:
         return option.selection, ()
     try:
         given = _with_stand_in(tx, option, _asked_only(tx, option, evidence))
-        outcome = weighing.weigh(case, option.ground.id, given, tx.program.policy.grounds)
+        outcome = _weighed(tx, signal, case, option.ground.id, given)
     except weighing.MissingEvidence as found:
         return option.selection, found.missing
     return outcome.selection if isinstance(outcome, Permitted) else option.selection, ()
+
+
+def _weighed(
+    tx: Transaction, signal: Signal, case: Case, ground_id: str, evidence: Mapping[str, Mapping[str, Any]]
+) -> Permitted | NoGround:
+    """The decision of the step. Raises `MissingEvidence`, also for a consent that the person took back since."""
+    outcome = weighing.weigh(case, ground_id, evidence, tx.program.policy.grounds)
+    gone = withdrawing.taken_back(tx, signal, case.recipient_id, evidence)
+    if gone and isinstance(outcome, Permitted) and CONSENTS & set(outcome.evidence_hashes):
+        raise weighing.MissingEvidence(gone)
+    return outcome
 
 
 def _asked_only(
@@ -272,9 +307,12 @@ def _identity(
     return signals.open_identity_of(tx, signal, subject, purpose=purpose) if needs_identity(names) else {}
 
 
-def _prefill(tx: Transaction, signal: Signal) -> Mapping[str, Mapping[str, str]]:
-    """What the owner's own signal says about consent, to be checked and not typed again. Never a motivation."""
-    if not agreed(signal):
+def _prefill(tx: Transaction, signal: Signal, choice: Choice) -> Mapping[str, Mapping[str, str]]:
+    """What the owner's own signal says about consent, to be checked and not typed again. Never a motivation.
+
+    Nothing of a consent that was taken back.
+    """
+    if not agreed(signal) or withdrawing.withdrawn_on(tx, signal, choice.agency_id):
         return {}
     known = {
         "given_on": signal.consent.get("on") or "",
@@ -311,7 +349,7 @@ def _record_preview(tx: Transaction, signal: Signal, choice: Choice, case: Case,
     )
 
 
-def _told_refusal(tx: Transaction, signal: Signal, choice: Choice, case: Case) -> Refusal:
+def _refused(tx: Transaction, signal: Signal, choice: Choice, case: Case) -> NoGround:
     found = weighing.refusal(case, tx.program.policy.grounds)
     tx.record(
         "disclosure:refuse",
@@ -321,7 +359,21 @@ def _told_refusal(tx: Transaction, signal: Signal, choice: Choice, case: Case) -
         reason="no_ground",
         details=refused_details(tx, signal, choice, found),
     )
-    return Refusal(found.reasons, found.instead)
+    return found
+
+
+def _explained(tx: Transaction, case: Case, found: NoGround) -> Refusal:
+    """The refusal as a page tells it, with the people of the own agency who can be asked."""
+    conditions, actor = tx.program.policy.conditions, tx.actor
+    asked_for = mailing.accounts_with(tx, [actor.agency_id], second_person.PERMISSION)
+    names = tx.session.scalars(select(Account.name).where(Account.id.in_(asked_for)).order_by(Account.name))
+    return Refusal(
+        reasons=found.reasons,
+        near=near.rows(case, found.near, tx.program.policy.grounds),
+        missing=tuple((conditions[unmet.code], unmet) for unmet in found.missing if unmet.code in conditions),
+        instead=found.instead,
+        officers=tuple(names),
+    )
 
 
 def refused_details(tx: Transaction, signal: Signal, choice: Choice, found: NoGround) -> dict[str, Any]:
@@ -332,6 +384,8 @@ def refused_details(tx: Transaction, signal: Signal, choice: Choice, found: NoGr
         "purpose": choice.purpose,
         "reasons": list(dict.fromkeys(f"{reason.code}:{reason.row}".rstrip(":") for reason in found.reasons)),
         "policy_digest": tx.program.policy.digest,
+        "near": list(found.near),
+        "missing": [unmet.code for unmet in found.missing],
     }
 
 
@@ -386,17 +440,11 @@ def decided(
     ground_id: str,
     evidence: Mapping[str, Mapping[str, Any]],
 ) -> Permitted:
-    """The decision with all evidence. Raises `Refused` (recorded as disclosure:refuse) or `MissingEvidence`."""
-    outcome = weighing.weigh(case, ground_id, evidence, tx.program.policy.grounds)
+    """The decision with all evidence. Raises `NotPermitted` (recorded as disclosure:refuse) or `MissingEvidence`."""
+    outcome = _weighed(tx, signal, case, ground_id, evidence)
     if isinstance(outcome, Permitted):
         return outcome
-    raise Refused(
-        "no_ground",
-        action="disclosure:refuse",
-        object_type="signal",
-        object_id=signal.reference,
-        details={**refused_details(tx, signal, choice, outcome), "ground": ground_id},
-    )
+    raise NotPermitted(outcome, signal, {**refused_details(tx, signal, choice, outcome), "ground": ground_id})
 
 
 def _store(
@@ -474,13 +522,14 @@ def _ask_second_person(tx: Transaction, signal: Signal, row: Disclosure, permitt
 def hand_over(
     tx: Transaction, signal: Signal, row: Disclosure, permitted: Permitted, urgency: str, *, approver: str = ""
 ) -> None:
-    """Seal the frozen document for the recipient, move the signal, tell the recipient, and record it."""
+    """Seal the frozen document for the recipient, note what is owed, move the signal, tell the recipient, record it."""
     frozen = tx.program.keys.open(row.provider_agency, row.payload_provider, place(row, row.provider_agency))
     row.payload_recipient = tx.program.keys.seal(row.recipient_agency, frozen, place(row, row.recipient_agency))
     row.state, row.disclosed_at = DisclosureState.DISCLOSED, tx.now
     row.due_on = tx.program.policy.urgencies[urgency].due(tx.today)
     row.policy_digest, row.ground_digest = tx.program.policy.digest, permitted.ground.digest
     row.evidence_hashes, row.obligations = dict(permitted.evidence_hashes), duties(permitted)
+    owed.arise(tx, signal, row, permitted)
     move(tx, signal, State.REFERRED)
     mailing.tell_agency(tx, [row.recipient_agency], Permission.REFERRAL_RECEIVE_OWN, "disclosure")
     moments = {

@@ -34,6 +34,7 @@ SUBJECTS: Mapping[str, Text] = {
     "question-overdue": OVERDUE,
     "disclosure-overdue": OVERDUE,
     "disclosure-not-taken-up": OVERDUE,
+    "duty-overdue": OVERDUE,
 }
 BODY = Text(
     "Goedendag,\n\n{subject}.\n\nMeld u aan bij de signaaltafel om te zien wat het is:\n{address}\n\n"

@@ -1,12 +1,13 @@
 """The first page: what waits for this person, counted, with nothing on it that is not theirs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Decision, DisclosureState, LinkState, State
-from signaltable.flow import approvals
+from signaltable.flow import approvals, duties
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.models import AgendaItem, Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
 from signaltable.queries import tables_of
@@ -22,20 +23,21 @@ class Waiting:
 
 
 def waiting(tx: Transaction) -> list[Waiting]:
-    """What waits for the actor: drafts, links, advice to refer, questions, received cases, second looks, new signals at the table."""
-    counters = (
-        (Permission.SIGNAL_SUBMIT_OWN, "drafts", _drafts),
-        (Permission.LINK_DECIDE_OWN, "links", _links),
-        (Permission.SIGNAL_DISCLOSE_OWN, "referrals", _referrals),
-        (Permission.ENRICH_ANSWER_ASKED, "questions", _questions),
-        (Permission.REFERRAL_RECEIVE_OWN, "inbox", _inbox),
-        (Permission.DISCLOSURE_APPROVE_OTHER, "approvals", approvals.count_waiting),
-        (Permission.SIGNAL_TRIAGE_OWN_TABLE, "triage", _triage),
+    """What waits for the actor: drafts, links, advice to refer, questions, cases, second looks, duties, new signals."""
+    counters: tuple[tuple[tuple[Permission, ...], str, Callable[[Transaction], int]], ...] = (
+        ((Permission.SIGNAL_SUBMIT_OWN,), "drafts", _drafts),
+        ((Permission.LINK_DECIDE_OWN,), "links", _links),
+        ((Permission.SIGNAL_DISCLOSE_OWN,), "referrals", _referrals),
+        ((Permission.ENRICH_ANSWER_ASKED,), "questions", _questions),
+        ((Permission.REFERRAL_RECEIVE_OWN,), "inbox", _inbox),
+        ((Permission.DISCLOSURE_APPROVE_OTHER,), "approvals", approvals.count_waiting),
+        ((Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER), "duties", duties.count_waiting),
+        ((Permission.SIGNAL_TRIAGE_OWN_TABLE,), "triage", _triage),
     )
     return [
         Waiting(kind, count(tx))
-        for permission, kind, count in counters
-        if isinstance(may(tx.actor, permission), Allowed)
+        for permissions, kind, count in counters
+        if any(isinstance(may(tx.actor, permission), Allowed) for permission in permissions)
     ]
 
 

@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, State, UnusableInput, day_of, may_follow
-from signaltable.flow import mailing, sealing
+from signaltable.flow import duties, mailing, sealing
+from signaltable.flow.duties import DutyStatus
 from signaltable.flow.masking import for_others
 from signaltable.flow.moves import move
 from signaltable.grounds import Ground
@@ -65,11 +66,19 @@ class Referral:
     feedback: str
     feedback_at: datetime | None
     content: Payload | None
+    withdrawn_on: date | None
+    duties: tuple[DutyStatus, ...]
 
     @property
     def may_accept(self) -> bool:
         """Whether it still waits for an answer."""
         return self.state == DisclosureState.DISCLOSED
+
+    @property
+    def destroyed_at(self) -> datetime | None:
+        """When the receiver erased what it got, here and in its own records; None while it has not."""
+        done = (duty.fulfilled_at for duty in self.duties if duty.result == duties.DESTROYED)
+        return next(done, None)
 
     @property
     def may_return(self) -> bool:
@@ -155,6 +164,8 @@ def read(tx: Transaction, reference: str) -> Referral:
         feedback=row.feedback,
         feedback_at=row.feedback_at,
         content=content,
+        withdrawn_on=row.consent_withdrawn_on,
+        duties=duties.of_disclosure(tx, row, only=duties.OF_RECEIVER),
     )
 
 
@@ -206,6 +217,7 @@ def give_back(tx: Transaction, reference: str, *, cause: str, text: str) -> None
     words = _for_owner(tx, row, text, required=True)
     row.response_sealed = _sealed(tx, row, "response_sealed", {"cause": cause, "text": words})
     row.payload_recipient = b""
+    duties.end_of_receiver(tx, row, duties.RETURNED, tx.now)
     _answer(tx, row, DisclosureState.RETURNED)
     if not _others_open(tx, row):
         _follow(tx, row, State.RETURNED)
@@ -234,7 +246,8 @@ def feed_back(tx: Transaction, reference: str, *, result: str, text: str = "") -
 
 def _for_owner(tx: Transaction, row: Disclosure, text: str, *, required: bool) -> str:
     """What the receiver wrote, with the identity that it received masked as well."""
-    known = identity_values(_open(tx, row))
+    # Who erased the copy can still tell what came of it, and has no identity left that could be masked.
+    known = identity_values(_open(tx, row)) if row.payload_recipient else ()
     return for_others(tx, text, "text", limit=REASON_LIMIT, required=required, typed=known)
 
 

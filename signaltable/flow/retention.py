@@ -13,6 +13,7 @@ from sqlalchemy import delete, exists, select, update
 
 from signaltable.access import Permission
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
+from signaltable.flow import duties
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
@@ -56,10 +57,11 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class Reminded:
-    """How many questions and disclosures are late, and how many mails were prepared about them."""
+    """How many questions and disclosures are late, how many duties became late, and how many mails were prepared."""
 
     questions: int
     disclosures: int
+    duties: int
     mails: int
 
 
@@ -213,6 +215,7 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
 
 def _erase_documents(tx: Transaction, signal: Signal) -> None:
     """The sealed documents of disclosures; what was disclosed when, on which ground, and its hash stay."""
+    duties.erase_of(tx, signal)
     tx.session.execute(
         update(Disclosure)
         .where(Disclosure.signal_id == signal.id)
@@ -255,10 +258,10 @@ def _forget_old_rows(tx: Transaction) -> None:
 
 
 def remind(tx: Transaction) -> Reminded:
-    """Prepare mails for those who are late: asked agencies, receivers, and owners whose disclosure nobody took up.
+    """Prepare mails for those who are late: asked agencies, receivers, owners whose disclosure nobody took up, and duties.
 
-    Nobody gets the same reminder twice within `REMIND_EVERY`, so that running every hour is harmless. What was
-    reminded of is recorded.
+    Nobody gets the same reminder twice within `REMIND_EVERY`, and each late duty is told once, so that running every
+    hour is harmless. What was reminded of is recorded.
     """
     _gate(tx)
     today = tx.today
@@ -290,7 +293,8 @@ def remind(tx: Transaction) -> Reminded:
             ({row.provider_agency for row in late}, Permission.SIGNAL_DISCLOSE_OWN, "disclosure-not-taken-up"),
         ],
     )
-    return Reminded(len(questions), len(late), mails)
+    owed, told = duties.remind(tx)
+    return Reminded(len(questions), len(late), owed, mails + told)
 
 
 def _remind(

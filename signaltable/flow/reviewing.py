@@ -1,0 +1,70 @@
+"""Looking back within a day at a disclosure that was made in acute danger: was it right?
+
+By somebody else than who made it, with another role, who types the password again (norms 1.1, DUAL and VITAL). "Not
+right" leads somewhere: requester and privacy officer hear of it, and the provider has to put it right within 72 hours,
+the time in which a data breach has to be reported (AVG 33(1)).
+"""
+
+from dataclasses import dataclass
+
+from signaltable.domain import NotFound, UnusableInput
+from signaltable.evidence import MOTIVATION_LENGTH
+from signaltable.flow import approvals, duties, evidence_store, mailing, second_person
+from signaltable.flow.accounts import Confirmed
+from signaltable.flow.approvals import Approval
+from signaltable.flow.duties import DutyStatus
+from signaltable.flow.masking import for_others
+from signaltable.models import Disclosure, Duty, Signal
+from signaltable.queries import agency_titles
+from signaltable.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What the second person looks at: the disclosure without values, and the duty to look back."""
+
+    about: Approval
+    duty: DutyStatus
+
+
+def consult(tx: Transaction, duty_id: str) -> Review:
+    """The disclosure to look back at; recorded. Raises `Refused` (own_request, other_table, no_permission), `NotFound`."""
+    duty, row, signal = _to_review(tx, duty_id)
+    return Review(approvals.looked_at(tx, row, signal), duties.status_of(tx, duty, agency_titles(tx)))
+
+
+def _to_review(tx: Transaction, duty_id: str) -> tuple[Duty, Disclosure, Signal]:
+    duty = tx.session.get(Duty, duty_id)
+    if duty is None or duty.kind != duties.REVIEW:
+        raise NotFound("no such review")
+    row = tx.session.get_one(Disclosure, duty.disclosure_id)
+    signal = tx.session.get_one(Signal, row.signal_id)
+    second_person.require_second_person(tx, row, signal)
+    if row.approved_by == tx.actor.account_id:
+        raise second_person.refusal(row, "own_request")
+    return duty, row, signal
+
+
+def judge(tx: Transaction, duty_id: str, *, right: bool, motivation: str, confirmed: Confirmed) -> None:
+    """Say whether it was right, and why. `confirmed`: the actor typed the password again.
+
+    Raises `UnusableInput` (motivation), `Conflict` (done), and `Refused`: wrong_credentials, own_request, same_role.
+    """
+    duty, row, _signal = _to_review(tx, duty_id)
+    duties.lock(tx, duty, row)
+    if confirmed.account_id != tx.actor.account_id:
+        raise second_person.refusal(row, "wrong_credentials")
+    kept = evidence_store.read(tx, row, tx.actor.agency_id)
+    if second_person.roles_of(kept.requester_role) & tx.actor.roles:
+        raise second_person.refusal(row, "same_role")
+    text = for_others(tx, motivation, "motivation", limit=duties.NOTE_LIMIT, required=True)
+    if len(text) < MOTIVATION_LENGTH:
+        raise UnusableInput({"motivation": duties.TOO_SHORT})
+    duties.close(tx, duty, row, duties.RIGHT if right else duties.NOT_RIGHT, tx.now, said={"text": text})
+    if right:
+        mailing.tell(tx, [row.requested_by], "answer")
+        return
+    due = duties.end_of(tx.program.policy.deadlines["review-follow-up"].due(tx.today))
+    duties.owe(tx, row, duties.PUT_RIGHT, row.provider_agency, due)
+    officers = mailing.accounts_with(tx, [row.provider_agency], second_person.PERMISSION)
+    mailing.tell(tx, [row.requested_by, *officers], "review-not-right")

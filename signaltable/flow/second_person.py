@@ -1,0 +1,58 @@
+"""Who may look a second time, before or after a disclosure: somebody else, with another role, at the provider or its table.
+
+Norms 1.1 (DUAL): two different people from two roles. Before a disclosure they agree (`approvals`); after one made in
+acute danger they look back (`reviewing`).
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, false, or_, select
+
+from signaltable.access import Allowed, Permission, may, require
+from signaltable.domain import Refused, Resource
+from signaltable.models import Disclosure, Signal, TableMember
+from signaltable.queries import tables_of
+from signaltable.transaction import Transaction
+
+PERMISSION = Permission.DISCLOSURE_APPROVE_OTHER
+
+
+def may_look(tx: Transaction) -> bool:
+    """Whether the actor's role can be that of a second person at all."""
+    return isinstance(may(tx.actor, PERMISSION), Allowed)
+
+
+def _chairs(tx: Transaction) -> bool:
+    return isinstance(may(tx.actor, Permission.TABLE_DECIDE_OWN_TABLE), Allowed)
+
+
+def reach(tx: Transaction) -> ColumnElement[bool]:
+    """Disclosures of the own agency; for who chairs a table those of its members as well. Joins Disclosure and Signal."""
+    chaired = Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)) if _chairs(tx) else false()
+    return or_(Disclosure.provider_agency == tx.actor.agency_id, chaired)
+
+
+def require_second_person(tx: Transaction, row: Disclosure, signal: Signal) -> None:
+    """Raise `Refused` (no_permission, other_table, own_request), recorded, unless the actor may look at this one."""
+    members: Iterable[str] = ()
+    if _chairs(tx):
+        members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
+    resource = Resource(
+        "disclosure",
+        row.reference,
+        owner_agency=row.provider_agency,
+        table_agencies=frozenset(members),
+        requester=row.requested_by,
+    )
+    require(tx.actor, PERMISSION, resource)
+
+
+def roles_of(label: str) -> frozenset[str]:
+    """The roles in a label as `Actor.role_label` writes it."""
+    return frozenset(filter(None, label.split(",")))
+
+
+def refusal(row: Disclosure, reason: str) -> Refused:
+    """The refusal of a second person, for the log."""
+    details = {"permission": PERMISSION.value}
+    return Refused(reason, object_type="disclosure", object_id=row.reference, details=details)
