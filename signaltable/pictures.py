@@ -182,7 +182,7 @@ def timeline(events: Sequence[TimelineEvent], title: str = "", description: str 
     line = -top
     places = [Box(box.x, box.y - top, box.width, box.height) for box in boxes]
     parts = [_stem(x, line, box) for x, box in zip(xs, places, strict=True)]
-    parts.append(f'<path class="pic-line" d="M{_n(_MARGIN)} {_n(line)}H{_n(width - _MARGIN)}"/>')
+    parts.append(f'<path class="pic-line" d="M{number(_MARGIN)} {number(line)}H{number(width - _MARGIN)}"/>')
     parts += [_event(event, x, line, box) for event, x, box in zip(ordered, xs, places, strict=True)]
     return _svg(width, bottom - top, "timeline", title, description, parts=parts, wide=True)
 
@@ -207,15 +207,15 @@ def bars(items: Sequence[Bar], title: str = "", description: str = "", hidden: s
     for index, item in enumerate(items):
         y = 8 + index * row
         length = 10.0 if item.value is None else max(2.0, (width - start - 72) * max(item.value, 0) / largest)
-        number = hidden if item.value is None else str(item.value)
+        shown = hidden if item.value is None else str(item.value)
         kind = " pic-bar--hidden" if item.value is None else ""
         parts.append(
-            f'<g><text x="{_n(start - 12)}" y="{_n(y + 17)}" text-anchor="end">{_t(_shorten(item.label, 18))}'
-            f"<title>{_t(item.label)}</title></text>"
-            f'<rect class="pic-bar{kind}" x="{_n(start)}" y="{_n(y)}" width="{_n(length)}" height="24" rx="2"/>'
-            f'<text class="pic-number" x="{_n(start + length + 8)}" y="{_n(y + 17)}">{_t(number)}</text></g>',
+            f'<g><text x="{number(start - 12)}" y="{number(y + 17)}" text-anchor="end">{plain(_shorten(item.label, 18))}'
+            f"<title>{plain(item.label)}</title></text>"
+            f'<rect class="pic-bar{kind}" x="{number(start)}" y="{number(y)}" width="{number(length)}" height="24" rx="2"/>'
+            f'<text class="pic-number" x="{number(start + length + 8)}" y="{number(y + 17)}">{plain(shown)}</text></g>',
         )
-    axis = f'<path class="pic-axis" d="M{_n(start)} 2V{_n(max(len(items), 1) * row + 6)}"/>'
+    axis = f'<path class="pic-axis" d="M{number(start)} 2V{number(max(len(items), 1) * row + 6)}"/>'
     return _svg(width, max(len(items), 1) * row + 10, "bars", title, description, parts=[*parts, axis])
 
 
@@ -233,19 +233,19 @@ def _svg(
     wide: bool = False,
 ) -> Svg:
     # role=group, because links inside an image would be lost to people who do not see it.
-    names = (f"<title>{_t(title)}</title>" if title else "") + (
-        f"<desc>{_t(description)}</desc>" if description else ""
+    names = (f"<title>{plain(title)}</title>" if title else "") + (
+        f"<desc>{plain(description)}</desc>" if description else ""
     )
-    label = f' aria-label="{_t(title)}"' if title else ""
+    label = f' aria-label="{plain(title)}"' if title else ""
     classes = f"pic pic--{kind}" + (" pic--wide" if wide else "")
     return Svg(
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{classes}" role="group"{label} '
-        f'viewBox="0 0 {_n(width)} {_n(height)}" width="{_n(width)}" height="{_n(height)}">{names}{"".join(parts)}</svg>',
+        f'viewBox="0 0 {number(width)} {number(height)}" width="{number(width)}" height="{number(height)}">{names}{"".join(parts)}</svg>',
     )
 
 
-def _t(text: str) -> str:
-    # XML 1.0 has no place for control signs, not even escaped.
+def plain(text: str) -> str:
+    """Text as it may stand in XML: escaped, and without the control signs that XML 1.0 has no place for."""
     return escape(
         "".join(
             sign for sign in text if sign >= " " and sign not in "\ufffe\uffff" and not "\ud800" <= sign <= "\udfff"
@@ -253,13 +253,14 @@ def _t(text: str) -> str:
     )
 
 
-def _n(number: float) -> str:
-    text = f"{number:.1f}".rstrip("0").rstrip(".")
+def number(value: float) -> str:
+    """A coordinate with one decimal at most, so that the same picture is the same text on every machine."""
+    text = f"{value:.1f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
 def _linked(href: str | None, content: str, label: str) -> str:
-    return f'<a href="{_t(href)}" aria-label="{_t(label)}">{content}</a>' if href else content
+    return f'<a href="{plain(href)}" aria-label="{plain(label)}">{content}</a>' if href else content
 
 
 def _shorten(text: str, signs: int) -> str:
@@ -391,8 +392,8 @@ def _apart(one: Box, other: Box, gap: float) -> tuple[Box, Box]:
 def _edge_line(edge: GraphEdge, places: Mapping[str, Box]) -> str:
     one, other = places[edge.a], places[edge.b]
     kind = " pic-edge--possible" if edge.strength == "possible" else ""
-    name = f"<title>{_t(edge.label)}</title>" if edge.label else ""
-    return f'<path class="pic-edge{kind}" d="M{_n(one.x)} {_n(one.y)}L{_n(other.x)} {_n(other.y)}">{name}</path>'
+    name = f"<title>{plain(edge.label)}</title>" if edge.label else ""
+    return f'<path class="pic-edge{kind}" d="M{number(one.x)} {number(one.y)}L{number(other.x)} {number(other.y)}">{name}</path>'
 
 
 def _edge_labels(edges: Sequence[GraphEdge], places: Mapping[str, Box]) -> list[str]:
@@ -409,9 +410,9 @@ def _edge_labels(edges: Sequence[GraphEdge], places: Mapping[str, Box]) -> list[
             if not any(box.overlaps(there, 9) for there in taken):
                 taken.append(box)
                 parts.append(
-                    f'<g class="pic-edge-label"><rect class="pic-ground" x="{_n(box.x - width / 2)}" '
-                    f'y="{_n(box.y - 9)}" width="{_n(width)}" height="18"/><text class="pic-small pic-soft" '
-                    f'x="{_n(box.x)}" y="{_n(box.y + 4)}" text-anchor="middle">{_t(edge.label)}</text></g>',
+                    f'<g class="pic-edge-label"><rect class="pic-ground" x="{number(box.x - width / 2)}" '
+                    f'y="{number(box.y - 9)}" width="{number(width)}" height="18"/><text class="pic-small pic-soft" '
+                    f'x="{number(box.x)}" y="{number(box.y + 4)}" text-anchor="middle">{plain(edge.label)}</text></g>',
                 )
                 break
     return parts
@@ -430,15 +431,15 @@ def _node(node: GraphNode, box: Box) -> str:
             (left + cut, top + box.height),
             (left, box.y),
         )
-        listed = " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
+        listed = " ".join(f"{number(x)},{number(y)}" for x, y in points)
         shape = f'<polygon class="pic-shape" points="{listed}"/>'
     else:
         radius = {"signal": 6.0, "person": box.height / 2}.get(kind, 0.0)
         shape = (
-            f'<rect class="pic-shape" x="{_n(left)}" y="{_n(top)}" width="{_n(box.width)}" height="{_n(box.height)}" '
-            f'rx="{_n(radius)}"/>'
+            f'<rect class="pic-shape" x="{number(left)}" y="{number(top)}" width="{number(box.width)}" height="{number(box.height)}" '
+            f'rx="{number(radius)}"/>'
         )
-    text = f'<text class="pic-label" x="{_n(box.x)}" y="{_n(box.y + 4.5)}" text-anchor="middle">{_t(node.label)}</text>'
+    text = f'<text class="pic-label" x="{number(box.x)}" y="{number(box.y + 4.5)}" text-anchor="middle">{plain(node.label)}</text>'
     current = " pic-node--current" if node.current else ""
     return f'<g class="pic-node pic-node--{kind}{current}">{_linked(node.href, shape + text, node.label)}</g>'
 
@@ -485,21 +486,21 @@ def _crosses(box: Box, x: float, placed: Sequence[Box], xs: Sequence[float]) -> 
 
 def _stem(x: float, line: float, box: Box) -> str:
     near = box.y - (1 if box.y > line else -1) * box.height / 2
-    return f'<path class="pic-axis" d="M{_n(x)} {_n(line)}V{_n(near)}"/>'
+    return f'<path class="pic-axis" d="M{number(x)} {number(line)}V{number(near)}"/>'
 
 
 def _event(event: TimelineEvent, x: float, line: float, box: Box) -> str:
     state = "" if event.state == "done" else f" pic-dot--{event.state}"
     words = (
-        f'<rect class="pic-ground" x="{_n(box.x - box.width / 2)}" y="{_n(box.y - box.height / 2)}" '
-        f'width="{_n(box.width)}" height="{_n(box.height)}"/>'
-        f'<text class="pic-small pic-soft" x="{_n(box.x)}" y="{_n(box.y - 4)}" '
-        f'text-anchor="middle">{_t(event.when)}</text>'
-        f'<text class="pic-label pic-small" x="{_n(box.x)}" y="{_n(box.y + 12)}" '
-        f'text-anchor="middle">{_t(event.label)}</text>'
+        f'<rect class="pic-ground" x="{number(box.x - box.width / 2)}" y="{number(box.y - box.height / 2)}" '
+        f'width="{number(box.width)}" height="{number(box.height)}"/>'
+        f'<text class="pic-small pic-soft" x="{number(box.x)}" y="{number(box.y - 4)}" '
+        f'text-anchor="middle">{plain(event.when)}</text>'
+        f'<text class="pic-label pic-small" x="{number(box.x)}" y="{number(box.y + 12)}" '
+        f'text-anchor="middle">{plain(event.label)}</text>'
     )
     return (
-        f'<g><circle class="pic-dot{state}" cx="{_n(x)}" cy="{_n(line)}" r="6"/>'
+        f'<g><circle class="pic-dot{state}" cx="{number(x)}" cy="{number(line)}" r="6"/>'
         f"{_linked(event.href, words, f'{event.when}: {event.label}')}</g>"
     )
 
@@ -516,15 +517,15 @@ def _route_lane(route: RouteLine, top: float) -> tuple[str, float]:
     level = URGENCY_LEVELS.get(route.urgency, 1)
     left = _text_lines(reason, 28, middle - len(reason) * 9 + 13, "")
     inner = (
-        f'<rect class="pic-target" x="398" y="{_n(top + 1)}" width="270" height="{_n(height - 2)}" rx="6"/>'
-        f'<rect class="pic-flag" x="412" y="{_n(top + 12)}" width="{_n(min(flag, 242))}" height="20" rx="10"/>'
-        f'<text class="pic-flag-text" x="{_n(412 + min(flag, 242) / 2)}" y="{_n(top + 26)}" text-anchor="middle">{_t(_shorten(route.urgency_label, 30))}</text>'
+        f'<rect class="pic-target" x="398" y="{number(top + 1)}" width="270" height="{number(height - 2)}" rx="6"/>'
+        f'<rect class="pic-flag" x="412" y="{number(top + 12)}" width="{number(min(flag, 242))}" height="20" rx="10"/>'
+        f'<text class="pic-flag-text" x="{number(412 + min(flag, 242) / 2)}" y="{number(top + 26)}" text-anchor="middle">{plain(_shorten(route.urgency_label, 30))}</text>'
         + _text_lines(target, 412, top + 51, "pic-label")
     )
     part = (
-        f'<g class="pic-route pic-route--{level}"><rect class="pic-reason" x="12" y="{_n(top)}" width="300" '
-        f'height="{_n(height)}" rx="6"/>{left}<path class="pic-lane" d="M312 {_n(middle)}H386"/>'
-        f'<polygon class="pic-head" points="384,{_n(middle - 7)} 397,{_n(middle)} 384,{_n(middle + 7)}"/>'
+        f'<g class="pic-route pic-route--{level}"><rect class="pic-reason" x="12" y="{number(top)}" width="300" '
+        f'height="{number(height)}" rx="6"/>{left}<path class="pic-lane" d="M312 {number(middle)}H386"/>'
+        f'<polygon class="pic-head" points="384,{number(middle - 7)} 397,{number(middle)} 384,{number(middle + 7)}"/>'
         f"{_linked(route.href, inner, f'{route.destination}, {route.urgency_label}')}</g>"
     )
     return part, height
@@ -533,5 +534,6 @@ def _route_lane(route: RouteLine, top: float) -> tuple[str, float]:
 def _text_lines(lines: Sequence[str], x: float, y: float, kind: str) -> str:
     css = f' class="{kind}"' if kind else ""
     return "".join(
-        f'<text{css} x="{_n(x)}" y="{_n(y + 18 * index)}">{_t(line)}</text>' for index, line in enumerate(lines)
+        f'<text{css} x="{number(x)}" y="{number(y + 18 * index)}">{plain(line)}</text>'
+        for index, line in enumerate(lines)
     )
