@@ -1,8 +1,8 @@
 """Whether one agency may give these fields to one other, for one purpose, on one ground.
 
-Pure and deterministic. A deny wins, then a permit with every condition met, and otherwise nothing leaves (norms 1.1).
-A hard deny takes its category out, unless the permitting row names that category with its exception. A specific deny
-stops everything, unless the deny itself names a condition (explicit consent) that the permitting row demands.
+Pure and deterministic. Which rows match and in which order they decide stands in `ground_index`; here the evidence is
+judged, the answer is given per field (`decide`) or for all that is asked (`decide_whole`), and a refusal says what can be
+done instead.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +13,19 @@ from typing import Any
 
 from signaltable.evidence import Context, Met, NotMet, check_all, limits, needed
 from signaltable.evidence_forms import example as example_evidence
+from signaltable.ground_index import (
+    UNKNOWN_ROLE,
+    GroundIndex,
+    Verdict,
+    beside,
+    carrying,
+    deciding_deny,
+    denying,
+    index_on,
+    open_rows,
+    past,
+    place,
+)
 from signaltable.grounds import (
     AGES,
     CAPACITIES,
@@ -31,7 +44,7 @@ from signaltable.texts import Text
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whom the data are about: age (minor, adult, doubt, unknown) and role in the words of a ground."""
+    """Whom the data are about: age (minor, adult, doubt, unknown) and role in the words of a ground, or unknown."""
 
     age: str
     role: str
@@ -62,6 +75,8 @@ class Request:
     now: datetime
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     demo: bool = False
+    # How evidence was judged before, per row and code; stands for `conditions` when a recorded decision is replayed.
+    judged: Mapping[str, Mapping[str, Met | NotMet]] | None = None
 
 
 Withheld = tuple[tuple[str, Text], ...]
@@ -120,12 +135,16 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No. `missing` belongs to the row that came nearest, `near` names the rows that nearly fit."""
+    """No. `missing` belongs to the row that came nearest, `near` names the rows that nearly fit.
+
+    `row` is the deny that decides: the first in the order of the law that speaks about what was asked, else the default.
+    """
 
     reasons: tuple[Reason, ...]
     missing: tuple[NotMet, ...] = ()
     near: tuple[str, ...] = ()
     instead: tuple[Advice, ...] = ()
+    row: str = ""
 
 
 CATEGORY_WORDS: Mapping[str, Text] = MappingProxyType(
@@ -210,6 +229,21 @@ FIND_AGE = Advice(
         "Find out whether the person is an adult. In doubt somebody counts as a minor.",
     ),
 )
+NAME_TASK = Advice(
+    "name_task",
+    Text(
+        "Zeg in welke taak u dit hoorde, zoals Wmo of openbare orde. Zonder taak gelden de regels van al uw taken.",
+        "Say in which task you learned this, such as social support or public order. Without it the rules of all your"
+        " tasks hold.",
+    ),
+)
+NAME_ROLE = Advice(
+    "name_role",
+    Text(
+        "Zeg over wie het gaat: een slachtoffer, een getuige, een verdachte of een plaats.",
+        "Say whom this is about: a victim, a witness, a suspect or a place.",
+    ),
+)
 COMPLETE_EVIDENCE = Advice(
     "complete_evidence",
     Text("Vul aan wat hierboven ontbreekt.", "Fill in what is missing above."),
@@ -225,20 +259,32 @@ ASK_PRIVACY_OFFICER = Advice(
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A request with the rows of its day that speak about it."""
+    """A request with the rows of its day that speak about it: `here` and `denies` are masks of the index."""
 
     request: Request
-    rows: tuple[Ground, ...]
-    denies: tuple[Ground, ...]
-    hard: Mapping[str, Ground]
+    index: GroundIndex
+    here: int
+    asked: frozenset[str]
+    denies: int
 
-    def candidates(self) -> Iterator[Ground]:
-        return (row for row in self.rows if row.permits and _fits(row, self.request))
+    def candidates(self) -> tuple[Ground, ...]:
+        """The permits that fit, first the one that asks least."""
+        return self.index.preferred(self.here & self.index.permits)
+
+    def passable(self, row: Ground) -> frozenset[str]:
+        """The categories that this permit could carry on its own past every deny."""
+        bit = self.index.bits[row.id]
+        return frozenset(name for name in self.asked if open_rows(self.index, self.here, (name,), demo=True) & bit)
 
     def blocking(self, row: Ground) -> tuple[Ground, ...]:
         """The specific denies that this permit does not get past."""
-        demanded = set(row.conditions)
-        return tuple(deny for deny in self.denies if not demanded & set(deny.except_conditions))
+        bit = self.index.bits[row.id]
+        denies = self.index.listed(self.denies & self.index.specific)
+        return tuple(deny for deny in denies if not past(self.index, self.index.bits[deny.id]) & bit)
+
+    def decides(self) -> Verdict:
+        """The deny that decides when no permit carries it."""
+        return deciding_deny(self.index, self.here, self.asked)
 
 
 def applicable(request: Request, grounds: GroundSet) -> tuple[Offer, ...]:
@@ -249,8 +295,8 @@ def applicable(request: Request, grounds: GroundSet) -> tuple[Offer, ...]:
     """
     if _unknown_words(request):
         return ()
-    case = _case(request, grounds.on(request.on))
-    offers = (_offer(case, row) for row in case.candidates())
+    case = _case(request, grounds)
+    offers = (_offer(case, row) for row in case.index.listed(case.here & case.index.permits))
     return tuple(offer for offer in offers if offer.fields)
 
 
@@ -259,19 +305,44 @@ def decide(request: Request, ground_id: str | None, grounds: GroundSet) -> Permi
 
     Never raises for anything a request can say: an unknown word, a missing field or wrong evidence is a refusal.
     """
-    if _unknown_words(request):
-        return Refused((Reason("unknown_word", _UNKNOWN_WORD),), instead=(CALL_112, ASK_PRIVACY_OFFICER))
-    if not request.fields:
-        return Refused((Reason("no_fields", _NO_FIELDS),), instead=(CALL_112, ASK_PRIVACY_OFFICER))
-    case = _case(request, grounds.on(request.on))
-    candidates = tuple(case.candidates())
+    unusable = _unusable(request)
+    if unusable:
+        return unusable
+    case = _case(request, grounds)
+    candidates = case.candidates()
     if ground_id is not None:
         candidates = tuple(row for row in candidates if row.id == ground_id)
     outcomes = [_weigh(case, row) for row in candidates]
     permits = [outcome for outcome in outcomes if isinstance(outcome, Permit)]
     if permits:
-        return max(permits, key=lambda permit: (len(permit.fields), -len(permit.conditions_met)))
+        return max(permits, key=lambda permit: len(permit.fields))
     return _refusal(case, ground_id, candidates, [outcome for outcome in outcomes if isinstance(outcome, Refused)])
+
+
+def decide_whole(request: Request, grounds: GroundSet) -> Permit | Refused:
+    """The decision on all that is asked at once: a permit only when every category of every field may go.
+
+    The request names exactly what it wants to disclose, so a category that one deny takes out, or that no row covers,
+    refuses the whole; the reasons then say what to leave out. Of several permits the one that asks least is given.
+    """
+    unusable = _unusable(request)
+    if unusable:
+        return unusable
+    case = _case(request, grounds)
+    for row in case.index.preferred(open_rows(case.index, case.here, case.asked, demo=request.demo)):
+        outcome = _weigh(case, row)
+        if isinstance(outcome, Permit) and not outcome.withheld:
+            return outcome
+    return _refusal_of_all(case)
+
+
+def _unusable(request: Request) -> Refused | None:
+    """The refusal of a request that says nothing, or something nobody knows."""
+    if _unknown_words(request):
+        return Refused((Reason("unknown_word", _UNKNOWN_WORD),), instead=(CALL_112, ASK_PRIVACY_OFFICER))
+    if not request.fields:
+        return Refused((Reason("no_fields", _NO_FIELDS),), instead=(CALL_112, ASK_PRIVACY_OFFICER))
+    return None
 
 
 # -- matching -----------------------------------------------------------------------------------------------------
@@ -285,50 +356,22 @@ def _unknown_words(request: Request) -> bool:
         or request.recipient_kind not in KINDS
         or request.purpose not in PURPOSES
         or request.person.age not in AGES
-        or request.person.role not in ROLES
+        or request.person.role not in {*ROLES, UNKNOWN_ROLE}
     )
 
 
-def _case(request: Request, rows: tuple[Ground, ...]) -> _Case:
+def _case(request: Request, grounds: GroundSet) -> _Case:
+    index = index_on(grounds, request.on)
+    here = place(index, *_whereabouts(request))
     asked = frozenset[str]().union(*request.fields.values())
-    matching = [row for row in rows if not row.permits and row.priority != "default" and _fits(row, request)]
-    denies = tuple(row for row in matching if row.priority == "specific" and any(row.covers(name) for name in asked))
-    hard = {name: row for row in matching if row.priority == "hard" for name in row.data}
-    return _Case(request, rows, denies, hard)
+    return _Case(request, index, here, asked, denying(index, here, asked))
 
 
-def _fits(row: Ground, request: Request) -> bool:
-    return (
-        _provider_fits(row, request)
-        and _named(row.recipient, request.recipient_kind)
-        and _named(row.purpose, request.purpose)
-        and _person_fits(row, request.person)
-    )
-
-
-def _named(words: Sequence[str], word: str) -> bool:
-    return word in words or "*" in words
-
-
-def _provider_fits(row: Ground, request: Request) -> bool:
-    if "*" in row.provider or request.provider_capacity in row.provider:
-        return True
-    capacities = CAPACITIES[request.provider_kind]
-    # A kind stands for all its capacities, unless one of them bears the same name (police).
-    if request.provider_kind in row.provider and request.provider_kind not in capacities:
-        return True
-    # When the task is not known, every deny of one of its tasks holds; a permit for one task does not.
-    unstated = request.provider_capacity not in capacities
-    return unstated and not row.permits and any(capacity in row.provider for capacity in capacities)
-
-
-def _person_fits(row: Ground, person: Person) -> bool:
-    if row.person_role and person.role not in row.person_role:
-        return False
-    if not row.person_age:
-        return True
-    # An unknown age fits no permit that asks for one, and every deny.
-    return person.counts_as in row.person_age or (person.age == "unknown" and not row.permits)
+def _whereabouts(request: Request) -> tuple[str, str, str, str, str, str]:
+    """Provider, recipient, purpose and person, in the order in which the index wants them."""
+    person = request.person
+    capacity, kind = request.provider_capacity, request.provider_kind
+    return capacity, kind, request.recipient_kind, request.purpose, person.age, person.role
 
 
 # -- weighing one row ---------------------------------------------------------------------------------------------
@@ -369,15 +412,26 @@ def _split(case: _Case, row: Ground) -> tuple[tuple[str, ...], Withheld]:
 def _why_withheld(case: _Case, row: Ground, categories: frozenset[str]) -> Text | None:
     if not categories or not categories <= set(CATEGORIES):
         return _UNDECLARED
-    for name in sorted(categories):
-        if name in case.hard and name not in row.names_special:
-            return case.hard[name].explanation
-    outside = sorted(name for name in categories if not row.covers(name))
-    if not outside:
+    bit = case.index.bits[row.id]
+    if carrying(case.index, case.here, categories) & bit:
         return None
+    for name in sorted(categories):
+        # A hard deny explains itself best, also where the row would not have covered the category.
+        if case.here & case.index.hard[name] and not case.index.names[name] & bit:
+            return _hard(case, name).explanation
+    return _not_covered(name for name in categories if not row.covers(name))
+
+
+def _hard(case: _Case, category: str) -> Ground:
+    """The first hard deny that takes this category out."""
+    return case.index.preferred(case.here & case.index.hard[category])[0]
+
+
+def _not_covered(categories: Iterable[str]) -> Text:
+    words = [CATEGORY_WORDS[name] for name in sorted(categories)]
     return Text(
-        f"Deze grondslag geldt niet voor: {', '.join(CATEGORY_WORDS[name].nl for name in outside)}.",
-        f"This ground does not cover: {', '.join(CATEGORY_WORDS[name].en for name in outside)}.",
+        f"Deze grondslag geldt niet voor: {', '.join(word.nl for word in words)}.",
+        f"This ground does not cover: {', '.join(word.en for word in words)}.",
     )
 
 
@@ -387,9 +441,7 @@ def _weigh(case: _Case, row: Ground) -> Permit | Refused:
     fields, withheld = _split(case, row)
     if not fields:
         obstacles += (Reason("nothing_left", _NOTHING_LEFT, row.id),)
-    results = check_all(
-        needed(row.conditions, request.person.age), request.conditions, _context(request), parameters=row.parameters
-    )
+    results = _judged(request, row)
     met = tuple(result for result in results if isinstance(result, Met))
     missing = tuple(result for result in results if isinstance(result, NotMet))
     if missing:
@@ -409,6 +461,24 @@ def _weigh(case: _Case, row: Ground) -> Permit | Refused:
         legal_basis=row.legal_basis,
         categories=tuple(sorted(frozenset[str]().union(*(request.fields[name] for name in fields)))),
     )
+
+
+def judged_rows(
+    request: Request, ground_id: str | None, grounds: GroundSet
+) -> dict[str, tuple[Met | NotMet, ...]]:
+    """How the evidence is judged for each row that `decide` weighs; what a recorded decision keeps of the evidence."""
+    if _unusable(request):
+        return {}
+    candidates = _case(request, grounds).candidates()
+    return {row.id: _judged(request, row) for row in candidates if ground_id in (None, row.id)}
+
+
+def _judged(request: Request, row: Ground) -> tuple[Met | NotMet, ...]:
+    codes = needed(row.conditions, request.person.age)
+    if request.judged is not None:
+        before = request.judged.get(row.id, {})
+        return tuple(before.get(code, NotMet(code, ())) for code in codes)
+    return check_all(codes, request.conditions, _context(request), parameters=row.parameters)
 
 
 def _context(request: Request) -> Context:
@@ -477,27 +547,98 @@ def _refusal(case: _Case, ground_id: str | None, candidates: Sequence[Ground], o
     nearest = min(outcomes, key=_distance, default=Refused(()))
     unmet = {missing.code for missing in nearest.missing}
     # A deny that the nearest row gets past with evidence already given is not what stands in the way.
-    denies = [deny for deny in case.denies if not outcomes or unmet & set(deny.except_conditions)]
+    specific = case.index.listed(case.denies & case.index.specific)
+    denies = [deny for deny in specific if not outcomes or unmet & set(deny.except_conditions)]
     reasons = [Reason("denied", deny.explanation, deny.id) for deny in denies]
     if not outcomes or any(reason.code == "nothing_left" for reason in nearest.reasons):
         reasons += _removed(case)
     reasons += [reason for reason in nearest.reasons if reason not in reasons]
     if ground_id is not None and not candidates:
         reasons.append(Reason("not_applicable", _NOT_APPLICABLE))
-    if not outcomes and not case.denies:
-        default = next((row for row in case.rows if row.priority == "default"), None)
-        reasons.append(
-            Reason("no_ground", default.explanation if default else _NO_DEFAULT, default.id if default else "")
-        )
-    near = tuple(row.id for row in candidates) or tuple(_nearly_fitting(case))
-    return Refused(tuple(reasons), nearest.missing, near, tuple(_instead(case, nearest)))
+    if not outcomes and not specific:
+        reasons.append(_no_ground(case))
+    near = tuple(row.id for row in candidates) or _nearly_fitting(case)
+    return Refused(tuple(reasons), nearest.missing, near, tuple(_instead(case, nearest.missing)), case.decides().row)
+
+
+def _no_ground(case: _Case) -> Reason:
+    default = case.index.default_row
+    return Reason("no_ground", default.explanation if default else _NO_DEFAULT, default.id if default else "")
 
 
 def _removed(case: _Case) -> list[Reason]:
     """The hard denies that take something out of this request, each once."""
-    asked = frozenset[str]().union(*case.request.fields.values())
-    rows = {case.hard[name].id: case.hard[name] for name in sorted(asked) if name in case.hard}
+    removed = (_hard(case, name) for name in sorted(case.asked) if case.here & case.index.hard.get(name, 0))
+    rows = {row.id: row for row in removed}
     return [Reason("denied_category", row.explanation, row.id) for row in rows.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """A permit that fits, seen from a request for everything at once: what it could carry and what it still wants."""
+
+    row: Ground
+    passable: frozenset[str]
+    missing: tuple[NotMet, ...]
+    reviewed: bool
+
+    @property
+    def distance(self) -> tuple[int, int, bool]:
+        """How far off: most of all what it cannot carry, then what is missing, then the lawyer."""
+        return -len(self.passable), len(self.missing), not self.reviewed
+
+
+def _refusal_of_all(case: _Case) -> Refused:
+    near = sorted((_near(case, row) for row in case.candidates()), key=lambda found: found.distance)
+    carrying_some = [found for found in near if found.passable]
+    nearest = carrying_some[0] if carrying_some else None
+    reasons = [*_denies_that_speak(case), *(_wanting(case, nearest) if nearest else ())]
+    if not carrying_some and not case.denies:
+        reasons.append(_no_ground(case))
+    missing = nearest.missing if nearest else ()
+    ids = tuple(found.row.id for found in carrying_some or near) or _nearly_fitting(case)
+    return Refused(tuple(reasons), missing, ids, tuple(_instead(case, missing)), case.decides().row)
+
+
+def _near(case: _Case, row: Ground) -> _Near:
+    request = case.request
+    passable = case.passable(row)
+    results = _judged(request, row)
+    missing = [result for result in results if isinstance(result, NotMet)]
+    for result in results:
+        limit = limits(result) if isinstance(result, Met) else None
+        if limit is not None and not passable <= limit:
+            missing.append(NotMet(result.code, (("categories", _NOT_NAMED),)))
+    return _Near(row, passable, tuple(missing), request.demo or row.reviewed_by_then(request.on))
+
+
+def _denies_that_speak(case: _Case) -> Iterator[Reason]:
+    """Every deny that speaks about what was asked, in the order in which they decide."""
+    for row in case.index.preferred(case.denies):
+        yield Reason("denied_category" if row.priority == "hard" else "denied", row.explanation, row.id)
+
+
+def _wanting(case: _Case, nearest: _Near) -> Iterator[Reason]:
+    """What keeps the nearest row from carrying everything, and what to leave out so that it can carry the rest."""
+    row = nearest.row
+    uncovered = [name for name in case.asked if not row.covers(name)]
+    if uncovered:
+        yield Reason("not_covered", _not_covered(uncovered), row.id)
+    if nearest.missing:
+        yield Reason("missing_evidence", _MISSING_EVIDENCE, row.id)
+    if not nearest.reviewed:
+        yield Reason("not_reviewed", _NOT_REVIEWED, row.id)
+    too_much = case.asked - nearest.passable
+    if too_much:
+        words = [CATEGORY_WORDS[name] for name in sorted(too_much)]
+        yield Reason(
+            "leave_out",
+            Text(
+                f"Laat weg: {', '.join(word.nl for word in words)}. Voor de rest past grondslag {row.id}.",
+                f"Leave out: {', '.join(word.en for word in words)}. For the rest ground {row.id} fits.",
+            ),
+            row.id,
+        )
 
 
 def _distance(outcome: Refused) -> tuple[bool, int, int]:
@@ -505,53 +646,48 @@ def _distance(outcome: Refused) -> tuple[bool, int, int]:
     return "denied" in codes or "nothing_left" in codes, len(outcome.missing), len(codes)
 
 
-def _nearly_fitting(case: _Case) -> Iterator[str]:
+def _nearly_fitting(case: _Case) -> tuple[str, ...]:
     """Permits that fit in all but one of provider, recipient, purpose and person."""
-    request = case.request
-    for row in case.rows:
-        fits = (
-            _provider_fits(row, request),
-            _named(row.recipient, request.recipient_kind),
-            _named(row.purpose, request.purpose),
-            _person_fits(row, request.person),
-        )
-        if row.permits and sum(fits) == len(fits) - 1:
-            yield row.id
+    return tuple(row.id for row in beside(case.index, *_whereabouts(case.request)))
 
 
-def _instead(case: _Case, nearest: Refused) -> Iterator[Advice]:
+def _instead(case: _Case, missing: Sequence[NotMet]) -> Iterator[Advice]:
     request = case.request
     yield CALL_112
-    if nearest.missing:
+    if missing:
         yield COMPLETE_EVIDENCE
-    if any(_rests_on_consent(case, row) for row in case.rows):
+    if any(_rests_on_consent(case, row) for row in case.candidates()):
         yield ASK_CONSENT
+    if _task_unknown(request):
+        yield NAME_TASK
+    if request.person.role == UNKNOWN_ROLE:
+        yield NAME_ROLE
     if request.person.age == "unknown":
         yield FIND_AGE
     if request.person.counts_as == "minor" and request.recipient_kind not in {"veilig-thuis", "raad"}:
         yield CHILD_PROTECTION
-    if request.purpose != CONSULT and any(_lets_consult(case, row) for row in case.rows):
+    if request.purpose != CONSULT and _may_consult(case):
         yield CONSULT_WITHOUT_NAME
     yield ASK_PRIVACY_OFFICER
 
 
+def _task_unknown(request: Request) -> bool:
+    """Whether the provider has several tasks and nobody said in which of them the data were learned."""
+    tasks = CAPACITIES[request.provider_kind]
+    return request.provider_capacity not in tasks and len(tasks) > 1
+
+
 def _rests_on_consent(case: _Case, row: Ground) -> bool:
-    """Whether consent would help: a permit to this recipient demands it, no deny stops it, and it is not there yet."""
+    """Whether consent would help: the permit demands it, no deny stops it, and it is not there yet."""
     demanded = CONSENTS & set(row.conditions)
-    return (
-        row.permits
-        and bool(demanded)
-        and _fits(row, case.request)
-        and not case.blocking(row)
-        and not demanded & set(case.request.conditions)
-    )
+    return bool(demanded) and not case.blocking(row) and not demanded & set(case.request.conditions)
 
 
-def _lets_consult(case: _Case, row: Ground) -> bool:
-    if not row.permits or CONSULT not in row.purpose:
-        return False
-    consult = _case(replace(case.request, purpose=CONSULT, recipient_kind=row.recipient[0]), case.rows)
-    return _fits(row, consult.request) and not consult.blocking(row)
+def _may_consult(case: _Case) -> bool:
+    """Whether somebody may be consulted about this without a name."""
+    capacity, kind, _recipient, _purpose, age, role = _whereabouts(case.request)
+    around = (place(case.index, capacity, kind, recipient, CONSULT, age, role) for recipient in KINDS)
+    return any(here & past(case.index, denying(case.index, here, case.asked)) for here in around)
 
 
 # -- examples -----------------------------------------------------------------------------------------------------

@@ -36,7 +36,8 @@ class GroundIndex:
 
     `rows` come in the order in which they decide: hard denies, specific denies, then permits, first the one that asks
     least, then the one that covers least. `providers` goes by (kind, capacity), `persons` by (age, role). `passes[n]`
-    holds the permits that get past deny n; `names` those that name a category together with its exception.
+    holds the permits that get past deny n; `names` those that name a category together with its exception. The default
+    deny is no bit: it is what is left when nothing else speaks, on any day.
     """
 
     rows: tuple[Ground, ...]
@@ -57,6 +58,7 @@ class GroundIndex:
     needs_of_adult: tuple[frozenset[str], ...]
     verdicts: tuple[Verdict, ...]
     default: Verdict
+    default_row: Ground | None
 
     def listed(self, mask: int) -> tuple[Ground, ...]:
         """The rows in a mask, in the order of their ids."""
@@ -207,6 +209,7 @@ def build(grounds: GroundSet, day: date) -> GroundIndex:
     permits = _mask(row.permits for row in rows)
     hard = _mask(not row.permits and row.priority == "hard" for row in rows)
     covers = {name: _mask(row.covers(name) for row in rows) for name in CATEGORIES}
+    default = _default_of(grounds, day)
     return GroundIndex(
         rows=rows,
         in_order=in_order,
@@ -225,15 +228,16 @@ def build(grounds: GroundSet, day: date) -> GroundIndex:
         needs=tuple(frozenset(row.conditions) for row in rows),
         needs_of_adult=tuple(frozenset(needed(row.conditions, ADULT)) for row in rows),
         verdicts=tuple(Verdict("permit" if row.permits else "deny", row.id) for row in rows),
-        default=Verdict("deny", _default_of(grounds, day)),
+        default=Verdict("deny", default.id if default else ""),
+        default_row=default,
     )
 
 
-def _default_of(grounds: GroundSet, day: date) -> str:
-    """The id of the default deny; it holds on every day, also before its file begins."""
+def _default_of(grounds: GroundSet, day: date) -> Ground | None:
+    """The default deny; it holds on every day, also before its file begins. None only in a set made up for once."""
     defaults = [row for row in grounds.rows if row.priority == "default"]
     in_force = [row for row in defaults if row.valid_on(day)]
-    return next((row.id for row in (*in_force, *defaults)), "")
+    return next(iter((*in_force, *defaults)), None)
 
 
 def _rank(row: Ground) -> tuple[int, int, int]:
