@@ -5,7 +5,7 @@ Commands import what they need when they run: `signaltable route` must not wait 
 
 import click
 
-from signaltable.cli import home, log, policies, signals
+from signaltable.cli import ground, home, log, policies, policies_card, signals
 from signaltable.cli.kit import Commands
 
 
@@ -15,5 +15,15 @@ def main() -> None:
     """Open source software for the Dutch signaaltafel mensenhandel."""
 
 
-for command in (home.init, home.run, home.accounts, signals.submit, signals.route, log.audit, policies.policies):
+for command in (
+    home.init,
+    home.run,
+    home.accounts,
+    signals.submit,
+    signals.route,
+    ground.ground,
+    log.audit,
+    policies.policies,
+):
     main.add_command(command)
+policies.policies.add_command(policies_card.card)
