@@ -10,7 +10,8 @@ from sqlalchemy import select
 from signaltable.access import Permission, require
 from signaltable.domain import Resource, day_of
 from signaltable.evidence_forms import ConditionSpec
-from signaltable.flow import evidence_store, sealing
+from signaltable.flow import duties, evidence_store, sealing, withdrawing
+from signaltable.flow.duties import DutyStatus
 from signaltable.flow.referrals import answer_place, is_overdue, place
 from signaltable.grounds import Ground
 from signaltable.models import Disclosure, Signal
@@ -64,6 +65,9 @@ class Sent:
     evidence: tuple[tuple[ConditionSpec, Mapping[str, Any]], ...]
     content: Payload | None
     payload_hash: str
+    duties: tuple[DutyStatus, ...]
+    withdrawn_on: date | None
+    may_withdraw: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class DisclosureAccount:
     responded_at: datetime | None
     feedback: str
     feedback_at: datetime | None
+    duties: tuple[DutyStatus, ...]
+    withdrawn_on: date | None
 
 
 def disclosures_of(tx: Transaction, signal: Signal) -> tuple[DisclosureLine, ...]:
@@ -175,6 +181,9 @@ def read_own(tx: Transaction, reference: str) -> Sent:
         evidence=_evidence(tx, row),
         content=content,
         payload_hash=row.payload_hash,
+        duties=duties.of_disclosure(tx, row),
+        withdrawn_on=row.consent_withdrawn_on,
+        may_withdraw=withdrawing.may_be_withdrawn(row),
     )
 
 
@@ -242,4 +251,6 @@ def disclosure_account(tx: Transaction, reference: str) -> DisclosureAccount:
         responded_at=row.responded_at,
         feedback=row.feedback,
         feedback_at=row.feedback_at,
+        duties=duties.of_disclosure(tx, row),
+        withdrawn_on=row.consent_withdrawn_on,
     )

@@ -14,6 +14,7 @@ from signaltable.flow import auditing
 from signaltable.flow.auditing import Filters
 from signaltable.flow.disclosures import disclosure_account
 from signaltable.queries import agency_titles
+from signaltable.web.duty_words import DUTY_WORDS
 from signaltable.web.guards import actor, begin, only, permission, program
 from signaltable.web.log_words import WORDS, detail_rows
 from signaltable.web.paging import read_key, write_key
@@ -41,7 +42,7 @@ SEQ = f"<int(max={10**DIGITS - 1}):seq>"
 
 def _render(template: str, **values: object) -> str:
     sees_all = isinstance(may(actor(), Permission.LOG_CONSULT_ALL), Allowed)
-    return render_template(template, **{**SENDING_WORDS, **WORDS, "sees_all": sees_all, **values})
+    return render_template(template, **{**SENDING_WORDS, **DUTY_WORDS, **WORDS, "sees_all": sees_all, **values})
 
 
 # -- the log ------------------------------------------------------------------------------------------------------

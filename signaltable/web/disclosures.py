@@ -7,16 +7,24 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_wtf import FlaskForm
+from wtforms import RadioField, SelectChoice
+from wtforms.validators import InputRequired
 
-from signaltable.access import Permission
-from signaltable.domain import Conflict, DisclosureState
+from signaltable.access import Allowed, Permission, may
+from signaltable.domain import Conflict, DisclosureState, UnusableInput, day_of
 from signaltable.evidence import NotMet
-from signaltable.flow import choices, disclosing, disclosures
+from signaltable.flow import choices, disclosing, disclosures, withdrawing
 from signaltable.flow.disclosing import Preview
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.web.conditions import asked, condition_form, evidence_in, show_problems, summary_of
-from signaltable.web.guards import TELLING_NAMES, begin, permission, refuse_request, submitted
+from signaltable.web.duty_words import DUTY_WORDS, put_problems
+from signaltable.web.forms import DateParts
+from signaltable.web.guards import TELLING_NAMES, actor, begin, permission, program, refuse_request, submitted
+from signaltable.web.refusal_words import advice_contacts, condition_titles, off_labels
+from signaltable.web.validators import day_needed
 from signaltable.web.wording import WORDS, field_label
 
 pages = Blueprint("disclosures", __name__)
@@ -24,6 +32,17 @@ pages = Blueprint("disclosures", __name__)
 # What the form sends besides the conditions; the view reads and checks these itself.
 CARRIED = ("ground", "seen", "step")
 LOOK, DISCLOSE = "look", "disclose"
+
+
+HERE, EVERYWHERE = "here", "everywhere"
+
+
+class WithdrawForm(FlaskForm):
+    on = DateParts(_l("On which day did the person say so?"), [day_needed(_l("Fill in the day"))])
+    scope = RadioField(
+        _l("For whom does it no longer count?"),
+        [InputRequired(_l("Choose for whom the consent no longer counts"))],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +105,12 @@ def disclose(reference: str, key: str) -> ResponseReturnValue:
     except MissingEvidence as found:
         _show_missing(form, found.missing)
         return _page(page, form), 422
+    except disclosing.NotPermitted as refused:
+        with begin() as tx:
+            told = disclosing.preview(
+                tx, reference, key, ground=ground, chosen=chosen, evidence=evidence, refused=refused.found
+            )
+        return _page(told, form), 403
     except Conflict as conflict:
         if conflict.reason != "changed":
             raise
@@ -125,10 +150,49 @@ def _onward(made: disclosing.Made) -> ResponseReturnValue:
 @pages.get("/verstrekkingen/<reference>")
 @permission(Permission.SIGNAL_DISCLOSE_OWN)
 def show(reference: str) -> ResponseReturnValue:
-    """What was sent, on which ground, and what came back."""
+    """What was sent, on which ground, what came back, and what is still owed."""
+    return _sent(reference, _withdraw_form())
+
+
+@pages.post("/verstrekkingen/<reference>/toestemming-ingetrokken")
+@permission(Permission.SIGNAL_DISCLOSE_OWN)
+def withdraw_consent(reference: str) -> ResponseReturnValue:
+    """The person took back consent: nothing more goes on it, and the receivers are told."""
+    form = _withdraw_form()
+    if not submitted(form):
+        return _sent(reference, form), 422
+    try:
+        with begin() as tx:
+            told = withdrawing.withdraw(tx, reference, on=form.on.data, everywhere=form.scope.data == EVERYWHERE)
+    except UnusableInput as error:
+        put_problems(form, error)
+        return _sent(reference, form), 422
+    flash(
+        ngettext(
+            "Recorded. One receiver is told, without content.",
+            "Recorded. Receivers that are told, without content: %(num)s.",
+            told,
+        ),
+        "success",
+    )
+    return redirect(url_for("disclosures.show", reference=reference), 303)
+
+
+def _withdraw_form() -> WithdrawForm:
+    form = WithdrawForm()
+    form.scope.choices = [
+        SelectChoice(HERE, _("For this receiver")),
+        SelectChoice(EVERYWHERE, _("For everybody: nothing more may go on the consent of this person")),
+    ]
+    return form
+
+
+def _sent(reference: str, withdrawing_form: FlaskForm) -> str:
     with begin() as tx:
         sent = disclosures.read_own(tx, reference)
-    return render_template("disclosures/show.html", disclosure=sent, asked=asked, **WORDS)
+    return render_template(
+        "disclosures/show.html", disclosure=sent, asked=asked, withdrawing=withdrawing_form, **WORDS, **DUTY_WORDS
+    )
 
 
 def _form(page: Preview) -> FlaskForm:
@@ -149,6 +213,11 @@ def _page(page: Preview, form: FlaskForm, *, changed: Difference | None = None) 
         changed=changed,
         asked=asked,
         numbers={subject.number: subject for subject in page.subjects},
+        advice_contacts=advice_contacts() if page.refusal else (),
+        may_consult=isinstance(may(actor(), Permission.TABLE_CONSULT_OWN_TABLE), Allowed),
+        off_labels=off_labels,
+        condition_titles=condition_titles,
+        today=day_of(program().clock()),
         **WORDS,
     )
 

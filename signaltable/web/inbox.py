@@ -10,6 +10,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from signaltable.access import Permission
 from signaltable.flow import referrals
+from signaltable.web.duty_words import DUTY_WORDS
 from signaltable.web.guards import begin, only, permission, submitted
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
@@ -107,6 +108,7 @@ def _page(reference: str, returning: FlaskForm, feedback: FlaskForm) -> str:
         feedback=feedback,
         problems=problems,
         **WORDS,
+        **DUTY_WORDS,
     )
 
 

@@ -15,6 +15,8 @@ from audit.vocabulary import ACTIONS
 from signaltable.flow.accounts import agency_title
 from signaltable.flow.auditing import CheckLine, EntryLine
 from signaltable.texts import Text
+from signaltable.web.duty_words import kind_label as duty_label
+from signaltable.web.duty_words import result_word
 from signaltable.web.errors import reason_text
 from signaltable.web.filters import in_words, lang, moment
 from signaltable.web.guards import program
@@ -52,13 +54,16 @@ DETAILS: Mapping[str, Any] = {
     "correction_of": _l("Correction of"),
     "count": _l("How many"),
     "decision": _l("Decision"),
+    "decisions": _l("Decisions that can be replayed"),
     "demo": _l("Demonstration"),
     "destinations": _l("Destinations"),
     "device": _l("Device"),
+    "different": _l("With another outcome"),
     "disclosure": _l("Disclosure"),
     "draft": _l("Draft"),
     "due_at": _l("Due"),
     "duration_ms": _l("Duration in milliseconds"),
+    "duty": _l("Duty"),
     "emergency": _l("Emergency"),
     "endpoint": _l("Page"),
     "entries": _l("Entries"),
@@ -93,8 +98,10 @@ DETAILS: Mapping[str, Any] = {
     "meeting": _l("Meeting"),
     "method": _l("Method"),
     "minor": _l("Minor"),
+    "missing": _l("What was missing"),
     "mode": _l("Mode"),
     "motivation_hash": _l("Digest of the reasons given"),
+    "near": _l("Grounds that came near"),
     "network_hash": _l("Digest of the network address"),
     "note": _l("Note"),
     "note_hash": _l("Digest of the note"),
@@ -112,6 +119,7 @@ DETAILS: Mapping[str, Any] = {
     "policy_digest": _l("Version of the rules (digest)"),
     "present": _l("Present"),
     "previous_digest": _l("Rules before (digest)"),
+    "previous_due_at": _l("Was due"),
     "previous_origin": _l("Earlier log"),
     "previous_root": _l("Earlier root"),
     "previous_size": _l("Earlier size"),
@@ -133,6 +141,7 @@ DETAILS: Mapping[str, Any] = {
     "root": _l("Root of the log"),
     "routes": _l("Routes"),
     "rule": _l("Rule"),
+    "same": _l("With the same outcome"),
     "score_permille": _l("Score in thousandths"),
     "sealed_for": _l("Sealed for"),
     "search_kinds": _l("Kinds of search"),
@@ -161,6 +170,14 @@ DETAILS: Mapping[str, Any] = {
     "version": _l("Version"),
     "view": _l("View"),
     "watermark": _l("Watermark"),
+    "withdrawn_at": _l("Withdrawn"),
+}
+
+
+# Rules of the program itself, which no file of policies/ names.
+RULES: Mapping[str, Any] = {
+    "duty": _l("Duties after a disclosure"),
+    "receiver": _l("The receiver erased what it got"),
 }
 
 
@@ -224,6 +241,8 @@ def _view_title(view: str) -> str:
         "disclose": _("Where a signal may go"),
         "disclosure": _("A disclosure, without content"),
         "disclosures": _("All disclosures"),
+        "duties": _("Duties after a disclosure"),
+        "duty": _("A duty after a disclosure"),
         "export": _("An export of the log"),
         "inbox": _("Received disclosures"),
         "item": _("A signal on the agenda"),
@@ -260,15 +279,23 @@ def _policy_words(key: str, code: str) -> str:
         return _titled(policy.roles, code, "")
     if key == "purpose":
         return _titled(policy.purposes, code, "")
-    if key in {"code", "consent"}:
+    if key in {"code", "consent", "missing"}:
         return _titled(policy.conditions, code, "")
     if key == "destinations":
         return _titled(policy.destinations, code, "")
     if key == "rule":
+        if code in RULES:
+            return str(RULES[code])
         return _titled(policy.retention, code, "") or _titled(policy.deadlines, code, "")
-    if key in {"ground", "grounds"}:
+    if key in {"ground", "grounds", "near"}:
         return next((in_words(row.title) for row in policy.grounds.rows if row.id == code), "")
     return ""
+
+
+def _result(code: str) -> str:
+    """What came of a case, or how a duty was fulfilled."""
+    words = result_label(code)
+    return result_word(code) if words == code else words
 
 
 def _articles() -> dict[str, str]:
@@ -407,8 +434,9 @@ def check_words(line: CheckLine) -> str:
 # Details of which the words say all that the code says.
 PLAIN: Mapping[str, Callable[[str], str]] = {
     "cause": _cause,
+    "kind": duty_label,
     "method": strength_label,
-    "result": result_label,
+    "result": _result,
     "view": _view_title,
 }
 
