@@ -82,6 +82,8 @@ class Destination(Shape):
     does: Words
     agency_kind: Name | None = None
     disclosable: bool
+    # Why no data go there at all. Without it a destination that no agency stands for is a finding of `policies check`.
+    no_data: Words | None = None
     phone: Line | None = None
     hours: Words | None = None
     checked_on: date

@@ -1,0 +1,155 @@
+"""What stops the program at its start, sorted into the kinds of the analyser, with facts where a rule can still be read."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from signaltable.analysis.compiled import Compiled
+from signaltable.analysis.found import Found
+from signaltable.facts import FACTS
+from signaltable.policy_errors import BrokenPolicy, Finding, read_toml
+from signaltable.policy_shapes import DerivedFile, FactTest, Meldroute
+
+Says = Callable[[Finding], bool]
+
+
+def _mentions(*words: str) -> Says:
+    return lambda finding: any(word in finding.message for word in words)
+
+
+def _in_examples(finding: Finding) -> bool:
+    return "meldroutes/examples/" in finding.file
+
+
+# The first that fits gives the kind; what fits none is simply broken.
+_KINDS: tuple[tuple[str, Says], ...] = (
+    (
+        "missing-translation",
+        _mentions(
+            "in nl and in en",
+            "nl and en",
+            "expected a text in ",
+            "a label for this value",
+            "expected words for this fact",
+        ),
+    ),
+    ("overlapping-dates", _mentions("expected a day after valid_until of", "begins with the same id")),
+    ("urgency-order", _mentions("expected each order once")),
+    ("duplicate", _mentions("expected this id once", "expected each field once", "expected each id once")),
+    (
+        "missing-example",
+        lambda found: _in_examples(found) and found.key == "" and "meldroute beside it" in found.message,
+    ),
+    ("failing-example", lambda found: _in_examples(found) and found.key.split(".")[0] in {"hit", "near_miss"}),
+    (
+        "destination-without-agency",
+        _mentions(
+            "expected a known destination",
+            "expected a known agency kind",
+            "expected one exactly when disclosable is true",
+        ),
+    ),
+    ("changes-nothing", _mentions("changes nothing", "expected another urgency than the national one")),
+)
+
+
+def sort_broken(broken: BrokenPolicy, directory: Path) -> list[Found]:
+    """Each finding of a folder that does not load, with the smallest facts that lead to it where it is about a meldroute."""
+    found = [_sorted(finding, directory) for finding in broken.findings]
+    return [*found, *_same_id(broken, directory)]
+
+
+def _sorted(finding: Finding, directory: Path) -> Found:
+    kind = finding.kind
+    if kind == "broken":
+        kind = next((name for name, says in _KINDS if says(finding)), kind)
+        kind = _impossible(finding, directory) or kind
+    return Found(kind, finding.file, finding.key, finding.message, facts=_facts(finding, kind, directory))
+
+
+def _same_id(broken: BrokenPolicy, directory: Path) -> Iterator[Found]:
+    """Two files with one id that begin on the same day are no two versions of a rule, but the same rule twice."""
+    for finding in broken.findings:
+        if "expected a day after valid_until of " not in finding.message:
+            continue
+        other = finding.message.rpartition(" ")[2]
+        one, two = _content(directory, finding.file), _content(directory, other)
+        if one.get("valid_from") == two.get("valid_from"):
+            message = f"expected an id of its own, found {one.get('id')} as in {other}"
+            yield Found("duplicate", finding.file, "id", message, facts=_facts_of(directory, finding.file))
+
+
+def _impossible(finding: Finding, directory: Path) -> str | None:
+    """Days that never come, and a number that no answer reaches."""
+    if "valid_until on or after valid_from" in finding.message or (
+        finding.key == "valid_until" and "on or after valid_from" in finding.message
+    ):
+        return "ground-never-permits" if "grondslagen/" in finding.file else "never-fires"
+    test = _at(_content(directory, finding.file), finding.key.removesuffix(".value"))
+    if finding.key.endswith(".value") and isinstance(test, Mapping) and test.get("op") in {"below", "at_least"}:
+        fact, value = FACTS.get(str(test.get("fact"))), test.get("value")
+        if fact is not None and fact.kind == "number" and isinstance(value, int | float):
+            passes = value > fact.maximum if test["op"] == "below" else value <= 0
+            return "changes-nothing" if passes else "never-fires"
+    return None
+
+
+def _facts(finding: Finding, kind: str, directory: Path) -> Mapping[str, Any] | None:
+    if kind == "failing-example" and finding.key:
+        given = _at(_content(directory, finding.file), ".".join(finding.key.split(".")[:2]))
+        facts = given.get("facts") if isinstance(given, Mapping) else None
+        return facts if isinstance(facts, Mapping) else None
+    return _facts_of(directory, finding.file) if "meldroutes/" in finding.file else None
+
+
+def _facts_of(directory: Path, file: str) -> Mapping[str, Any] | None:
+    """The fewest facts on which a meldroute alone holds; None when it cannot be read that far."""
+    try:
+        rule = Meldroute.model_validate(_content(directory, file))
+        derived = {one.id: one for one in DerivedFile.model_validate(_content(directory, "derived.toml")).derived}
+    except ValidationError:
+        return None
+    lines = (
+        rule.when,
+        rule.unless,
+        *(aim.when for aim in rule.to),
+        *(part for one in derived.values() for part in (one.when, one.unless)),
+    )
+    tests = [test for part in lines for line in part for test in line]
+    if not all(test.fact in derived or _fits(test) for test in tests):
+        return None
+    try:
+        compiled = Compiled((rule,), derived)
+        return compiled.space.smallest(compiled.either(compiled.where_held(aim.state) for aim in compiled.aims))
+    except (KeyError, TypeError, ValueError):  # A test that does not fit its fact has a finding of its own.
+        return None
+
+
+def _fits(test: FactTest) -> bool:
+    return test.fact in FACTS
+
+
+def _content(directory: Path, file: str) -> dict[str, Any]:
+    try:
+        return read_toml(directory / file)
+    except BrokenPolicy:
+        return {}
+
+
+def _at(content: Any, key: str) -> Any:
+    """What stands under a key such as when.0.1; None when nothing does. An entry with an id is found by it."""
+    for part in key.split("."):
+        if isinstance(content, list):
+            content = next(
+                (
+                    one
+                    for number, one in enumerate(content)
+                    if str(number) == part or (isinstance(one, dict) and one.get("id") == part)
+                ),
+                None,
+            )
+        else:
+            content = content.get(part) if isinstance(content, Mapping) else None
+    return content
