@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from pydantic import StrictBool, StrictStr, ValidationError
 
-from signaltable.grounds import CATEGORIES, Problem, Row, Sentence, canonical_digest, expectation
+from signaltable.grounds import CATEGORIES, NAMEABLE, Problem, Row, Sentence, canonical_digest, expectation
 from signaltable.policy_errors import BrokenPolicy, Finding, read_toml
+
+PSEUDONYMOUS: Final = "pseudonymous"
+# What says who somebody is, and what a hard deny protects also where nobody is named.
+_NEVER_WITHOUT_NAME: Final = frozenset({"identity", "contact", "bsn"}) | NAMEABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class FieldContext:
     `role` takes the words of a subject (possible_victim …) and those of a ground (victim …). `accused` says that some
     subject of the signal is a possible perpetrator or facilitator. `found` holds the categories that the text scan or
     the reporter found in the free texts. `indicators` are those ticked, `sexual_indicators` those that policies/ marks.
+    `nameless` says that whoever reads it gets no name with it: the table, and a consultation without a name.
     """
 
     forms: frozenset[str] = frozenset()
@@ -33,6 +39,7 @@ class FieldContext:
     kind: str = ""
     accused: bool = False
     found: frozenset[str] = frozenset()
+    nameless: bool = False
 
     @property
     def person_role(self) -> str:
@@ -52,13 +59,17 @@ class Addition(Row):
 
 
 class FieldRow(Row):
-    """One field: the categories it always carries, those that depend on values, and whether found or flags count."""
+    """One field: the categories it always carries, those that depend on values, and whether found or flags count.
+
+    `without_name` are those that are no more than a fact without a name where nobody's name goes along.
+    """
 
     id: Sentence
     data: tuple[StrictStr, ...]
     adds: tuple[Addition, ...] = ()
     adds_found: StrictBool = False
     adds_flags: StrictBool = False
+    without_name: tuple[StrictStr, ...] = ()
 
 
 class _FieldFile(Row):
@@ -93,6 +104,8 @@ class FieldSet:
         if row.adds_flags:
             for flag in context.flags:
                 categories |= self.flags.get(flag, self.unknown_flag)
+        if context.nameless and categories & set(row.without_name):
+            categories = categories - set(row.without_name) | {PSEUDONYMOUS}
         return frozenset(categories)
 
     def check_fields(self, known: Iterable[str]) -> None:
@@ -183,6 +196,8 @@ def _field_problems(content: _FieldFile) -> Iterator[Problem]:
             lists.append((row.id, addition.data))
             if addition.when not in _WHEN:
                 yield row.id, f"expected when to be one of {', '.join(_WHEN)}, found {addition.when}"
+        for name in sorted(set(row.without_name) - (set(CATEGORIES) - _NEVER_WITHOUT_NAME)):
+            yield row.id, f"expected without_name to hold no {name}: it stays what it is, or is no category"
     for key, names in lists:
         if not names:
             yield key, "expected at least one data category"

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from signaltable.access import Permission
 from signaltable.db import make_engine, make_sessions
 from signaltable.domain import SignaltableError
+from signaltable.flow.field_names import check_fields
 from signaltable.keys import KeyRing
 from signaltable.policy import PolicySet, load
 from signaltable.settings import Settings
@@ -33,8 +34,10 @@ def now() -> datetime:
 
 
 def load_policy(settings: Settings) -> PolicySet:
-    """The rules, checked whole. Raises `BrokenPolicy` naming file and key."""
-    return load(settings.policies, permissions=[permission.value for permission in Permission])
+    """The rules, checked whole and against the fields that the program has. Raises `BrokenPolicy` naming file and key."""
+    policy = load(settings.policies, permissions=[permission.value for permission in Permission])
+    check_fields(policy)
+    return policy
 
 
 def open_program(settings: Settings) -> Program:

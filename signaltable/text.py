@@ -43,6 +43,7 @@ TOKENS: Final = {
     "date": "[datum]",
     "name": "[naam]",
     "company": "[bedrijf]",
+    "protected": "[weggelaten]",
 }
 _PREFERENCE: Final = {kind: place for place, kind in enumerate(TOKENS)}
 
@@ -88,13 +89,13 @@ def scan(text: str, typed: Iterable[str], *, organisations: Iterable[str] = ()) 
     known = tuple(value.strip() for value in typed if len(value.strip()) > 1)
     found = [*_patterns(text, words), *_typed(text, words, known), *_dates(text, known)]
     found += _names(text, words, _shielded(words, organisations))
-    return _merged(found)
+    return merged(found)
 
 
 def find_typed(text: str, typed: Iterable[str]) -> tuple[Span, ...]:
     """Only where the `typed` values stand in a text, in any spelling that `scan` knows; nothing else is looked for."""
     known = tuple(value.strip() for value in typed if len(value.strip()) > 1)
-    return _merged([*_typed(text, _words(text), known), *_typed_dates(text, known)])
+    return merged([*_typed(text, _words(text), known), *_typed_dates(text, known)])
 
 
 def mask(text: str, spans: Iterable[Span]) -> str:
@@ -117,8 +118,8 @@ def contains_bsn(text: str) -> bool:
     return any(True for _ in _bsns(text))
 
 
-def _merged(found: Iterable[Span]) -> tuple[Span, ...]:
-    """Overlapping finds become one, so that no part of either stays readable."""
+def merged(found: Iterable[Span]) -> tuple[Span, ...]:
+    """Overlapping finds, in any order, become one, so that no part of either stays readable."""
     merged: list[Span] = []
     for span in sorted(found):
         last = merged[-1] if merged else None

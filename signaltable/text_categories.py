@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from pydantic import StrictStr, ValidationError
+from pydantic import StrictBool, StrictStr, ValidationError
 
 from signaltable.grounds import CATEGORIES, Problem, Row, Sentence, canonical_digest, expectation
 from signaltable.names import fold
@@ -49,6 +49,7 @@ class _CategoryRow(Row):
     id: Sentence
     source: Sentence
     why: Sentence
+    mask: StrictBool = False
     find: tuple[StrictStr, ...]
     not_: tuple[StrictStr, ...] = ()
     found: tuple[StrictStr, ...]
@@ -61,9 +62,13 @@ class _CategoryFile(Row):
 
 @dataclass(frozen=True, slots=True)
 class TextPolicy:
-    """What to look for per kind of data; the patterns run over words in plain letters with one space between them."""
+    """What to look for per kind of data; the patterns run over words in plain letters with one space between them.
+
+    `masked` are the kinds whose words are taken out of what others read.
+    """
 
     patterns: Mapping[str, re.Pattern[str]]
+    masked: frozenset[str]
     digest: str
 
     @property
@@ -80,6 +85,13 @@ def categories_in(text: str, policy: TextPolicy) -> dict[str, tuple[CategorySpan
     line, words = _flattened(text)
     found = {name: tuple(_spans(line, words, pattern)) for name, pattern in policy.patterns.items()}
     return {name: spans for name, spans in found.items() if spans}
+
+
+def to_mask(text: str, policy: TextPolicy) -> tuple[CategorySpan, ...]:
+    """The words of `text` that others may not read whatever the ground, in order; they may overlap."""
+    return tuple(
+        sorted(span for name, spans in categories_in(text, policy).items() if name in policy.masked for span in spans)
+    )
 
 
 def _flattened(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
@@ -124,7 +136,8 @@ def load_text_categories(path: Path) -> TextPolicy:
     if findings:
         raise BrokenPolicy(sorted(findings))
     patterns = {row.id: _compiled(row) for row in content.category}
-    policy = TextPolicy(MappingProxyType(patterns), canonical_digest(raw))
+    masked = frozenset(row.id for row in content.category if row.mask)
+    policy = TextPolicy(MappingProxyType(patterns), masked, canonical_digest(raw))
     wrong = [Finding(path.name, key, message) for row in content.category for key, message in _examples(row, policy)]
     if wrong:
         raise BrokenPolicy(sorted(wrong))

@@ -7,7 +7,9 @@ from sqlalchemy import select
 
 from signaltable.domain import UnusableInput
 from signaltable.models import Agency
-from signaltable.text import Span, contains_bsn, mask, scan
+from signaltable.policy import PolicySet
+from signaltable.text import Span, contains_bsn, mask, merged, scan
+from signaltable.text_categories import categories_in, to_mask
 from signaltable.transaction import Transaction
 
 # What is wrong with a text; pages have words for each.
@@ -17,9 +19,22 @@ TOO_LONG = "expected a shorter text"
 
 
 def found_in(tx: Transaction, text: str, typed: Iterable[str] = ()) -> tuple[Span, ...]:
-    """What in `text` can tell who it is about; `typed` are values that must not stay readable in any spelling."""
+    """What in `text` others may not read: who it is about, and words of kinds that no ground lets through.
+
+    `typed` are values that must not stay readable in any spelling.
+    """
     organisations = [*tx.program.policy.identifiers.text.organisations, *tx.session.scalars(select(Agency.title))]
-    return scan(text, typed, organisations=organisations)
+    return merged([*scan(text, typed, organisations=organisations), *protected_in(text, tx.program.policy)])
+
+
+def protected_in(text: str, policy: PolicySet) -> tuple[Span, ...]:
+    """The words of kinds that are masked for everybody (policies/text_categories.toml), without overlap."""
+    return merged(Span(found.start, found.end, "protected") for found in to_mask(text, policy.text_categories))
+
+
+def kinds_in(text: str, policy: PolicySet) -> frozenset[str]:
+    """The kinds of data that words of a text tell (policies/text_categories.toml)."""
+    return frozenset(categories_in(text, policy.text_categories))
 
 
 def masked(tx: Transaction, text: str, typed: Iterable[str] = ()) -> str:

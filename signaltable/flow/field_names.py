@@ -1,0 +1,108 @@
+"""Which fields the program really has, read off its tables: each needs a data category in policies/fields.toml.
+
+Every column of a table that belongs to a signal either tells something about it, under a name of fields.toml, or is
+named here as one that never leaves. A new column, a new table such as one of attachments, and a new identity field all
+lack a name, and then the program does not start.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from sqlalchemy import Table
+
+from signaltable.db import Base
+from signaltable.flow.contents import FACT_FIELDS
+from signaltable.identity import IDENTITY_FIELDS
+from signaltable.policy import PolicySet
+
+# Column -> the fields that its content leaves under. A column that is neither here nor below goes under its own name.
+_SENT: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
+    {
+        "signals": {
+            "facts": ("signal.forms", *(f"signal.{name}" for name in FACT_FIELDS)),
+            "owner_sealed": ("signal.narrative",),
+        },
+        "subject_fields": {"name": tuple(f"subject.{name}" for name in IDENTITY_FIELDS)},
+        "questions": {
+            "note": ("enrichment.note",),
+            "answer": ("enrichment.answer",),
+            "context": ("enrichment.context",),
+        },
+        "agenda_items": {"decision": ("table.decision",), "reason": ("table.reason",)},
+        "notes": {"text": ("table.note",)},
+        "signal_moves": {"reason": ("table.move",)},
+        "disclosures": {
+            "response_sealed": ("referral.return",),
+            "feedback": ("referral.result",),
+            "feedback_sealed": ("referral.feedback",),
+        },
+    },
+)
+# Columns that are shown to nobody as data of the signal: keys, moments, who did something, and what is sealed for one
+# agency alone. A payload holds fields that were decided one by one; `fields` and `categories` are their names.
+_STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "signals": frozenset(
+            "id owner_agency submitter capacity table_id state created_at found advice policy_digest missing keep_until "
+            "version".split(),
+        ),
+        "signal_moves": frozenset("id signal_id at state_from state_to account_id agency_id".split()),
+        "subjects": frozenset("id signal_id number erased_at".split()),
+        "subject_fields": frozenset("subject_id sealed sure".split()),
+        "subject_keys": frozenset("subject_id agency_id wrapped".split()),
+        "match_tags": frozenset("subject_id set_id digest key_version".split()),
+        # A link says that two subjects look alike and by which kinds of data, never by which value.
+        "links": frozenset("id subject_a subject_b outcome compared state proposed_at".split()),
+        "link_verdicts": frozenset("link_id agency_id account_id confirmed reason_sealed at".split()),
+        "questions": frozenset(
+            "id signal_id subject_id agency_id asked_by asked_at due_on ground anonymous answered_by answered_at".split(),
+        ),
+        "agenda_items": frozenset(
+            "id meeting_id signal_id position holder_agency due_on decided_by decided_at".split(),
+        ),
+        "notes": frozenset("id item_id account_id agency_id at".split()),
+        "disclosures": frozenset(
+            "id reference signal_id provider_agency recipient_agency destination purpose ground ground_digest "
+            "policy_digest state fields categories evidence_hashes evidence_sealed obligations requested_by requested_at "
+            "approved_by approved_at disclosed_at payload_hash payload_recipient payload_provider due_on responded_by "
+            "responded_at feedback_at consent_withdrawn_on".split(),
+        ),
+    },
+)
+# Bookkeeping of the provider about a disclosure, and what a step was given and gave; read by the owner and the auditor.
+_OWN_BOOKS: Final = frozenset({"duties", "decisions"})
+_BELONGS_TO: Final = frozenset({"signals", "subjects"})
+
+
+def known_fields(tables: Iterable[Table] | None = None) -> frozenset[str]:
+    """The names under which something about a signal can leave, by the tables that hold it (ours when none are given)."""
+    return frozenset(_fields(list(Base.metadata.tables.values()) if tables is None else list(tables)))
+
+
+def check_fields(policy: PolicySet) -> None:
+    """Raises BrokenPolicy naming fields.toml and every field of the program that has no data category there."""
+    policy.fields.check_fields(known_fields())
+
+
+def _fields(tables: list[Table]) -> Iterator[str]:
+    for table in _about_signals(tables):
+        sent, stays = _SENT.get(table.name, {}), _STAYS.get(table.name, frozenset())
+        for column in table.columns:
+            if column.name not in stays:
+                yield from sent.get(column.name, (f"{table.name.removesuffix('s')}.{column.name}",))
+
+
+def _about_signals(tables: list[Table]) -> list[Table]:
+    """The tables that hold something about a signal, directly or through another table."""
+    reached = set(_BELONGS_TO)
+    while True:
+        more = {
+            table.name
+            for table in tables
+            if table.name not in reached | _OWN_BOOKS
+            and any(key.column.table.name in reached for key in table.foreign_keys)
+        }
+        if not more:
+            return [table for table in tables if table.name in reached]
+        reached |= more
