@@ -99,6 +99,8 @@ def menu() -> list[tuple[str, str, bool]]:
         ("table.listing", _("Table"), (Permission.TABLE_CONSULT_OWN_TABLE,)),
         ("inbox.listing", _("Inbox"), (Permission.REFERRAL_RECEIVE_OWN,)),
         ("approvals.listing", _("Second look"), (Permission.DISCLOSURE_APPROVE_OTHER,)),
+        ("duties.listing", _("Duties"), (Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER)),
+        ("card.show", _("Meldroutekaart"), (Permission.POLICY_CONSULT_ALL,)),
         ("auditor.listing", _("Audit log"), (Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)),
         ("admin.listing", _("Administration"), (Permission.ACCOUNT_CHANGE_ALL,)),
     )
