@@ -463,9 +463,7 @@ def _weigh(case: _Case, row: Ground) -> Permit | Refused:
     )
 
 
-def judged_rows(
-    request: Request, ground_id: str | None, grounds: GroundSet
-) -> dict[str, tuple[Met | NotMet, ...]]:
+def judged_rows(request: Request, ground_id: str | None, grounds: GroundSet) -> dict[str, tuple[Met | NotMet, ...]]:
     """How the evidence is judged for each row that `decide` weighs; what a recorded decision keeps of the evidence."""
     if _unusable(request):
         return {}

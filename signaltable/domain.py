@@ -3,7 +3,7 @@
 Frozen values cross the layers; mapped rows stay in storage and flow. Nothing here knows Flask, SQLAlchemy or a clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -26,7 +26,8 @@ class SignaltableError(Exception):
 class Refused(SignaltableError):
     """A person or machine may not do this. Carries a reason code that page, log and test share.
 
-    `action` is the audit action under which the refusal is recorded, `details` its declared detail keys.
+    `action` is the audit action under which the refusal is recorded, `details` its declared detail keys. `rows` are stored
+    with that record, when all else is rolled back: the decision that refused.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class Refused(SignaltableError):
         object_type: str = "",
         object_id: str = "",
         details: Mapping[str, object] | None = None,
+        rows: Iterable[object] = (),
     ) -> None:
         super().__init__(message or reason)
         self.reason = reason
+        self.rows = tuple(rows)
         self.action = action
         self.object_type = object_type
         self.object_id = object_id

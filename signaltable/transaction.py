@@ -129,6 +129,7 @@ def _finish(tx: Transaction) -> None:
 def _record_refusal(program: Program, actor: Actor, refusal: Refused) -> None:
     with program.write_sessions() as session:
         tx = Transaction(program, actor, session, program.clock())
+        session.add_all(refusal.rows)
         tx.record(
             refusal.action,
             object_type=refusal.object_type,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from signaltable import route
-from signaltable.facts import parse_facts
+from signaltable.facts import Facts, parse_facts
 from signaltable.flow import linking
 from signaltable.models import Signal
 from signaltable.queries import subjects_of
@@ -58,7 +58,7 @@ def advice_of(tx: Transaction, signal: Signal) -> Advice:
         asked = signal.advice.get("questions", ())
         kept = [(one["fact"], Text(one["why"]["nl"], one["why"]["en"])) for one in asked]
         return Advice(frozen, (), tuple(_to_ask(tx, kept)), 0)
-    now = _advice_now(tx, signal, linked)
+    now = of_today(tx, signal)[1]
     before = {(one.id, one.destination) for one in frozen}
     added = tuple(_new_route(tx, one) for one in now.routes if (one.id, one.destination) not in before)
     return Advice(frozen, added, tuple(_to_ask(tx, [(one.fact, one.why) for one in now.questions])), linked)
@@ -76,18 +76,16 @@ def _frozen_routes(tx: Transaction, routes: Iterable[Mapping[str, Any]]) -> Iter
         yield AdvisedRoute(one["id"], one["destination"], title, one["urgency"], reason, one["source"])
 
 
-def _advice_now(tx: Transaction, signal: Signal, linked: int) -> route.Decision:
-    """The advice with the links of today: for each possible victim her own, as on the day of submitting."""
+def of_today(tx: Transaction, signal: Signal) -> tuple[list[Facts], route.Decision]:
+    """What is known of each possible victim with the links of today, and the advice on that, as on the day of submitting."""
     people = [one for one in subjects_of(tx, signal.id) if one.kind == "person" and one.role == "possible_victim"]
     # The stored facts are seen from the first possible victim; for the others only age and gender differ.
     shared = {name: value for name, value in signal.facts.items() if name not in {"age", "age_years", "gender"}}
     seen = [dict(signal.facts)]
     seen += [shared | {"age": person.age_band, "gender": person.gender} for person in people[1:]]
-    policy, today = tx.program.policy, tx.today
-    return route.merge(
-        [route.decide(parse_facts(facts | {"linked_agencies": linked}), policy, on=today) for facts in seen],
-        policy,
-    )
+    policy, today, linked = tx.program.policy, tx.today, linking.linked_agencies(tx, signal)
+    known = [parse_facts(facts | ({"linked_agencies": linked} if linked else {})) for facts in seen]
+    return known, route.merge([route.decide(facts, policy, on=today) for facts in known], policy)
 
 
 def _destination(tx: Transaction, code: str) -> Text:

@@ -16,7 +16,7 @@ from signaltable import payload as document
 from signaltable.access import require
 from signaltable.domain import Conflict, DisclosureState, NotFound, State, may_follow
 from signaltable.evidence_forms import ConditionSpec
-from signaltable.flow import evidence_store, mailing, sealing, second_person, weighing
+from signaltable.flow import decisions, evidence_store, mailing, sealing, second_person, weighing
 from signaltable.flow.accounts import Confirmed
 from signaltable.flow.choices import Choice, case_of, choices_of
 from signaltable.flow.disclosing import decided, hand_over
@@ -172,7 +172,8 @@ def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
     if not may_follow(State(signal.state), State.REFERRED):
         raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
     case = case_of(tx, signal, choice, kept.chosen)
-    permitted = decided(tx, signal, choice, case, row.ground, {**kept.evidence, **_both(tx, row, kept.requester_role)})
+    evidence = {**kept.evidence, **_both(tx, row, kept.requester_role)}
+    permitted = decided(tx, signal, choice, case, row.ground, evidence)
     frozen = document.from_bytes(
         tx.program.keys.open(row.provider_agency, row.payload_provider, place(row, row.provider_agency)),
     )
@@ -180,6 +181,7 @@ def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
     if set(frozen.field_names) - set(permitted.selection.names) or len(frozen.subjects) != len(along):
         raise Conflict("changed", "less may be disclosed now than was asked")
     row.approved_by, row.approved_at = tx.actor.account_id, tx.now
+    noted = decisions.note_ground(tx, signal, weighing.requests_of(case, evidence), row.ground, disclosure=row)
     tx.record(
         "disclosure:approve",
         object_type="disclosure",
@@ -195,7 +197,7 @@ def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
             "policy_digest": tx.program.policy.digest,
         },
     )
-    hand_over(tx, signal, row, permitted, choice.urgency, approver=tx.actor.account_id)
+    hand_over(tx, signal, row, permitted, choice.urgency, noted, approver=tx.actor.account_id)
     mailing.tell(tx, [row.requested_by], "answer")
 
 

@@ -8,12 +8,10 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from signaltable import route
 from signaltable.access import Permission, require
 from signaltable.domain import ZONE, DisclosureState, Refused, State, may_follow
 from signaltable.evidence_forms import ConditionSpec
-from signaltable.facts import parse_facts
-from signaltable.flow import linking, signals, weighing
+from signaltable.flow import advice, decisions, signals, weighing
 from signaltable.flow.contents import contents_of
 from signaltable.flow.weighing import Case, GroundOption
 from signaltable.grounds import CONSENTS, Ground
@@ -79,6 +77,7 @@ def choose(tx: Transaction, reference: str) -> Choices:
     """The advised destinations of a signal, each with its prospects. Identity stays closed."""
     signal = own_signal(tx, reference)
     made, elsewhere = _advised(tx, signal)
+    decisions.note_route(tx, signal, *advice.of_today(tx, signal))
     tx.record(
         "signal:consult",
         object_type="signal",
@@ -133,11 +132,7 @@ def _advised(tx: Transaction, signal: Signal) -> tuple[list[Choice], list[Elsewh
 
 def _routes(tx: Transaction, signal: Signal) -> list[Mapping[str, Any]]:
     """The advice as it was given, and what the same facts give today: rules and links may have changed since."""
-    facts = dict(signal.facts)
-    linked = linking.linked_agencies(tx, signal)
-    if linked:
-        facts["linked_agencies"] = linked
-    today = route.decide(parse_facts(facts), tx.program.policy, on=tx.today)
+    _people, today = advice.of_today(tx, signal)
     given = [*signal.advice.get("routes", ()), *signals.frozen_advice(today)["routes"]]
     policy = tx.program.policy
     known = [one for one in given if one["destination"] in policy.destinations and one["urgency"] in policy.urgencies]

@@ -1,15 +1,16 @@
 """The legal ground of a question: a consultation without a name is a disclosure too, of pseudonymous fields only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from signaltable import disclose
 from signaltable.domain import Refused, UnusableInput, day_of
 from signaltable.evidence import MOTIVATION_LENGTH
+from signaltable.flow import decisions
 from signaltable.flow.contents import Contents, contents_of
 from signaltable.grounds import CONSULT
-from signaltable.models import Agency, Question, Signal, Subject
+from signaltable.models import Agency, Question, RecordedDecision, Signal, Subject
 from signaltable.transaction import Transaction
 
 PURPOSE: Final = CONSULT
@@ -53,8 +54,11 @@ def carry(tx: Transaction, signal: Signal, subject: Subject, agency: Agency, nec
     decided = [disclose.decide(request, None, tx.program.policy.grounds) for request in requests]
     permits = [one for one in decided if isinstance(one, disclose.Permit)]
     if not permits:
-        raise _refusal(tx, signal, agency, [one for one in decided if isinstance(one, disclose.Refused)])
+        refused = [one for one in decided if isinstance(one, disclose.Refused)]
+        made = [decisions.ground_decision(tx, signal, {subject.number: one}, None) for one in requests]
+        raise _refusal(tx, signal, agency, refused, made)
     best = max(permits, key=lambda permit: len(permit.fields))
+    decisions.note_ground(tx, signal, {subject.number: requests[decided.index(best)]}, None)
     return Carried(best.ground.id, best.ground_digest, frozenset(best.fields), frozenset(best.categories))
 
 
@@ -120,7 +124,13 @@ def _request(
     )
 
 
-def _refusal(tx: Transaction, signal: Signal, agency: Agency, refused: Iterable[disclose.Refused]) -> Refused:
+def _refusal(
+    tx: Transaction,
+    signal: Signal,
+    agency: Agency,
+    refused: Iterable[disclose.Refused],
+    made: Sequence[RecordedDecision],
+) -> Refused:
     reasons = {reason.code for one in refused for reason in one.reasons}
     return Refused(
         "no_ground",
@@ -133,5 +143,7 @@ def _refusal(tx: Transaction, signal: Signal, agency: Agency, refused: Iterable[
             "purpose": PURPOSE,
             "reasons": sorted(reasons),
             "policy_digest": tx.program.policy.digest,
+            "decisions": [one.id for one in made],
         },
+        rows=made,
     )

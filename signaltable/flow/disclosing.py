@@ -18,8 +18,18 @@ from signaltable.disclose import Refused as NoGround
 from signaltable.domain import Conflict, DisclosureState, Refused, State, may_follow
 from signaltable.evidence import NotMet
 from signaltable.evidence_forms import ConditionSpec, for_ground
+from signaltable.flow import (
+    decisions,
+    evidence_store,
+    mailing,
+    near,
+    sealing,
+    second_person,
+    signals,
+    weighing,
+    withdrawing,
+)
 from signaltable.flow import duties as owed
-from signaltable.flow import evidence_store, mailing, near, sealing, second_person, signals, weighing, withdrawing
 from signaltable.flow.choices import (
     Choice,
     agreed,
@@ -37,10 +47,11 @@ from signaltable.flow.referrals import place
 from signaltable.flow.weighing import Case, GroundOption, Permitted, Selection, Withheld
 from signaltable.grounds import CONSENTS, Ground
 from signaltable.identity import Identity, typed_values
-from signaltable.models import Account, Disclosure, Signal, Subject
+from signaltable.models import Account, Disclosure, RecordedDecision, Signal, Subject
 from signaltable.payload import Payload
 from signaltable.pseudonymise import new_reference
 from signaltable.queries import subjects_of
+from signaltable.recorded import OFFERS
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -74,13 +85,14 @@ class Refusal:
 class NotPermitted(Refused):
     """No ground carries the disclosure with this evidence. Recorded as disclosure:refuse; `found` says why."""
 
-    def __init__(self, found: NoGround, signal: Signal, details: Mapping[str, Any]) -> None:
+    def __init__(self, found: NoGround, signal: Signal, details: Mapping[str, Any], decision: RecordedDecision) -> None:
         super().__init__(
             "no_ground",
             action="disclosure:refuse",
             object_type="signal",
             object_id=signal.reference,
-            details=details,
+            details={**details, "decisions": [decision.id]},
+            rows=[decision],
         )
         self.found = found
 
@@ -215,6 +227,7 @@ def _narrowed(
         outcome = _weighed(tx, signal, case, option.ground.id, given)
     except weighing.MissingEvidence as found:
         return option.selection, found.missing
+    decisions.note_ground(tx, signal, weighing.requests_of(case, given), option.ground.id)
     return outcome.selection if isinstance(outcome, Permitted) else option.selection, ()
 
 
@@ -345,6 +358,7 @@ def _record_preview(tx: Transaction, signal: Signal, choice: Choice, case: Case,
             "ground_digest": option.ground.digest,
             "categories": list(weighing.categories_of(case, option.selection)),
             "fields": list(option.selection.names),
+            "decisions": decisions.note_ground(tx, signal, weighing.requests_of(case), None, asked=OFFERS),
         },
     )
 
@@ -357,7 +371,10 @@ def _refused(tx: Transaction, signal: Signal, choice: Choice, case: Case) -> NoG
         object_id=signal.reference,
         outcome="refused",
         reason="no_ground",
-        details=refused_details(tx, signal, choice, found),
+        details={
+            **refused_details(tx, signal, choice, found),
+            "decisions": decisions.note_ground(tx, signal, weighing.requests_of(case), None),
+        },
     )
     return found
 
@@ -420,15 +437,17 @@ def disclose(
     if option is None:
         raise Conflict("changed", "no ground applies any more")
     given = _asked_only(tx, option, evidence)
-    permitted = decided(tx, signal, choice, case, option.ground.id, _with_stand_in(tx, option, given))
+    shown = _with_stand_in(tx, option, given)
+    permitted = decided(tx, signal, choice, case, option.ground.id, shown)
     content = _frozen(tx, signal, choice, permitted.ground, permitted.selection)
     if not hmac.compare_digest(_seen(tx, signal, content).encode(), seen.encode()):
         raise Conflict("changed", "what would be disclosed is not what was shown")
     row = _store(tx, signal, choice, permitted, content, given, case.chosen)
+    noted = decisions.note_ground(tx, signal, weighing.requests_of(case, shown), row.ground, disclosure=row)
     if option.second_person:
-        _ask_second_person(tx, signal, row, permitted)
+        _ask_second_person(tx, signal, row, permitted, noted)
     else:
-        hand_over(tx, signal, row, permitted, choice.urgency)
+        hand_over(tx, signal, row, permitted, choice.urgency, noted)
     return Made(row.reference, row.state)
 
 
@@ -444,7 +463,9 @@ def decided(
     outcome = _weighed(tx, signal, case, ground_id, evidence)
     if isinstance(outcome, Permitted):
         return outcome
-    raise NotPermitted(outcome, signal, {**refused_details(tx, signal, choice, outcome), "ground": ground_id})
+    details = {**refused_details(tx, signal, choice, outcome), "ground": ground_id}
+    made = decisions.ground_decision(tx, signal, weighing.requests_of(case, evidence), ground_id)
+    raise NotPermitted(outcome, signal, details, made)
 
 
 def _store(
@@ -508,19 +529,31 @@ def duties(permitted: Permitted) -> list[dict[str, Any]]:
     ]
 
 
-def _ask_second_person(tx: Transaction, signal: Signal, row: Disclosure, permitted: Permitted) -> None:
+def _ask_second_person(
+    tx: Transaction, signal: Signal, row: Disclosure, permitted: Permitted, noted: Sequence[str]
+) -> None:
     for agency_id in evidence_store.second_look_agencies(tx, signal):
         mailing.tell_agency(tx, [agency_id], Permission.DISCLOSURE_APPROVE_OTHER, "approval")
     tx.record(
         "disclosure:request",
         object_type="disclosure",
         object_id=row.reference,
-        details=_log_details(signal, row, permitted, met_without=weighing.SECOND_PERSON),
+        details={
+            **_log_details(signal, row, permitted, met_without=weighing.SECOND_PERSON),
+            "decisions": list(noted),
+        },
     )
 
 
 def hand_over(
-    tx: Transaction, signal: Signal, row: Disclosure, permitted: Permitted, urgency: str, *, approver: str = ""
+    tx: Transaction,
+    signal: Signal,
+    row: Disclosure,
+    permitted: Permitted,
+    urgency: str,
+    noted: Sequence[str],
+    *,
+    approver: str = "",
 ) -> None:
     """Seal the frozen document for the recipient, note what is owed, move the signal, tell the recipient, record it."""
     frozen = tx.program.keys.open(row.provider_agency, row.payload_provider, place(row, row.provider_agency))
@@ -544,6 +577,7 @@ def hand_over(
         details={
             **_log_details(signal, row, permitted),
             "sealed_for": [row.recipient_agency],
+            "decisions": list(noted),
             "subjects": sorted(permitted.selection.subjects),
             "consent": sorted(CONSENTS & set(permitted.evidence_hashes)),
             **moments,

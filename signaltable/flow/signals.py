@@ -15,8 +15,8 @@ from sqlalchemy import insert, select
 from signaltable import route
 from signaltable.access import Permission, require
 from signaltable.domain import UNDISCLOSED, Conflict, LinkState, Resource, State, UnusableInput
-from signaltable.facts import parse_facts
-from signaltable.flow import drafts, linking, sealing
+from signaltable.facts import Facts, parse_facts
+from signaltable.flow import decisions, drafts, linking, sealing
 from signaltable.flow.masking import HAS_BSN, for_others, found_in, masked
 from signaltable.flow.moves import keep_until, move, note_move
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, typed_values, validate_identity
@@ -161,16 +161,14 @@ def identity_problems(tx: Transaction, subject: SubjectDraft) -> dict[str, Text]
 
 def advise(tx: Transaction, draft: SignalDraft, linked_agencies: int) -> route.Decision:
     """The advice of the meldroutekaart: for each possible victim her own, together without doubles."""
+    people = facts_of_people(tx, draft, linked_agencies)
+    return route.merge([route.decide(facts, tx.program.policy, on=tx.today) for facts in people], tx.program.policy)
+
+
+def facts_of_people(tx: Transaction, draft: SignalDraft, linked_agencies: int) -> list[Facts]:
+    """What the draft tells, seen from each possible victim in turn."""
     people: Sequence[SubjectDraft | None] = victims(draft) or [None]
-    decisions = [
-        route.decide(
-            parse_facts(facts_of(draft, tx.program.policy, person, linked_agencies, tx.today)),
-            tx.program.policy,
-            on=tx.today,
-        )
-        for person in people
-    ]
-    return route.merge(decisions, tx.program.policy)
+    return [parse_facts(facts_of(draft, tx.program.policy, one, linked_agencies, tx.today)) for one in people]
 
 
 # -- submitting --------------------------------------------------------------------------------------------------
@@ -187,7 +185,7 @@ def submit(tx: Transaction, draft: SignalDraft, draft_id: str = "") -> Receipt:
     _record_signal(tx, signal, draft)
     proposed = linking.propose(tx, signal, subjects)
     advice = advise(tx, draft, 0)
-    _keep_advice(tx, signal, advice)
+    _keep_advice(tx, signal, advice, decisions.note_route(tx, signal, facts_of_people(tx, draft, 0), advice))
     if draft_id:
         drafts.discard(tx, draft_id, cause="submitted")
     return Receipt(signal.reference, advice, tuple(proposed))
@@ -298,7 +296,7 @@ def _record_signal(tx: Transaction, signal: Signal, draft: SignalDraft) -> None:
     )
 
 
-def _keep_advice(tx: Transaction, signal: Signal, advice: route.Decision) -> None:
+def _keep_advice(tx: Transaction, signal: Signal, advice: route.Decision, noted: Sequence[str]) -> None:
     signal.advice = frozen_advice(advice)
     signal.version += 1
     tx.record(
@@ -311,6 +309,7 @@ def _keep_advice(tx: Transaction, signal: Signal, advice: route.Decision) -> Non
             "questions": [question.fact for question in advice.questions],
             "policy_digest": advice.policy_digest,
             "facts_hash": hashlib.sha256(repr(sorted(signal.facts.items())).encode()).hexdigest(),
+            "decisions": list(noted),
         },
     )
 

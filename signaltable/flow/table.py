@@ -15,8 +15,8 @@ from sqlalchemy.orm import aliased
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import GONE, Conflict, Decision, LinkState, NotFound, Resource, State, UnusableInput
-from signaltable.flow import mailing
-from signaltable.flow.advice import AdvisedRoute, advice_of
+from signaltable.flow import decisions, mailing
+from signaltable.flow.advice import AdvisedRoute, advice_of, of_today
 from signaltable.flow.dossier import (
     Dossier,
     MadeDecision,
@@ -543,6 +543,7 @@ def decide(tx: Transaction, meeting_id: str, reference: str, deciding: Deciding)
     item.holder_agency, item.due_on = deciding.holder or None, deciding.due_on
     item.decided_by, item.decided_at = tx.actor.account_id, tx.now
     destinations = deciding.destinations if decision is Decision.REFER else ()
+    decisions.note_route(tx, signal, *of_today(tx, signal))
     if destinations:
         # What the table advises stands beside what the card advised that day; neither overwrites the other.
         signal.advice = {**signal.advice, "table": {**signal.advice.get("table", {}), item.id: list(destinations)}}

@@ -25,6 +25,7 @@ LAYERS = (
         "signaltable.analysis",
         "signaltable.card",
         "signaltable.comparison",
+        "signaltable.recorded",
         "signaltable.ground_request",
         "signaltable.intake",
         "signaltable.outlook",
