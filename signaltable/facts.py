@@ -121,9 +121,7 @@ class Facts:
         Each of the three can tell the age group. Where two of them contradict each other the age group is "doubt",
         which counts as a minor everywhere (002:324-328). Normalising twice changes nothing.
         """
-        group = _together(self.values.get("age"), _group_of_years(self.values.get("age_years")))
-        if self.values.get("unaccompanied_foreign_minor") == "yes":
-            group = _together(group, "minor")
+        group = age_group_of(self.values)
         if group == self.values.get("age"):
             return self
         return _facts({**self.values, "age": group}) if group else self
@@ -150,6 +148,12 @@ def parse_facts(given: Any) -> Facts:
     if problems:
         raise UnusableFacts(problems)
     return _facts(known)
+
+
+def age_group_of(known: Mapping[str, Value]) -> Value | None:
+    """The age group that `age`, `age_years` and `unaccompanied_foreign_minor` tell together; None when none of them does."""
+    group = _together(known.get("age"), _group_of_years(known.get("age_years")))
+    return _together(group, "minor") if known.get("unaccompanied_foreign_minor") == "yes" else group
 
 
 def element_answer(codes: Iterable[int | None]) -> str | None:

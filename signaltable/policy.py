@@ -26,6 +26,7 @@ from signaltable.pseudonymise import LinkingPolicy, load_linking
 from signaltable.region import FILE as REGION_FILE
 from signaltable.region import FOLDER as REGION
 from signaltable.region import Overlay, destinations_of, is_regional, overlay_of, routes_of
+from signaltable.route_index import RouteTables, Sentences
 from signaltable.text_categories import TextPolicy, load_text_categories
 from signaltable.texts import Text
 
@@ -90,15 +91,6 @@ FOLDERS = frozenset(f"{above}{name}" for above in ("", f"{REGION}/") for name in
 
 
 @dataclass(frozen=True, slots=True)
-class Sentences:
-    """The sentences around a question; `{routes}` and `{count}` are filled in."""
-
-    leads_to: Text
-    cancels: Text
-    more: Text
-
-
-@dataclass(frozen=True, slots=True)
 class PolicySet:
     """Every rule that counts, by id, in the order of the files. `digest` names exactly this content.
 
@@ -141,6 +133,12 @@ class PolicySet:
     examples: Mapping[str, shapes.Examples] = field(default_factory=dict)
     overlay: Overlay = field(default_factory=Overlay)
     texts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    # The meldroutes compiled, made of the parts above and nothing else; each interval when it is first asked for.
+    route_tables: RouteTables = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        tables = RouteTables(self.meldroutes, self.derived, self.urgencies, self.sentences)
+        object.__setattr__(self, "route_tables", tables)
 
     @property
     def how_known(self) -> Mapping[str, shapes.ScaleValue]:
