@@ -177,14 +177,27 @@ def read_form(spec: ConditionSpec, values: Mapping[str, Sequence[str]], zone: tz
     """The evidence in a submitted form: field -> all its values. Empty fields stay away; a tick is true when present.
 
     A time without offset, as browsers send it, is taken in `zone`. What the program fills in
-    itself and what is not in `spec` is not read.
+    itself and what is not in `spec` is not read. A long text that only repeats what the form asks is no answer.
     """
+    own_words = _words_of(spec)
     evidence: dict[str, Any] = {}
     for row in spec.fields:
         given = [value.strip() for value in values.get(row.name, ()) if value.strip()]
-        if given and not row.by_program:
+        repeats = row.kind == "longtext" and bool(given) and _plain(given[0]) in own_words
+        if given and not row.by_program and not repeats:
             evidence[row.name] = _read(row.kind, given, zone)
     return evidence
+
+
+def _words_of(spec: ConditionSpec) -> frozenset[str]:
+    """All that the form itself says, in both languages."""
+    hints = (row.hint for row in spec.fields if row.hint is not None)
+    texts = (spec.title, spec.explanation, *(row.label for row in spec.fields), *hints)
+    return frozenset(_plain(words) for text in texts for words in (text.nl, text.en))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip(" ?.!")
 
 
 def _read(kind: Kind, given: list[str], zone: tzinfo) -> object:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from signaltable.evidence import MODELS, Context, Met, NotMet, check, check_all, evidence_hash, limits, needed
 from signaltable.evidence_forms import ConditionSpec, example, load_conditions, read_form
-from signaltable.grounds import CONDITIONS
+from signaltable.grounds import CONDITIONS, load_grounds
 from signaltable.policy_errors import BrokenPolicy
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
@@ -152,9 +152,45 @@ def test_consent_that_does_not_count(code: str, change: dict, field: str) -> Non
     assert wrong_fields(code, good(code) | change) == [field]
 
 
-def test_explicit_consent_is_said_in_so_many_words() -> None:
+def test_explicit_consent_is_said_in_so_many_words_and_plain_consent_can_be_taken_back_as_well() -> None:
     for name in ("explicit", "told_withdrawal"):
         assert wrong_fields("EXPLICIT_CONSENT", good("EXPLICIT_CONSENT") | {name: False}) == [name]
+    assert wrong_fields("CONSENT", good("CONSENT") | {"told_withdrawal": False}) == ["told_withdrawal"]
+    assert wrong_fields("CONSENT", good("CONSENT") | {"explicit": True}) == [""]
+
+
+@pytest.mark.parametrize("code", ["CONSENT", "EXPLICIT_CONSENT"])
+@pytest.mark.parametrize(
+    ("language", "interpreter", "counts"),
+    [
+        ("Nederlands", "none", True),
+        (" ENGELS ", "none", True),
+        ("English", "none", True),
+        ("Nederlands", "professional", True),
+        ("Pools", "none", False),
+        ("Pools", "professional", True),
+        ("Pools", "asker", True),
+        ("Nederlands en een beetje Pools", "none", False),
+    ],
+)
+def test_consent_in_another_language_says_who_translated(
+    code: str, language: str, interpreter: str, counts: bool
+) -> None:
+    data = good(code) | {"language": language, "interpreter": interpreter}
+
+    if counts:
+        met(code, data)
+    else:
+        assert wrong_fields(code, data) == ["interpreter"]
+
+
+@pytest.mark.parametrize(
+    ("code", "field"),
+    [("CONSENT", "asked_by"), ("OFFICER", "reference"), ("NO9", "stated_by"), ("DECISION", "partnership")],
+)
+@pytest.mark.parametrize("sign", ["-", "...", "?!", "\N{EM DASH}"])
+def test_a_name_or_number_is_more_than_a_sign(code: str, field: str, sign: str) -> None:
+    assert wrong_fields(code, good(code) | {field: sign}) == [field]
 
 
 def test_spoken_consent_is_enough_unless_the_ground_wants_paper() -> None:
@@ -266,6 +302,44 @@ def test_three_questions_want_three_answers() -> None:
     assert [type(result) for result in results] == [NotMet, NotMet, Met]
 
 
+@pytest.mark.parametrize(
+    "code", ["ORGCRIME", "PUBLIC_INTEREST", "INCIDENT", "AUTHORITY", "TASK", "SUSPICION", "COMPLEX_CASE"]
+)
+def test_a_reason_for_necessity_is_not_used_twice(code: str) -> None:
+    context = situation(code)
+    data = {"NEC": {"motivation": LONG}, code: good(code) | {"motivation": f" {LONG.upper()}"}}
+
+    both = check_all(("NEC", code), data, context, {code: context.parameter})
+    other = {**data, "NEC": {"motivation": LONG + " Echt."}}
+
+    assert [type(result) for result in both] == [NotMet, NotMet]
+    assert all(
+        isinstance(result, Met) for result in check_all(("NEC", code), other, context, {code: context.parameter})
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "field"),
+    [
+        (code, name)
+        for code in CONDITIONS
+        for row in SPECS[code].fields
+        if row.kind == "longtext" and row.required
+        for name in [row.name]
+    ],
+)
+@pytest.mark.parametrize("nothing", ["x" * 40, "-" * 40, "nodig " * 8, "n.v.t., zie hierboven, idem dito"])
+def test_no_long_text_passes_that_says_nothing(code: str, field: str, nothing: str) -> None:
+    assert field in wrong_fields(code, good(code) | {field: nothing})
+
+
+def test_a_reason_that_was_asked_for_later_says_something_too() -> None:
+    postponed = {"how": "postponed", "on": (TODAY + timedelta(days=10)).isoformat()}
+
+    assert wrong_fields("INFORM", postponed | {"reason": "x" * 30}) == ["reason"]
+    assert not decided("under-12", "guardian", "WGBO", parent=True, reason="nvt " * 10)
+
+
 def test_text_for_a_question_that_is_not_asked_does_not_matter() -> None:
     same = {"NEC": {"motivation": LONG}, "PROP": {"motivation": LONG}}
 
@@ -328,7 +402,7 @@ def test_a_step_cannot_lie_in_the_future_and_a_talk_left_out_needs_a_reason() ->
     met("MELDCODE", good("MELDCODE") | {"talk": "not-safe", "talk_reason": LONG})
 
 
-@pytest.mark.parametrize("code", ["DECISION", "AGREEMENT", "PARTNERSHIP"])
+@pytest.mark.parametrize("code", ["DECISION", "AGREEMENT", "AUTHORISATION", "PARTNERSHIP"])
 def test_a_paper_counts_between_its_days_and_for_its_recipient(code: str) -> None:
     day = timedelta(days=1)
 
@@ -336,10 +410,140 @@ def test_a_paper_counts_between_its_days_and_for_its_recipient(code: str) -> Non
     assert wrong_fields(code, good(code) | {"valid_until": (TODAY - day).isoformat()}) == ["valid_until"]
     assert wrong_fields(code, good(code) | {"valid_from": (TODAY + day).isoformat()}) == ["valid_until"]
     assert wrong_fields(code, good(code) | {"recipient": "other"}) == ["recipient"]
+    backwards = {"valid_from": (TODAY + day).isoformat(), "valid_until": TODAY.isoformat()}
+    assert set(wrong_fields(code, good(code) | backwards)) == {"valid_until"}
+    assert limits(met(code, good(code))) == {"identity", "health"}
 
 
-def test_a_partnership_of_another_kind_does_not_count() -> None:
-    assert wrong_fields("PARTNERSHIP", good("PARTNERSHIP"), replace(ADULT, parameter="SUWI-64")) == ["partnership"]
+@pytest.mark.parametrize(
+    ("wanted", "shown", "counts"),
+    [
+        ("RIEC", "RIEC", True),
+        ("RIEC", "ZVH", False),
+        ("SUWI-64", "RIEC", False),
+        ("WGS", "RIEC", True),
+        ("WGS", "ZVH", True),
+        ("WGS", "SUWI-64", False),
+        ("", "RIEC", False),
+    ],
+)
+def test_a_partnership_of_another_kind_does_not_count(wanted: str, shown: str, counts: bool) -> None:
+    context, data = replace(ADULT, parameter=wanted), good("PARTNERSHIP") | {"partnership": shown}
+
+    assert isinstance(check("PARTNERSHIP", data, context), Met) == counts
+    if not counts:
+        assert wrong_fields("PARTNERSHIP", data, context) == ["partnership"]
+
+
+def test_a_decision_keeps_its_purpose_apart_from_the_interest() -> None:
+    data = good("DECISION")
+
+    assert wrong_fields("DECISION", data | {"purpose": data["interest"].upper()}) == ["purpose"]
+
+
+@pytest.mark.parametrize(
+    ("who", "over"),
+    [
+        ("mayor", {"police-under-mayor", "public-order"}),
+        ("prosecutor", {"criminal-enforcement", "other-statutory-task"}),
+        ("", set()),
+    ],
+)
+def test_each_authority_decides_on_its_own_matters(who: str, over: set) -> None:
+    everything = ("police-under-mayor", "public-order", "criminal-enforcement", "other-statutory-task")
+    context = replace(ADULT, parameter=who)
+
+    held = {
+        one for one in everything if isinstance(check("AUTHORITY", good("AUTHORITY") | {"over": one}, context), Met)
+    }
+
+    assert held == over
+
+
+def test_help_is_the_only_interest_for_help() -> None:
+    other = good("PUBLIC_INTEREST") | {"interest": "prevent-crime"}
+
+    met("PUBLIC_INTEREST", other)
+    assert wrong_fields("PUBLIC_INTEREST", other, replace(ADULT, parameter="help")) == ["interest"]
+
+
+@pytest.mark.parametrize("article", ["Arbeidstijdenwet", "8:1", "wet"])
+def test_a_task_names_law_and_article(article: str) -> None:
+    assert wrong_fields("TASK", good("TASK") | {"article": article}) == ["article"]
+
+
+def test_numbers_about_few_people_do_not_count_where_ten_are_asked() -> None:
+    wide = good("K_MIN") | {"basis": "details-widened"}
+
+    met("K_MIN", wide)
+    assert wrong_fields("K_MIN", wide, replace(ADULT, parameter="ten")) == ["basis"]
+    met("K_MIN", wide | {"basis": "ten-or-more"}, replace(ADULT, parameter="ten"))
+
+
+@pytest.mark.parametrize(
+    ("ordered", "until", "wrong"),
+    [
+        (0, 0, []),
+        (-300, 1, []),
+        (-300, -1, ["valid_until"]),
+        (1, 30, ["ordered_on"]),
+    ],
+)
+def test_a_supervision_order_runs_today(ordered: int, until: int, wrong: list) -> None:
+    days = {"ordered_on": ordered, "valid_until": until}
+    data = good("SUPERVISION_ORDER") | {name: (TODAY + timedelta(days=n)).isoformat() for name, n in days.items()}
+
+    result = check("SUPERVISION_ORDER", data, ADULT)
+
+    assert [name for name, _ in (result.problems if isinstance(result, NotMet) else ())] == wrong
+    assert wrong_fields("SUPERVISION_ORDER", good("SUPERVISION_ORDER") | {"recipient": "other"}) == ["recipient"]
+
+
+@pytest.mark.parametrize(("days", "counts"), [(0, True), (-30, True), (-31, False), (1, False)])
+def test_the_index_was_looked_up_lately(days: int, counts: bool) -> None:
+    data = good("SUSPICION") | {"index_checked_on": (TODAY + timedelta(days=days)).isoformat()}
+
+    assert isinstance(check("SUSPICION", data, ADULT), Met) == counts
+
+
+@pytest.mark.parametrize(("areas", "counts"), [(["care"], False), (["care", "care"], False), (["care", "crime"], True)])
+def test_a_complex_case_is_about_more_than_one_area(areas: list, counts: bool) -> None:
+    assert isinstance(check("COMPLEX_CASE", good("COMPLEX_CASE") | {"areas": areas}, ADULT), Met) == counts
+
+
+@pytest.mark.parametrize(("days", "counts"), [(0, True), (-92, True), (-93, False), (1, False)])
+def test_a_reflection_period_lasts_three_months(days: int, counts: bool) -> None:
+    data = good("REFLECTION") | {"offered_on": (TODAY + timedelta(days=days)).isoformat()}
+
+    assert isinstance(check("REFLECTION", data, ADULT), Met) == counts
+
+
+def test_a_minor_is_missing_since_some_time_in_the_past() -> None:
+    later = (NOW + timedelta(seconds=1)).isoformat()
+
+    assert wrong_fields("MISSING_MINOR", good("MISSING_MINOR") | {"missing_since": later}) == ["missing_since"]
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"asked_by": "authorised"}, ["authorisation"]),
+        ({"asked_by": "authorised", "authorisation": "V-2026-3"}, []),
+        ({"asked_by": "parent"}, ["asked_by"]),
+        ({"requested_on": (TODAY + timedelta(days=1)).isoformat()}, ["requested_on"]),
+        ({"withheld": "UAVG-41"}, ["decision", "withheld_until"]),
+        ({"withheld": "Wpg-27", "decision": "B-3"}, ["withheld_until"]),
+        ({"withheld": "Wpg-27", "decision": "B-3", "withheld_until": TODAY.isoformat()}, []),
+        (
+            {"withheld": "Wpg-27", "decision": "B-3", "withheld_until": (TODAY - timedelta(days=1)).isoformat()},
+            ["withheld_until"],
+        ),
+    ],
+)
+def test_access_is_for_the_person_and_withholding_ends(change: dict, wrong: list) -> None:
+    result = check("ACCESS", good("ACCESS") | change, ADULT)
+
+    assert [name for name, _ in (result.problems if isinstance(result, NotMet) else ())] == wrong
 
 
 @pytest.mark.parametrize(
@@ -411,10 +615,43 @@ def test_a_minor_of_twelve_is_heard_or_there_is_a_reason() -> None:
 
 @pytest.mark.parametrize(
     ("code", "field"),
-    [("OFFICER", "agreed_on"), ("OM_CONSENT", "agreed_on"), ("CUSTODY", "decided_on"), ("GUARDIANSHIP", "ordered_on")],
+    [
+        ("OFFICER", "agreed_on"),
+        ("OM_CONSENT", "agreed_on"),
+        ("OM_MANDATE", "agreed_on"),
+        ("CUSTODY", "decided_on"),
+        ("GUARDIANSHIP", "ordered_on"),
+        ("CASE_LEVEL", "lawfulness_checked_on"),
+    ],
 )
 def test_what_still_has_to_happen_is_no_evidence(code: str, field: str) -> None:
     assert wrong_fields(code, good(code) | {field: (TODAY + timedelta(days=1)).isoformat()}) == [field]
+
+
+@pytest.mark.parametrize(
+    ("code", "tick"),
+    [(code, row.name) for code in CONDITIONS for row in SPECS[code].fields if row.kind == "tick" and row.required],
+)
+def test_a_statement_that_has_to_be_true_is_not_met_by_its_absence(code: str, tick: str) -> None:
+    assert tick in wrong_fields(code, good(code) | {tick: False})
+
+
+# -- conditions that cannot both be true ----------------------------------------------------------------------------------
+
+
+def test_who_cannot_be_asked_has_not_agreed_in_either_direction() -> None:
+    assert SPECS["VITAL"].excludes == {"CONSENT", "EXPLICIT_CONSENT", "MIN", "ACCESS", "REFLECTION"}
+    assert SPECS["INCIDENT"].excludes == {"DECISION", "AGREEMENT"}
+    for code, spec in SPECS.items():
+        assert code not in spec.excludes
+        for other in spec.excludes:
+            assert code in SPECS[other].excludes
+
+
+def test_no_row_demands_two_conditions_that_exclude_each_other() -> None:
+    for row in load_grounds(POLICIES / "grondslagen").rows:
+        for code in row.conditions:
+            assert not SPECS[code].excludes & set(row.conditions), row.id
 
 
 # -- forms --------------------------------------------------------------------------------------------------------------
@@ -460,6 +697,16 @@ def test_a_form_is_read_as_people_fill_it_in() -> None:
     assert read_form(SPECS["VITAL"], {"noticed_at": ["gisteren"]}, zone) == {"noticed_at": "gisteren"}
 
 
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_the_words_of_the_form_itself_are_no_answer(language: str) -> None:
+    spec = SPECS["NEC"]
+    for text in (spec.explanation, spec.fields[0].label):
+        words = getattr(text, language)
+        for typed in (words, f"  {words.upper()} ", words.rstrip("?.")):
+            assert read_form(spec, {"motivation": [typed]}, ZoneInfo("UTC")) == {}
+        assert read_form(spec, {"motivation": [words + " Ja, want"]}, ZoneInfo("UTC"))
+
+
 def test_who_approved_is_never_taken_from_a_form() -> None:
     values = {name: ["x"] for name in MODELS["DUAL"].model_fields}
 
@@ -475,6 +722,11 @@ def test_who_approved_is_never_taken_from_a_form() -> None:
         ("step_3 = ", "step_9 = ", "MELDCODE.fields.step_9"),
         ("step_3 = ", "step_9 = ", "MELDCODE.fields.step_3.label"),
         ('title = { nl = "Tweede persoon", en = "Second person" }', 'title = { nl = "Tweede persoon" }', "DUAL.title"),
+        ('excludes = ["CONSENT"', 'excludes = ["CONCENT"', "VITAL.excludes"),
+        ('excludes = ["CONSENT"', 'excludes = ["VITAL"', "VITAL.excludes"),
+        ('excludes = ["CONSENT"', 'excludes = ["MIN"', "VITAL.excludes"),
+        ('excludes = ["CONSENT"', "excludes = [7", "VITAL.excludes"),
+        ('title = { nl = "Noodzaak"', 'excludes = "VITAL"\ntitle = { nl = "Noodzaak"', "NEC.excludes"),
         ('title = { nl = "Noodzaak"', 'colour = "red"\ntitle = { nl = "Noodzaak"', "NEC.colour"),
     ],
 )
