@@ -39,14 +39,20 @@ class RulesVersion:
 
 def keep(tx: Transaction) -> None:
     """Keep the rules of this program under their digest, and say so in the log; nothing when they are kept already."""
-    known = select(PolicyVersion.digest).where(PolicyVersion.digest == tx.program.policy.digest)
-    if tx.session.scalar(known) is None:
+    if not _is_kept(tx):
         note(tx)
+
+
+def _is_kept(tx: Transaction) -> bool:
+    known = select(PolicyVersion.digest).where(PolicyVersion.digest == tx.program.policy.digest)
+    return tx.session.scalar(known) is not None
 
 
 def note(tx: Transaction) -> None:
     """Keep the rules, and record that they count from now on when they are others than the log last said (GDPR art. 5(2))."""
     policy, before = tx.program.policy, _last_noted(tx)
+    if before == policy.digest and _is_kept(tx):
+        return  # Even an insert that changes nothing would ask for an event.
     fresh = _store(tx)
     if not fresh and before == policy.digest:
         return
