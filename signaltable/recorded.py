@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from signaltable import disclose, route
 from signaltable.disclose import Permit, Person, Refused, Request
@@ -69,6 +70,8 @@ def ground_input(
         "purpose": first.purpose,
         # Without evidence the moment plays no part, and the same question an hour later is the same question.
         "moment": first.now.isoformat() if first.conditions else None,
+        # Days after this one may lie behind a change of the clock, so the offset alone does not say when they end.
+        "zone": first.now.tzinfo.key if isinstance(first.now.tzinfo, ZoneInfo) else None,
         "demo": first.demo,
         "people": [_person(number, request, ground, grounds) for number, request in sorted(requests.items())],
     }
@@ -99,7 +102,7 @@ def requests_of(given: Mapping[str, Any], day: date) -> dict[int, Request]:
 
 
 def _request(given: Mapping[str, Any], person: Mapping[str, Any], day: date) -> Request:
-    moment = given["moment"] or f"{day.isoformat()}T12:00:00+00:00"
+    moment = datetime.fromisoformat(given["moment"] or f"{day.isoformat()}T12:00:00+00:00")
     return Request(
         provider_capacity=given["provider"]["capacity"],
         provider_kind=given["provider"]["kind"],
@@ -109,7 +112,7 @@ def _request(given: Mapping[str, Any], person: Mapping[str, Any], day: date) -> 
         person=Person(person["age"], person["role"]),
         fields={name: frozenset(categories) for name, categories in person["fields"].items()},
         on=day,
-        now=datetime.fromisoformat(moment),
+        now=moment.astimezone(ZoneInfo(given["zone"])) if given["zone"] else moment,
         demo=given["demo"],
         judged={
             row: {code: _judged(code, found) for code, found in results.items()}
