@@ -46,6 +46,7 @@ KINDS = (
     "reception",
     "return-service",
     "referral-index",
+    "compulsory-care",
     "medical-director",
     "national-rapporteur",
     "data-subject",
@@ -56,7 +57,7 @@ CAPACITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {kind: (kind,) for kind in KINDS}
     | {
         "municipality": ("municipality-wmo", "municipality-youth", "municipality-safety", "municipality-other"),
-        "care": ("care-wgbo", "care-wvggz"),
+        "care": ("care-wgbo",),
         "labour-inspectorate": ("nla-supervision", "nla-investigation"),
         "police": ("police", "police-investigation", "police-support"),
     },

@@ -19,7 +19,7 @@ AGENCY_KINDS = {
     "municipality", "care", "youth-care", "veilig-thuis", "raad", "nidos", "police", "prosecution", "riec",
     "labour-inspectorate", "care-coordination", "shelter", "comensha", "ngo", "immigration", "return-support",
     "safety-house", "table", "youth-protection", "victim-support", "reception", "return-service", "referral-index",
-    "medical-director", "national-rapporteur", "data-subject",
+    "compulsory-care", "medical-director", "national-rapporteur", "data-subject",
 }  # fmt: skip
 DESTINATIONS = {
     "police-112", "veilig-thuis", "raad", "nidos", "essm", "essm-advice", "comensha", "nla", "fairwork", "avim", "riec",
