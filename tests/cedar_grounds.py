@@ -76,7 +76,7 @@ def _set(words: Iterable[str]) -> str:
 
 def _scope(row: Ground) -> Iterator[str]:
     if row.provider != ("*",):
-        tasks = sorted(_tasks(row))
+        tasks = sorted(tasks_of(row))
         yield " || ".join(f'principal == Task::"{task}"' for task in tasks) if tasks else "false"
     if row.recipient != ("*",):
         yield " || ".join(f'resource == Agency::"{kind}"' for kind in row.recipient)
@@ -90,7 +90,7 @@ def _scope(row: Ground) -> Iterator[str]:
         yield f"{_set({*row.person_role, *(['unknown'] if denies else [])})}.contains(context.role)"
 
 
-def _tasks(row: Ground) -> set[str]:
+def tasks_of(row: Ground) -> set[str]:
     """The tasks (and kinds whose task nobody said) that a row is about."""
     found = set()
     for kind, task in PROVIDERS:
@@ -134,7 +134,7 @@ def _clashes(deny: Ground, permit: Ground) -> Iterator[list[str]]:
         _meet(mine, theirs) for mine, theirs in ((deny.recipient, permit.recipient), (deny.purpose, permit.purpose))
     ):
         return
-    if "*" not in deny.provider and not _tasks(deny) & _tasks(permit):
+    if not {"*"} & {*deny.provider, *permit.provider} and not tasks_of(deny) & tasks_of(permit):
         return
     stopped = [
         name for name in permit.data if ("*" in deny.data or name in deny.data) and not _makes_way(deny, permit, name)
@@ -175,7 +175,9 @@ def _anywhere(dice: random.Random) -> Question:
 def _near(dice: random.Random, row: Ground) -> Question:
     """A request that a row permits, changed in nothing, one thing or two."""
     other = _anywhere(dice)
-    kind, task = dice.choice([one for one in PROVIDERS if row.provider == ("*",) or one[1] in _tasks(row)] or PROVIDERS)
+    kind, task = dice.choice(
+        [one for one in PROVIDERS if row.provider == ("*",) or one[1] in tasks_of(row)] or PROVIDERS
+    )
     met = frozenset(row.conditions) | (_some(dice, CONDITIONS, 0) if dice.random() < 0.3 else frozenset())
     parts = {
         "provider": (kind, task),

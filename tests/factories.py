@@ -1,7 +1,9 @@
 """Plain makers of values for tests. People are invented and look it."""
 
+from datetime import date
 from typing import Any
 
+from signaltable.grounds import Ground
 from signaltable.intake import SignalDraft, parse
 
 
@@ -39,6 +41,29 @@ def a_signal(**changes: Any) -> SignalDraft:
             "consent": {"status": "not_asked"},
             "mask_words": [],
             "reachable": "",
+            **changes,
+        },
+    )
+
+
+def a_ground(**changes: Any) -> Ground:
+    """A row of the matrix: ngo to shelter, for help. A permit on necessity unless `changes` say otherwise."""
+    return Ground.model_validate(
+        {
+            "id": "A1",
+            "title": {"nl": "Hulp", "en": "Help"},
+            "provider": ("ngo",),
+            "recipient": ("shelter",),
+            "purpose": ("P2",),
+            "data": ("identity",),
+            "effect": "permit_if",
+            "priority": "specific",
+            "conditions": ("NEC",),
+            "explanation": {"nl": "Dit mag.", "en": "This may."},
+            "summary_en": "This may.",
+            "source": "test",
+            "lawyer": False,
+            "valid_from": date(2026, 1, 1),
             **changes,
         },
     )
