@@ -24,6 +24,7 @@ from signaltable.flow import (
     choices,
     disclosing,
     drafts,
+    duties,
     enrich,
     linking,
     referrals,
@@ -31,11 +32,12 @@ from signaltable.flow import (
     signals,
     table,
     triage,
+    withdrawing,
 )
 from signaltable.flow.accounts import actor_of_login, confirm_password
 from signaltable.flow.log_export import sign_checkpoint
 from signaltable.intake import SignalDraft, parse
-from signaltable.models import Link, Signal, Subject
+from signaltable.models import Disclosure, Duty, Link, Signal, Subject
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 FOLDER: Final = Path(__file__).resolve().parent / "cases"
@@ -344,6 +346,31 @@ def _feed_back(demo: Demo, step: Step) -> None:
     demo.use(step, login, referrals.feed_back, reference, result=step.said["result"], text=step.said["text"])
 
 
+def _fulfil(demo: Demo, step: Step) -> None:
+    """What was owed after the disclosure of the case, done on the day of the step."""
+    said = step.said
+    duty = _duty(demo, step)
+    demo.use(step, said["by"], duties.consult, duty)
+    done = {"result": said["result"], "on": day_of(step.at), "note": said.get("note", "")}
+    demo.use(step, said["by"], duties.fulfil, duty, **done)
+
+
+def _duty(demo: Demo, step: Step) -> str:
+    reference, kind = demo.disclosures[step.case, step.said["to"]], step.said["kind"]
+    query = select(Duty.id).join(Disclosure, Disclosure.id == Duty.disclosure_id)
+    with reading(demo.program) as session:
+        found = session.scalar(query.where(Disclosure.reference == reference, Duty.kind == kind))
+    if found is None:
+        raise BrokenDemo(f"{step.case}: expected a duty of the kind {kind}, found none")
+    return found
+
+
+def _withdraw_consent(demo: Demo, step: Step) -> None:
+    said = step.said
+    reference = demo.disclosures[step.case, said["to"]]
+    demo.use(step, said["by"], withdrawing.withdraw, reference, on=day_of(step.at), everywhere=said["everywhere"])
+
+
 VERBS: Final[Mapping[str, Callable[[Demo, Step], None]]] = MappingProxyType(
     {
         "submit": _submit,
@@ -363,5 +390,7 @@ VERBS: Final[Mapping[str, Callable[[Demo, Step], None]]] = MappingProxyType(
         "accept": _accept,
         "give_back": _give_back,
         "feed_back": _feed_back,
+        "fulfil": _fulfil,
+        "withdraw_consent": _withdraw_consent,
     },
 )
