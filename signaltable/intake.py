@@ -97,6 +97,8 @@ class SignalDraft(_Part):
     consent: Consent = Consent()
     mask_words: list[Annotated[str, Field(max_length=80)]] = Field(default_factory=list)
     reachable: Annotated[str, Field(max_length=200)] = ""
+    # Kinds of data that the account holds and the program did not find; what it found needs not be named.
+    categories: list[Short] = Field(default_factory=list)
 
 
 def parse(raw: object) -> SignalDraft:
@@ -145,6 +147,7 @@ def _vocabulary_problems(draft: SignalDraft, policy: PolicySet) -> dict[str, str
         ("form_rows", draft.form_rows, policy.form_rows),
         ("indicators", draft.indicators, policy.indicators),
         ("flags", draft.flags, policy.flags),
+        ("categories", draft.categories, policy.text_categories.categories),
     )
     problems = {
         name: "unknown code; the codes stand in policies/" for name, given, known in lists if set(given) - set(known)
@@ -278,4 +281,5 @@ EXAMPLE: Mapping[str, Any] = {
     "consent": {"status": "not_asked", "on": None, "language": "", "interpreter": "", "asked_by": ""},
     "mask_words": [],
     "reachable": "",
+    "categories": [],
 }

@@ -14,7 +14,7 @@ from signaltable.evidence_forms import ConditionSpec
 from signaltable.flow import advice, decisions, signals, weighing
 from signaltable.flow.contents import contents_of
 from signaltable.flow.weighing import Case, GroundOption
-from signaltable.grounds import CONSENTS, Ground
+from signaltable.grounds import CONSENTS, CONSULT, Ground
 from signaltable.models import Agency, Disclosure, Signal
 from signaltable.queries import agencies_for, resource_of, signal_by_reference
 from signaltable.texts import Text
@@ -235,7 +235,7 @@ def case_of(tx: Transaction, signal: Signal, choice: Choice, chosen: Iterable[in
         recipient_kind=choice.agency_kind,
         recipient_id=choice.agency_id,
         purpose=choice.purpose,
-        contents=contents_of(tx, signal),
+        contents=contents_of(tx, signal, nameless=choice.purpose == CONSULT),
         chosen=(),
         facts=signal.facts,
         now=tx.now.astimezone(ZONE),

@@ -8,7 +8,7 @@ from signaltable import disclose
 from signaltable.domain import Refused, UnusableInput, day_of
 from signaltable.evidence import MOTIVATION_LENGTH
 from signaltable.flow import decisions
-from signaltable.flow.contents import Contents, contents_of
+from signaltable.flow.contents import Contents, contents_of, text_categories
 from signaltable.grounds import CONSULT
 from signaltable.models import Agency, Question, RecordedDecision, Signal, Subject
 from signaltable.transaction import Transaction
@@ -60,6 +60,13 @@ def carry(tx: Transaction, signal: Signal, subject: Subject, agency: Agency, nec
     best = max(permits, key=lambda permit: len(permit.fields))
     decisions.note_ground(tx, signal, {subject.number: requests[decided.index(best)]}, None)
     return Carried(best.ground.id, best.ground_digest, frozenset(best.fields), frozenset(best.categories))
+
+
+def covers_note(tx: Transaction, signal: Signal, carried: Carried, note: str) -> bool:
+    """Whether the ground carries what the words of a note tell; a note about sex work needs the ground that names it."""
+    ground = tx.program.policy.grounds.find(carried.ground, tx.today)
+    told = text_categories(signal, tx.program.policy, "enrichment.note", note)
+    return ground is not None and told <= frozenset(ground.data)
 
 
 def visible(tx: Transaction, signal: Signal, subject: Subject, question: Question) -> frozenset[str]:

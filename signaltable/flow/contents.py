@@ -4,19 +4,20 @@ Field names and categories are known without opening anything; values are read o
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import select
 
 from signaltable.fields import FieldContext
 from signaltable.flow import sealing
+from signaltable.flow.masking import kinds_in, without_protected
 from signaltable.models import Signal, Subject, SubjectField
 from signaltable.payload import SentField, SentSubject, SentValue, typed
 from signaltable.policy import PolicySet
 from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import subjects_of
-from signaltable.text import find_typed, mask
+from signaltable.text import TOKENS, find_typed, mask
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -55,21 +56,56 @@ class Contents:
         return {holder.number: holder for holder in self.holders}[number]
 
 
-def contents_of(tx: Transaction, signal: Signal) -> Contents:
-    """What there is to disclose. Opens nothing."""
+def contents_of(tx: Transaction, signal: Signal, *, nameless: bool = False) -> Contents:
+    """What there is to disclose. Opens nothing. `nameless`: whoever reads it gets nobody's name with it."""
     subjects = subjects_of(tx, signal.id)
     named = _identity_fields(tx, [subject.id for subject in subjects])
-    accused = any(subject.role in ACCUSED for subject in subjects)
-    plain = _context(signal, tx.program.policy, accused=accused)
+    context = replace(
+        _context(signal, tx.program.policy),
+        accused=any(subject.role in ACCUSED for subject in subjects),
+        found=found_in_account(signal, tx.program.policy),
+        nameless=nameless,
+    )
+    masked = replace(context, found=_found_in_masked(signal, tx.program.policy))
     categories = tx.program.policy.fields.categories_of
     return Contents(
-        fields={name: categories(name, plain) for name in _signal_fields(signal)},
+        fields={name: categories(name, masked if name == MASKED else context) for name in _signal_fields(signal)},
         holders=tuple(
-            _holder(tx, signal, subject, named.get(subject.id, {}), accused=accused)
+            _holder(tx, signal, subject, named.get(subject.id, {}), context)
             for subject in subjects
             if subject.erased_at is None
         ),
     )
+
+
+def found_in_account(signal: Signal, policy: PolicySet) -> frozenset[str]:
+    """The kinds of data that the account holds: what was found and ticked when it was submitted, and what the words of
+    today find in the masked text. So a word that is added later counts for earlier signals too, unopened.
+    """
+    return frozenset(signal.found) | kinds_in(signal.narrative_masked, policy)
+
+
+def account_for_others(signal: Signal, policy: PolicySet) -> str:
+    """The masked account as others read it; words that are masked for everybody since it was stored are masked now."""
+    return without_protected(signal.narrative_masked, policy)
+
+
+def _found_in_masked(signal: Signal, policy: PolicySet) -> frozenset[str]:
+    """Without the kinds whose words were taken out. One that was ticked and has no word taken out may still be in it."""
+    text, found = account_for_others(signal, policy), found_in_account(signal, policy)
+    return found - policy.text_categories.masked if TOKENS["protected"] in text else found
+
+
+def text_categories(signal: Signal, policy: PolicySet, field: str, text: str) -> frozenset[str]:
+    """The categories of a text that somebody typed about the signal for readers without a name; `field` says which."""
+    context = replace(
+        _context(signal, policy),
+        # Known without its subjects: a subject that is accused makes this fact.
+        accused=signal.facts.get("perpetrator") == "yes",
+        found=kinds_in(text, policy) - policy.text_categories.masked,
+        nameless=True,
+    )
+    return policy.fields.categories_of(field, context)
 
 
 def _identity_fields(tx: Transaction, subject_ids: Sequence[str]) -> dict[str, dict[str, bool]]:
@@ -81,9 +117,11 @@ def _identity_fields(tx: Transaction, subject_ids: Sequence[str]) -> dict[str, d
     return found
 
 
-def _holder(tx: Transaction, signal: Signal, subject: Subject, named: Mapping[str, bool], *, accused: bool) -> Holder:
+def _holder(
+    tx: Transaction, signal: Signal, subject: Subject, named: Mapping[str, bool], about: FieldContext
+) -> Holder:
     policy = tx.program.policy
-    context = _context(signal, policy, subject=subject, accused=accused)
+    context = replace(about, role=subject.role, kind=subject.kind)
     names = [f"{SUBJECT}{name}" for name in (*OPEN_FIELDS, *named) if name in named or _known(subject, name)]
     age = subject.age_band
     if subject.kind == "person" and age == "unknown" and "minor" in signal.flags:
@@ -103,7 +141,7 @@ def _known(subject: Subject, name: str) -> bool:
     return getattr(subject, name) not in ("", "unknown")
 
 
-def _context(signal: Signal, policy: PolicySet, *, accused: bool, subject: Subject | None = None) -> FieldContext:
+def _context(signal: Signal, policy: PolicySet) -> FieldContext:
     fields = policy.fields
     return FieldContext(
         forms=frozenset(signal.facts.get("forms", ())),
@@ -116,9 +154,6 @@ def _context(signal: Signal, policy: PolicySet, *, accused: bool, subject: Subje
             if indicator.form_row in fields.sexual_rows or set(indicator.forms) <= fields.sexual_forms
         ),
         flags=frozenset(signal.flags),
-        role=subject.role if subject else "",
-        kind=subject.kind if subject else "",
-        accused=accused,
     )
 
 
@@ -187,7 +222,7 @@ def _signal_values(
             for name, how in signal.indicators.items()
         ],
         "narrative": lambda: [typed(own["narrative"])],
-        "narrative_masked": lambda: [typed(signal.narrative_masked)],
+        "narrative_masked": lambda: [typed(account_for_others(signal, policy))],
         "observed_on": lambda: [typed(signal.observed_on.isoformat() if signal.observed_on else "")],
         "municipality": lambda: [typed(signal.municipality)],
         "source_quality": lambda: [

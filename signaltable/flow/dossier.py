@@ -5,7 +5,7 @@ has another name at every agency, so that two agencies cannot lay their lists si
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from types import MappingProxyType
 
@@ -14,6 +14,9 @@ from sqlalchemy import select
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refused, State, day_of
 from signaltable.flow.advice import Advice, advice_of
+from signaltable.flow.contents import Contents, account_for_others, contents_of, text_categories
+from signaltable.flow.masking import without_protected
+from signaltable.grounds import CONSULT
 from signaltable.models import AgendaItem, Link, Meeting, Question, Signal, SignalMove, Subject
 from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import agency_titles, links_of, on_an_agenda, resource_of, signal_by_reference, subjects_of
@@ -214,6 +217,8 @@ def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
     names = {subject.id: pseudonym(tx, reader, subject.id) for subject in subjects}
     inside = viewer in (TABLE, OWNER)
     titles = agency_titles(tx)
+    contents = contents_of(tx, signal, nameless=True)
+    shown = _shown(tx, contents, viewer)
     decisions = decisions_of(tx, signal) if inside else ()
     questions = _questions(tx, signal) if inside else ()
     answers = tuple(_answers(tx, signal, questions, titles, names))
@@ -222,18 +227,18 @@ def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
         state=signal.state,
         urgency=signal.urgency,
         created_at=signal.created_at,
-        observed_on=signal.observed_on,
-        municipality=signal.municipality,
-        forms=tuple(signal.facts.get("forms", ())),
-        source_quality=signal.source_quality,
-        consent=signal.consent.get("status", ""),
+        observed_on=signal.observed_on if "signal.observed_on" in shown else None,
+        municipality=signal.municipality if "signal.municipality" in shown else "",
+        forms=tuple(signal.facts.get("forms", ())) if "signal.forms" in shown else (),
+        source_quality=signal.source_quality if "signal.source_quality" in shown else "",
+        consent=signal.consent.get("status", "") if "signal.consent" in shown else "",
         reporter=titles.get(signal.owner_agency, ""),
         missing=tuple(signal.missing),
-        rows=tuple(_rows(tx, signal)),
-        indicators=tuple(_indicators(tx, signal)),
-        flags=tuple(signal.flags),
-        narrative=signal.narrative_masked,
-        subjects=tuple(subject_facts(subject, names[subject.id]) for subject in subjects),
+        rows=tuple(_rows(tx, signal)) if "signal.form_rows" in shown else (),
+        indicators=tuple(_indicators(tx, signal)) if "signal.indicators" in shown else (),
+        flags=tuple(signal.flags) if "signal.flags" in shown else (),
+        narrative=account_for_others(signal, tx.program.policy) if "signal.narrative_masked" in shown else "",
+        subjects=tuple(_subject(tx, contents, subject, names[subject.id], viewer) for subject in subjects),
         advice=advice_of(tx, signal),
         links=links_at_table(tx, signal, LinkState.CONFIRMED) if viewer == TABLE else (),
         answers=answers,
@@ -241,6 +246,29 @@ def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
         decisions=decisions,
         timeline=tuple(_timeline(tx, signal, titles, questions, answers, decisions)) if inside else (),
     )
+
+
+def readable_at_table(tx: Transaction) -> frozenset[str]:
+    """The kinds of data that some ground of today lets the table read, where nobody is named."""
+    rows = tx.program.policy.grounds.on(tx.today)
+    consulting = [row for row in rows if row.permits and CONSULT in row.purpose and {"table", "*"} & set(row.recipient)]
+    return frozenset(name for row in consulting for name in row.data)
+
+
+def _shown(tx: Transaction, contents: Contents, viewer: str) -> frozenset[str]:
+    """The fields of the signal that this reader sees: its owner all, others what may be read without a name."""
+    if viewer == OWNER:
+        return frozenset(contents.fields)
+    readable = readable_at_table(tx)
+    return frozenset(name for name, categories in contents.fields.items() if categories <= readable)
+
+
+def _subject(tx: Transaction, contents: Contents, subject: Subject, name: str, viewer: str) -> DossierSubject:
+    facts = subject_facts(subject, name)
+    if viewer == OWNER or subject.erased_at is not None:
+        return facts
+    role = contents.holder(subject.number).fields["subject.role"]
+    return facts if role <= readable_at_table(tx) else replace(facts, role="")
 
 
 def reader_of(signal: Signal, viewer: str) -> str:
@@ -339,12 +367,18 @@ def _answers(
             agency="" if hidden else titles.get(question.agency_id, ""),
             subject=names.get(question.subject_id or "", ""),
             answer=question.answer,
-            context=question.context,
+            context=_readable_context(tx, signal, question),
             asked_at=question.asked_at,
             due_on=question.due_on,
             answered_at=question.answered_at,
             late=day_of(question.answered_at) > question.due_on,
         )
+
+
+def _readable_context(tx: Transaction, signal: Signal, question: Question) -> str:
+    policy = tx.program.policy
+    categories = text_categories(signal, policy, "enrichment.context", question.context)
+    return without_protected(question.context, policy) if categories <= readable_at_table(tx) else ""
 
 
 def meeting_days(tx: Transaction, signal_id: str) -> tuple[date, ...]:

@@ -50,6 +50,7 @@ NO_SUBJECT = "expected one of the subjects of this signal"
 EARLY = "expected a day from today on"
 UNCHECKED = "expected your check that nobody can be recognised"
 ASKED_ALREADY = "expected a partner who does not have this question yet"
+TELLS_MORE = "expected a note without words of a kind that the ground of the question does not carry"
 NO_ANSWER = "expected one of the four answers"
 NOTHING_TO_COMPARE = "expected at least one field"
 # What is compared here always comes from the partner's own records; the log says so in one word.
@@ -245,6 +246,8 @@ def _put_question(
 ) -> str:
     agency = tx.session.get_one(Agency, agency_id)
     carried = consultation.carry(tx, signal, subject, agency, necessity)
+    if note and not consultation.covers_note(tx, signal, carried, note):
+        raise UnusableInput({"note": TELLS_MORE})
     question = Question(
         id=tx.new_id(),
         signal_id=signal.id,

@@ -17,7 +17,7 @@ from signaltable.access import Permission, require
 from signaltable.domain import UNDISCLOSED, Conflict, LinkState, Resource, State, UnusableInput
 from signaltable.facts import Facts, parse_facts
 from signaltable.flow import decisions, drafts, linking, sealing
-from signaltable.flow.masking import HAS_BSN, for_others, found_in, masked
+from signaltable.flow.masking import HAS_BSN, for_others, found_in, kinds_in, masked
 from signaltable.flow.moves import keep_until, move, note_move
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, typed_values, validate_identity
 from signaltable.intake import SignalDraft, SubjectDraft, facts_of, missing_elements, problems_of, victims
@@ -26,6 +26,7 @@ from signaltable.models import Signal, SignalMove, Subject
 from signaltable.pseudonymise import match_tags, new_reference
 from signaltable.queries import PageKey, newest_first, resource_of, signal_by_reference, subjects_of, tables_of
 from signaltable.text import Span, contains_bsn, mask
+from signaltable.text_categories import CategorySpan, categories_in
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -45,11 +46,14 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the reporter sees before submitting: the advice with its reasons, and the text with what will be masked."""
+    """What the reporter sees before submitting: the advice with its reasons, the text with what will be masked, and
+    which kinds of data were found in it, where.
+    """
 
     advice: route.Decision
     spans: tuple[Span, ...]
     masked: str
+    found: Mapping[str, tuple[CategorySpan, ...]]
     missing: tuple[str, ...]
     problems: Mapping[str, str]
 
@@ -130,6 +134,7 @@ def preview(tx: Transaction, draft: SignalDraft) -> Preview:
         advice=advise(tx, draft, 0),
         spans=tuple(spans),
         masked=mask(draft.narrative, spans),
+        found=categories_in(draft.narrative, tx.program.policy.text_categories),
         missing=tuple(missing_elements(draft, tx.program.policy)),
         problems=check(tx, draft),
     )
@@ -223,6 +228,7 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
             "language": masked(tx, draft.consent.language, _typed(tx, draft)),
         },
         narrative_masked=masked(tx, draft.narrative, _typed(tx, draft)),
+        found=sorted(kinds_in(draft.narrative, policy).union(draft.categories)),
         owner_sealed=sealing.seal_json(
             tx,
             tx.actor.agency_id,

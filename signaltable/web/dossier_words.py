@@ -25,6 +25,9 @@ PROBLEMS: Mapping[str, Any] = {
     enrich.EARLY: _l("Choose a day from today on"),
     enrich.UNCHECKED: _l("Read the question again and tick that nobody can be recognised"),
     enrich.ASKED_ALREADY: _l("One of these partners already has this question and has not answered yet"),
+    enrich.TELLS_MORE: _l(
+        "Your note says more than the ground of the question lets through. Shorten it, or say why they must know"
+    ),
     enrich.NO_ANSWER: _l("Choose one of the four answers"),
     enrich.NOTHING_TO_COMPARE: _l("Fill in at least one field"),
     consultation.TOO_SHORT: _l("Write at least 20 characters, in your own words"),

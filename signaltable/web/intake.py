@@ -4,7 +4,9 @@ Each step saves a sealed draft. Nothing needs a script; every page can be left a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from itertools import chain, pairwise
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
@@ -24,6 +26,7 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from signaltable.access import Permission
+from signaltable.disclose import CATEGORY_WORDS
 from signaltable.domain import SUBJECT_KINDS, Conflict, NotFound, UnusableInput, day_of
 from signaltable.flow import drafts, signals
 from signaltable.flow.drafts import DraftView
@@ -37,7 +40,8 @@ from signaltable.intake import (
     parse,
     victims,
 )
-from signaltable.text import contains_bsn
+from signaltable.text import Span, contains_bsn
+from signaltable.text_categories import CategorySpan, categories_in
 from signaltable.transaction import Transaction
 from signaltable.web.filters import in_words, lang
 from signaltable.web.forms import DateParts, choices, not_in_future
@@ -123,6 +127,10 @@ class ConsentForm(StepForm):
     asked_by = StringField(_l("Who asked for consent?"), [Optional(), Length(max=120)])
     reachable = StringField(_l("A note for your own organisation"), [Optional(), Length(max=200)])
     mask_words = TextAreaField(_l("Other words to mask in your text"), [Optional(), Length(max=1000)])
+
+
+class CheckForm(StepForm):
+    categories = SelectMultipleField(_l("Does your text say something about one of these as well?"), [Optional()])
 
 
 # -- pages -------------------------------------------------------------------------------------------------------
@@ -245,23 +253,21 @@ def consent(draft_id: str) -> ResponseReturnValue:
 @pages.route("/<draft_id>/controle", methods=["GET", "POST"])
 @permission(Permission.SIGNAL_SUBMIT_OWN)
 def check(draft_id: str) -> ResponseReturnValue:
-    """The last look: answers, advice with reasons, and the text with what will be masked. Then submit."""
+    """The last look: answers, advice with reasons, and the text with what will be masked and what is in it. Then submit."""
     draft = _load(draft_id)
-    form = _prepared(StepForm(), draft)
+    form = _check_form(draft)
     if submitted(form):
-        try:
-            with begin() as tx:
-                current = drafts.load(tx, draft_id)
-                if current.version != _version(form.version.data):
-                    return redirect(url_for("intake.check", draft_id=draft_id), 303)
-                receipt = signals.submit(tx, current.content, draft_id)
-        except UnusableInput:
-            pass  # The page below shows every problem beside its step.
+        if form.action.data == PREVIOUS:
+            if _save(draft, form, _ticked(form, draft), 4):
+                return redirect(url_for("intake.consent", draft_id=draft_id), 303)
         else:
-            session["receipt"] = {"reference": receipt.reference, "links": len(receipt.links)}
-            return redirect(url_for("signals.receipt", reference=receipt.reference), 303)
+            answer = _submit(draft_id, form, _ticked(form, draft))
+            if answer is not None:
+                return answer
     with begin() as tx:
         preview = signals.preview(tx, draft.content)
+    # What the program found needs no tick and cannot be taken away by one.
+    form.categories.choices = [one for one in form.categories.choices if one.value not in preview.found]
     status = 422 if request.method == "POST" else 200
     return (
         render_template(
@@ -269,7 +275,8 @@ def check(draft_id: str) -> ResponseReturnValue:
             draft=draft,
             form=form,
             preview=preview,
-            parts=_marked(draft.content.narrative, preview.spans),
+            parts=_marked(draft.content.narrative, preview.spans, preview.found),
+            kinds=_kinds(draft.content.narrative, preview.found),
             problems=[_problem(draft, place) for place in preview.problems],
             places=_places(draft),
             step=4,
@@ -589,14 +596,64 @@ def _consent(form: ConsentForm) -> dict[str, object]:
 # -- the check page ----------------------------------------------------------------------------------------------
 
 
-def _marked(text: str, spans: Sequence[Any]) -> list[tuple[str, str]]:
-    """The narrative cut into pieces: (text, kind of what is masked, or nothing)."""
-    pieces, at = [], 0
-    for span in spans:
-        pieces.append((text[at : span.start], ""))
-        pieces.append((text[span.start : span.end], span.kind))
-        at = span.end
-    return [piece for piece in [*pieces, (text[at:], "")] if piece[0]]
+def _check_form(draft: DraftView) -> CheckForm:
+    form: CheckForm = _prepared(CheckForm(data={"categories": draft.content.categories}), draft)
+    known = program().policy.text_categories.categories
+    form.categories.choices = [SelectChoice(name, in_words(CATEGORY_WORDS[name])) for name in known]
+    return form
+
+
+def _ticked(form: CheckForm, draft: DraftView) -> dict[str, object]:
+    """What was ticked; a tick of before stays where the box was not shown, because the program finds that kind now."""
+    found = categories_in(draft.content.narrative, program().policy.text_categories)
+    kept = [name for name in draft.content.categories if name in found]
+    return {"categories": sorted({*kept, *(form.categories.data or [])})}
+
+
+def _submit(draft_id: str, form: CheckForm, ticked: Mapping[str, object]) -> ResponseReturnValue | None:
+    """Submit with what was ticked on the page; None when the page has to show what is wrong."""
+    try:
+        with begin() as tx:
+            current = drafts.load(tx, draft_id)
+            if current.version != _version(form.version.data):
+                return redirect(url_for("intake.check", draft_id=draft_id), 303)
+            receipt = signals.submit(tx, current.content.model_copy(update=ticked), draft_id)
+    except UnusableInput:
+        return None  # The page shows every problem beside its step.
+    session["receipt"] = {"reference": receipt.reference, "links": len(receipt.links)}
+    return redirect(url_for("signals.receipt", reference=receipt.reference), 303)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of the text on the check page: what is masked in it, and whether it tells a kind of data."""
+
+    text: str
+    masked: str
+    telling: bool
+
+
+def _marked(text: str, masked: Sequence[Span], found: Mapping[str, Sequence[CategorySpan]]) -> list[Piece]:
+    """The narrative cut where a mask or a telling word begins or ends."""
+    telling = [span for spans in found.values() for span in spans]
+    edges = [(span.start, span.end) for span in masked] + [(span.start, span.end) for span in telling]
+    cuts = sorted({0, len(text), *chain.from_iterable(edges)})
+    return [
+        Piece(
+            text[start:end],
+            next((span.kind for span in masked if span.start <= start < span.end), ""),
+            any(span.start <= start < span.end for span in telling),
+        )
+        for start, end in pairwise(cuts)
+    ]
+
+
+def _kinds(text: str, found: Mapping[str, Sequence[CategorySpan]]) -> list[tuple[str, str]]:
+    """Each kind of data that was found, in words, with the words of the text that tell it, each once."""
+    return [
+        (in_words(CATEGORY_WORDS[name]), ", ".join(dict.fromkeys(text[span.start : span.end] for span in spans)))
+        for name, spans in found.items()
+    ]
 
 
 def _places(draft: DraftView) -> Mapping[str, str]:

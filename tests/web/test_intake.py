@@ -236,3 +236,57 @@ def test_headers_stand_on_every_page(browser):
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
     assert browser.get("/aanmelden").headers["Cache-Control"] == "no-store"
+
+
+# -- what the text is about ------------------------------------------------------------------------------------------
+
+
+def _at_check(browser, narrative):
+    """A draft filled in up to the last page: its address and that page."""
+    browser.log_in("havendam")
+    step2 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location
+    seen = {"version": _version(browser.get(step2)), "narrative": narrative, "row-wages": "1", "action": "next"}
+    step3 = browser.post(step2, seen, "/overzicht").location
+    step4 = browser.post(step3, {"version": _version(browser.get(step3)), "action": "next"}, "/overzicht").location
+    consent = {"capacity": "municipality-wmo", "status": "not_asked", "action": "next"}
+    check = browser.post(step4, {**consent, "version": _version(browser.get(step4))}, "/overzicht").location
+    return check, browser.get(check)
+
+
+def _shown_kinds(page):
+    return set(re.findall(r'name="categories"[^>]*value="([a-z_]+)"', page.text))
+
+
+def test_the_reporter_sees_which_kinds_of_data_the_text_holds_and_by_which_words(browser):
+    _check, page = _at_check(browser, "Zorinka Proefveld is zwanger en doet sekswerk.")
+    assert '<mark class="st-telling">zwanger</mark>' in page.text
+    assert '<mark class="st-telling">sekswerk</mark>' in page.text
+    assert re.search(r"<strong>gezondheid</strong>: zwanger", page.text)
+    # What was found is no box to untick; what was not found can be ticked
+    assert _shown_kinds(page) == {"criminal", "ethnicity", "nationality", "residence", "minor"}
+
+
+def test_what_was_found_and_what_was_ticked_go_with_the_signal(browser, sqlite_program):
+    check, page = _at_check(browser, "Zorinka Proefveld is zwanger.")
+    told = {"version": _version(page), "categories": ["criminal"], "action": "submit"}
+    assert browser.post(check, told, "/overzicht").status_code == 303
+    with reading(sqlite_program) as session:
+        assert session.scalars(select(Signal)).one().found == ["criminal", "health"]
+
+
+def test_a_tick_is_not_lost_on_going_back(browser):
+    check, page = _at_check(browser, "Zorinka Proefveld krijgt geen loon.")
+    back = browser.post(
+        check, {"version": _version(page), "categories": ["criminal", "minor"], "action": "previous"}, "/overzicht"
+    )
+    assert back.location.endswith("/4")
+    again = browser.get(check)
+    assert len(re.findall(r'name="categories"[^>]*checked', again.text)) == 2
+
+
+def test_a_kind_that_does_not_exist_is_no_tick(browser, sqlite_program):
+    check, page = _at_check(browser, "Zorinka Proefveld krijgt geen loon.")
+    told = {"version": _version(page), "categories": ["hobbies"], "action": "submit"}
+    assert browser.post(check, told, "/overzicht").status_code in {400, 403, 422}
+    with reading(sqlite_program) as session:
+        assert session.scalars(select(Signal)).all() == []
