@@ -80,9 +80,18 @@ def widened(row: Ground) -> Ground:
 WIDE = tuple(widened(row) for row in IN_FORCE)
 
 
+def where_it_stands(deny: Ground) -> list[Question]:
+    """Questions that the careless permits for anybody would answer with yes, asked where only this deny speaks of it."""
+    for_anybody = [row for row in WIDE if row.permits and row.provider == ("*",)]
+    place = {"provider": deny.provider, "recipient": deny.recipient, "purpose": deny.purpose}
+    return questions([row.model_copy(update=place) for row in for_anybody], 100, seed=7)
+
+
 @pytest.fixture(scope="module")
 def wide() -> tuple[list[Question], list[bool]]:
-    some = questions(WIDE, 6_000, seed=7)
+    # Chance alone reaches a deny between two rare kinds too seldom.
+    denies = [row for row in IN_FORCE if not row.permits]
+    some = questions(WIDE, 6_000, seed=7) + [question for deny in denies for question in where_it_stands(deny)]
     return some, ask_cedar(WIDE, some)
 
 
