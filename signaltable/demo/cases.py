@@ -19,6 +19,7 @@ from sqlalchemy import select
 from signaltable.domain import ZONE, Actor, SignaltableError, day_of
 from signaltable.evidence import Context
 from signaltable.evidence_forms import example
+from signaltable.facts import Facts, parse_facts
 from signaltable.flow import (
     approvals,
     choices,
@@ -36,8 +37,9 @@ from signaltable.flow import (
 )
 from signaltable.flow.accounts import actor_of_login, confirm_password
 from signaltable.flow.log_export import sign_checkpoint
-from signaltable.intake import SignalDraft, parse
+from signaltable.intake import SignalDraft, SubjectDraft, facts_of, parse, victims
 from signaltable.models import Disclosure, Duty, Link, Signal, Subject
+from signaltable.policy import PolicySet
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 FOLDER: Final = Path(__file__).resolve().parent / "cases"
@@ -113,6 +115,18 @@ def beginning(program: Program) -> Program:
     return replace(program, clock=lambda: then)
 
 
+def told_facts(policy: PolicySet, today: date) -> list[list[Facts]]:
+    """What the reporters of the cases tell, for each signal and each possible victim in turn; no home is needed."""
+    told = []
+    for case, one in _read(FOLDER).items():
+        if "signal" in one:
+            step = Step(_at(today, time(12, 0)), case, "", {})
+            draft = _told_draft(one["signal"], step)
+            people: Sequence[SubjectDraft | None] = victims(draft) or [None]
+            told.append([parse_facts(facts_of(draft, policy, person, 0, today)) for person in people])
+    return told
+
+
 def working_day(today: date, ago: int) -> date:
     """The `ago`-th day from Monday to Friday before `today`; after it when `ago` is negative."""
     day, step = today, timedelta(days=-1 if ago > 0 else 1)
@@ -139,7 +153,11 @@ def _at(day: date, moment: time) -> datetime:
 
 def _draft(demo: Demo, step: Step) -> SignalDraft:
     """The signal of a case as its reporter fills it in, with days counted back from the day of the step."""
-    told = dict(demo.signals[step.case])
+    return _told_draft(demo.signals[step.case], step)
+
+
+def _told_draft(signal: Mapping[str, Any], step: Step) -> SignalDraft:
+    told = dict(signal)
     for part in ("observed", "consent"):
         if "days_before" in told.get(part, {}):
             words = {name: value for name, value in told[part].items() if name != "days_before"}

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from signaltable.comparison import ChangedIds, Contents, changed_ids, contents_of
+from signaltable.comparison.files import ChangedIds, Contents, changed_ids, contents_of
 from signaltable.domain import NotFound, SignaltableError
 from signaltable.models import LogDetail, LogEntry, PolicyVersion
 from signaltable.policy import PolicySet, load_texts

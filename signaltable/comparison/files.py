@@ -1,7 +1,4 @@
-"""What differs between two sets of rules: rule by rule, for facts that were told, and for what may be disclosed.
-
-Pure. A rule is known by the file it stands in and its id; texts are compared as they count, after the region.
-"""
+"""What a set of rules holds and how two differ, read from their files, without asking whether they still load."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -47,9 +44,6 @@ class ChangedIds:
         return tuple(sorted({*self.added, *self.removed, *self.changed}))
 
 
-# -- files: what a version holds, without asking whether it still loads ------------------------------------------------
-
-
 def contents_of(texts: Mapping[str, str]) -> Contents:
     """What stands in the files of a set of rules (path -> text). Raises BrokenPolicy for a text that is no TOML."""
     rules = [(path, parse_toml(text, path)) for path, text in texts.items() if _folder(path) in _ONE_PER_FILE]
@@ -76,6 +70,11 @@ def changed_ids(old: Mapping[str, str], new: Mapping[str, str]) -> ChangedIds:
         removed=tuple(sorted(before.keys() - after.keys())),
         changed=tuple(sorted(name for name in before.keys() & after.keys() if before[name] != after[name])),
     )
+
+
+def by_file(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """What each file says (path -> content). Raises BrokenPolicy for a text that is no TOML."""
+    return {path: parse_toml(text, path) for path, text in texts.items()}
 
 
 def _folder(path: str) -> str:
