@@ -329,6 +329,8 @@ def decide_whole(request: Request, grounds: GroundSet) -> Permit | Refused:
     if unusable:
         return unusable
     case = _case(request, grounds)
+    if not all(request.fields.values()) or not case.asked <= set(CATEGORIES):
+        return Refused((Reason("unknown_word", _UNKNOWN_WORD),), instead=(CALL_112, ASK_PRIVACY_OFFICER))
     for row in case.index.preferred(open_rows(case.index, case.here, case.asked, demo=request.demo)):
         outcome = _weigh(case, row)
         if isinstance(outcome, Permit) and not outcome.withheld:
@@ -590,12 +592,17 @@ def _refusal_of_all(case: _Case) -> Refused:
     near = sorted((_near(case, row) for row in case.candidates()), key=lambda found: found.distance)
     carrying_some = [found for found in near if found.passable]
     nearest = carrying_some[0] if carrying_some else None
-    reasons = [*_denies_that_speak(case), *(_wanting(case, nearest) if nearest else ())]
-    if not carrying_some and not case.denies:
+    denies = _standing(case, nearest)
+    reasons = [
+        Reason("denied_category" if row.priority == "hard" else "denied", row.explanation, row.id) for row in denies
+    ]
+    reasons += _wanting(case, nearest) if nearest else ()
+    if not reasons:
         reasons.append(_no_ground(case))
     missing = nearest.missing if nearest else ()
     ids = tuple(found.row.id for found in carrying_some or near) or _nearly_fitting(case)
-    return Refused(tuple(reasons), missing, ids, tuple(_instead(case, missing)), case.decides().row)
+    row = denies[0].id if denies else case.index.default.row
+    return Refused(tuple(reasons), missing, ids, tuple(_instead(case, missing)), row)
 
 
 def _near(case: _Case, row: Ground) -> _Near:
@@ -610,10 +617,28 @@ def _near(case: _Case, row: Ground) -> _Near:
     return _Near(row, passable, tuple(missing), request.demo or row.reviewed_by_then(request.on))
 
 
-def _denies_that_speak(case: _Case) -> Iterator[Reason]:
-    """Every deny that speaks about what was asked, in the order in which they decide."""
-    for row in case.index.preferred(case.denies):
-        yield Reason("denied_category" if row.priority == "hard" else "denied", row.explanation, row.id)
+def _standing(case: _Case, nearest: _Near | None) -> tuple[Ground, ...]:
+    """The denies that stand in the way, in the order in which they decide.
+
+    Without a row that came near: all that speak about what was asked. Otherwise not those that the nearest row gets
+    past with the evidence that is already there.
+    """
+    denies = case.index.preferred(case.denies)
+    if nearest is None:
+        return denies
+    unmet = {missing.code for missing in nearest.missing}
+    blocking = case.blocking(nearest.row)
+    return tuple(
+        deny
+        for deny in denies
+        if (_takes_out(case, deny, nearest) if deny.priority == "hard" else deny in blocking)
+        or (unmet if deny.priority == "hard" else unmet & set(deny.except_conditions))
+    )
+
+
+def _takes_out(case: _Case, deny: Ground, nearest: _Near) -> bool:
+    """Whether a hard deny takes out a category that the nearest row does not name."""
+    return any(deny.covers(name) and name not in nearest.row.names_special for name in case.asked)
 
 
 def _wanting(case: _Case, nearest: _Near) -> Iterator[Reason]:

@@ -16,7 +16,18 @@ from signaltable.domain import UnusableInput
 from signaltable.evidence import Context, needed
 from signaltable.fields import FieldContext, FieldSet
 from signaltable.ground_index import UNKNOWN_ROLE, index_on, verdict
-from signaltable.grounds import AGES, CAPACITIES, CATEGORIES, CONDITIONS, KINDS, PURPOSES, ROLES, Ground, GroundSet
+from signaltable.grounds import (
+    AGES,
+    CAPACITIES,
+    CATEGORIES,
+    CONDITIONS,
+    CONSULT,
+    KINDS,
+    PURPOSES,
+    ROLES,
+    Ground,
+    GroundSet,
+)
 from signaltable.policy import PolicySet
 
 KEYS = ("provider", "recipient", "purpose", "data", "person", "conditions", "recipient_agency")
@@ -157,7 +168,7 @@ def _permitted(permit: Permit, request: Request, policy: PolicySet) -> dict[str,
     return {
         "effect": "permit",
         "row": permit.ground.id,
-        "fields": list(fields_within(frozenset(permit.categories), request.person, policy.fields)),
+        "fields": list(fields_within(frozenset(permit.categories), request, policy.fields)),
         "missing": [],
         "obligations": [
             {"kind": duty.kind, "due_at": duty.due_at.isoformat() if duty.due_at else None}
@@ -188,12 +199,12 @@ def _refused(refused: Refused, lang: str) -> dict[str, Any]:
     }
 
 
-def fields_within(categories: frozenset[str], person: Person, fields: FieldSet) -> tuple[str, ...]:
-    """The fields that carry nothing outside `categories` when nothing more is known than whom they are about.
+def fields_within(categories: frozenset[str], request: Request, fields: FieldSet) -> tuple[str, ...]:
+    """The fields that carry nothing outside `categories` when no more is known than whom they are about and what for.
 
     A signal can make a field carry more; the step then looks again, per field.
     """
-    context = FieldContext(role=person.role)
+    context = FieldContext(role=request.person.role, nameless=request.purpose == CONSULT)
     return tuple(name for name in fields.fields if fields.categories_of(name, context) <= categories)
 
 
