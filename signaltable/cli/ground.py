@@ -53,14 +53,16 @@ def ground(source: str | None, on: str | None, lang: str, *, as_json: bool, exam
     moment = Moment(now.date(), now) if on is None else moment_of(_possible(day(on)))
     given = None if example else read_json(source or "-")
     settings = Settings.from_env()
+    demo = settings.demo
+    request = None if example else parse_request(given, moment, demo=demo)
     policy = load(settings.policies)
-    if settings.demo:
+    if demo:
         click.echo("demo: grounds that no lawyer has reviewed count here", err=True)
-    if example:
-        made = examples(policy.grounds, moment, demo=settings.demo)
+    if request is None:
+        made = examples(policy.grounds, moment, demo=demo)
         click.echo(json.dumps(made, ensure_ascii=False, indent=None if as_json else 1))
         return
-    said = answer(parse_request(given, moment, demo=settings.demo), policy, lang)
+    said = answer(request, policy, lang)
     click.echo(json.dumps(said, ensure_ascii=False) if as_json else _readable(said, _WORDS[lang]))
 
 
