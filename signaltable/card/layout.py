@@ -515,7 +515,7 @@ def _text(lines: Sequence[_Line], x: float, top: float) -> Iterator[Words]:
         for number, run in enumerate(runs):
             left += _width(" ", size, bold=run.bold) if number else 0.0
             wide = _width(run.text, size, bold=run.bold)
-            yield Words(left, y + size * 0.92, run.text, size, wide, run.kind, run.bold)
+            yield Words(left, y + size * 0.92, run.text.replace("\u00a0", " "), size, wide, run.kind, run.bold)
             left += wide
         y += size * LINE
 
