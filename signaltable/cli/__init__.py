@@ -5,7 +5,17 @@ Commands import what they need when they run: `signaltable route` must not wait 
 
 import click
 
-from signaltable.cli import ground, home, log, policies, policies_card, policies_check, policies_compare, signals
+from signaltable.cli import (
+    ground,
+    home,
+    log,
+    policies,
+    policies_card,
+    policies_check,
+    policies_compare,
+    policies_show,
+    signals,
+)
 from signaltable.cli.kit import Commands
 
 
@@ -28,4 +38,5 @@ for command in (
     main.add_command(command)
 policies.policies.add_command(policies_card.card)
 policies.policies.add_command(policies_compare.compare)
+policies.policies.add_command(policies_show.show)
 policies.policies.add_command(policies_check.check)
