@@ -142,6 +142,8 @@ NAMEABLE = frozenset({"sex_life", "ethnicity"})
 _EXCEPTION = re.compile(r"A9-2-[a-j]")
 _POLICE_EXCEPTION = "Wpg-5"
 _RETENTION = re.compile(r"case|P(?=\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?")
+_DAYS = ("valid_from", "valid_until", "reviewed_on")
+_GDPR_CODE = re.compile(r"A\d{1,2}(-\d{1,2}(-[a-z])?)?")
 _ID = re.compile(r"[A-Z]{1,4}\d{1,3}")
 
 
@@ -281,6 +283,9 @@ def load_grounds(directory: Path, regional: Path | None = None) -> GroundSet:
         findings.append(
             Finding(directory.name, "", "expected a ground with priority default and effect deny, found none")
         )
+    defaults = [row for row in rows if row.priority == "default"]
+    others = [row for row in defaults if row.id != defaults[0].id]
+    findings.extend(Finding(row.file, "priority", "expected one default only, found another") for row in others)
     if findings:
         raise BrokenPolicy(sorted(findings))
     ordered = tuple(sorted(rows, key=lambda row: (_sort_key(row.id), row.valid_from)))
@@ -310,8 +315,13 @@ def _sort_key(ground_id: str) -> tuple[str, int]:
 def _read_ground(path: Path, name: str) -> Ground:
     raw = read_toml(path)
     reserved = sorted({"digest", "file"} & set(raw))
-    if reserved:
-        raise BrokenPolicy(Finding(name, key, "unknown key") for key in reserved)
+    # A day in quotes is a text: it would read the same and be counted in another digest.
+    quoted = [key for key in _DAYS if key in raw and type(raw[key]) is not date]
+    if reserved or quoted:
+        wrong = [Finding(name, key, "unknown key") for key in reserved]
+        raise BrokenPolicy(
+            wrong + [Finding(name, key, "expected a day such as 2026-01-31, without quotes") for key in quoted]
+        )
     try:
         return Ground.model_validate(raw | {"digest": canonical_digest(raw), "file": name})
     except ValidationError as error:
@@ -357,6 +367,8 @@ def _vocabulary_problems(row: Ground) -> Iterator[Problem]:
         ("names_special", row.names_special, NAMEABLE),
         ("conditions", row.conditions, CONDITIONS),
         ("except_conditions", row.except_conditions, CONDITIONS),
+        ("person_age", row.person_age, AGES),
+        ("person_role", row.person_role, ROLES),
         ("parameters", row.parameters, set(row.conditions) & set(PARAMETERS)),
     )
     for key, given, known in lists:
@@ -370,9 +382,18 @@ def _vocabulary_problems(row: Ground) -> Iterator[Problem]:
             yield key, "expected at least one word"
         if "*" in words and len(words) > 1:
             yield key, "expected either * or a list, found both"
+    yield from _task_problems(row)
     for code, value in row.parameters.items():
         if code in PARAMETERS and value not in PARAMETERS[code]:
             yield f"parameters.{code}", f"expected one of {', '.join(sorted(PARAMETERS[code]))}, found {value}"
+
+
+def _task_problems(row: Ground) -> Iterator[Problem]:
+    """A kind of agency stands for all its tasks, so naming one of them beside it says two things at once."""
+    for kind in sorted(set(row.provider) & set(KINDS)):
+        beside = sorted(set(row.provider) & set(CAPACITIES[kind]))
+        if beside and kind not in CAPACITIES[kind]:
+            yield "provider", f"expected either {kind} or {', '.join(beside)}, found both"
 
 
 def _date_problems(row: Ground) -> Iterator[Problem]:
@@ -380,6 +401,11 @@ def _date_problems(row: Ground) -> Iterator[Problem]:
         yield "valid_until", "expected a day on or after valid_from"
     if (row.reviewed_by is None) != (row.reviewed_on is None):
         yield "reviewed_by", "expected reviewed_by and reviewed_on together or neither"
+    for owed in row.obligations:
+        if owed.within_hours is not None and owed.within_days is not None:
+            yield "obligations", f"expected within_hours or within_days for {owed.kind}, found both"
+    if len({owed.kind for owed in row.obligations}) != len(row.obligations):
+        yield "obligations", "expected each kind once"
     if not _RETENTION.fullmatch(row.retention):
         yield "retention", "expected an ISO 8601 duration such as P180D, or case"
 
@@ -391,6 +417,11 @@ def _permit_problems(row: Ground) -> Iterator[Problem]:
         yield "except_conditions", "expected only on a specific deny"
     if not row.legal_basis:
         yield "legal_basis", "expected at least one article"
+    for reference in row.legal_basis:
+        if reference.scheme == "eu-gdpr" and not _GDPR_CODE.fullmatch(reference.code):
+            yield "legal_basis", "expected an article such as A6-1-e or A9-2-a for eu-gdpr"
+    if row.conditions == ("MIN",):
+        yield "conditions", "expected a condition beside MIN, which an adult need not meet"
     if not row.conditions:
         yield "conditions", "expected at least one condition; nothing flows on a match alone"
     if "*" in row.data or "bsn" in row.data:
@@ -411,6 +442,11 @@ def _permit_problems(row: Ground) -> Iterator[Problem]:
             yield f"parameters.{code}", f"expected one of {', '.join(sorted(PARAMETERS[code]))}"
 
 
+def _is_for_everything(row: Ground) -> bool:
+    everything = all(words == ("*",) for words in (row.provider, row.recipient, row.purpose, row.data))
+    return everything and not (row.person_age or row.person_role)
+
+
 def _is_exception(reference: LegalReference) -> bool:
     if reference.scheme == "eu-gdpr":
         return _EXCEPTION.fullmatch(reference.code) is not None
@@ -423,6 +459,10 @@ def _deny_problems(row: Ground) -> Iterator[Problem]:
             yield key, "expected nothing: a deny has no conditions and owes nothing"
     if row.except_conditions and row.priority != "specific":
         yield "except_conditions", "expected only on a specific deny"
+    if "MIN" in row.except_conditions:
+        yield "except_conditions", "expected no MIN, which an adult need not meet"
+    if row.priority == "default" and not _is_for_everything(row):
+        yield "priority", "expected a default for everybody, everything and every purpose"
     if row.priority == "hard" and "*" in row.data:
         yield "data", "expected the categories that a hard deny removes"
 

@@ -233,6 +233,28 @@ def test_the_set_has_a_digest_of_its_own(tmp_path: Path) -> None:
             "obligations.0.within_days",
         ),
         ("lawyer = true", "lawyer = true\nscore = 3", "score"),
+        ("valid_from = 2026-01-01", 'valid_from = "2026-01-01"', "valid_from"),
+        ("valid_from = 2026-01-01", "valid_from = 2026-01-01T00:00:00", "valid_from"),
+        ("valid_until = 2026-12-31", "valid_until = 20261231", "valid_until"),
+        ("valid_until = 2026-12-31", 'reviewed_by = "mr. X"\nreviewed_on = "2026-02-01"', "reviewed_on"),
+        ("lawyer = true", 'lawyer = true\nreviewed_by = " "\nreviewed_on = 2026-02-01', "reviewed_by"),
+        ('["ngo"]', '["care", "care-wgbo"]', "provider"),
+        ('["ngo"]', '["police", "police-investigation", "municipality", "municipality-wmo"]', "provider"),
+        ('["shelter"]', '["municipality-wmo"]', "recipient"),
+        ('["shelter"]', '"shelter"', "recipient"),
+        ('person_age = ["adult"]', 'person_age = ["adult", "adult"]', "person_age"),
+        ('person_age = ["adult"]', 'person_age = ["adult"]\nperson_role = ["victim", "victim"]', "person_role"),
+        ('["EXPLICIT_CONSENT"]', '["MIN"]\nparameters = { MIN = "AVG" }', "conditions"),
+        ('"A9-2-a"', '"9(2)(a)"', "legal_basis"),
+        (
+            "lawyer = true",
+            'lawyer = true\nobligations = [{ kind = "review", within_hours = 24, within_days = 1 }]',
+            "obligations",
+        ),
+        ("lawyer = true", 'lawyer = true\nobligations = [{ kind = "record" }, { kind = "record" }]', "obligations"),
+        ('en = "It may."', 'en = ""', "explanation"),
+        ('summary_en = "It may."', 'summary_en = " "', "summary_en"),
+        ('explanation = { nl = "Het mag.", en = "It may." }', 'explanation = "Het mag."', "explanation"),
         ("lawyer = true", 'lawyer = true\ndigest = "00"', "digest"),
         ("lawyer = true", "lawyer = ", ""),
     ],
@@ -252,6 +274,9 @@ def test_a_broken_row_stops_the_start_with_file_and_key(tmp_path: Path, old: str
         ('priority = "specific"\nconditions = ["NEC"]', "conditions"),
         ('priority = "specific"\nobligations = [{ kind = "record" }]', "obligations"),
         ('priority = "specific"\nnames_special = ["sex_life"]', "names_special"),
+        ('priority = "specific"\nexcept_conditions = ["MIN"]', "except_conditions"),
+        ('priority = "default"', "priority"),
+        ('priority = "default"\nperson_role = ["victim"]', "priority"),
     ],
 )
 def test_a_deny_has_nothing_that_could_open_it(tmp_path: Path, more: str, key: str) -> None:
@@ -263,6 +288,48 @@ def test_a_deny_has_nothing_that_could_open_it(tmp_path: Path, more: str, key: s
 
 def test_a_set_without_default_deny_does_not_start(tmp_path: Path) -> None:
     assert findings(write(tmp_path, A1=PERMIT)) == {(tmp_path.name, "")}
+
+
+@pytest.mark.parametrize("key", ["provider", "recipient", "purpose", "data"])
+def test_the_default_is_for_everybody_and_everything(tmp_path: Path, key: str) -> None:
+    words = {"provider": "ngo", "recipient": "ngo", "purpose": "P2", "data": "identity"}
+    write(tmp_path, D0=DENY.replace(f'{key} = "*"', f'{key} = ["{words[key]}"]'))
+
+    assert findings(tmp_path) == {("D0.toml", "priority")}
+
+
+def test_there_is_one_default_that_can_have_versions(tmp_path: Path) -> None:
+    later = DENY.replace("2026-01-01", "2030-01-01")
+    write(tmp_path, D0=DENY + "valid_until = 2029-12-31\n", D0__2030=later)
+    assert len(load_grounds(tmp_path).rows) == 2
+
+    write(tmp_path, D9=DENY.replace('"D0"', '"D9"'))
+    assert findings(tmp_path) == {("D9.toml", "priority")}
+
+
+def test_three_versions_may_not_overlap_either(tmp_path: Path) -> None:
+    def version(first: str, last: str) -> str:
+        return PERMIT.replace("2026-01-01", first).replace("2026-12-31", last)
+
+    write(
+        tmp_path,
+        D0=DENY,
+        A1=version("2026-01-01", "2029-12-31"),
+        A1__2027=version("2027-01-01", "2027-12-31"),
+        A1__2028=version("2028-01-01", "2028-12-31"),
+    )
+    assert ("A1.toml", "valid_until") in findings(tmp_path)
+    write(tmp_path, A1=version("2026-01-01", "2026-12-31"))
+    assert [row.valid_from.year for row in load_grounds(tmp_path).rows if row.id == "A1"] == [2026, 2027, 2028]
+
+
+def test_a_review_in_the_future_is_no_review_yet(tmp_path: Path) -> None:
+    signed = PERMIT + 'reviewed_by = "mr. A. Voorbeeld"\nreviewed_on = 2026-06-15\n'
+
+    row = load_grounds(write(tmp_path, D0=DENY, A1=signed)).find("A1", date(2026, 6, 1))
+
+    assert row is not None
+    assert [row.reviewed_by_then(date(2026, 6, day)) for day in (14, 15, 16)] == [False, True, True]
 
 
 def test_versions_of_a_row_follow_each_other_and_may_not_overlap(tmp_path: Path) -> None:
