@@ -59,7 +59,7 @@ class Addition(Row):
 
 
 class FieldRow(Row):
-    """One field: the categories it always carries, those that depend on values, and whether found or flags count.
+    """One field: the categories it always carries, those that depend on values, and whether found, flags or indicators count.
 
     `without_name` are those that are no more than a fact without a name where nobody's name goes along.
     """
@@ -69,6 +69,7 @@ class FieldRow(Row):
     adds: tuple[Addition, ...] = ()
     adds_found: StrictBool = False
     adds_flags: StrictBool = False
+    adds_indicators: StrictBool = False
     without_name: tuple[StrictStr, ...] = ()
 
 
@@ -77,6 +78,7 @@ class _FieldFile(Row):
     sexual_rows: tuple[StrictStr, ...]
     flags: dict[str, tuple[StrictStr, ...]]
     unknown_flag: tuple[StrictStr, ...]
+    indicators: dict[str, tuple[StrictStr, ...]]
     field: tuple[FieldRow, ...]
 
 
@@ -87,6 +89,7 @@ class FieldSet:
     fields: Mapping[str, FieldRow]
     flags: Mapping[str, frozenset[str]]
     unknown_flag: frozenset[str]
+    indicators: Mapping[str, frozenset[str]]
     sexual_forms: frozenset[str]
     sexual_rows: frozenset[str]
     digest: str
@@ -104,6 +107,9 @@ class FieldSet:
         if row.adds_flags:
             for flag in context.flags:
                 categories |= self.flags.get(flag, self.unknown_flag)
+        if row.adds_indicators:
+            for indicator in context.indicators:
+                categories |= self.indicators.get(indicator, frozenset())
         if context.nameless and categories & set(row.without_name):
             categories = categories - set(row.without_name) | {PSEUDONYMOUS}
         return frozenset(categories)
@@ -175,6 +181,7 @@ def load_fields(path: Path) -> FieldSet:
         fields=MappingProxyType({row.id: row for row in content.field}),
         flags=MappingProxyType({flag: frozenset(names) for flag, names in content.flags.items()}),
         unknown_flag=frozenset(content.unknown_flag),
+        indicators=MappingProxyType({name: frozenset(kinds) for name, kinds in content.indicators.items()}),
         sexual_forms=frozenset(content.sexual_forms),
         sexual_rows=frozenset(content.sexual_rows),
         digest=canonical_digest(raw),
@@ -185,6 +192,7 @@ def load_fields(path: Path) -> FieldSet:
 def _field_problems(content: _FieldFile) -> Iterator[Problem]:
     categories = ", ".join(CATEGORIES)
     lists = [(f"flags.{flag}", names) for flag, names in content.flags.items()]
+    lists += [(f"indicators.{name}", names) for name, names in content.indicators.items()]
     lists.append(("unknown_flag", content.unknown_flag))
     seen: set[str] = set()
     for row in content.field:

@@ -194,6 +194,7 @@ def load(directory: Path, permissions: Iterable[str] | None = None) -> PolicySet
         findings += check(shaped.files, shaped.routes, None if permissions is None else frozenset(permissions))
         findings += check_examples(shaped.examples, shaped.routes, shaped.files)
         findings += _unknown_flags(elsewhere["fields"], shaped.files["flags.toml"])
+        findings += _unknown_indicators(elsewhere["fields"], shaped.files["indicators.toml"])
     if findings:
         raise BrokenPolicy(sorted(set(_one_per_mistake(findings, read))))
     return _assembled(read, shaped, elsewhere)
@@ -369,6 +370,12 @@ def _unknown_flags(fields: FieldSet, flags: shapes.FlagsFile) -> Iterable[Findin
     """Flags that fields.toml gives a data category, but that nobody can tick."""
     for name in sorted(set(fields.flags) - {flag.id for flag in flags.flag}):
         yield Finding("fields.toml", f"flags.{name}", "expected a flag of flags.toml")
+
+
+def _unknown_indicators(fields: FieldSet, indicators: shapes.IndicatorsFile) -> Iterable[Finding]:
+    """Indicators that fields.toml gives a data category, but that nobody can tick."""
+    for name in sorted(set(fields.indicators) - {indicator.id for indicator in indicators.indicator}):
+        yield Finding("fields.toml", f"indicators.{name}", "expected an indicator of indicators.toml")
 
 
 def _by_id(items: Iterable[N]) -> Mapping[str, N]:

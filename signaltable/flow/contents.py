@@ -147,11 +147,11 @@ def _context(signal: Signal, policy: PolicySet) -> FieldContext:
         forms=frozenset(signal.facts.get("forms", ())),
         rows=signal.form_rows,
         indicators=frozenset(signal.indicators),
-        # An indicator that may point to other forms as well says nothing about sex life by itself.
+        # An indicator tells of sex life by its words, or because it is a sign of the sexual row.
         sexual_indicators=frozenset(
             name
             for name, indicator in policy.indicators.items()
-            if indicator.form_row in fields.sexual_rows or set(indicator.forms) <= fields.sexual_forms
+            if indicator.form_row in fields.sexual_rows or "sex_life" in fields.indicators.get(name, ())
         ),
         flags=frozenset(signal.flags),
     )

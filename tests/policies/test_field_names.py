@@ -130,3 +130,21 @@ def test_a_business_in_a_sexual_signal_tells_of_all_who_work_there_and_its_addre
     assert "sex_life" in categories(policy, "subject.kvk", forms=sexual)
     assert categories(policy, "subject.company_name", forms=frozenset({"labour"})) == {"business"}
     assert categories(policy, "subject.street", forms=sexual) == {"contact"}
+
+
+# -- what an indicator tells ------------------------------------------------------------------------------------------
+
+
+def test_an_indicator_of_illness_is_health_and_beside_no_name_a_fact(policy: PolicySet) -> None:
+    ticked = frozenset({"visible-injuries", "crowded-housing"})
+
+    assert categories(policy, "signal.indicators", indicators=ticked) == {"pseudonymous", "health"}
+    assert categories(policy, "signal.indicators", indicators=ticked, nameless=True) == {"pseudonymous"}
+    assert categories(policy, "signal.indicators", indicators=frozenset({"crowded-housing"})) == {"pseudonymous"}
+
+
+def test_an_indicator_that_nobody_can_tick_has_no_category(folder: Path) -> None:
+    edited(folder, 'money-mule = ["criminal"]', 'money-donkey = ["criminal"]')
+
+    with pytest.raises(BrokenPolicy, match=r"fields\.toml: indicators\.money-donkey: expected an indicator"):
+        load(folder)
