@@ -21,6 +21,9 @@ PROVIDER, RECIPIENT, PURPOSE, PERSON, DATA, CONDITIONS = (
 )
 
 
+_FARTHER = (CONDITIONS, DATA, PURPOSE, PERSON, RECIPIENT, PROVIDER)
+
+
 @dataclass(frozen=True, slots=True)
 class NearRow:
     """A ground that came near. `off` names what does not fit: provider, recipient, purpose, person, data, conditions.
@@ -35,13 +38,18 @@ class NearRow:
 
 
 def rows(case: Case, near: Iterable[str], grounds: GroundSet) -> tuple[NearRow, ...]:
-    """The rows named in a refusal of the first chosen subject, those with the least in the way first."""
+    """The rows named in a refusal of the first chosen subject, first those that a person can still do something about."""
     request = next(iter(requests_of(case).values()))
     index = index_on(grounds, request.on)
     offers = {offer.ground.id: offer for offer in step.applicable(request, grounds)}
     known = {row.id: row for row in index.in_order}
     found = [_near(index, request, known[one], offers.get(one)) for one in near if one in known]
-    return tuple(sorted(found, key=lambda one: (len(one.off), one.why is not None)))
+    return tuple(sorted(found, key=_far))
+
+
+def _far(one: NearRow) -> tuple[int, int]:
+    """How far a ground is from helping: what a person can still do comes first, another organisation's ground last."""
+    return len(one.off), max((_FARTHER.index(part) for part in one.off), default=0)
 
 
 def _near(index: GroundIndex, request: Request, row: Ground, offer: Offer | None) -> NearRow:

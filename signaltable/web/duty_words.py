@@ -68,7 +68,7 @@ def due_text(duty: Any) -> str:
 def status_text(duty: DutyStatus) -> str:
     """Where a duty stands, in one sentence."""
     if duty.fulfilled_at is None:
-        return _("by %(day)s", day=due_text(duty))
+        return _("by %(day)s", day=due_text(duty)) if duty.due_at else due_text(duty)
     if duty.result == duties.LOGGED:
         return result_word(duty.result)
     return _("%(result)s, %(day)s", result=result_word(duty.result), day=day(duty.fulfilled_at))

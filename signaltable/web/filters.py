@@ -11,6 +11,7 @@ from werkzeug.routing import BuildError
 
 from signaltable import pictures
 from signaltable.access import Allowed, Permission, may
+from signaltable.domain import day_of
 from signaltable.flow.accounts import ANONYMOUS, agency_title
 from signaltable.texts import Text
 from signaltable.web.guards import actor, program
@@ -48,6 +49,12 @@ def ground_title(ground_id: str) -> str:
     """A legal ground by its title, with its id; the id alone when the rules no longer hold it."""
     title = next((in_words(row.title) for row in program().policy.grounds.rows if row.id == ground_id), "")
     return f"{title} ({ground_id})" if title else ground_id
+
+
+def ground_unreviewed(ground_id: str) -> bool:
+    """Whether no lawyer has looked at this ground as the rules hold it today; never for one that they no longer hold."""
+    found = program().policy.grounds.find(ground_id, day_of(program().clock()))
+    return found is not None and not found.reviewed_by
 
 
 def state_label(state: str) -> str:
@@ -149,6 +156,7 @@ def register(app: Flask) -> None:
         moment=moment,
         file_size=file_size,
         ground_title=ground_title,
+        ground_unreviewed=ground_unreviewed,
         state_label=state_label,
         answer_label=answer_label,
     )
