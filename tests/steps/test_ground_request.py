@@ -14,7 +14,7 @@ from signaltable.domain import UnusableInput
 from signaltable.evidence import Context
 from signaltable.evidence_forms import example as example_evidence
 from signaltable.ground_request import KEYS, KIND_OF, Moment, answer, examples, moment_of, parse_request
-from signaltable.grounds import AGES, CATEGORIES, CONDITIONS, KINDS, PURPOSES, ROLES, Ground
+from signaltable.grounds import AGES, CATEGORIES, CONDITIONS, KINDS, PURPOSES, ROLES, Ground, GroundSet
 from signaltable.policy import load
 
 POLICY = load(Path(__file__).resolve().parents[2] / "policies")
@@ -109,6 +109,21 @@ def test_outside_the_demo_nothing_unreviewed_counts_and_the_reason_says_so() -> 
     assert found["effect"] == "deny"
     assert "not_reviewed" in codes(found)
     assert "X1" in found["near"]
+
+
+def test_what_a_lawyer_signed_counts_outside_the_demo_and_nothing_else() -> None:
+    signed = [
+        row.model_copy(update={"reviewed_by": "mr. A. Voorbeeld", "reviewed_on": DAY}) if row.id == "X1" else row
+        for row in POLICY.grounds.rows
+    ]
+    grounds = GroundSet(tuple(signed), "")
+    policy = replace(POLICY, grounds=grounds)
+
+    made = examples(grounds, MOMENT, demo=False)
+
+    assert set(made) == {"X1"}
+    assert answer(parse_request(made["X1"], MOMENT, demo=False), policy, "nl")["row"] == "X1"
+    assert examples(grounds, moment_of(DAY - timedelta(days=1)), demo=False) == {}
 
 
 # -- all or nothing ---------------------------------------------------------------------------------------------------
