@@ -79,7 +79,7 @@ def load_conditions(path: Path) -> Mapping[str, ConditionSpec]:
     """The texts of policies/conditions.toml joined with the shapes. Raises BrokenPolicy for each text missing or extra."""
     reader = _TextReader(path.name)
     raw = read_toml(path)
-    labels = raw.pop("labels", {})
+    labels = reader.table(raw.pop("labels", {}), "labels")
     excludes = _exclusions(raw, reader)
     specs = {code: _spec(code, raw.pop(code, None), labels, excludes[code], reader) for code in CONDITIONS}
     reader.findings.extend(Finding(path.name, key, "unknown condition") for key in raw)
@@ -116,24 +116,31 @@ class _TextReader:
         if (
             isinstance(raw, Mapping)
             and set(raw) == {"nl", "en"}
-            and all(isinstance(v, str) and v for v in raw.values())
+            and all(isinstance(v, str) and v.strip() for v in raw.values())
         ):
             return Text(raw["nl"], raw["en"])
         self.findings.append(Finding(self.file, key, "expected a text with exactly nl and en"))
         return Text("", "")
 
+    def table(self, raw: object, key: str, known: Iterable[str] | None = None) -> Mapping[str, Any]:
+        """A table, with a finding for what is none and for every key that is not in `known`."""
+        if not isinstance(raw, Mapping):
+            self.findings.append(Finding(self.file, key, "expected a table"))
+            return {}
+        for name in sorted(raw.keys() - (raw.keys() if known is None else set(known))):
+            self.findings.append(Finding(self.file, f"{key}.{name}", "expected no such key"))
+        return raw
+
 
 def _spec(
     code: str, raw: object, labels: Mapping[str, Any], excludes: frozenset[str], reader: _TextReader
 ) -> ConditionSpec:
-    content: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
-    fields: Mapping[str, Any] = content.get("fields", {})
     model = MODELS[code]
-    known = {"title", "explanation", "fields", "excludes"}
-    for key in sorted(set(content) - known):
-        reader.findings.append(Finding(reader.file, f"{code}.{key}", "unknown key"))
-    for name in sorted(set(fields) - set(model.model_fields)):
-        reader.findings.append(Finding(reader.file, f"{code}.fields.{name}", "unknown field"))
+    if not isinstance(raw, Mapping):  # One finding says it all; its texts are missing with it.
+        reader.findings.append(Finding(reader.file, code, "expected the texts of this condition, found none"))
+        return ConditionSpec(code, Text("", ""), Text("", ""), (), excludes)
+    content = reader.table(raw, code, ("title", "explanation", "fields", "excludes"))
+    fields = reader.table(content.get("fields", {}), f"{code}.fields", model.model_fields)
     return ConditionSpec(
         code=code,
         title=reader.text(content.get("title"), f"{code}.title"),
@@ -143,22 +150,20 @@ def _spec(
     )
 
 
-def _field_spec(
-    code: str, name: str, raw: Mapping[str, Any], labels: Mapping[str, Any], reader: _TextReader
-) -> FieldSpec:
+def _field_spec(code: str, name: str, given: object, labels: Mapping[str, Any], reader: _TextReader) -> FieldSpec:
     key, model = f"{code}.fields.{name}", MODELS[code]
+    raw = reader.table(given, key, ("label", "hint", "options"))
     widget = widget_of(model, name)
     assert widget is not None, "every field of an evidence model carries a Widget"
     info = model.model_fields[name]
+    values = _option_values(widget.kind, info.annotation)
+    texts = reader.table(raw["options"], f"{key}.options", values) if "options" in raw else labels
     return FieldSpec(
         name=name,
         kind=widget.kind,
         label=reader.text(raw.get("label", labels.get(name)), f"{key}.label"),
         hint=reader.text(raw["hint"], f"{key}.hint") if "hint" in raw else None,
-        options=tuple(
-            Option(value, reader.text(raw.get("options", labels).get(value), f"{key}.options.{value}"))
-            for value in _option_values(widget.kind, info.annotation)
-        ),
+        options=tuple(Option(value, reader.text(texts.get(value), f"{key}.options.{value}")) for value in values),
         # A tick that may stay empty has a default; a text that may stay empty too.
         required=info.is_required(),
         by_program=widget.by_program,

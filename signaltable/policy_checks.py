@@ -108,7 +108,7 @@ def _duplicates(files: Files) -> Iterator[Finding]:
     for name, file in files.items():
         for key in type(file).model_fields:
             items = getattr(file, key)
-            if isinstance(items, tuple):
+            if isinstance(items, tuple) and all(hasattr(item, "id") for item in items):
                 yield from _twice(name, key, items)
     yield from _twice(
         "agency_kinds.toml", "capacities", _all(files["agency_kinds.toml"].kind, lambda kind: kind.capacities)
