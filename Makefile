@@ -30,6 +30,9 @@ run: setup ## make the demo region if there is none, and serve it on 127.0.0.1:8
 test: $(VENV)/.filled-dev ## install what tests need and run everything that can run
 	$(BIN)/python -m pytest
 
+bench: $(VENV)/.filled-dev ## how fast the rules decide, beside zen-engine and cedarpy in the same run
+	@$(BIN)/python -m tests.bench
+
 lint: $(VENV)/.filled-dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -51,4 +54,4 @@ texts: $(VENV)/.filled ## collect texts for translation and compile them
 clean: ## remove the environment and caches; never the data in ./instance
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup run test lint format lock texts clean
+.PHONY: help setup run test bench lint format lock texts clean

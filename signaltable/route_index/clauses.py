@@ -5,8 +5,7 @@ written out, a route holds exactly when one of its clauses does: nothing that is
 is unknown about `unless` blocks nothing.
 
 Every clause has a field of bits. It starts so low that its highest bit, the flag, comes up when all facts that it needs
-are in its favour: each adds one, each fact that breaks a `never` takes one away. The fields of one destination lie side
-by side below a guard bit; adding "all ones" carries into the guard when one of its flags is up.
+are in its favour: each adds one, each fact that breaks a `never` takes one away. All fields together are one number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +16,7 @@ from signaltable.facts import Facts, Value
 from signaltable.policy_shapes import DerivedFact, FactTest
 from signaltable.route_index.reading import compare, derive, outcome_of
 from signaltable.route_index.values import Alternatives, Applied, Known, Route
-from signaltable.route_index.weights import Weights
+from signaltable.route_index.weights import AGE_BITS, SPELLED, Weights
 
 # A destination that needs more clauses than this is read as it is written; no card comes near.
 MOST_CLAUSES = 256
@@ -131,40 +130,23 @@ class ClauseIndex:
     def __init__(self, applied: Sequence[Applied], derived: Mapping[str, DerivedFact]) -> None:
         self._derived = derived
         self._as_written: list[Applied] = []
-        self._at: dict[int, list[Applied]] = {}
         fields: list[_Field] = []
-        self._ones = place = 0
+        # By the bit length of a flag, which is found faster than anything else: what it stands for, and the bits below.
+        self._at: dict[int, tuple[tuple[Applied, ...], int]] = {}
+        place = AGE_BITS
         for clauses, same in groupby(reversed(applied), key=self._clauses_of):
             if clauses is None:
                 self._as_written += same
                 continue
-            first = place
+            together, below = tuple(same)[::-1], (1 << place) - 1
             for clause in clauses:
                 fields.append(_field(clause, place))
                 place = fields[-1].flag.bit_length()
-            self._ones += (1 << place) - (1 << first)
-            self._at[1 << place] = [*same][::-1]
-            place += 1
-        self._pack(fields)
-
-    def _pack(self, fields: Sequence[_Field]) -> None:
-        self._guards = sum(self._at)
+                self._at[place] = together, below
+        self._found = {place: (tuple(one.route for one in same), below) for place, (same, below) in self._at.items()}
         self._flags = sum(field.flag for field in fields)
         self._start = sum(field.start for field in fields)
-        # By bit length, which finds the highest guard that is up faster than anything else.
-        self._found = {
-            guard.bit_length(): (guard, tuple(one.route for one in same)) for guard, same in self._at.items()
-        }
-        asking: dict[str, list[_Field]] = {}
-        for field in fields:
-            for name in {**field.surely, **field.never}:
-                asking.setdefault(name, []).append(field)
-        tests = {
-            test for field in fields for part in (field.surely, field.never) for one in part.values() for test in one
-        }
-        self._weights = Weights(
-            tests, lambda name, value: sum(field.counts(name, value) for field in asking.get(name, ()))
-        )
+        self._weights = _weights(fields)
 
     def _clauses_of(self, applied: Applied) -> Clauses | None:
         try:
@@ -174,23 +156,46 @@ class ClauseIndex:
 
     def routes(self, known: Known) -> tuple[Route, ...]:
         """Every route that surely holds, in the order of the advice."""
-        hits = ((self._weights.total(known, self._start) & self._flags) + self._ones) & self._guards
+        total, answers, ages, at = self._start, self._weights.answers, self._weights.ages, self._found
+        try:
+            for name, value in known.items():
+                total += answers[name][value]
+        except KeyError:
+            self._weights.meet(known)
+            return self.routes(known)
+        hits = (total + ages[total & SPELLED]) & self._flags
         if self._as_written:
             return self._with_those_as_written(hits, known)
         found: list[Route] = []
-        at = self._found
         while hits:
-            guard, routes = at[hits.bit_length()]
+            routes, below = at[hits.bit_length()]
             found += routes
-            hits ^= guard
+            hits &= below
         return tuple(found)
 
     def _with_those_as_written(self, hits: int, known: Known) -> tuple[Route, ...]:
         whole = Facts(known).normalised().values
         derived = derive(whole, self._derived)
-        found = [one for guard, same in self._at.items() if hits & guard for one in same]
-        found += [one for one in self._as_written if outcome_of(one, whole, derived).holds]
+        found = [one for one in self._as_written if outcome_of(one, whole, derived).holds]
+        while hits:
+            same, below = self._at[hits.bit_length()]
+            found += same
+            hits &= below
         return tuple(one.route for one in sorted(found, key=lambda one: one.place))
+
+
+def _weights(fields: Sequence[_Field]) -> Weights:
+    """What each answer adds to all fields together."""
+    asking: dict[str, list[_Field]] = {}
+    for field in fields:
+        for name in {**field.surely, **field.never}:
+            asking.setdefault(name, []).append(field)
+    tests = {test for field in fields for part in (field.surely, field.never) for one in part.values() for test in one}
+
+    def weigh(name: str, value: Value) -> int:
+        return sum(field.counts(name, value) for field in asking.get(name, ()))
+
+    return Weights(tests, weigh)
 
 
 def _field(clause: Clause, place: int) -> _Field:

@@ -15,7 +15,7 @@ from signaltable.facts import FACTS, Facts, Value
 from signaltable.policy_shapes import DerivedFact, FactTest, Meldroute
 from signaltable.route_index.reading import compare, derive, outcome_of
 from signaltable.route_index.values import Applied, Known, Question, Route, Sentences
-from signaltable.route_index.weights import Weights, tests_of
+from signaltable.route_index.weights import AGE_BITS, SPELLED, Weights, tests_of
 from signaltable.texts import Text
 
 # A question names at most so many routes; the rest is counted.
@@ -106,20 +106,31 @@ class QuestionIndex:
         self._groups = _grouped(_Group(tuple(same), _tests(same, derived)) for same in by_rule.values())
         self._weights = self._weigh()
         self._shared = self._open_facts()
+        # The same once more, in the order in which they are looked at.
+        self._tables = [(group.mask, group.entries, group) for group in self._groups]
+        self._wordings = [(shared.mask, shared.worded, shared) for shared in self._shared]
 
     def decide(self, known: Known) -> tuple[tuple[Route, ...], tuple[Question, ...]]:
         """Every route that surely holds, and one question per open fact, both in the order of the advice."""
-        seen = self._weights.total(known, 0)
+        seen, answers, ages = 0, self._weights.answers, self._weights.ages
+        try:
+            for name, value in known.items():
+                seen += answers[name][value]
+        except KeyError:
+            self._weights.meet(known)
+            return self.decide(known)
+        seen += ages[seen & SPELLED]
         holds = left_open = 0
         asked: list[Placed] = []
-        for group in self._groups:
-            held, opened, own = group.entries.get(seen & group.mask) or self._fill(group, seen, known)
+        for mask, entries, group in self._tables:
+            entry = entries.get(seen & mask)
+            held, opened, own = self._fill(group, seen, known) if entry is None else entry
             holds |= held
             left_open |= opened
             asked += own
-        for shared in self._shared:
-            if opened := left_open & shared.mask:
-                asked.append(shared.worded.get(opened) or self._word(shared, opened))
+        for mask, worded, shared in self._wordings:
+            if opened := left_open & mask:
+                asked.append(worded[opened] if opened in worded else self._word(shared, opened))
         asked.sort()
         return self._held(holds), tuple([question for _, question in asked])
 
@@ -139,8 +150,8 @@ class QuestionIndex:
     def _weigh(self) -> Weights:
         """Gives every fact a bit for "known" and every test one for "holds", and every group the bits of its own."""
         tests = sorted({test for group in self._groups for test in group.tests}, key=repr)
-        known_bits = {name: 1 << place for name, place in _PLACES.items()}
-        bits = {test: 1 << (place + len(FACTS)) for place, test in enumerate(tests)}
+        known_bits = {name: 1 << (AGE_BITS + place) for name, place in _PLACES.items()}
+        bits = {test: 1 << (AGE_BITS + len(FACTS) + place) for place, test in enumerate(tests)}
         for group in self._groups:
             group.mask = sum(known_bits[name] for name in group.facts) + sum(bits[test] for test in group.tests)
 

@@ -1,9 +1,10 @@
 """Numbers per answer: the known facts become one long number by adding what each answer weighs."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
-from signaltable.facts import FACTS, Value, age_group_of
+from signaltable.facts import ADULT_FROM_YEARS, FACTS, Value, age_group_of
 from signaltable.policy_shapes import DerivedFact, FactTest
 from signaltable.route_index.values import Alternatives, Known
 
@@ -15,67 +16,71 @@ BELOW_ALL = -1
 Weigh = Callable[[str, Value], int]
 
 
-class _Answers(dict[Value, int]):
-    """What each answer to one fact weighs, worked out when it is first met.
+class Weights:
+    """The weight of every answer that can be given, by `weigh`; `tests` are all tests that it looks at.
 
-    Numbers between two thresholds weigh the same.
+    To sum up what is known: add `answers[name][value]` for every answer, then `ages[total & SPELLED]`. An answer that was
+    never met raises KeyError: `meet` it and begin again. The lowest bits say in which spellings the age is known, and
+    `ages` brings these together; `weigh` must leave them free.
     """
 
-    def __init__(self, name: str, thresholds: Sequence[float], weigh: Weigh) -> None:
-        super().__init__()
-        self._name = name
-        self._thresholds = thresholds
-        self._weigh = weigh
-
-    def __missing__(self, answer: Value) -> int:
-        if len(self) >= MOST_ANSWERS:
-            self.clear()
-        meant = answer
-        if isinstance(answer, int | float):
-            passed = bisect_right(self._thresholds, answer)
-            meant = self._thresholds[passed - 1] if passed else BELOW_ALL
-        weight = self[answer] = self._weigh(self._name, meant)
-        return weight
-
-
-class _AgeAnswers(dict[tuple[Value | None, Value | None, Value | None], int]):
-    """What bringing the three spellings of one age together adds to what `age` weighs as it was given."""
-
-    def __init__(self, age: _Answers) -> None:
-        super().__init__()
-        self._age = age
-
-    def __missing__(self, spellings: tuple[Value | None, Value | None, Value | None]) -> int:
-        if len(self) >= MOST_ANSWERS:
-            self.clear()
-        age, years, unaccompanied = spellings
-        given = {"age": age, "age_years": years, "unaccompanied_foreign_minor": unaccompanied}
-        group = age_group_of({name: value for name, value in given.items() if value is not None})
-        change = (0 if group is None else self._age[group]) - (0 if age is None else self._age[age])
-        self[spellings] = change
-        return change
-
-
-class Weights:
-    """The weight of every answer that can be given, by `weigh`; `tests` are all tests that it looks at."""
+    __slots__ = ("_thresholds", "_weigh", "ages", "answers")
 
     def __init__(self, tests: Iterable[FactTest], weigh: Weigh) -> None:
         thresholds: dict[str, set[float]] = {name: set() for name in FACTS}
+        thresholds["age_years"].add(ADULT_FROM_YEARS)
         for test in tests:
             if isinstance(test.value, int | float):
                 thresholds[test.fact].add(test.value)
-        self._answers = {name: _Answers(name, sorted(found), weigh) for name, found in thresholds.items()}
-        self._ages = _AgeAnswers(self._answers["age"])
+        self._thresholds = {name: sorted(found) for name, found in thresholds.items()}
+        self._weigh = weigh
+        self.answers: dict[str, dict[Value, int]] = {name: {} for name in FACTS}
+        self.ages = [_together(spelled, weigh) for spelled in range(SPELLED + 1)]
 
-    def total(self, known: Known, start: int) -> int:
-        """What all known answers add to `start`, with the three spellings of one age brought together."""
-        answers = self._answers
-        total = start
+    def meet(self, known: Known) -> None:
+        """Works out the weights of these answers. Numbers between two thresholds weigh the same."""
         for name, value in known.items():
-            total += answers[name][value]
-        if "age_years" in known or "unaccompanied_foreign_minor" in known:
-            total += self._ages[known.get("age"), known.get("age_years"), known.get("unaccompanied_foreign_minor")]
-        return total
+            answers = self.answers[name]
+            if len(answers) >= MOST_ANSWERS:
+                answers.clear()
+            meant = value
+            if isinstance(value, int | float):
+                passed = bisect_right(self._thresholds[name], value)
+                meant = self._thresholds[name][passed - 1] if passed else BELOW_ALL
+            answers[value] = self._weigh(name, meant) + _SPELLINGS.get((name, _kind_of(name, value)), 0)
+
+
+# The bits that say how the age is known, and how many they are.
+AGE_BITS = 5
+SPELLED = (1 << AGE_BITS) - 1
+_SPELLED_BY = MappingProxyType({"age": 3, "age_years": 12, "unaccompanied_foreign_minor": 16})
+# A bit or two for each spelling of one age, so that every combination of them is a small number.
+_SPELLINGS: Mapping[tuple[str, Value], int] = MappingProxyType(
+    {
+        ("age", "minor"): 1,
+        ("age", "adult"): 2,
+        ("age", "doubt"): 3,
+        ("age_years", 0): 4,
+        ("age_years", ADULT_FROM_YEARS): 8,
+        ("unaccompanied_foreign_minor", "yes"): 16,
+    }
+)
+
+
+def _kind_of(name: str, value: Value) -> Value:
+    """The age in years as one of two kinds; any other answer as it is."""
+    if name == "age_years" and isinstance(value, int | float):
+        return 0 if value < ADULT_FROM_YEARS else ADULT_FROM_YEARS
+    return value
+
+
+def _together(spelled: int, weigh: Weigh) -> int:
+    """What to add when the age is known in these spellings, so that only the age group they tell together counts."""
+    given = {name: value for (name, value), bits in _SPELLINGS.items() if spelled & _SPELLED_BY[name] == bits}
+    group = age_group_of(given)
+    if group is None or group == given.get("age"):
+        return 0
+    return weigh("age", group) - (weigh("age", given["age"]) if "age" in given else 0)
 
 
 def tests_of(alternatives: Alternatives, derived: Mapping[str, DerivedFact]) -> frozenset[FactTest]:
