@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from sqlalchemy.orm import Session
 from wtforms import SelectChoice, SelectField, SelectMultipleField, StringField
 from wtforms.validators import Length
 
@@ -21,11 +22,14 @@ from signaltable.card.pdf import card_pdf
 from signaltable.card.practice import Exercise, Situation, situations, try_facts
 from signaltable.card.svg import card_svg
 from signaltable.card.words import alternatives_words
+from signaltable.comparison.rules import rule_changes
 from signaltable.domain import NotFound, day_of
 from signaltable.facts import FACTS, Fact, Facts, UnusableFacts, parse_facts
 from signaltable.flow import policy_versions
 from signaltable.grounds import CATEGORIES
 from signaltable.pictures import Svg
+from signaltable.policy import PolicySet
+from signaltable.policy_errors import BrokenPolicy
 from signaltable.policy_shapes import DerivedFact
 from signaltable.transaction import Transaction, reading
 from signaltable.web.card_grounds import GroundFilter, ground_view, grounds_view
@@ -261,3 +265,25 @@ def versions() -> ResponseReturnValue:
     with reading(program()) as session:
         found = policy_versions.versions(Transaction(program(), actor(), session, program().clock()))
     return render_template("card/versions.html", versions=found)
+
+
+@pages.get("/versies/vergelijk")
+@permission(Permission.POLICY_CONSULT_ALL)
+def compare() -> ResponseReturnValue:
+    """What differs between two versions, rule by rule. A version that this program no longer reads is named."""
+    with reading(program()) as session:
+        digests = [policy_versions.find_digest(session, request.args.get(name, "")) for name in ("oud", "nieuw")]
+        try:
+            old, new = (_version(session, digest) for digest in digests)
+        except BrokenPolicy:
+            return render_template("card/compare.html", digests=digests, changes=None)
+    titles = {
+        rule.id: in_words(rule.title) for policy in (old, new) for rule in (*policy.grounds.rows, *policy.meldroutes)
+    }
+    changes = rule_changes(old, new, lang())
+    return render_template("card/compare.html", digests=digests, changes=changes, titles=titles)
+
+
+def _version(session: Session, digest: str) -> PolicySet:
+    current = program().policy
+    return current if digest == current.digest else policy_versions.load_version(session, digest)
