@@ -277,11 +277,14 @@ def compare() -> ResponseReturnValue:
             old, new = (_version(session, digest) for digest in digests)
         except BrokenPolicy:
             return render_template("card/compare.html", digests=digests, changes=None)
-    titles = {
-        rule.id: in_words(rule.title) for policy in (old, new) for rule in (*policy.grounds.rows, *policy.meldroutes)
-    }
     changes = rule_changes(old, new, lang())
-    return render_template("card/compare.html", digests=digests, changes=changes, titles=titles)
+    return render_template("card/compare.html", digests=digests, changes=changes, titles=_titles(old) | _titles(new))
+
+
+def _titles(policy: PolicySet) -> dict[str, str]:
+    """How the routes and the grounds are called, by id."""
+    routes = {route.id: in_words(route.title) for route in policy.meldroutes}
+    return routes | {row.id: in_words(row.title) for row in policy.grounds.rows}
 
 
 def _version(session: Session, digest: str) -> PolicySet:
