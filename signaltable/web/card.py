@@ -180,7 +180,7 @@ def _question(fact: Fact) -> Any:
     choices = [SelectChoice(value, in_words(program().policy.value_label(fact.name, value))) for value in fact.values]
     if fact.kind == "list":
         return SelectMultipleField(**texts, choices=choices, validate_choice=False)
-    return SelectField(**texts, choices=[SelectChoice("", _("Not known")), *choices], validate_choice=False)
+    return SelectField(**texts, choices=[SelectChoice("", _("Not known yet")), *choices], validate_choice=False)
 
 
 def _groups(form: FlaskForm) -> list[tuple[str, list[Any]]]:
