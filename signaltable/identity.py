@@ -20,7 +20,7 @@ from stdnum.nl import bsn as bsn_numbers
 
 from signaltable.domain import SUBJECT_KINDS
 from signaltable.names import fold
-from signaltable.policy_errors import BrokenPolicy, Finding, read_toml
+from signaltable.policy_errors import BrokenPolicy, Finding, expectation, read_toml
 from signaltable.policy_shapes import Many, Name, Shape, Some, Words
 from signaltable.texts import Text
 
@@ -463,7 +463,7 @@ def read_shaped(model: type[_Model], path: Path) -> _Model:
         return model.model_validate(read_toml(path))
     except ValidationError as error:
         raise BrokenPolicy(
-            Finding(path.name, ".".join(str(part) for part in found["loc"]), found["msg"])
+            Finding(path.name, ".".join(str(part) for part in found["loc"]), expectation(found))
             for found in error.errors(include_url=False, include_input=False)
         ) from None
 

@@ -21,7 +21,7 @@ from signaltable.fields import FieldSet, load_fields
 from signaltable.grounds import GroundSet, load_grounds
 from signaltable.identity import IdentifierPolicy, load_identifiers
 from signaltable.policy_checks import Named, check, check_examples
-from signaltable.policy_errors import BrokenPolicy, Finding, parse_toml, read_text
+from signaltable.policy_errors import BrokenPolicy, Finding, expectation, parse_toml, read_text
 from signaltable.pseudonymise import LinkingPolicy, load_linking
 from signaltable.region import FILE as REGION_FILE
 from signaltable.region import FOLDER as REGION
@@ -327,7 +327,7 @@ def _shaped(name: str, content: dict[str, Any] | None, shape: type[Any], finding
     try:
         return shape.model_validate(content)
     except ValidationError as error:
-        findings.extend(Finding(name, _key(found["loc"], content), _expected(found)) for found in error.errors())
+        findings.extend(Finding(name, _key(found["loc"], content), expectation(found)) for found in error.errors())
         return None
 
 
@@ -344,17 +344,6 @@ def _key(path: tuple[int | str, ...], content: Any) -> str:
             str(here["id"]) if isinstance(part, int) and isinstance(here, dict) and "id" in here else str(part)
         )
     return ".".join(names)
-
-
-def _expected(found: Any) -> str:
-    if found["type"] == "missing":
-        return "expected this key, found none"
-    if found["type"] == "extra_forbidden":
-        return "expected no such key"
-    if found["type"] == "too_short":
-        return "expected at least one entry, found none"
-    message = str(found["msg"]).removeprefix("Value error, ")
-    return message.replace("Input should be", "expected").replace("String should", "expected a text that should")
 
 
 def _collected(read: Callable[[Path], Any], directory: Path, findings: list[Finding]) -> Any:

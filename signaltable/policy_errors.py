@@ -1,7 +1,8 @@
 """What goes wrong in policies/ is told by file, key and expectation, all findings at once, before the program starts."""
 
+import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,35 @@ class BrokenPolicy(SignaltableError):
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings: tuple[Finding, ...] = tuple(findings)
         super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+# What a jurist calls the types that pydantic names.
+_TYPES = {
+    "a valid tuple": "a list",
+    "a valid list": "a list",
+    "a valid dictionary": "a table",
+    "an object": "a table",
+    "a valid string": "a text",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "a valid date": "a day such as 2026-01-31",
+}
+_INSTANCE = re.compile(r" or (an )?instance of \w+")
+
+
+def expectation(found: Mapping[str, Any]) -> str:
+    """What a rejected piece of a file should have been, from pydantic's account of it; never what stood there."""
+    if found["type"] == "missing":
+        return "expected this key, found none"
+    if found["type"] == "extra_forbidden":
+        return "expected no such key"
+    if found["type"] == "too_short":
+        return "expected at least one entry, found none"
+    message = _INSTANCE.sub("", str(found["msg"]).removeprefix("Value error, "))
+    for theirs, ours in _TYPES.items():
+        message = message.replace(theirs, ours)
+    return message.replace("Input should be", "expected").replace("String should", "expected a text that should")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -1,17 +1,23 @@
 """A broken rule stops the start with file, key and what was expected; a whole set of rules has one name, its digest."""
 
+import json
+import re
 import shutil
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from signaltable.access import Permission
 from signaltable.domain import SUBJECT_ROLES
 from signaltable.facts import FACTS
 from signaltable.policy import PolicySet, load
 from signaltable.policy_errors import BrokenPolicy, Finding
+from tests.policies.conftest import POLICIES
 
 Break = Callable[[Path], None]
 
@@ -409,6 +415,139 @@ def test_a_broken_rule_is_named_with_file_key_and_expectation(name: str, folder:
     assert [found for found in findings if (found.file, found.key) == (file, key) and expected in found.message], (
         findings
     )
+
+
+EVERY_FILE = sorted(path.relative_to(POLICIES).as_posix() for path in POLICIES.rglob("*.toml"))
+# One of each folder, and every file with a name of its own.
+SOME_FILES = [name for name in EVERY_FILE if "/" not in name] + [
+    "meldroutes/M8.toml", "meldroutes/examples/M8.toml", "grondslagen/G1.toml", "grondslagen/D0.toml",
+]  # fmt: skip
+
+
+def _as_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+WHOLE_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "empty": (lambda path: path.write_text(""), "expected rules, found an empty file"),
+    "only a remark": (lambda path: path.write_text("# nothing yet\n"), "expected rules, found an empty file"),
+    "no UTF-8": (lambda path: path.write_bytes(b'id = "\xff"'), "expected UTF-8 text, found another byte at 6"),
+    "a folder": (_as_folder, "expected a file, found a folder"),
+    "syntax": (lambda path: path.write_text("id = "), "expected TOML, found: "),
+    "a key twice": (lambda path: path.write_text("id = 1\nid = 2"), "expected TOML, found: "),
+    "an endless number": (lambda path: path.write_text("id = " + "9" * 5000), "expected TOML, found: "),
+    "nested without end": (lambda path: path.write_text("id = " + "[" * 5000), "expected TOML"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE_FILES)
+def test_a_file_that_cannot_be_read_is_one_finding(name: str, folder: Path) -> None:
+    # Given this mistake in every file at once
+    break_it, expected = WHOLE_FILES[name]
+    for file in SOME_FILES:
+        break_it(folder / file)
+
+    # When they are loaded, then each is named once, and nothing else is
+    findings = findings_of(folder)
+    assert sorted((found.file, found.key) for found in findings) == sorted((file, "") for file in SOME_FILES)
+    assert all(expected in found.message for found in findings)
+
+
+def test_a_file_that_is_not_there_is_one_finding(folder: Path) -> None:
+    names = [name for name in EVERY_FILE if "/" not in name]
+    for name in names:
+        removed(name)(folder)
+
+    assert list(findings_of(folder)) == [Finding(name, "", "expected this file, found none") for name in names]
+
+
+def test_a_key_that_nobody_knows_is_one_finding(folder: Path) -> None:
+    for file in SOME_FILES:
+        path = folder / file
+        path.write_text("misspelled = 1\n" + path.read_text())
+
+    findings = findings_of(folder)
+
+    assert [(found.file, "misspelled" in found.key) for found in findings] == [
+        (file, True) for file in sorted(SOME_FILES)
+    ]
+
+
+def test_a_folder_that_is_not_there_is_one_finding(tmp_path: Path) -> None:
+    assert list(findings_of(tmp_path / "rules")) == [Finding("rules", "", "expected a folder with rules, found none")]
+
+
+@pytest.mark.parametrize(
+    "file", ["meldroutes/M8.TOML", "meldroutes/M8.tml", "grondslagen/G1.toml.txt", "meldroutes/old/M8.toml", "M8.toml"]
+)
+def test_a_rule_under_a_name_that_nobody_reads_stops_the_start(file: str, folder: Path) -> None:
+    (folder / file).parent.mkdir(exist_ok=True)
+    copied("meldroutes/M8.toml", file)(folder)
+
+    assert [(found.file, found.message[:21]) for found in findings_of(folder)] == [(file, "expected no such file")]
+
+
+def test_notes_copies_of_an_editor_and_its_mark_in_front_of_a_file_harm_nobody(policy: PolicySet, folder: Path) -> None:
+    (folder / "meldroutes" / "notes.md").write_text("why M8 reads as it does")
+    copied("meldroutes/M8.toml", "meldroutes/M8.toml~")(folder)
+    copied("meldroutes/M8.toml", "meldroutes/.M8.toml.swp")(folder)
+    marked = folder / "meldroutes" / "M8.toml"
+    marked.write_bytes(b"\xef\xbb\xbf" + marked.read_bytes())
+
+    assert load(folder).digest == policy.digest
+
+
+WRONG = (5, "??", "", [], {}, True, [5], ["??"], 1.5, {"nl": "x"}, [{}], [[]], [{"id": "x"}], date(2026, 1, 1), None)
+
+
+def _places(value: object, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    if above:
+        yield above
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inside:
+        yield from _places(one, (*above, key))
+
+
+def _toml(value: object) -> str:
+    """A value as TOML; what tomllib read comes back the same."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+
+
+@given(data=st.data())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_value_anywhere_is_taken_or_named_and_never_falls_over(data: st.DataObject, tmp_path: Path) -> None:
+    # Given the shipped rules with one value, at any place of any file, that does not belong there
+    file = data.draw(st.sampled_from(SOME_FILES))
+    content = tomllib.loads((POLICIES / file).read_text())
+    *above, last = data.draw(st.sampled_from(list(_places(content))))
+    wrong = data.draw(st.sampled_from(WRONG))
+    here = content
+    for key in above:
+        here = here[key]
+    here[last] = wrong
+    if wrong is None:
+        del here[last]
+    folder = tmp_path / "policies"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(POLICIES, folder)
+    (folder / file).write_text("\n".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in content.items()))
+
+    # When they are loaded
+    try:
+        load(folder)
+        findings = ()
+    except BrokenPolicy as broken:
+        findings = broken.findings
+
+    # Then nothing falls over, and what is wrong is said as what was expected
+    assert all(re.search("expected|unknown", found.message) for found in findings), findings
 
 
 def test_broken_grounds_stop_the_start_as_well(folder: Path) -> None:
