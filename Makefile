@@ -51,7 +51,10 @@ texts: $(VENV)/.filled ## collect texts for translation and compile them
 	$(BIN)/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 120 -i signaltable/translations/messages.pot -d signaltable/translations -l nl
 	$(BIN)/pybabel -q compile -d signaltable/translations
 
+pages: $(VENV)/.filled ## make the pages of docs/ that follow from the rules anew
+	@$(BIN)/python -m signaltable.demo.walk
+
 clean: ## remove the environment and caches; never the data in ./instance
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup run test bench lint format lock texts clean
+.PHONY: help setup run test bench lint format lock texts pages clean

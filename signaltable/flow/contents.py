@@ -60,18 +60,30 @@ def contents_of(tx: Transaction, signal: Signal, *, nameless: bool = False) -> C
     """What there is to disclose. Opens nothing. `nameless`: whoever reads it gets nobody's name with it."""
     subjects = subjects_of(tx, signal.id)
     named = _identity_fields(tx, [subject.id for subject in subjects])
+    return contents_from(signal, subjects, named, tx.program.policy, nameless=nameless)
+
+
+def contents_from(
+    signal: Signal,
+    subjects: Sequence[Subject],
+    named: Mapping[str, Mapping[str, bool]],
+    policy: PolicySet,
+    *,
+    nameless: bool = False,
+) -> Contents:
+    """The same from rows in hand; `named` tells per subject id its identity fields and whether the reporter is sure."""
     context = replace(
-        _context(signal, tx.program.policy),
+        _context(signal, policy),
         accused=any(subject.role in ACCUSED for subject in subjects),
-        found=found_in_account(signal, tx.program.policy),
+        found=found_in_account(signal, policy),
         nameless=nameless,
     )
-    masked = replace(context, found=_found_in_masked(signal, tx.program.policy))
-    categories = tx.program.policy.fields.categories_of
+    masked = replace(context, found=_found_in_masked(signal, policy))
+    categories = policy.fields.categories_of
     return Contents(
         fields={name: categories(name, masked if name == MASKED else context) for name in _signal_fields(signal)},
         holders=tuple(
-            _holder(tx, signal, subject, named.get(subject.id, {}), context)
+            _holder(policy, signal, subject, named.get(subject.id, {}), context)
             for subject in subjects
             if subject.erased_at is None
         ),
@@ -118,9 +130,8 @@ def _identity_fields(tx: Transaction, subject_ids: Sequence[str]) -> dict[str, d
 
 
 def _holder(
-    tx: Transaction, signal: Signal, subject: Subject, named: Mapping[str, bool], about: FieldContext
+    policy: PolicySet, signal: Signal, subject: Subject, named: Mapping[str, bool], about: FieldContext
 ) -> Holder:
-    policy = tx.program.policy
     context = replace(about, role=subject.role, kind=subject.kind)
     names = [f"{SUBJECT}{name}" for name in (*OPEN_FIELDS, *named) if name in named or _known(subject, name)]
     age = subject.age_band
