@@ -10,10 +10,11 @@ from datetime import date
 
 from signaltable.card.content import CardRoute, card_routes
 from signaltable.card.words import condition_words, fact_title, value_words
-from signaltable.facts import FACTS, Facts, Value
+from signaltable.facts import FACTS, Facts
 from signaltable.policy import PolicySet
 from signaltable.policy_shapes import FactTest
 from signaltable.route import Decision, decide
+from signaltable.route_index.reading import Outcome, compare, derive
 
 Truth = bool | None
 
@@ -81,7 +82,7 @@ def try_facts(facts: Facts, policy: PolicySet, *, on: date, lang: str) -> Exerci
     """What the card advises on these facts on this day, and why."""
     decision = decide(facts, policy, on=on)
     known = facts.normalised()
-    derived = _derived(known, policy)
+    derived = derive(known.values, policy.derived)
     advised: dict[str, set[str]] = {}
     for route in decision.routes:
         advised.setdefault(route.id, set()).add(route.destination)
@@ -131,39 +132,9 @@ def _values(fact: str, value: object, policy: PolicySet, lang: str) -> str:
     return ", ".join(value_words(fact, one, policy, lang) for one in many)
 
 
-# ---- Whether a test holds: true, untrue or not known (Kleene)
-
-
-def _derived(facts: Facts, policy: PolicySet) -> Mapping[str, Truth]:
-    """Each derived fact, from those above it; an exception that is not known takes nothing away."""
-    found: dict[str, Truth] = {}
-    for name, rule in policy.derived.items():
-        holds, excepted = _any(rule.when, facts, found), _any(rule.unless, facts, found)
-        found[name] = False if excepted else holds
-    return found
-
-
-def _any(alternatives: Iterable[Sequence[FactTest]], facts: Facts, derived: Mapping[str, Truth]) -> Truth:
-    lines = [_all([_holds(test, facts, derived) for test in tests]) for tests in alternatives]
-    return True if True in lines else None if None in lines else False
-
-
-def _all(truths: Sequence[Truth]) -> Truth:
-    return False if False in truths else None if None in truths else True
-
-
-def _holds(test: FactTest, facts: Facts, derived: Mapping[str, Truth]) -> Truth:
+def _holds(test: FactTest, facts: Facts, derived: Mapping[str, Outcome]) -> Truth:
+    """Whether one test is true, untrue or not known, as the program itself reads the rules."""
     if test.fact in derived:
-        return derived[test.fact]
+        return derived[test.fact].holds
     value = facts.get(test.fact)
-    return None if value is None else _compared(test, value)
-
-
-def _compared(test: FactTest, value: Value) -> bool:
-    expected = test.value if isinstance(test.value, tuple) else (test.value,)
-    found = value if isinstance(value, tuple) else (value,)
-    if test.op == "below":
-        return float(str(value)) < float(str(test.value))
-    if test.op == "at_least":
-        return float(str(value)) >= float(str(test.value))
-    return not set(expected).isdisjoint(found)
+    return None if value is None else compare(test, value)

@@ -90,7 +90,6 @@ class GroundView:
     articles: str
     review: Review
     valid: bool
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +200,6 @@ def ground_view(row: Ground, policy: PolicySet, *, on: date) -> GroundView:
         articles=articles(row.legal_basis),
         review="reviewed" if row.reviewed_by_then(on) else "unreviewed" if row.permits else "not_needed",
         valid=row.valid_on(on),
-        origin=policy.overlay.origin(row.id),
     )
 
 
