@@ -3,7 +3,7 @@
 Field names and categories are known without opening anything; values are read only for fields that a ground releases.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from signaltable.fields import FieldContext
 from signaltable.flow import sealing
-from signaltable.flow.masking import kinds_in, without_protected
+from signaltable.flow.masking import found_in, kinds_in, without_protected
 from signaltable.models import Signal, Subject, SubjectField
 from signaltable.payload import SentField, SentSubject, SentValue, typed
 from signaltable.policy import PolicySet
 from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import subjects_of
-from signaltable.text import TOKENS, find_typed, mask
+from signaltable.text import TOKENS, Span, find_typed, mask, merged
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -190,26 +190,56 @@ def _signal_fields(signal: Signal) -> list[str]:
 # -- values ------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """Identity values beside an account: those that go along as fields, and those that stay."""
+
+    going: tuple[str, ...] = ()
+    staying: tuple[str, ...] = ()
+
+
 def signal_part(
-    tx: Transaction, signal: Signal, names: Iterable[str], recipient: str, staying: Iterable[str]
+    tx: Transaction, signal: Signal, names: Iterable[str], recipient: str, readable: Readable
 ) -> tuple[SentField, ...]:
     """The released fields of the signal with their values, in the order of policies/fields.toml.
 
-    The masked text is left out where the text itself goes along. `staying` are identity values that are not released;
-    they are masked in the text too, or the account would give away whom the ground leaves out.
+    The masked text is left out where the text itself goes along.
     """
     wanted = set(names)
     own: dict[str, Any] = {}
     if NARRATIVE in wanted:
         wanted.discard(MASKED)
         text = sealing.owner_part(tx, signal)["narrative"]
-        own = {"narrative": mask(text, find_typed(text, staying))}
+        own = {"narrative": _account(tx, text, readable)}
     values = _signal_values(tx, signal, own, recipient)
     return tuple(
         SentField(name, tuple(values[name.removeprefix(SIGNAL)]()))
         for name in tx.program.policy.fields.fields
         if name in wanted
     )
+
+
+def _account(tx: Transaction, text: str, readable: Readable) -> str:
+    """The reporter's own text as it goes: a name, number or address stays readable only when it goes as a field as well.
+
+    So the account gives away neither whom the ground leaves out, nor somebody about whom nobody decided.
+    """
+    going = find_typed(text, readable.going)
+    strangers = [rest for span in found_in(tx, text) for rest in _without(span, going)]
+    return mask(text, merged([*find_typed(text, readable.staying), *strangers]))
+
+
+def _without(span: Span, holes: Iterable[Span]) -> Iterator[Span]:
+    """What is left of a span beside the holes."""
+    at = span.start
+    for hole in holes:
+        if hole.end <= at or hole.start >= span.end:
+            continue
+        if at < hole.start:
+            yield Span(at, hole.start, span.kind)
+        at = hole.end
+    if at < span.end:
+        yield Span(at, span.end, span.kind)
 
 
 def _signal_values(

@@ -40,7 +40,15 @@ from signaltable.flow.choices import (
     own_signal,
     under_way,
 )
-from signaltable.flow.contents import NARRATIVE, SUBJECT, contents_of, needs_identity, signal_part, subject_part
+from signaltable.flow.contents import (
+    NARRATIVE,
+    SUBJECT,
+    Readable,
+    contents_of,
+    needs_identity,
+    signal_part,
+    subject_part,
+)
 from signaltable.flow.moves import move
 from signaltable.flow.near import NearRow
 from signaltable.flow.referrals import place
@@ -281,7 +289,7 @@ def _frozen(tx: Transaction, signal: Signal, choice: Choice, ground: Ground, sel
         ground=ground.id,
         ground_digest=ground.digest,
         fields=signal_part(
-            tx, signal, selection.fields, choice.agency_id, _staying(tx, signal, choice, selection, subjects.values())
+            tx, signal, selection.fields, choice.agency_id, _readable(tx, signal, choice, selection, subjects.values())
         ),
         subjects=tuple(
             subject_part(
@@ -298,20 +306,23 @@ def _frozen(tx: Transaction, signal: Signal, choice: Choice, ground: Ground, sel
     )
 
 
-def _staying(
+def _readable(
     tx: Transaction, signal: Signal, choice: Choice, selection: Selection, subjects: Iterable[Subject]
-) -> Sequence[str]:
-    """The identity values that do not go along, of the subjects left out and of those who go in part."""
+) -> Readable:
+    """Which identity values may stand in the account: those that go along as fields, and no others."""
     if NARRATIVE not in selection.fields:
-        return ()
-    staying = []
+        return Readable()
+    going: list[Identity] = []
+    staying: list[Identity] = []
     for subject in subjects:
         if subject.erased_at is None:
             released = {name.removeprefix(SUBJECT) for name in selection.subjects.get(subject.number, ())}
             identity = signals.open_identity_of(tx, signal, subject, purpose=choice.purpose)
-            kept = {name: value for name, value in identity.items() if name not in released}
-            staying.append(Identity(kind=subject.kind, **kept))
-    return typed_values(staying, tx.program.policy.identifiers)
+            for held, into in ((True, going), (False, staying)):
+                kept = {name: value for name, value in identity.items() if (name in released) is held}
+                into.append(Identity(kind=subject.kind, **kept))
+    policy = tx.program.policy.identifiers
+    return Readable(tuple(typed_values(going, policy)), tuple(typed_values(staying, policy)))
 
 
 def _identity(

@@ -130,6 +130,17 @@ def _read_by_table(tx, reference):
     return dossier.dossier_of(tx, signal_by_reference(tx, reference), dossier.TABLE)
 
 
+def test_a_stranger_in_the_account_is_masked_and_who_goes_along_is_not(program, people):
+    # Given an account that names somebody who is no subject of the signal
+    story = "Zorinka Proefveld krijgt geen loon. Haar baas heet Ottokar Verzinsel en belt haar met 06 87654321."
+    reference = submitted(program, people["havendam"], a_signal(consent=GIVEN, narrative=story))
+    content = look(program, people["havendam"], reference, "essm", ground="X1").content
+    (text,) = [field.values[0].words.nl for field in content.fields if field.name == NARRATIVE]
+    assert text.startswith("Zorinka Proefveld krijgt geen loon.")
+    for stranger in ("Ottokar", "Verzinsel", "87654321"):
+        assert stranger not in text
+
+
 # -- at the table -------------------------------------------------------------------------------------------------------
 
 
