@@ -617,7 +617,9 @@ def test_offers_show_what_would_go_what_would_stay_and_what_is_asked() -> None:
 
     offers = {offer.ground.id: offer for offer in applicable(request, GROUNDS)}
 
-    assert set(offers) == {"G2"}
+    # X22 carries a minor with explicit consent; G2, on plain consent, leaves the account here.
+    assert set(offers) == {"G2", "X22"}
+    assert set(offers["X22"].fields) == set(request.fields)
     assert set(offers["G2"].fields) == {*NAME, "subject.document_number"}
     assert [name for name, _ in offers["G2"].withheld] == ["signal.narrative"]
     assert offers["G2"].conditions == ("CONSENT", "MIN", "NEC")
