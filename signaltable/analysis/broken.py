@@ -74,11 +74,13 @@ def _same_id(broken: BrokenPolicy, directory: Path) -> Iterator[Found]:
     for finding in broken.findings:
         if "expected a day after valid_until of " not in finding.message:
             continue
-        other = finding.message.rpartition(" ")[2]
-        one, two = _content(directory, finding.file), _content(directory, other)
-        if one.get("valid_from") == two.get("valid_from"):
-            message = f"expected an id of its own, found {one.get('id')} as in {other}"
-            yield Found("duplicate", finding.file, "id", message, facts=_facts_of(directory, finding.file))
+        pair = (finding.file, finding.message.rpartition(" ")[2])
+        contents = {file: _content(directory, file) for file in pair}
+        if len({content.get("valid_from") for content in contents.values()}) == 1:
+            # The file that bears just the id is the rule; the other one is the copy.
+            one, other = sorted(pair, key=lambda file: Path(file).stem == contents[file].get("id"))
+            message = f"expected an id of its own, found {contents[one].get('id')} as in {other}"
+            yield Found("duplicate", one, "id", message, facts=_facts_of(directory, one))
 
 
 def _impossible(finding: Finding, directory: Path) -> str | None:

@@ -46,4 +46,5 @@ def analyse(policy: PolicySet, on: date, covered: frozenset[str] | None = None) 
 
 
 def _in_order(found: Iterable[Found]) -> list[Found]:
-    return sorted(found, key=lambda one: (KINDS.index(one.kind), one.file, one.key, one.message))
+    once = {(one.kind, one.file, one.key, one.message): one for one in found}
+    return sorted(once.values(), key=lambda one: (KINDS.index(one.kind), one.file, one.key, one.message))

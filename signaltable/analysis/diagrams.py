@@ -102,7 +102,7 @@ class Diagrams:
         """The assignment with this outcome that leaves most at value 0; None when there is none.
 
         Variables of one group (a list of values, each a variable) stand beside each other and count as one; the number
-        of variables decides between equals, and then the order of the values. Without chance: the same every time.
+        of variables decides between equals, and then the order of the variables and values. Without chance: the same every time.
         """
         found: dict[tuple[int, Hashable], tuple[tuple[int, int], Assignment] | None] = {}
 
@@ -117,7 +117,9 @@ class Diagrams:
 
         def best(part: int, variable: int, begun: Hashable) -> tuple[tuple[int, int], Assignment] | None:
             chosen = None
-            for value, following in enumerate(self._parts[part]):
+            # Values before "not known", so that of equals the one with the earlier facts wins.
+            for value in (*range(1, len(self._parts[part])), 0):
+                following = self._parts[part][value]
                 rest = walk(following, groups[variable] if value else begun)
                 if rest is None:
                     continue

@@ -138,19 +138,22 @@ def _found(matrix: Matrix, kind: str, row: Ground, key: str, message: str, reque
 
 
 def _out_of_time(matrix: Matrix) -> Iterator[Found]:
-    """Permits of which no version counts on the day asked."""
+    """Rows of which no version counts on the day asked; the default deny holds on any day."""
     current = {row.id for row in matrix.policy.grounds.on(matrix.on)}
-    latest = {row.id: row for row in matrix.policy.grounds.rows if row.permits}
+    latest = {row.id: row for row in matrix.policy.grounds.rows if row.priority != "default"}
     for row in latest.values():
         if row.id in current:
             continue
         over = row.valid_until is not None and row.valid_until < matrix.on
         when = f"it ended on {row.valid_until}" if over else f"it begins on {row.valid_from}"
-        index = index_on(matrix.policy.grounds, row.valid_from)
-        cells = [cell for cell in _cells(index).values() if cell.rows & index.bits[row.id]]
+        where = _everywhere(index_on(matrix.policy.grounds, row.valid_from))
+        bit = index_on(matrix.policy.grounds, row.valid_from).bits[row.id]
+        cell = next((Cell(*words, mask) for words, mask in where.items() if mask & bit), None)
+        kind = "ground-never-permits" if row.permits else "ground-changes-nothing"
         key = "valid_until" if over else "valid_from"
         message = f"expected a version of {row.id} that counts on {matrix.on}, found none: {when}"
-        yield _found(matrix, "ground-never-permits", row, key, message, _request(cells[0], row.data[0]))
+        if cell is not None:
+            yield _found(matrix, kind, row, key, message, _request(cell, _first(row)))
 
 
 def _never_permits(matrix: Matrix, row: Ground) -> Found | None:
@@ -286,8 +289,7 @@ def _duplicates(matrix: Matrix, rows: list[Ground]) -> Iterator[tuple[str, Found
         where = frozenset(cell for cell, mask in everywhere.items() if mask & bit)
         earlier = seen.setdefault((where, *_says(row)), row)
         if earlier is not row and where:
-            provider, kind, recipient, purpose, age, role = min(where)
-            request = _request(Cell(provider, kind, recipient, purpose, age, role, 0), _first(row))
+            request = _request(Cell(*min(where), 0), _first(row))
             message = f"expected something else than {earlier.id} says ({matrix.file(earlier)}), found the same"
             yield row.id, _found(matrix, "ground-duplicate", row, "", message, request)
 

@@ -17,8 +17,6 @@ from signaltable.policy_shapes import DerivedFact, FactTest, Meldroute
 from signaltable.route import Decision, decide
 
 DERIVED_FILE = "derived.toml"
-# So many gaps are shown at once; mending one often closes others.
-SHOWN_GAPS = 5
 Gives = Callable[[Decision], bool]
 
 
@@ -86,25 +84,15 @@ def check_routes(policy: PolicySet, on: date) -> Iterator[Found]:
 
 
 def _gaps(card: Card) -> Iterator[Found]:
+    """Facts on which nothing is advised and nothing is asked; the smallest, for mending one gap often closes others."""
     compiled = card.compiled
     left = compiled.both(compiled.where_settled_no(aim.state) for aim in compiled.aims)
-    for _ in range(SHOWN_GAPS):
-        if compiled.is_empty(left):
-            return
-        facts = card.smallest(left)
-        message = "expected a route or a question, found neither: on these facts the card says nothing"
-        yield card.found(
-            "gap", "meldroutes", ",".join(facts), message, facts, lambda said: not said.routes + said.questions
-        )
-        left = compiled.without(left, _more_than(compiled, facts))
-
-
-def _more_than(compiled: Compiled, facts: Mapping[str, Any]) -> int:
-    """All facts that hold at least these."""
-    places = sorted(place for name in facts for place in compiled.space.places(name))
-    given = compiled.space.assignment(parse_facts(facts))
-    return compiled.space.diagrams.build(
-        places, lambda tried: all(tried[place] == value for place, value in given.items() if value)
+    if compiled.is_empty(left):
+        return
+    facts = card.smallest(left)
+    message = "expected a route or a question, found neither: on these facts the card says nothing"
+    yield card.found(
+        "gap", "meldroutes", ",".join(facts), message, facts, lambda said: not said.routes and not said.questions
     )
 
 
@@ -329,7 +317,7 @@ def _targets(card: Card, rule: Meldroute, file: str) -> Iterator[Found]:
                 continue  # Each of its lines was reported as one that never holds.
             own = card.smallest(card.held(rule))
             message = f"expected facts on which {rule.id} leads to {aim.target.destination}, found none"
-            yield card.found("never-fires", file, f"{key}.when", message, own, _leads_not(aim))
+            yield card.found("never-fires", file, f"{key}.when", message, own, _leads_no_more_than(aim, aims))
     for aim in reversed(aims):
         others = [one for one in aims if one.place not in {aim.place, *gone} and _same_end(one, aim)]
         where = compiled.where_held(aim.state)
@@ -347,8 +335,11 @@ def leads_to(aim: Aim) -> Gives:
     return lambda said: named in {(route.id, route.destination, route.purpose) for route in said.routes}
 
 
-def _leads_not(aim: Aim) -> Gives:
-    return lambda said: not leads_to(aim)(said)
+def _leads_no_more_than(aim: Aim, aims: Sequence[Aim]) -> Gives:
+    """Whether a decision gives this end of a rule no more often than the other ends that look the same can."""
+    named = (aim.rule.id, aim.target.destination, aim.target.purpose)
+    others = sum(_same_end(one, aim) for one in aims) - 1
+    return lambda said: [(route.id, route.destination, route.purpose) for route in said.routes].count(named) <= others
 
 
 def _same_end(one: Aim, other: Aim) -> bool:
