@@ -82,7 +82,7 @@ def _flips(before: GroundIndex, one: int, after: GroundIndex, other: int, *, dem
         was, now = _effect(before, one, category, demo=demo), _effect(after, other, category, demo=demo)
         if was.effect != now.effect:
             permitted = now.effect == "permit"
-            yield _Flip(category, permitted, _cause(before, one, after, other, was, now, category))
+            yield _Flip(category, permitted, _cause(before, one, after, other, was, now))
 
 
 def _effect(index: GroundIndex, here: int, category: str, *, demo: bool) -> Verdict:
@@ -93,12 +93,15 @@ def _effect(index: GroundIndex, here: int, category: str, *, demo: bool) -> Verd
     return deciding_deny(index, here, (category,))
 
 
-def _cause(
-    before: GroundIndex, one: int, after: GroundIndex, other: int, was: Verdict, now: Verdict, category: str
-) -> str:
-    """The row that makes the difference: the one that says something else now, else the one that decides now."""
+def _cause(before: GroundIndex, one: int, after: GroundIndex, other: int, was: Verdict, now: Verdict) -> str:
+    """The row that makes the difference: the permit or the deny that decides, when it changed, else what changed here."""
     permit, deny = (now, was) if now.effect == "permit" else (was, now)
-    index, here = (before, one) if now.effect == "permit" else (after, other)
-    # The permit stands on both sides: then the deny came or went. Otherwise the permit itself did.
-    stands = any(row.id == permit.row for row in index.listed(here & index.covers[category]))
-    return deny.row if stands and deny.row != index.default.row else permit.row
+    around = [row.id for row in (*before.listed(one), *after.listed(other))]
+    changed = (name for name in (permit.row, deny.row, *around) if _digest(before, name) != _digest(after, name))
+    return next(changed, permit.row)
+
+
+def _digest(index: GroundIndex, name: str) -> str:
+    """What a row says, in one word; empty when it is not there."""
+    bit = index.bits.get(name)
+    return "" if bit is None else index.rows[bit.bit_length() - 1].digest

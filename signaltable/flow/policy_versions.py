@@ -64,7 +64,7 @@ def _store(tx: Transaction) -> bool:
     policy = tx.program.policy
     row = {
         "digest": policy.digest,
-        "files": zlib.compress(json.dumps(dict(policy.texts), ensure_ascii=False, sort_keys=True).encode(), 9),
+        "files": packed(policy.texts),
         "first_loaded_at": tx.now,
     }
     insert = _INSERTS[tx.session.get_bind().dialect.name]
@@ -72,6 +72,11 @@ def _store(tx: Transaction) -> bool:
         insert(PolicyVersion).values(row).on_conflict_do_nothing().returning(PolicyVersion.digest)
     )
     return stored.scalar() is not None
+
+
+def packed(texts: Mapping[str, str]) -> bytes:
+    """The files of a set of rules (path -> text) as they are kept."""
+    return zlib.compress(json.dumps(dict(texts), ensure_ascii=False, sort_keys=True).encode(), 9)
 
 
 def _told(tx: Transaction, before: str) -> dict[str, Any]:
