@@ -35,18 +35,23 @@ def _end_requests(tx: Transaction, signal: Signal) -> None:
         Disclosure.signal_id == signal.id, Disclosure.state == DisclosureState.AWAITING_APPROVAL
     )
     for row in tx.session.scalars(waiting):
-        row.state = DisclosureState.REJECTED
-        tx.record(
-            "disclosure:reject",
-            object_type="disclosure",
-            object_id=row.reference,
-            details={
-                "disclosure": row.reference,
-                "signal": signal.reference,
-                "recipient": row.recipient_agency,
-                "expired": True,
-            },
-        )
+        end_request(tx, signal, row)
+
+
+def end_request(tx: Transaction, signal: Signal, row: Disclosure) -> None:
+    """A request that nobody has to decide on any more; recorded as a rejection by nobody."""
+    row.state = DisclosureState.REJECTED
+    tx.record(
+        "disclosure:reject",
+        object_type="disclosure",
+        object_id=row.reference,
+        details={
+            "disclosure": row.reference,
+            "signal": signal.reference,
+            "recipient": row.recipient_agency,
+            "expired": True,
+        },
+    )
 
 
 def note_move(tx: Transaction, signal: Signal, before: State, after: State, reason: str) -> None:

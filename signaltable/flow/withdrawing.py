@@ -14,6 +14,7 @@ from signaltable.access import Permission, require
 from signaltable.domain import Conflict, DisclosureState, Resource, UnusableInput
 from signaltable.evidence import NotMet
 from signaltable.flow import duties, evidence_store, mailing
+from signaltable.flow.moves import end_request
 from signaltable.grounds import CONSENTS
 from signaltable.models import Disclosure, Signal
 from signaltable.queries import disclosure_by_reference
@@ -99,7 +100,8 @@ def _stop(tx: Transaction, signal: Signal, row: Disclosure, day: date) -> bool:
     row.consent_withdrawn_on = day
     told = False
     if row.state == DisclosureState.AWAITING_APPROVAL:
-        _end_request(tx, signal, row)
+        end_request(tx, signal, row)
+        mailing.tell(tx, [row.requested_by], "answer")
     else:
         told = duties.ask_receiver(tx, row, duties.WITHDRAWN)
     tx.record(
@@ -114,23 +116,6 @@ def _stop(tx: Transaction, signal: Signal, row: Disclosure, day: date) -> bool:
         },
     )
     return told
-
-
-def _end_request(tx: Transaction, signal: Signal, row: Disclosure) -> None:
-    """There is nothing left to approve."""
-    row.state = DisclosureState.REJECTED
-    mailing.tell(tx, [row.requested_by], "answer")
-    tx.record(
-        "disclosure:reject",
-        object_type="disclosure",
-        object_id=row.reference,
-        details={
-            "disclosure": row.reference,
-            "signal": signal.reference,
-            "recipient": row.recipient_agency,
-            "expired": True,
-        },
-    )
 
 
 def withdrawn_on(tx: Transaction, signal: Signal, recipient: str) -> date | None:
