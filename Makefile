@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 # The stamp remembers for which requirements the environment was filled; --require-hashes refuses anything unpinned.
 $(VENV)/.filled: requirements.txt pyproject.toml
@@ -33,6 +33,9 @@ test: $(VENV)/.filled-dev ## install what tests need and run everything that can
 bench: $(VENV)/.filled-dev ## how fast the rules decide, beside zen-engine and cedarpy in the same run
 	@$(BIN)/python -m tests.bench
 
+mutate-policies: $(VENV)/.filled-dev ## change every rule in every small way and see that a test notices each
+	@$(BIN)/python -m tests.policies.mutate
+
 lint: $(VENV)/.filled-dev ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,4 +60,4 @@ pages: $(VENV)/.filled ## make the pages of docs/ that follow from the rules ane
 clean: ## remove the environment and caches; never the data in ./instance
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup run test bench lint format lock texts pages clean
+.PHONY: help setup run test bench mutate-policies lint format lock texts pages clean
