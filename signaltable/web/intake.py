@@ -257,9 +257,10 @@ def check(draft_id: str) -> ResponseReturnValue:
     draft = _load(draft_id)
     form = _check_form(draft)
     if submitted(form):
-        if form.action.data == PREVIOUS:
+        back = _BACK_FROM_CHECK.get(form.action.data or "")
+        if back:
             if _save(draft, form, _ticked(form, draft), 4):
-                return redirect(url_for("intake.consent", draft_id=draft_id), 303)
+                return redirect(url_for(back, draft_id=draft_id), 303)
         else:
             answer = _submit(draft_id, form, _ticked(form, draft))
             if answer is not None:
@@ -594,6 +595,9 @@ def _consent(form: ConsentForm) -> dict[str, object]:
 
 
 # -- the check page ----------------------------------------------------------------------------------------------
+
+
+_BACK_FROM_CHECK: Mapping[str, str] = {PREVIOUS: "intake.consent", "shorten": "intake.seen"}
 
 
 def _check_form(draft: DraftView) -> CheckForm:

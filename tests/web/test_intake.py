@@ -274,12 +274,13 @@ def test_what_was_found_and_what_was_ticked_go_with_the_signal(browser, sqlite_p
         assert session.scalars(select(Signal)).one().found == ["criminal", "health"]
 
 
-def test_a_tick_is_not_lost_on_going_back(browser):
-    check, page = _at_check(browser, "Zorinka Proefveld krijgt geen loon.")
-    back = browser.post(
-        check, {"version": _version(page), "categories": ["criminal", "minor"], "action": "previous"}, "/overzicht"
-    )
-    assert back.location.endswith("/4")
+@pytest.mark.parametrize(("button", "step"), [("previous", "/4"), ("shorten", "/2")])
+def test_a_tick_is_not_lost_on_going_back(browser, button, step):
+    check, page = _at_check(browser, "Zorinka Proefveld is ziek en krijgt geen loon.")
+    assert f'value="{button}"' in page.text
+    told = {"version": _version(page), "categories": ["criminal", "minor"], "action": button}
+    back = browser.post(check, told, "/overzicht")
+    assert back.location.endswith(step)
     again = browser.get(check)
     assert len(re.findall(r'name="categories"[^>]*checked', again.text)) == 2
 
