@@ -15,7 +15,7 @@ def run() -> None:
         if sqlite:
             # SQLite changes a table by making it anew, and would refuse to drop the old one while rows point at it.
             # The engine is disposed of below, so no other work sees this setting.
-            connection.connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[attr-defined]
+            connection.connection.execute("PRAGMA foreign_keys=OFF")
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
