@@ -221,6 +221,18 @@ def test_advice_about_several_people_comes_together_once_and_in_order() -> None:
     assert set(asked(together)) == set(asked(woman)) | set(asked(child))
 
 
+def test_a_rule_of_the_region_comes_after_the_national_ones_of_the_same_urgency() -> None:
+    # Given a rule R1 of the region beside M9 and M17
+    regional = next(rule for rule in policy().meldroutes if rule.id == "M9").model_copy(update={"id": "R1"})
+    rules = replace(policy(), meldroutes=(regional, *policy().meldroutes))
+    one = decide(parse_facts({"organised": "yes"}), rules, on=TODAY)
+    other = decide(parse_facts({"linked_agencies": 2}), rules, on=TODAY)
+
+    together = merge([one, other], rules)
+
+    assert [route.id for route in together.routes] == ["M9", "M17", "R1"]
+
+
 def test_no_decision_at_all_cannot_be_merged() -> None:
     with pytest.raises(ValueError, match="at least one"):
         merge([], policy())
