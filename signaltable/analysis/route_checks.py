@@ -86,7 +86,9 @@ def check_routes(policy: PolicySet, on: date) -> Iterator[Found]:
 def _gaps(card: Card) -> Iterator[Found]:
     """Facts on which nothing is advised and nothing is asked; the smallest, for mending one gap often closes others."""
     compiled = card.compiled
-    left = compiled.both(compiled.where_settled_no(aim.state) for aim in compiled.aims)
+    silent = {compiled.where_settled_no(aim.state) for aim in compiled.aims}
+    # Joined from the last facts to the first, so that what is there already stays below what comes.
+    left = compiled.both(sorted(silent, key=lambda one: sorted(compiled.space.diagrams.variables(one)), reverse=True))
     if compiled.is_empty(left):
         return
     facts = card.smallest(left)
@@ -410,8 +412,7 @@ def _covered(card: Card, doubles: set[int]) -> Iterator[Found]:
         others = [one for one in left if one is not rule and card.order(one) <= card.order(rule)]
         given = [_ends(card, one) for one in others]
         if ends and all(
-            compiled.within(where, compiled.either(one[end] for one in given if end in one))
-            for end, where in ends.items()
+            _is_covered(card, where, [one[end] for one in given if end in one]) for end, where in ends.items()
         ):
             left.remove(rule)
             message = "expected a destination or purpose that other rules do not give there already, at least as soon"
@@ -419,6 +420,20 @@ def _covered(card: Card, doubles: set[int]) -> Iterator[Found]:
             yield card.found(
                 "changes-nothing", card.file(rule), "to", message, facts, _given_by_others(rule, card.policy)
             )
+
+
+def _is_covered(card: Card, where: int, others: Sequence[int]) -> bool:
+    """Whether a set lies within the others together. Its smallest facts mostly show at once that it does not."""
+    compiled = card.compiled
+    given = compiled.space.assignment(parse_facts(card.smallest(where)))
+    if not any(compiled.space.diagrams.value(other, given) for other in others):
+        return False
+    left = where
+    for other in others:
+        left = compiled.without(left, other)
+        if compiled.is_empty(left):
+            return True
+    return False
 
 
 def _given_by_others(rule: Meldroute, policy: PolicySet) -> Gives:

@@ -83,9 +83,9 @@ class Space:
                 given[variable.fact] = variable.values[value]
         return given
 
-    def smallest(self, diagram: int, wanted: Any = True) -> dict[str, Any] | None:
-        """The fewest facts with this outcome; of a list as few items as possible. None when nothing gives it."""
-        found = self.diagrams.smallest(diagram, wanted, self.groups)
+    def smallest(self, *sets: int) -> dict[str, Any] | None:
+        """The fewest facts that lie in all these sets; of a list as few items as possible. None when no facts do."""
+        found = self.diagrams.smallest(sets, wanted=True, groups=self.groups)
         return None if found is None else self.facts(found)
 
     def assignment(self, facts: Facts) -> Assignment:

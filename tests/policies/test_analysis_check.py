@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from signaltable.analysis import KINDS
+from signaltable.analysis import KINDS, check_folder
 from signaltable.cli import main
 from signaltable.facts import parse_facts
-from tests.policies.planting import Defect, copy, found_in, matching, remove, swap
+from signaltable.flow.coverage import covered_destinations
+from signaltable.settings import Settings
+from signaltable.transaction import Program
+from tests.policies.planting import TODAY, Defect, copy, found_in, matching, remove, swap
 
 M9 = "meldroutes/M9.toml"
 
@@ -125,3 +128,22 @@ def test_a_broken_folder_is_a_finding_and_no_folder_is_unusable(folder: Path, tm
     assert nothing.exit_code == 2
     assert nothing.output == "signaltable: --dir: expected a folder with rules, found none at nowhere\n"
     assert check("--on", "tomorrow").exit_code == 2
+
+
+def test_a_home_without_an_agency_for_a_destination_is_a_finding(sqlite_program: Program, folder: Path) -> None:
+    covered = covered_destinations(sqlite_program.settings)
+    assert covered is not None
+    assert check_folder(folder, TODAY, covered=covered) == []
+
+    found = check_folder(folder, TODAY, covered=covered - {"riec"})
+
+    assert [(one.kind, one.key, one.facts) for one in found] == [
+        ("destination-without-agency", "destination.riec.agency_kind", {"organised": "yes"})
+    ]
+
+
+def test_without_a_home_nobody_is_missed(tmp_path: Path) -> None:
+    home = Settings(home=tmp_path / "none", database_url=f"sqlite:///{tmp_path / 'none.db'}")
+
+    assert covered_destinations(home) is None
+    assert not (tmp_path / "none.db").exists()
