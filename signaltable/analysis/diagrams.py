@@ -99,32 +99,29 @@ class Diagrams:
             diagram = self._parts[diagram][assignment.get(self._level[diagram], 0)]
         return self._outcome[diagram]
 
-    def smallest(self, diagrams: Iterable[int], wanted: Outcome, groups: Sequence[Hashable]) -> Assignment | None:
-        """The assignment with this outcome in all the diagrams that leaves most at value 0; None when there is none.
+    def smallest(self, diagram: int, wanted: Outcome, groups: Sequence[Hashable]) -> Assignment | None:
+        """The assignment with this outcome that leaves most at value 0; None when there is none.
 
         Variables of one group (a list of values, each a variable) stand beside each other and count as one; the number
         of variables decides between equals, and then the order of the variables and values. Without chance: the same
-        every time. The diagrams are walked side by side and never joined, so a branch ends where the first says no.
+        every time.
         """
-        found: dict[tuple[frozenset[int], Hashable], _Choice | None] = {}
+        found: dict[tuple[int, Hashable], _Choice | None] = {}
 
-        def walk(parts: Iterable[int], begun: Hashable) -> _Choice | None:
-            left = frozenset(part for part in parts if self._parts[part] or self._outcome[part] != wanted)
-            if not left:
-                return (0, 0), {}
-            if any(not self._parts[part] for part in left):
-                return None
-            variable = min(self._level[part] for part in left)
+        def walk(part: int, begun: Hashable) -> _Choice | None:
+            if not self._parts[part]:
+                return ((0, 0), {}) if self._outcome[part] == wanted else None
+            variable = self._level[part]
             begun = begun if begun == groups[variable] else None
-            if (left, begun) not in found:
-                found[left, begun] = best(left, variable, begun)
-            return found[left, begun]
+            if (part, begun) not in found:
+                found[part, begun] = best(part, variable, begun)
+            return found[part, begun]
 
-        def best(left: frozenset[int], variable: int, begun: Hashable) -> _Choice | None:
+        def best(part: int, variable: int, begun: Hashable) -> _Choice | None:
             chosen = None
             # Values before "not known", so that of equals the one with the earlier facts wins.
             for value in (*range(1, self.sizes[variable]), 0):
-                rest = walk((self._part(part, variable, value) for part in left), groups[variable] if value else begun)
+                rest = walk(self._parts[part][value], groups[variable] if value else begun)
                 if rest is None:
                     continue
                 (facts, variables), assignment = rest
@@ -133,7 +130,7 @@ class Diagrams:
                     chosen = (cost, {variable: value, **assignment} if value else assignment)
             return chosen
 
-        answer = walk(diagrams, None)
+        answer = walk(diagram, None)
         return None if answer is None else answer[1]
 
     def _store(self, level: int, parts: tuple[int, ...], outcome: Outcome) -> int:

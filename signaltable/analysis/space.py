@@ -13,6 +13,7 @@ from typing import Any
 from signaltable.analysis.diagrams import Assignment, Diagrams
 from signaltable.facts import ADULT_FROM_YEARS, FACTS, Fact, Facts, Value, parse_facts
 from signaltable.policy_shapes import FactTest
+from signaltable.route_index.reading import compare
 
 # The facts that normalising brings together: each can tell the age group (Facts.normalised).
 TOGETHER = ("age", "age_years", "unaccompanied_foreign_minor")
@@ -83,9 +84,9 @@ class Space:
                 given[variable.fact] = variable.values[value]
         return given
 
-    def smallest(self, *sets: int) -> dict[str, Any] | None:
-        """The fewest facts that lie in all these sets; of a list as few items as possible. None when no facts do."""
-        found = self.diagrams.smallest(sets, wanted=True, groups=self.groups)
+    def smallest(self, where: int) -> dict[str, Any] | None:
+        """The fewest facts in a set; of a list as few items as possible. None when no facts lie in it."""
+        found = self.diagrams.smallest(where, wanted=True, groups=self.groups)
         return None if found is None else self.facts(found)
 
     def assignment(self, facts: Facts) -> Assignment:
@@ -102,25 +103,6 @@ class Space:
         if value is None:
             return OPEN
         return YES if compare(test, value) else NO
-
-
-def compare(test: FactTest, value: Value) -> bool:
-    """Whether a known value passes a test: the meaning of the six ways of asking (policies/README.md)."""
-    expected: Any = test.value
-    found: Any = value
-    match test.op:
-        case "equals":
-            return bool(found == expected)
-        case "one_of":
-            return found in expected
-        case "has":
-            return expected in found
-        case "has_any":
-            return not set(expected).isdisjoint(found)
-        case "below":
-            return bool(found < expected)
-        case "at_least":
-            return bool(found >= expected)
 
 
 def _variables(tests: Sequence[FactTest]) -> Iterator[Variable]:

@@ -253,9 +253,9 @@ def test_a_smallest_assignment_counts_the_items_of_one_list_as_one_fact() -> Non
 
     either = diagrams.apply("either", lambda one, other: one or other, two_items, two_facts)
 
-    assert diagrams.smallest([either], wanted=True, groups=groups) == {0: 1, 1: 1}
-    assert diagrams.smallest([two_facts], wanted=True, groups=groups) == {2: 1, 3: 1}
-    assert diagrams.smallest([diagrams.leaf(outcome=False)], wanted=True, groups=groups) is None
+    assert diagrams.smallest(either, wanted=True, groups=groups) == {0: 1, 1: 1}
+    assert diagrams.smallest(two_facts, wanted=True, groups=groups) == {2: 1, 3: 1}
+    assert diagrams.smallest(diagrams.leaf(outcome=False), wanted=True, groups=groups) is None
 
 
 @pytest.mark.parametrize(
