@@ -14,13 +14,14 @@ PAGE = "/meldroutekaart/versies"
 
 
 @pytest.fixture
-def changed(sqlite_program, tmp_path, actor):
+def changed(sqlite_program, tmp_path, actor, clock):
     """The program after a start with other rules: a route signed for, and one more urgent."""
     folder = shutil.copytree(sqlite_program.settings.policies, tmp_path / "policies")
     route = folder / "meldroutes" / "M21.toml"
     signed = 'reviewed_by = "mr. Proef & Zoon"\nreviewed_on = 2026-11-20\n'
     route.write_text(signed + route.read_text().replace('"five-working-days"', '"same-day"'))
     program = replace(sqlite_program, policy=load(folder))
+    clock.forward(days=1)
     with transaction(program, actor(program, "beheer")) as tx:
         policy_versions.keep(tx)
     return program
