@@ -202,7 +202,8 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
     signal.narrative_masked = ""
     signal.municipality = ""
     signal.observed_on = None
-    signal.consent, signal.facts, signal.form_rows, signal.indicators, signal.flags = {}, {}, {}, {}, []
+    signal.consent, signal.facts, signal.form_rows, signal.indicators = {}, {}, {}, {}
+    signal.flags, signal.found = [], []
     signal.version += 1
     items = select(AgendaItem.id).where(AgendaItem.signal_id == signal.id)
     tx.session.execute(update(Question).where(Question.signal_id == signal.id).values(note="", context=""))

@@ -83,6 +83,17 @@ def test_a_signal_past_its_term_loses_everything_about_people(program, actor, cl
     assert (entry.object, details["rule"], details["count"]) == (reference, "signal", 1)
 
 
+def test_what_was_found_in_the_account_goes_with_the_account(program, actor, clock):
+    draft = a_signal(narrative="Zij is zwanger en komt uit Bulgarije.", categories=["criminal"])
+    reference = submitted(program, actor(program, "havendam"), draft)
+    assert row(program, reference).found == ["criminal", "health", "nationality"]
+    clock.forward(days=TERM + 1)
+
+    assert _sweep(program).signals == 1
+
+    assert row(program, reference).found == []
+
+
 def test_the_owner_still_sees_that_there_was_a_signal(program, actor, clock):
     who = actor(program, "havendam")
     reference = submitted(program, who)
