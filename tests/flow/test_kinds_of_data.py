@@ -1,6 +1,7 @@
 """Which kinds of data an account holds decides who may read it: at submit, in a disclosure, at the table, in a question."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from sqlalchemy import update
@@ -8,6 +9,7 @@ from sqlalchemy import update
 from signaltable.domain import UnusableInput
 from signaltable.flow import choices, dossier, enrich, signals
 from signaltable.flow.contents import MASKED, NARRATIVE, contents_of
+from signaltable.grounds import GroundSet
 from signaltable.models import Signal
 from signaltable.queries import signal_by_reference
 from tests.disclosure_steps import GIVEN, look
@@ -142,6 +144,28 @@ def test_a_stranger_in_the_account_is_masked_and_who_goes_along_is_not(program, 
 
 
 # -- at the table -------------------------------------------------------------------------------------------------------
+
+
+def test_outside_the_demo_the_table_reads_nothing_on_a_ground_that_nobody_reviewed(program, people):
+    reference = triaged(program, people["havendam"], people["coordinator"], a_signal(flags=["pregnant"]))
+    real = replace(program, settings=replace(program.settings, mode="production"))
+
+    read = use(real, people["coordinator"], _read_by_table, reference)
+
+    assert (read.narrative, read.flags, read.indicators, read.municipality, read.forms) == ("", (), (), "", ())
+    assert {subject.role for subject in read.subjects} == {""}
+    # A ground that a lawyer signed opens what it covers, from that day on.
+    signed = _signed(real, "D1")
+    assert use(signed, people["coordinator"], _read_by_table, reference).municipality == "Havendam"
+    late = _signed(real, "D1", reviewed_on=date(2027, 1, 1))
+    assert use(late, people["coordinator"], _read_by_table, reference).municipality == ""
+
+
+def _signed(program, row_id, reviewed_on=date(2026, 11, 20)):
+    grounds = program.policy.grounds
+    signature = {"reviewed_by": "mr. Proef", "reviewed_on": reviewed_on}
+    rows = tuple(row.model_copy(update=signature) if row.id == row_id else row for row in grounds.rows)
+    return replace(program, policy=replace(program.policy, grounds=GroundSet(rows, grounds.digest)))
 
 
 def test_the_table_reads_a_sexual_signal_and_what_is_ticked_because_nobody_is_named(program, people):
