@@ -105,7 +105,7 @@ def test_a_value_that_does_not_belong_in_an_entry(change: dict) -> None:
         {"signal": "S-1", "view": 2**53},
         {"signal": "S-1", "view": {1: "x"}},
         {"signal": "S-1", "view": {"Jan Jansen": 1}},
-        {"signal": "S-1", "view": {"a", "b"}},
+        {"signal": "S-1", "view": {"a"}},
         {"signal": "S-1", "view": b"bytes"},
         {"signal": "S-1", "view": "\ud800"},
         {"signal": "S-1", "view": "x" * (1024 * 1024)},
