@@ -8,11 +8,13 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from types import MappingProxyType
+from typing import Any, Final
 
 from sqlalchemy import select
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refused, State, day_of
+from signaltable.fields import FieldContext
 from signaltable.flow.advice import Advice, advice_of
 from signaltable.flow.contents import Contents, account_for_others, contents_of, text_categories
 from signaltable.flow.masking import without_protected
@@ -25,6 +27,7 @@ from signaltable.transaction import Transaction
 
 # For whom a dossier is made; any other word is the id of the agency that reads it.
 TABLE, OWNER = "table", "owner"
+FORMS: Final = "signal.forms"
 
 # How a decision of the table reads; the codes are those of domain.Decision.
 DECISIONS: Mapping[str, Text] = MappingProxyType(
@@ -229,7 +232,7 @@ def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
         created_at=signal.created_at,
         observed_on=signal.observed_on if "signal.observed_on" in shown else None,
         municipality=signal.municipality if "signal.municipality" in shown else "",
-        forms=tuple(signal.facts.get("forms", ())) if "signal.forms" in shown else (),
+        forms=tuple(signal.facts.get("forms", ())) if FORMS in shown else (),
         source_quality=signal.source_quality if "signal.source_quality" in shown else "",
         consent=signal.consent.get("status", "") if "signal.consent" in shown else "",
         reporter=titles.get(signal.owner_agency, ""),
@@ -257,6 +260,14 @@ def readable_at_table(tx: Transaction) -> frozenset[str]:
     counting = [row for row in rows if row.permits and (demo or row.reviewed_by_then(tx.today))]
     consulting = [row for row in counting if CONSULT in row.purpose and {"table", "*"} & set(row.recipient)]
     return frozenset(name for row in consulting for name in row.data)
+
+
+def forms_at_table(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """The forms in the facts of each signal of a list, as far as the table may read them; in the same order."""
+    readable, fields = readable_at_table(tx), tx.program.policy.fields
+    told = [tuple(facts.get("forms", ())) for facts in rows]
+    carried = [fields.categories_of(FORMS, FieldContext(forms=frozenset(forms), nameless=True)) for forms in told]
+    return [forms if categories <= readable else () for forms, categories in zip(told, carried, strict=True)]
 
 
 def _shown(tx: Transaction, contents: Contents, viewer: str) -> frozenset[str]:

@@ -20,6 +20,7 @@ from signaltable.flow.advice import AdvisedRoute, advice_of, of_today
 from signaltable.flow.dossier import (
     Dossier,
     MadeDecision,
+    forms_at_table,
     read_at_table,
     signal_at_table,
 )
@@ -273,14 +274,15 @@ def _agenda_lines(tx: Transaction, meeting: Meeting) -> Iterable[AgendaLine]:
         .group_by(Note.item_id)
     )
     notes = dict(tx.session.execute(query).all())
-    for item, signal in items:
+    told = forms_at_table(tx, [signal.facts for _, signal in items])
+    for (item, signal), forms in zip(items, told, strict=True):
         gone = State(signal.state) in GONE
         yield AgendaLine(
             reference=signal.reference,
             position=item.position,
             state=signal.state,
             urgency=signal.urgency,
-            forms=() if gone else tuple(signal.facts.get("forms", ())),
+            forms=() if gone else forms,
             routes=() if gone else advice_of(tx, signal).routes,
             decision=item.decision,
             notes=notes.get(item.id, 0),
@@ -304,11 +306,11 @@ def _ready(tx: Transaction, meeting: Meeting) -> list[ReadyLine]:
             reference=row.reference,
             received=row.created_at,
             urgency=row.urgency,
-            forms=tuple(row.facts.get("forms", ())),
+            forms=forms,
             state=row.state,
             several=row.id in several,
         )
-        for row in rows
+        for row, forms in zip(rows, forms_at_table(tx, [row.facts for row in rows]), strict=True)
     ]
     return sorted(lines, key=lambda one: (_weight(tx, one.urgency, several=one.several), one.received, one.reference))
 

@@ -14,6 +14,7 @@ from signaltable.flow import consultation, enrich, linking
 from signaltable.flow.dossier import (
     Dossier,
     LinkedSubject,
+    forms_at_table,
     links_at_table,
     read_at_table,
     signal_at_table,
@@ -178,13 +179,13 @@ def _lines(tx: Transaction, rows: Sequence[Row[Any]]) -> list[TriageLine]:
             reference=row.reference,
             received=row.created_at,
             urgency=row.urgency,
-            forms=tuple(row.facts.get("forms", ())),
+            forms=forms,
             missing=_missing(row, ageless=row.id in ageless),
             links=links.get(row.id, 0),
             confirmed=confirmed.get(row.id, 0),
             state=row.state,
         )
-        for row in rows
+        for row, forms in zip(rows, forms_at_table(tx, [row.facts for row in rows]), strict=True)
     ]
 
 

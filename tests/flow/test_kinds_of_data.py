@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from signaltable.domain import UnusableInput
-from signaltable.flow import choices, dossier, enrich, signals
+from signaltable.flow import choices, dossier, enrich, signals, table, triage
 from signaltable.flow.contents import MASKED, NARRATIVE, contents_of
 from signaltable.grounds import GroundSet
 from signaltable.models import Signal
@@ -159,6 +159,25 @@ def test_outside_the_demo_the_table_reads_nothing_on_a_ground_that_nobody_review
     assert use(signed, people["coordinator"], _read_by_table, reference).municipality == "Havendam"
     late = _signed(real, "D1", reviewed_on=date(2027, 1, 1))
     assert use(late, people["coordinator"], _read_by_table, reference).municipality == ""
+
+
+def test_outside_the_demo_no_list_of_the_table_tells_forms_that_nobody_reviewed(program, people):
+    coordinator = people["coordinator"]
+    labour, sexual, waiting = (
+        triaged(program, people["havendam"], coordinator, a_signal(**changes)) for changes in ({}, SEXUAL, SEXUAL)
+    )
+    meeting = on_the_agenda(program, coordinator, labour, sexual)
+    real = replace(program, settings=replace(program.settings, mode="production"))
+
+    def told(where):
+        page = use(where, coordinator, table.agenda, meeting)
+        lists = (use(where, coordinator, triage.listing, state="triaged").lines, page.lines, page.ready)
+        return {line.reference: line.forms for lines in lists for line in lines}
+
+    assert told(program) == {labour: ("labour",), sexual: ("sexual",), waiting: ("sexual",)}
+    assert set(told(real).values()) == {()}
+    # D1 covers no sex life.
+    assert told(_signed(real, "D1")) == {labour: ("labour",), sexual: (), waiting: ()}
 
 
 def _signed(program, row_id, reviewed_on=date(2026, 11, 20)):
