@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from signaltable.evidence import MODELS, Context, Kind, widget_of
-from signaltable.grounds import CONDITIONS, CONSENTS
+from signaltable.evidence import MODELS, Context, Kind, needed, widget_of
+from signaltable.grounds import CONDITIONS, CONSENTS, Ground
 from signaltable.policy_errors import BrokenPolicy, Finding, read_toml
 from signaltable.texts import Text
 
@@ -308,6 +308,14 @@ def example(code: str, context: Context, categories: Iterable[str] = ("pseudonym
         basis = "ten-or-more" if context.parameter == "ten" else "details-widened"
         return {"basis": basis, "not_singled_out": True}
     return _dated_examples(context)[code]
+
+
+def examples_for(row: Ground, context: Context, categories: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Invented evidence for everything that a ground demands about somebody of the age in `context`, per condition."""
+    return {
+        code: example(code, replace(context, parameter=row.parameters.get(code, "")), categories)
+        for code in needed(row.conditions, context.person_age)
+    }
 
 
 def _consent_example(code: str, context: Context, categories: list[str]) -> dict[str, Any]:

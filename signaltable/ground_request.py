@@ -5,15 +5,17 @@ can be about a person; what was expected is all that a message says.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import product
 from typing import Any
 
 from signaltable import evidence_forms
-from signaltable.disclose import Permit, Person, Refused, Request, decide_whole
+from signaltable.disclose import decide_whole
+from signaltable.disclosure.outcome import Permit, Refused
+from signaltable.disclosure.request import Person, Request
 from signaltable.domain import UnusableInput
-from signaltable.evidence import Context, needed
+from signaltable.evidence import Context
 from signaltable.fields import FieldContext, FieldSet
 from signaltable.ground_index import UNKNOWN_ROLE, index_on, verdict
 from signaltable.grounds import (
@@ -269,8 +271,5 @@ def _example_at(row: Ground, place: Place, moment: Moment) -> dict[str, Any]:
         "purpose": purpose,
         "data": list(row.data),
         "person": {"age": age, "role": role},
-        "conditions": {
-            code: evidence_forms.example(code, replace(context, parameter=row.parameters.get(code, "")), row.data)
-            for code in needed(row.conditions, age)
-        },
+        "conditions": evidence_forms.examples_for(row, context, row.data),
     }

@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from signaltable.disclose import Offer, Reason, Refused, Request, applicable, decide
+from signaltable.disclose import applicable, decide
+from signaltable.disclosure.outcome import Offer, Reason, Refused
+from signaltable.disclosure.request import Request
 from signaltable.grounds import CONSENTS, GroundSet
 from signaltable.texts import Text
 
@@ -114,7 +116,7 @@ def _at_hand(code: str, offer: Offer, known: Known, *, minor: bool) -> bool:
         return known.agreed and offer.ground.parameters.get(code) != WRITTEN
     if code == "DEPENDENCE":
         # Of a child it is said at once; of an adult it takes somebody of the household (Wmo 1.1.1).
-        return minor
+        return minor or offer.ground.parameters.get(code) == "child"
     if code == "MIN":
         # Who decides for a child belongs to the consent itself.
         return known.agreed

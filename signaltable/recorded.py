@@ -12,7 +12,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from signaltable import disclose, route
-from signaltable.disclose import Permit, Person, Refused, Request
+from signaltable.disclosure.outcome import Offer, Permit, Refused
+from signaltable.disclosure.request import Person, Request
 from signaltable.evidence import Met, NotMet, limits
 from signaltable.facts import Facts, parse_facts
 from signaltable.grounds import GroundSet
@@ -154,7 +155,7 @@ def outcome_of(
     return {"people": people}
 
 
-def _offer(offer: disclose.Offer) -> dict[str, Any]:
+def _offer(offer: Offer) -> dict[str, Any]:
     return {
         "row": offer.ground.id,
         "usable": offer.usable,

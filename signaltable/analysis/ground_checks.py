@@ -5,15 +5,16 @@ finding comes with the smallest request that shows it, and was put to `disclose.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import combinations, product
 from typing import Any
 
 from signaltable.analysis.found import Found, confirm
-from signaltable.disclose import Permit, decide_whole
+from signaltable.disclose import decide_whole
+from signaltable.disclosure.outcome import Permit
 from signaltable.evidence import Context, needed
-from signaltable.evidence_forms import example
+from signaltable.evidence_forms import examples_for
 from signaltable.ground_index import GroundIndex, carrying, denying, index_on, open_rows, past, place
 from signaltable.ground_request import Moment, moment_of, parse_request
 from signaltable.grounds import CAPACITIES, CATEGORIES, KINDS, PURPOSES, ROLES, Ground
@@ -114,10 +115,7 @@ def _request(cell: Cell, category: str) -> dict[str, Any]:
 def _evidence(row: Ground, cell: Cell, category: str, moment: Moment) -> dict[str, Any]:
     """Invented evidence for every condition of a row."""
     context = Context(moment.now, moment.day, cell.recipient, cell.age)
-    return {
-        code: example(code, replace(context, parameter=row.parameters.get(code, "")), (category,))
-        for code in needed(row.conditions, cell.age)
-    }
+    return examples_for(row, context, (category,))
 
 
 def _is_permitted(matrix: Matrix, row: Ground, cell: Cell, category: str) -> bool:

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from signaltable import route
-from signaltable.disclose import CATEGORY_WORDS, Person, Request
+from signaltable.disclosure.request import Person, Request
+from signaltable.disclosure.words import CATEGORY_WORDS
 from signaltable.facts import parse_facts
 from signaltable.flow.contents import NARRATIVE, Contents, Holder, contents_from
 from signaltable.flow.masking import kinds_in

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from signaltable import disclose
+from signaltable.disclosure.outcome import Permit
+from signaltable.disclosure.outcome import Refused as NoGround
+from signaltable.disclosure.request import Person, Request
 from signaltable.domain import Refused, UnusableInput, day_of
 from signaltable.evidence import MOTIVATION_LENGTH
 from signaltable.flow import decisions
@@ -52,9 +55,9 @@ def carry(tx: Transaction, signal: Signal, subject: Subject, agency: Agency, nec
     kinds = dict.fromkeys((agency.kind, _AS_MEMBER))
     requests = [_request(tx, signal, subject, agency.id, kind, evidence) for kind in kinds]
     decided = [disclose.decide(request, None, tx.program.policy.grounds) for request in requests]
-    permits = [one for one in decided if isinstance(one, disclose.Permit)]
+    permits = [one for one in decided if isinstance(one, Permit)]
     if not permits:
-        refused = [one for one in decided if isinstance(one, disclose.Refused)]
+        refused = [one for one in decided if isinstance(one, NoGround)]
         made = [decisions.ground_decision(tx, signal, {subject.number: one}, None) for one in requests]
         raise _refusal(tx, signal, agency, refused, made)
     best = max(permits, key=lambda permit: len(permit.fields))
@@ -113,16 +116,16 @@ def _request(
     agency_id: str,
     recipient_kind: str,
     evidence: Mapping[str, Mapping[str, Any]],
-) -> disclose.Request:
+) -> Request:
     owner = tx.session.get_one(Agency, signal.owner_agency)
     contents = contents_of(tx, signal)
-    return disclose.Request(
+    return Request(
         provider_capacity=signal.capacity,
         provider_kind=owner.kind,
         recipient_kind=recipient_kind,
         recipient_agency=agency_id,
         purpose=PURPOSE,
-        person=disclose.Person(contents.holder(subject.number).age, subject.role.removeprefix("possible_")),
+        person=Person(contents.holder(subject.number).age, subject.role.removeprefix("possible_")),
         fields=_categories(contents, subject.number),
         on=tx.today,
         now=tx.now,
@@ -135,7 +138,7 @@ def _refusal(
     tx: Transaction,
     signal: Signal,
     agency: Agency,
-    refused: Iterable[disclose.Refused],
+    refused: Iterable[NoGround],
     made: Sequence[RecordedDecision],
 ) -> Refused:
     reasons = {reason.code for one in refused for reason in one.reasons}

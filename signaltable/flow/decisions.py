@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from signaltable import recorded, route
-from signaltable.disclose import Request
+from signaltable.disclosure.request import Request
 from signaltable.facts import Facts
 from signaltable.flow import policy_versions
 from signaltable.models import Disclosure, RecordedDecision, Signal

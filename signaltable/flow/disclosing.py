@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from signaltable import payload as document
 from signaltable.access import Permission
-from signaltable.disclose import Advice, Reason
-from signaltable.disclose import Refused as NoGround
+from signaltable.disclosure.outcome import Advice, Reason
+from signaltable.disclosure.outcome import Refused as NoGround
 from signaltable.domain import Conflict, DisclosureState, Refused, State, may_follow
 from signaltable.evidence import NotMet
 from signaltable.evidence_forms import ConditionSpec, for_ground

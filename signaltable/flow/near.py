@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from signaltable import disclose as step
-from signaltable.disclose import Offer, Request
+from signaltable.disclosure.outcome import Offer
+from signaltable.disclosure.request import Request
 from signaltable.evidence import needed
 from signaltable.flow.weighing import Case, requests_of
 from signaltable.ground_index import GroundIndex, index_on

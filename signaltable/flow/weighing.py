@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from signaltable import disclose as step
-from signaltable.disclose import Duty, Offer, Permit, Person, Refused, Request
+from signaltable.disclosure.outcome import Duty, Offer, Permit, Refused
+from signaltable.disclosure.outcome import Withheld as StepWithheld
+from signaltable.disclosure.request import Person, Request
 from signaltable.domain import UnusableInput
 from signaltable.evidence import Met, NotMet
 from signaltable.flow.contents import Contents
@@ -168,7 +170,7 @@ def _option(case: Case, offers: Mapping[int, tuple[Offer, ...]], ground_id: str)
 
 
 def _select(
-    case: Case, released: Mapping[int, tuple[tuple[str, ...], step.Withheld]], left_out: Mapping[int, Text]
+    case: Case, released: Mapping[int, tuple[tuple[str, ...], StepWithheld]], left_out: Mapping[int, Text]
 ) -> Selection:
     common = [name for name in case.contents.fields if all(name in fields for fields, _ in released.values())]
     reasons = {name: why for _, withheld in released.values() for name, why in withheld}

@@ -26,7 +26,7 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from signaltable.access import Permission
-from signaltable.disclose import CATEGORY_WORDS
+from signaltable.disclosure.words import CATEGORY_WORDS
 from signaltable.domain import SUBJECT_KINDS, Conflict, NotFound, UnusableInput, day_of
 from signaltable.flow import drafts, signals
 from signaltable.flow.drafts import DraftView

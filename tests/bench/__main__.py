@@ -14,6 +14,7 @@ from signaltable import disclose
 from signaltable.policy import load
 from tests.bench import grounds, routes
 from tests.bench.rate import Line, compare, measure
+from tests.ground_examples import permitted_request
 
 SHAPE = "{:<64}{:>12}{:>12}{:>8}{:>14}{:>6}  {}"
 
@@ -31,7 +32,7 @@ def absolute() -> Iterator[Line]:
     """What has no counterpart to be compared with, for the record."""
     policy = load(routes.POLICIES)
     now = datetime.now(UTC)
-    asked = [(disclose.example(row, now), row.id) for row in policy.grounds.on(now.date()) if row.permits]
+    asked = [(permitted_request(row, now), row.id) for row in policy.grounds.on(now.date()) if row.permits]
 
     def each() -> None:
         for request, row in asked:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from signaltable.disclose import Refused, decide_whole
+from signaltable.disclose import decide_whole
+from signaltable.disclosure.outcome import Refused
 from signaltable.ground_request import moment_of, parse_request
 from signaltable.grounds import KINDS
 from signaltable.policy import load

@@ -3,7 +3,7 @@
 import shutil
 import tomllib
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from signaltable.comparison.described import describe
 from signaltable.comparison.files import changed_ids, contents_of
 from signaltable.comparison.permits import permit_changes
 from signaltable.comparison.rules import Change, rule_changes
+from signaltable.disclosure.outcome import Permit
+from signaltable.disclosure.request import Person, Request
 from signaltable.evidence import Met
 from signaltable.facts import Facts, parse_facts
 from signaltable.policy import PolicySet, load
@@ -248,20 +250,20 @@ def test_the_day_decides_which_versions_are_compared(
 
 def _decided(policy: PolicySet, place: dict[str, str]) -> bool:
     """What the step itself says about one cell, with every condition met."""
-    request = disclose.Request(
+    request = Request(
         provider_capacity=place["capacity"],
         provider_kind=place["provider"],
         recipient_kind=place["recipient"],
         recipient_agency="x",
         purpose=place["purpose"],
-        person=disclose.Person(place["age"], place["role"]),
+        person=Person(place["age"], place["role"]),
         fields={"field": frozenset({place["category"]})},
         on=TODAY,
-        now=disclose.datetime.fromisoformat("2026-11-23T12:00:00+01:00"),
+        now=datetime.fromisoformat("2026-11-23T12:00:00+01:00"),
         demo=True,
         judged={row.id: {code: Met(code, {}, "") for code in row.conditions} for row in policy.grounds.rows},
     )
-    return isinstance(disclose.decide(request, None, policy.grounds), disclose.Permit)
+    return isinstance(disclose.decide(request, None, policy.grounds), Permit)
 
 
 @pytest.mark.parametrize("name", ["X2", "POL10", "W3"])

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from signaltable.disclose import Permit, Person, Refused, Request, decide, example
+from signaltable.disclose import decide
+from signaltable.disclosure.outcome import Permit, Refused
+from signaltable.disclosure.request import Person, Request
 from signaltable.evidence import Context
 from signaltable.evidence_forms import example as example_evidence
 from signaltable.grounds import AGES, CAPACITIES, CONDITIONS, KINDS, PURPOSES, ROLES, Ground, load_grounds
+from tests.ground_examples import permitted_request
 
 GROUNDS = load_grounds(Path(__file__).resolve().parents[2] / "policies" / "grondslagen")
 ROW = {row.id: row for row in GROUNDS.rows}
@@ -100,7 +103,7 @@ def everything(request: Request, row: Ground) -> Request:
 @pytest.mark.parametrize("provider", ["riec", "safety-house"])
 @pytest.mark.parametrize("row", [ROW["D1"], ROW["X16"]], ids=lambda row: row.id)
 def test_a_closed_partnership_gives_nothing_to_the_table(provider: str, row: Ground) -> None:
-    request = everything(example(row, NOW), row)
+    request = everything(permitted_request(row, NOW), row)
     assert isinstance(decide(request, row.id, GROUNDS), Permit)
 
     closed = replace(request, provider_kind=provider, provider_capacity=provider)
@@ -111,7 +114,7 @@ def test_a_closed_partnership_gives_nothing_to_the_table(provider: str, row: Gro
 @pytest.mark.parametrize("recipient", ["veilig-thuis", "raad", "municipality", "youth-protection", "return-service"])
 @pytest.mark.parametrize("purpose", ["P4", "P5"])
 def test_labour_investigators_do_not_use_the_way_of_the_police(recipient: str, purpose: str) -> None:
-    request = everything(example(ROW["POL4"], NOW), ROW["POL4"])
+    request = everything(permitted_request(ROW["POL4"], NOW), ROW["POL4"])
     other = replace(
         request,
         provider_kind="labour-inspectorate",
@@ -125,13 +128,13 @@ def test_labour_investigators_do_not_use_the_way_of_the_police(recipient: str, p
 
 def test_no_row_lets_anything_go_to_the_departure_service() -> None:
     for row in PERMITS:
-        base = replace(everything(example(row, NOW), row), recipient_kind="return-service")
+        base = replace(everything(permitted_request(row, NOW), row), recipient_kind="return-service")
         for purpose in PURPOSES:
             assert isinstance(decide(replace(base, purpose=purpose), None, GROUNDS), Refused), (row.id, purpose)
 
 
 def test_the_person_gets_access_from_everybody_but_an_investigation_and_never_through_a_parent() -> None:
-    request = example(ROW["A1"], NOW)
+    request = permitted_request(ROW["A1"], NOW)
     granted = {
         capacity
         for kind in KINDS
@@ -147,7 +150,7 @@ def test_the_person_gets_access_from_everybody_but_an_investigation_and_never_th
 def test_the_referral_index_hears_who_and_not_what() -> None:
     fields = {name: frozenset({name}) for name in ("identity", "contact", "minor", "pseudonymous", "narrative")}
 
-    decision = decide(replace(example(ROW["Z10"], NOW), fields=fields), "Z10", GROUNDS)
+    decision = decide(replace(permitted_request(ROW["Z10"], NOW), fields=fields), "Z10", GROUNDS)
 
     assert isinstance(decision, Permit)
     assert decision.fields == ("identity",)
@@ -155,16 +158,18 @@ def test_the_referral_index_hears_who_and_not_what() -> None:
 
 @pytest.mark.parametrize("row", [row for row in PERMITS if "VITAL" in row.conditions], ids=lambda row: row.id)
 def test_acute_danger_opens_no_door_for_detection(row: Ground) -> None:
-    danger = {code: example(row, NOW).conditions[code] for code in row.conditions}
+    danger = {code: permitted_request(row, NOW).conditions[code] for code in row.conditions}
     for purpose in ("P2", "P3", "P3b", "P5", "P9"):
         for age in AGES:
             for role in ROLES:
-                request = replace(example(row, NOW), purpose=purpose, person=Person(age, role), conditions=danger)
+                request = replace(
+                    permitted_request(row, NOW), purpose=purpose, person=Person(age, role), conditions=danger
+                )
                 assert isinstance(decide(request, None, GROUNDS), Refused)
 
 
 def test_paper_that_covers_another_recipient_or_other_data_does_not_carry_the_decision_of_the_police() -> None:
-    request = example(ROW["POL9"], NOW)
+    request = permitted_request(ROW["POL9"], NOW)
     decision = request.conditions["DECISION"]
 
     other = {**request.conditions, "DECISION": {**decision, "recipient": "somebody-else"}}

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signaltable.disclose import Permit, Person, Refused, Request, applicable, decide, destroy_on, example
+from signaltable.disclose import applicable, decide
+from signaltable.disclosure.outcome import Permit, Refused
+from signaltable.disclosure.owed import destroy_on
+from signaltable.disclosure.request import Person, Request
 from signaltable.evidence import Context
 from signaltable.evidence_forms import example as example_evidence
 from signaltable.fields import FieldContext, load_fields
@@ -24,6 +27,7 @@ from signaltable.grounds import (
     GroundSet,
     load_grounds,
 )
+from tests.ground_examples import permitted_request
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 GROUNDS = load_grounds(POLICIES / "grondslagen")
@@ -84,7 +88,7 @@ WHAT = ("signal.forms", "signal.narrative_masked", "subject.role")
 
 @pytest.mark.parametrize("row", BY_ID)
 def test_a_row_permits_exactly_its_data_when_everything_is_met(row: Ground) -> None:
-    decision = decide(example(row, NOW), row.id, GROUNDS)
+    decision = decide(permitted_request(row, NOW), row.id, GROUNDS)
 
     assert isinstance(decision, Permit)
     assert set(decision.fields) == set(row.data)
@@ -95,7 +99,7 @@ def test_a_row_permits_exactly_its_data_when_everything_is_met(row: Ground) -> N
 
 @pytest.mark.parametrize("row", BY_ID)
 def test_taking_away_any_single_condition_refuses(row: Ground) -> None:
-    request = example(row, NOW)
+    request = permitted_request(row, NOW)
     for code in request.conditions:
         rest = {other: data for other, data in request.conditions.items() if other != code}
 
@@ -109,7 +113,7 @@ def test_taking_away_any_single_condition_refuses(row: Ground) -> None:
 
 @pytest.mark.parametrize("row", BY_ID)
 def test_one_step_beside_the_row_is_not_permitted_by_it(row: Ground) -> None:
-    request = example(row, NOW)
+    request = permitted_request(row, NOW)
     beside = [replace(request, recipient_kind=kind) for kind in KINDS if kind not in row.recipient]
     beside += [replace(request, purpose=purpose) for purpose in PURPOSES if purpose not in row.purpose]
     beside += [
@@ -134,7 +138,7 @@ def test_one_step_beside_the_row_is_not_permitted_by_it(row: Ground) -> None:
 
 @pytest.mark.parametrize("row", BY_ID)
 def test_data_outside_the_row_stay_with_a_reason(row: Ground) -> None:
-    request = example(row, NOW)
+    request = permitted_request(row, NOW)
     everything = {name: frozenset({name}) for name in CATEGORIES}
 
     decision = decide(replace(request, fields=everything), row.id, GROUNDS)
@@ -147,7 +151,7 @@ def test_data_outside_the_row_stay_with_a_reason(row: Ground) -> None:
 
 @pytest.mark.parametrize("row", BY_ID)
 def test_outside_the_demo_an_unreviewed_ground_refuses_with_that_reason(row: Ground) -> None:
-    request = replace(example(row, NOW), demo=False)
+    request = replace(permitted_request(row, NOW), demo=False)
 
     decision = decide(request, row.id, GROUNDS)
     offer = next(offer for offer in applicable(request, GROUNDS) if offer.ground.id == row.id)
@@ -161,7 +165,7 @@ def test_outside_the_demo_an_unreviewed_ground_refuses_with_that_reason(row: Gro
 def test_a_reviewed_ground_counts_outside_the_demo_from_the_day_of_its_review() -> None:
     signed = ROW["X1"].model_copy(update={"reviewed_by": "mr. A. Voorbeeld", "reviewed_on": TODAY})
     grounds = GroundSet(tuple(signed if row.id == "X1" else row for row in GROUNDS.rows), "")
-    request = replace(example(signed, NOW), demo=False)
+    request = replace(permitted_request(signed, NOW), demo=False)
 
     assert isinstance(decide(request, "X1", grounds), Permit)
     assert isinstance(decide(replace(request, on=TODAY - timedelta(days=1)), "X1", grounds), Refused)
@@ -170,7 +174,7 @@ def test_a_reviewed_ground_counts_outside_the_demo_from_the_day_of_its_review() 
 def test_a_row_counts_only_between_its_first_and_last_day() -> None:
     short = ROW["X1"].model_copy(update={"valid_from": TODAY, "valid_until": TODAY})
     grounds = GroundSet(tuple(short if row.id == "X1" else row for row in GROUNDS.rows), "")
-    request = example(short, NOW)
+    request = permitted_request(short, NOW)
 
     assert isinstance(decide(request, "X1", grounds), Permit)
     for day in (TODAY - timedelta(days=1), TODAY + timedelta(days=1)):
@@ -291,7 +295,7 @@ def test_a_deny_is_never_outvoted(provider, recipient, purpose, age, role, field
     extra=st.frozensets(st.sampled_from(CATEGORIES), max_size=2),
 )
 def test_a_field_that_carries_more_is_never_released_sooner(row, fields, extra) -> None:
-    request = replace(example(row, NOW), fields=fields)
+    request = replace(permitted_request(row, NOW), fields=fields)
     more = replace(request, fields={name: categories | extra for name, categories in fields.items()})
 
     narrow, wide = decide(request, row.id, GROUNDS), decide(more, row.id, GROUNDS)
@@ -314,7 +318,7 @@ def test_a_field_that_carries_more_is_never_released_sooner(row, fields, extra) 
     ],
 )
 def test_a_word_nobody_knows_refuses(change: dict) -> None:
-    request = replace(example(ROW["D1"], NOW), **change)
+    request = replace(permitted_request(ROW["D1"], NOW), **change)
 
     decision = decide(request, "D1", GROUNDS)
 
@@ -324,7 +328,7 @@ def test_a_word_nobody_knows_refuses(change: dict) -> None:
 
 
 def test_a_field_without_category_or_with_an_unknown_one_never_leaves() -> None:
-    request = example(ROW["X1"], NOW)
+    request = permitted_request(ROW["X1"], NOW)
     fields = {**request.fields, "nothing": frozenset(), "new": frozenset({"genetic", "identity"})}
 
     decision = decide(replace(request, fields=fields), "X1", GROUNDS)
@@ -392,7 +396,7 @@ def test_plain_consent_never_carries_special_categories() -> None:
     loose = ROW["G2"].model_copy(update={"data": (*ROW["G2"].data, "health")})
     grounds = GroundSet(tuple(loose if row.id == "G2" else row for row in GROUNDS.rows), "")
 
-    decision = decide(example(loose, NOW), "G2", grounds)
+    decision = decide(permitted_request(loose, NOW), "G2", grounds)
 
     assert isinstance(decision, Permit)
     assert "health" not in decision.fields
@@ -592,7 +596,7 @@ def test_an_unknown_age_reaches_no_row_that_asks_for_one_and_says_so() -> None:
 
 
 def test_a_ground_that_was_not_offered_cannot_be_chosen() -> None:
-    request = example(ROW["X1"], NOW)
+    request = permitted_request(ROW["X1"], NOW)
 
     for ground_id in ("Z1", "X99", "", "D0", "x1"):
         decision = decide(request, ground_id, GROUNDS)
@@ -601,7 +605,7 @@ def test_a_ground_that_was_not_offered_cannot_be_chosen() -> None:
 
 
 def test_nothing_asked_is_nothing_given() -> None:
-    request = replace(example(ROW["X1"], NOW), fields={})
+    request = replace(permitted_request(ROW["X1"], NOW), fields={})
 
     decision = decide(request, "X1", GROUNDS)
 

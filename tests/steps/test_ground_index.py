@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from signaltable.disclose import Permit, Person, Request, decide_whole
+from signaltable.disclose import decide_whole
+from signaltable.disclosure.outcome import Permit
+from signaltable.disclosure.request import Person, Request
 from signaltable.evidence import Context
 from signaltable.evidence_forms import example as example_evidence
 from signaltable.ground_index import (

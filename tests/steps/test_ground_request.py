@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signaltable.disclose import Permit, Refused, decide_whole, example
+from signaltable.disclose import decide_whole
+from signaltable.disclosure.outcome import Permit, Refused
 from signaltable.domain import UnusableInput
 from signaltable.evidence import Context
 from signaltable.evidence_forms import example as example_evidence
 from signaltable.ground_request import KEYS, KIND_OF, Moment, answer, examples, moment_of, parse_request
 from signaltable.grounds import AGES, CATEGORIES, CONDITIONS, KINDS, PURPOSES, ROLES, Ground, GroundSet
 from signaltable.policy import load
+from tests.ground_examples import permitted_request
 
 POLICY = load(Path(__file__).resolve().parents[2] / "policies")
 DAY = date(2026, 11, 22)
@@ -316,7 +318,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_a_request_of_the_step_that_names_an_unknown_category_is_refused_whole() -> None:
-    request = example(POLICY.grounds.find("X1", DAY), MOMENT.now)
+    request = permitted_request(POLICY.grounds.find("X1", DAY), MOMENT.now)
     assert isinstance(decide_whole(request, POLICY.grounds), Permit)
 
     for categories in (frozenset(), frozenset({"genes"})):
