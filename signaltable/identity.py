@@ -19,7 +19,7 @@ from stdnum import iban as iban_numbers
 from stdnum.nl import bsn as bsn_numbers
 
 from signaltable.domain import SUBJECT_KINDS
-from signaltable.names import fold
+from signaltable.names import as_read, fold
 from signaltable.policy_errors import BrokenPolicy, Finding, expectation, read_toml
 from signaltable.policy_shapes import Many, Name, Shape, Some, Words
 from signaltable.texts import Text
@@ -393,7 +393,9 @@ def _field_problem(
 
 def _holds_bsn(name: str, value: str) -> bool:
     # A valid IBAN has digits enough to pass by chance. Phones are told apart by bsn_spans.
-    return not (name == "iban" and iban_numbers.is_valid(value)) and bool(bsn_spans(value))
+    return not (name == "iban" and iban_numbers.is_valid(value)) and bool(
+        bsn_spans(value) or bsn_spans(as_read(value)[0])
+    )
 
 
 def _birth_problem(value: str, today: date) -> Text | None:

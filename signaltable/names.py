@@ -8,6 +8,7 @@ in pseudonymise.py and text.py.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -54,6 +55,26 @@ def fold(text: str) -> str:
     lowered = unicodedata.normalize("NFKD", text.replace("İ", "I").lower())
     bare = "".join(letter for letter in lowered if not unicodedata.combining(letter))
     return bare.translate(_TRANSLATION)
+
+
+# What stands in a text without being seen and cuts a word in two for a program: soft hyphens, joiners, marks of
+# direction, accents that are stored beside their letter (text from a Mac or a PDF), and the hyphen at the end of a line.
+_UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e0fff\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0670\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+    r"|(?<=[^\W\d_])[-\u2010][ \t]{0,8}\r?\n[ \t]{0,8}(?=[a-z])"
+)
+
+
+def as_read(text: str) -> tuple[str, Sequence[int]]:
+    """A text as a person reads it, without what is not seen; and for each of its signs, and its end, the place in `text`."""
+    places: list[int] = []
+    at = 0
+    for found in _UNSEEN.finditer(text):
+        places += range(at, found.start())
+        at = found.end()
+    places += range(at, len(text) + 1)
+    return _UNSEEN.sub("", text), places
 
 
 def plain(text: str) -> str:

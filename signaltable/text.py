@@ -6,7 +6,7 @@ Every pattern has a bound on its length, so that the time grows with the length 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -21,6 +21,7 @@ from signaltable.names import (
     PARTICLES,
     TITLES,
     WORKPLACES,
+    as_read,
     fold,
     is_known_word,
     plain,
@@ -85,17 +86,36 @@ def scan(text: str, typed: Iterable[str], *, organisations: Iterable[str] = ()) 
     so are its parts. `organisations`: names that stay readable. Values shorter than two signs are ignored. Takes time
     in proportion to the text.
     """
+    known, readable = _known(typed), tuple(organisations)
+    return merged(_in_both(text, lambda reading: _scan(reading, known, readable)))
+
+
+def _scan(text: str, known: Sequence[str], organisations: Iterable[str]) -> Iterator[Span]:
     words = _words(text)
-    known = tuple(value.strip() for value in typed if len(value.strip()) > 1)
-    found = [*_patterns(text, words), *_typed(text, words, known), *_dates(text, known)]
-    found += _names(text, words, _shielded(words, organisations))
-    return merged(found)
+    yield from _patterns(text, words)
+    yield from _typed(text, words, known)
+    yield from _dates(text, known)
+    yield from _names(text, words, _shielded(words, organisations))
+
+
+def _known(typed: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value for value in (as_read(one)[0].strip() for one in typed) if len(value) > 1)
+
+
+def _in_both(text: str, find: Callable[[str], Iterable[Span]]) -> Iterator[Span]:
+    """What is found in a text as it is stored and as a person reads it; signs that are not seen hide nothing."""
+    yield from find(text)
+    reading, places = as_read(text)
+    if reading != text:
+        yield from (Span(places[span.start], places[span.end], span.kind) for span in find(reading))
 
 
 def find_typed(text: str, typed: Iterable[str]) -> tuple[Span, ...]:
     """Only where the `typed` values stand in a text, in any spelling that `scan` knows; nothing else is looked for."""
-    known = tuple(value.strip() for value in typed if len(value.strip()) > 1)
-    return merged([*_typed(text, _words(text), known), *_typed_dates(text, known)])
+    known = _known(typed)
+    return merged(
+        _in_both(text, lambda reading: (*_typed(reading, _words(reading), known), *_typed_dates(reading, known)))
+    )
 
 
 def mask(text: str, spans: Iterable[Span]) -> str:
@@ -115,7 +135,7 @@ def contains_bsn(text: str) -> bool:
 
     Digits inside an account number or a web address do not count; numbers with a country code do not either.
     """
-    return any(True for _ in _bsns(text))
+    return any(True for _ in _in_both(text, _bsns))
 
 
 def merged(found: Iterable[Span]) -> tuple[Span, ...]:

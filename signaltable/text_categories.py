@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import StrictBool, StrictStr, ValidationError
 
 from signaltable.grounds import CATEGORIES, Problem, Row, Sentence, canonical_digest, expectation
-from signaltable.names import fold
+from signaltable.names import as_read, fold
 from signaltable.policy_errors import BrokenPolicy, Finding, read_toml
 
 FILE: Final = "text_categories.toml"
@@ -82,9 +82,31 @@ def categories_in(text: str, policy: TextPolicy) -> dict[str, tuple[CategorySpan
 
     Places are in order and do not overlap within a kind. Takes time in proportion to the text.
     """
+    found = _found(text, policy)
+    reading, places = as_read(text)
+    if reading != text:  # Signs that nobody sees hide no word.
+        for name, spans in _found(reading, policy).items():
+            found[name] += [CategorySpan(places[span.start], places[span.end]) for span in spans]
+    return {name: tuple(_joined(spans)) for name, spans in found.items() if spans}
+
+
+def _found(text: str, policy: TextPolicy) -> dict[str, list[CategorySpan]]:
     line, words = _flattened(text)
-    found = {name: tuple(_spans(line, words, pattern)) for name, pattern in policy.patterns.items()}
-    return {name: spans for name, spans in found.items() if spans}
+    return {name: list(_spans(line, words, pattern)) for name, pattern in policy.patterns.items()}
+
+
+def _joined(spans: Iterable[CategorySpan]) -> Iterator[CategorySpan]:
+    """Overlapping places become one."""
+    last: CategorySpan | None = None
+    for span in sorted(spans):
+        if last and span.start < last.end:
+            last = CategorySpan(last.start, max(last.end, span.end))
+            continue
+        if last:
+            yield last
+        last = span
+    if last:
+        yield last
 
 
 def to_mask(text: str, policy: TextPolicy) -> tuple[CategorySpan, ...]:

@@ -3,6 +3,7 @@
 import re
 import string
 import time
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 
@@ -327,3 +328,19 @@ def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
     short, long = (piece * 12_500)[:12_500], (piece * 100_000)[:100_000]
     # Eight times the text takes about eight times as long; a quadratic pattern would take sixty-four times.
     assert seconds(long, repeat=1) < 24 * seconds(short, repeat=2) + 0.1
+
+
+# -- what nobody sees ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", ["\u00ad", "\u200b", "\u200d", "\u2060", "\ufeff", "\u202e"])
+def test_a_sign_that_nobody_sees_hides_nobody(sign):
+    text = f"Bel 06-1234{sign}5678, mail z{sign}n@voorbeeld.nl of vraag Zorin{sign}ka Proef{sign}veld."
+    assert masked(text, "Zorinka", "Proefveld") == "Bel [telefoon], mail [e-mail] of vraag [naam]."
+    assert contains_bsn(f"nummer 1112{sign}22333")
+    assert found("Zorinka", f"Zo{sign}rinka") == [("name", "Zorinka")]
+
+
+def test_accents_that_are_stored_beside_their_letter_hide_nobody():
+    text = unicodedata.normalize("NFD", "Ik zag Renée Müllerová gisteren.")
+    assert masked(text, "Renée", "Müllerová") == "Ik zag [naam] gisteren."

@@ -1,6 +1,7 @@
 """Kinds of data in an account: what is found on invented accounts, and what a file of words must not say."""
 
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -81,6 +82,28 @@ def test_every_kind_that_a_ground_protects_more_has_words() -> None:
 )
 def test_a_word_is_found_where_it_stands(text: str, words: dict[str, list[str]]) -> None:
     assert found_in(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Zij is zwan\u00adger.", {"health": ["zwan\u00adger"]}),
+        ("Zij is zwan\u200bger.", {"health": ["zwan\u200bger"]}),
+        ("Ze doet pros\u2060ti\u200dtutie.", {"sex_life": ["pros\u2060ti\u200dtutie"]}),
+        ("Een Ro\ufeffma.", {"ethnicity": ["Ro\ufeffma"]}),
+        (unicodedata.normalize("NFD", "Hij hóést al weken."), {"health": ["ho\u0301e\u0301st"]}),
+        ("Zij is zwan-\nger.", {"health": ["zwan-\nger"]}),
+        ("een\u200b zieke\u200b vrouw", {"health": ["zieke\u200b"]}),
+    ],
+)
+def test_signs_that_nobody_sees_hide_no_word(text: str, words: dict[str, list[str]]) -> None:
+    assert found_in(text) == words
+
+
+@given(st.sampled_from(ACCOUNTS), st.sampled_from("\u00ad\u200b\u200d\u2060\ufeff\u0301"))
+def test_an_unseen_sign_after_every_letter_hides_no_kind(account: Mapping[str, Any], sign: str) -> None:
+    text = account["text"]
+    assert set(found_in(text)) <= set(found_in("".join(f"{letter}{sign}" for letter in text)))
 
 
 @given(st.text(max_size=300))
