@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from signaltable import payload as document
 from signaltable.access import Permission
+from signaltable.audit_trail import milliseconds
 from signaltable.disclosure.outcome import Advice, Reason
 from signaltable.disclosure.outcome import Refused as NoGround
 from signaltable.domain import Conflict, DisclosureState, Refused, State, may_follow
@@ -20,6 +21,7 @@ from signaltable.evidence import NotMet
 from signaltable.evidence_forms import ConditionSpec, for_ground
 from signaltable.flow import (
     decisions,
+    duty_rows,
     evidence_store,
     mailing,
     near,
@@ -29,7 +31,6 @@ from signaltable.flow import (
     weighing,
     withdrawing,
 )
-from signaltable.flow import duties as owed
 from signaltable.flow.choices import (
     Choice,
     agreed,
@@ -573,11 +574,11 @@ def hand_over(
     row.due_on = tx.program.policy.urgencies[urgency].due(tx.today)
     row.policy_digest, row.ground_digest = tx.program.policy.digest, permitted.ground.digest
     row.evidence_hashes, row.obligations = dict(permitted.evidence_hashes), duties(permitted)
-    owed.arise(tx, signal, row, permitted)
+    duty_rows.arise(tx, signal, row, permitted)
     move(tx, signal, State.REFERRED)
     mailing.tell_agency(tx, [row.recipient_agency], Permission.REFERRAL_RECEIVE_OWN, "disclosure")
     moments = {
-        f"{duty.kind}_due_at": int(duty.due_at.timestamp() * 1000)
+        f"{duty.kind}_due_at": milliseconds(duty.due_at)
         for duty in permitted.obligations
         if duty.due_at and duty.kind in {"inform", "review"}
     }

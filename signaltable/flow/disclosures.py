@@ -10,8 +10,8 @@ from sqlalchemy import select
 from signaltable.access import Permission, require
 from signaltable.domain import Resource, day_of
 from signaltable.evidence_forms import ConditionSpec
-from signaltable.flow import duties, evidence_store, sealing, withdrawing
-from signaltable.flow.duties import DutyStatus
+from signaltable.flow import duty_lists, evidence_store, sealing, withdrawing
+from signaltable.flow.duty_lists import DutyStatus
 from signaltable.flow.referrals import answer_place, is_overdue, place
 from signaltable.grounds import Ground
 from signaltable.models import Disclosure, Signal
@@ -181,7 +181,7 @@ def read_own(tx: Transaction, reference: str) -> Sent:
         evidence=_evidence(tx, row),
         content=content,
         payload_hash=row.payload_hash,
-        duties=duties.of_disclosure(tx, row),
+        duties=duty_lists.of_disclosure(tx, row),
         withdrawn_on=row.consent_withdrawn_on,
         may_withdraw=withdrawing.may_be_withdrawn(row),
     )
@@ -251,6 +251,6 @@ def disclosure_account(tx: Transaction, reference: str) -> DisclosureAccount:
         responded_at=row.responded_at,
         feedback=row.feedback,
         feedback_at=row.feedback_at,
-        duties=duties.of_disclosure(tx, row),
+        duties=duty_lists.of_disclosure(tx, row),
         withdrawn_on=row.consent_withdrawn_on,
     )

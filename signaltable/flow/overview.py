@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Decision, DisclosureState, LinkState, State
-from signaltable.flow import approvals, duties
+from signaltable.flow import approvals, duty_lists
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.models import AgendaItem, Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
 from signaltable.queries import tables_of
@@ -31,7 +31,7 @@ def waiting(tx: Transaction) -> list[Waiting]:
         ((Permission.ENRICH_ANSWER_ASKED,), "questions", _questions),
         ((Permission.REFERRAL_RECEIVE_OWN,), "inbox", _inbox),
         ((Permission.DISCLOSURE_APPROVE_OTHER,), "approvals", approvals.count_waiting),
-        ((Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER), "duties", duties.count_waiting),
+        ((Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER), "duties", duty_lists.count_waiting),
         ((Permission.SIGNAL_TRIAGE_OWN_TABLE,), "triage", _triage),
     )
     return [

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, State, UnusableInput, day_of, may_follow
-from signaltable.flow import duties, mailing, sealing
-from signaltable.flow.duties import DutyStatus
+from signaltable.flow import duty_kinds, duty_lists, duty_rows, mailing, sealing
+from signaltable.flow.duty_lists import DutyStatus
 from signaltable.flow.masking import for_others
 from signaltable.flow.moves import move
 from signaltable.grounds import Ground
@@ -77,7 +77,7 @@ class Referral:
     @property
     def destroyed_at(self) -> datetime | None:
         """When the receiver erased what it got, here and in its own records; None while it has not."""
-        done = (duty.fulfilled_at for duty in self.duties if duty.result == duties.DESTROYED)
+        done = (duty.fulfilled_at for duty in self.duties if duty.result == duty_kinds.DESTROYED)
         return next(done, None)
 
     @property
@@ -165,7 +165,7 @@ def read(tx: Transaction, reference: str) -> Referral:
         feedback_at=row.feedback_at,
         content=content,
         withdrawn_on=row.consent_withdrawn_on,
-        duties=duties.of_disclosure(tx, row, only=duties.OF_RECEIVER),
+        duties=duty_lists.of_disclosure(tx, row, only=duty_kinds.OF_RECEIVER),
     )
 
 
@@ -217,7 +217,7 @@ def give_back(tx: Transaction, reference: str, *, cause: str, text: str) -> None
     words = _for_owner(tx, row, text, required=True)
     row.response_sealed = _sealed(tx, row, "response_sealed", {"cause": cause, "text": words})
     row.payload_recipient = b""
-    duties.end_of_receiver(tx, row, duties.RETURNED, tx.now)
+    duty_rows.end_of_receiver(tx, row, duty_kinds.RETURNED, tx.now)
     _answer(tx, row, DisclosureState.RETURNED)
     if not _others_open(tx, row):
         _follow(tx, row, State.RETURNED)

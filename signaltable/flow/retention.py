@@ -13,7 +13,7 @@ from sqlalchemy import delete, exists, select, update
 
 from signaltable.access import Permission
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
-from signaltable.flow import decisions, duties
+from signaltable.flow import decisions, duty_reminders, duty_rows
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
@@ -216,7 +216,7 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
 
 def _erase_documents(tx: Transaction, signal: Signal) -> None:
     """The sealed documents of disclosures; what was disclosed when, on which ground, and its hash stay."""
-    duties.erase_of(tx, signal)
+    duty_rows.erase_of(tx, signal)
     decisions.erase_of(tx, signal)
     tx.session.execute(
         update(Disclosure)
@@ -295,7 +295,7 @@ def remind(tx: Transaction) -> Reminded:
             ({row.provider_agency for row in late}, Permission.SIGNAL_DISCLOSE_OWN, "disclosure-not-taken-up"),
         ],
     )
-    owed, told = duties.remind(tx)
+    owed, told = duty_reminders.remind(tx)
     return Reminded(len(questions), len(late), owed, mails + told)
 
 

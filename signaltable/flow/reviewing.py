@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from signaltable.domain import NotFound, UnusableInput
 from signaltable.evidence import MOTIVATION_LENGTH
-from signaltable.flow import approvals, duties, evidence_store, mailing, second_person
+from signaltable.flow import approvals, duty_kinds, duty_lists, duty_rows, evidence_store, mailing, second_person
 from signaltable.flow.accounts import Confirmed
 from signaltable.flow.approvals import Approval
-from signaltable.flow.duties import DutyStatus
+from signaltable.flow.duty_lists import DutyStatus
 from signaltable.flow.masking import for_others
 from signaltable.models import Disclosure, Duty, Signal
 from signaltable.queries import agency_titles
@@ -30,12 +30,12 @@ class Review:
 def consult(tx: Transaction, duty_id: str) -> Review:
     """The disclosure to look back at; recorded. Raises `Refused` (own_request, other_table, no_permission), `NotFound`."""
     duty, row, signal = _to_review(tx, duty_id)
-    return Review(approvals.looked_at(tx, row, signal), duties.status_of(tx, duty, agency_titles(tx)))
+    return Review(approvals.looked_at(tx, row, signal), duty_lists.status_of(tx, duty, agency_titles(tx)))
 
 
 def _to_review(tx: Transaction, duty_id: str) -> tuple[Duty, Disclosure, Signal]:
     duty = tx.session.get(Duty, duty_id)
-    if duty is None or duty.kind != duties.REVIEW:
+    if duty is None or duty.kind != duty_kinds.REVIEW:
         raise NotFound("no such review")
     row = tx.session.get_one(Disclosure, duty.disclosure_id)
     signal = tx.session.get_one(Signal, row.signal_id)
@@ -51,20 +51,20 @@ def judge(tx: Transaction, duty_id: str, *, right: bool, motivation: str, confir
     Raises `UnusableInput` (motivation), `Conflict` (done), and `Refused`: wrong_credentials, own_request, same_role.
     """
     duty, row, _signal = _to_review(tx, duty_id)
-    duties.lock(tx, duty, row)
+    duty_rows.lock(tx, duty, row)
     if confirmed.account_id != tx.actor.account_id:
         raise second_person.refusal(row, "wrong_credentials")
     kept = evidence_store.read(tx, row, tx.actor.agency_id)
     if second_person.roles_of(kept.requester_role) & tx.actor.roles:
         raise second_person.refusal(row, "same_role")
-    text = for_others(tx, motivation, "motivation", limit=duties.NOTE_LIMIT, required=True)
+    text = for_others(tx, motivation, "motivation", limit=duty_kinds.NOTE_LIMIT, required=True)
     if len(text) < MOTIVATION_LENGTH:
-        raise UnusableInput({"motivation": duties.TOO_SHORT})
-    duties.close(tx, duty, row, duties.RIGHT if right else duties.NOT_RIGHT, tx.now, said={"text": text})
+        raise UnusableInput({"motivation": duty_kinds.TOO_SHORT})
+    duty_rows.close(tx, duty, row, duty_kinds.RIGHT if right else duty_kinds.NOT_RIGHT, tx.now, said={"text": text})
     if right:
         mailing.tell(tx, [row.requested_by], "answer")
         return
-    due = duties.end_of(tx.program.policy.deadlines["review-follow-up"].due(tx.today))
-    duties.owe(tx, row, duties.PUT_RIGHT, row.provider_agency, due)
+    due = duty_rows.end_of(tx.program.policy.deadlines["review-follow-up"].due(tx.today))
+    duty_rows.owe(tx, row, duty_kinds.PUT_RIGHT, row.provider_agency, due)
     officers = mailing.accounts_with(tx, [row.provider_agency], second_person.PERMISSION)
     mailing.tell(tx, [row.requested_by, *officers], "review-not-right")

@@ -11,9 +11,10 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from signaltable.access import Permission, require
+from signaltable.audit_trail import milliseconds
 from signaltable.domain import Conflict, DisclosureState, Resource, UnusableInput
 from signaltable.evidence import NotMet
-from signaltable.flow import duties, evidence_store, mailing
+from signaltable.flow import duty_kinds, duty_rows, evidence_store, mailing
 from signaltable.flow.moves import end_request
 from signaltable.grounds import CONSENTS
 from signaltable.models import Disclosure, Signal
@@ -67,12 +68,12 @@ def withdraw(tx: Transaction, reference: str, *, on: date | None, everywhere: bo
 
 def _checked(tx: Transaction, row: Disclosure, on: date | None) -> date:
     if on is None:
-        raise UnusableInput({"on": duties.NO_DAY})
+        raise UnusableInput({"on": duty_kinds.NO_DAY})
     if on > tx.today:
-        raise UnusableInput({"on": duties.TOO_LATE})
+        raise UnusableInput({"on": duty_kinds.TOO_LATE})
     kept = evidence_store.read(tx, row, tx.actor.agency_id)
     if any(_given_on(given) > on.isoformat() for code, given in kept.evidence.items() if code in CONSENTS):
-        raise UnusableInput({"on": duties.TOO_EARLY})
+        raise UnusableInput({"on": duty_kinds.TOO_EARLY})
     return on
 
 
@@ -103,7 +104,7 @@ def _stop(tx: Transaction, signal: Signal, row: Disclosure, day: date) -> bool:
         end_request(tx, signal, row)
         mailing.tell(tx, [row.requested_by], "answer")
     else:
-        told = duties.ask_receiver(tx, row, duties.WITHDRAWN)
+        told = duty_rows.ask_receiver(tx, row, duty_kinds.WITHDRAWN)
     tx.record(
         "consent:withdraw",
         object_type="disclosure",
@@ -111,7 +112,7 @@ def _stop(tx: Transaction, signal: Signal, row: Disclosure, day: date) -> bool:
         details={
             "disclosure": row.reference,
             "signal": signal.reference,
-            "withdrawn_at": duties.ms(duties.end_of(day)),
+            "withdrawn_at": milliseconds(duty_rows.end_of(day)),
             "recipients_told": [row.recipient_agency] if told else [],
         },
     )

@@ -10,7 +10,7 @@ from wtforms.validators import DataRequired, InputRequired, Optional
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Refused, UnusableInput
-from signaltable.flow import duties, reviewing
+from signaltable.flow import duties, duty_kinds, duty_lists, reviewing
 from signaltable.flow.accounts import confirm_password
 from signaltable.web.conditions import asked
 from signaltable.web.duty_words import DUTY_WORDS, put_problems, result_choices, result_word
@@ -64,7 +64,7 @@ def listing() -> ResponseReturnValue:
     """What this person can fulfil, the first due first."""
     after = read_key(request.args.get("na", ""))
     with begin() as tx:
-        lines, following = duties.listing(tx, after=after)
+        lines, following = duty_lists.listing(tx, after=after)
     return render_template(
         "duties/listing.html", lines=lines, more=write_key(following), first=after is None, **WORDS, **DUTY_WORDS
     )
@@ -76,7 +76,7 @@ def show(duty_id: str) -> ResponseReturnValue:
     """One task."""
     with begin() as tx:
         kind = duties.kind_of(tx, duty_id)
-    if kind == duties.REVIEW:
+    if kind == duty_kinds.REVIEW:
         return _review_page(duty_id, _review_form())
     return _page(duty_id, None, PostponeForm())
 
@@ -124,7 +124,7 @@ def review(duty_id: str) -> ResponseReturnValue:
     form = _review_form()
     if not submitted(form):
         return _review_page(duty_id, form), 422
-    right = form.result.data == duties.RIGHT
+    right = form.result.data == duty_kinds.RIGHT
     try:
         confirmed = confirm_password(program(), actor(), form.password.data or "")
         with begin() as tx:
@@ -154,7 +154,7 @@ def _fulfil_form(results: tuple[str, ...], *, empty: bool = False) -> FulfilForm
 
 def _review_form() -> ReviewForm:
     form = ReviewForm()
-    form.result.choices = [(one, result_word(one)) for one in (duties.RIGHT, duties.NOT_RIGHT)]
+    form.result.choices = [(one, result_word(one)) for one in (duty_kinds.RIGHT, duty_kinds.NOT_RIGHT)]
     return form
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from signaltable.flow import accounts, duties
+from signaltable.flow import accounts, duty_kinds, duty_rows
 from signaltable.queries import disclosure_by_reference
 from signaltable.settings import Settings
 from signaltable.transaction import Program
@@ -41,7 +41,7 @@ def _looked_at(program: Program, reference: str) -> None:
 
     def owe(tx):
         row = disclosure_by_reference(tx, reference)
-        duties.owe(tx, row, duties.REVIEW, row.provider_agency, tx.now + timedelta(hours=24))
+        duty_rows.owe(tx, row, duty_kinds.REVIEW, row.provider_agency, tx.now + timedelta(hours=24))
         tx.record("job:run", object_type="job", object_id="test", details={"job": "test", "slot": "1"})
 
     use(program, _actor(program, "havendam"), owe)

@@ -20,7 +20,7 @@ from signaltable.flow import (
     auditing,
     disclosures,
     drafts,
-    duties,
+    duty_lists,
     enrich,
     linking,
     overview,
@@ -311,12 +311,12 @@ def test_what_was_received_has_answers_and_one_case_waits_unopened(demo: Made) -
 
 
 def test_duties_are_open_late_and_done_and_a_consent_was_taken_back(demo: Made) -> None:
-    lines, _following = demo.use("havendam", duties.listing)
+    lines, _following = demo.use("havendam", duty_lists.listing)
     assert (lines[0].kind, lines[0].recipient, lines[0].overdue) == ("inform", "Veilig Thuis", True)
     (done,) = (line for line in demo.sent("havendam", "Roos") if line.recipient.startswith("Raad"))
     told = {one.kind: one for one in demo.use("havendam", disclosures.read_own, done.reference).duties}
     assert (told["inform"].result, told["inform"].late) == ("interpreter", False)
-    lines, _following = demo.use("nla", duties.listing)
+    lines, _following = demo.use("nla", duty_lists.listing)
     assert "consent-withdrawn" in {line.kind for line in lines}
 
 

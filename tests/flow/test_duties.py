@@ -14,6 +14,7 @@ from signaltable.flow import (
     disclosing,
     disclosures,
     duties,
+    duty_lists,
     overview,
     referrals,
     retention,
@@ -136,7 +137,7 @@ def test_the_reviewers_hear_at_once_that_a_day_is_short(region, people, made):
 
 def test_everybody_sees_what_they_can_do_and_nothing_of_others(region, people, made):
     def kinds(login):
-        return [line.kind for line in use(region, people[login], duties.listing)[0]]
+        return [line.kind for line in use(region, people[login], duty_lists.listing)[0]]
 
     assert kinds("havendam") == ["inform-municipality", "inform"]
     assert kinds("fg.havendam") == ["review", "inform-municipality", "inform"]
@@ -147,7 +148,7 @@ def test_everybody_sees_what_they_can_do_and_nothing_of_others(region, people, m
 
 def test_roles_without_duties_have_no_list(region, people, made):
     for listed in (people["auditor"],):
-        assert use(region, listed, duties.listing)[0] == []
+        assert use(region, listed, duty_lists.listing)[0] == []
         with pytest.raises(Refused):
             use(region, listed, duties.consult, rows_of(region, made)["inform"].id)
 
@@ -164,13 +165,13 @@ def test_what_is_late_stands_first_and_pages_lose_nothing(program, people, clock
     for _number in range(12):
         referred(bound, who)
     # When the owner turns the pages
-    first, following = use(program, who, duties.listing)
+    first, following = use(program, who, duty_lists.listing)
     assert following is None
     assert (first[0].disclosure, first[0].overdue) == (late, True)
     assert [line.due_at for line in first] == sorted(line.due_at for line in first)
     # And the receiver too, whose duties have no date
-    one, key = use(program, people["essm"], duties.listing)
-    two, end = use(program, people["essm"], duties.listing, after=key)
+    one, key = use(program, people["essm"], duty_lists.listing)
+    two, end = use(program, people["essm"], duty_lists.listing, after=key)
     assert (len(one), len(two), end) == (25, 3, None)
     assert len({line.id for line in (*one, *two)}) == 28
 
@@ -410,7 +411,7 @@ def test_who_agreed_before_does_not_look_back_after(program, people):
     made = referred(region, people["havendam"])
     agree(region, people["fg.havendam"], made.reference)
     duty = rows_of(region, made.reference)["review"]
-    assert use(region, people["fg.havendam"], duties.listing)[0] == []
+    assert use(region, people["fg.havendam"], duty_lists.listing)[0] == []
     with pytest.raises(Refused) as refusal:
         judged(region, people["fg.havendam"], duty.id, right=True)
     assert refusal.value.reason == "own_request"
@@ -691,7 +692,7 @@ def test_at_the_end_of_the_term_the_words_are_gone_and_nobody_owes_anything(regi
         "by_program",
         "logged",
     )
-    assert use(region, people["havendam"], duties.listing)[0] == []
+    assert use(region, people["havendam"], duty_lists.listing)[0] == []
     jobs.run_overdue(region)
     assert mails(region, "duty-overdue") == []
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from signaltable.db import make_engine
-from signaltable.flow import accounts, duties, referrals
+from signaltable.flow import accounts, duty_lists, referrals
 from signaltable.program import migrate
 from signaltable.settings import Settings
 from tests.conftest import Clock, open_for_test
@@ -60,4 +60,4 @@ def test_an_upgrade_gives_earlier_disclosures_their_duties(settings, revision, s
         assert set(rows_of(program, waiting)) == {"inform", "record", "destroy"}
         assert rows_of(program, returned) == {}
         owner = accounts.actor_of_login(program, "havendam")
-        assert {line.disclosure for line in use(program, owner, duties.listing)[0]} == {taken_up, waiting}
+        assert {line.disclosure for line in use(program, owner, duty_lists.listing)[0]} == {taken_up, waiting}
