@@ -3,7 +3,16 @@
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from signaltable.texts import Text
 
@@ -335,10 +344,15 @@ class Meldroute(Shape):
     reviewed_by: Line | None = None
     reviewed_on: date | None = None
 
+    @field_validator("valid_until")
+    @classmethod
+    def _ends_after_start(cls, last: date | None, read: ValidationInfo) -> date | None:
+        if last and "valid_from" in read.data and last < read.data["valid_from"]:
+            raise ValueError("expected a day on or after valid_from")
+        return last
+
     @model_validator(mode="after")
-    def _ends_after_start(self) -> "Meldroute":
-        if self.valid_until and self.valid_until < self.valid_from:
-            raise ValueError("expected valid_until on or after valid_from")
+    def _reviewed_whole(self) -> "Meldroute":
         if (self.reviewed_by is None) != (self.reviewed_on is None):
             raise ValueError("expected reviewed_by and reviewed_on together or neither")
         return self

@@ -1,6 +1,6 @@
 """What stops the program at its start, sorted into the kinds of the analyser, with facts where a rule can still be read."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,7 @@ def _same_id(broken: BrokenPolicy, directory: Path) -> Iterator[Found]:
 
 def _impossible(finding: Finding, directory: Path) -> str | None:
     """Days that never come, and a number that no answer reaches."""
-    if "valid_until on or after valid_from" in finding.message or (
-        finding.key == "valid_until" and "on or after valid_from" in finding.message
-    ):
+    if finding.key == "valid_until" and "on or after valid_from" in finding.message:
         return "ground-never-permits" if "grondslagen/" in finding.file else "never-fires"
     test = _at(_content(directory, finding.file), finding.key.removesuffix(".value"))
     if finding.key.endswith(".value") and isinstance(test, Mapping) and test.get("op") in {"below", "at_least"}:
@@ -103,34 +101,56 @@ def _facts(finding: Finding, kind: str, directory: Path) -> Mapping[str, Any] | 
         given = _at(_content(directory, finding.file), ".".join(finding.key.split(".")[:2]))
         facts = given.get("facts") if isinstance(given, Mapping) else None
         return facts if isinstance(facts, Mapping) else None
+    if finding.file == "destinations.toml":
+        return _facts_to(directory, finding.key.split(".")[1:2])
     return _facts_of(directory, finding.file) if "meldroutes/" in finding.file else None
 
 
-def _facts_of(directory: Path, file: str) -> Mapping[str, Any] | None:
-    """The fewest facts on which a meldroute alone holds; None when it cannot be read that far."""
+def _facts_to(directory: Path, destination: list[str]) -> Mapping[str, Any] | None:
+    """The fewest facts on which the first meldroute leads to a destination; None when none does."""
+    for path in sorted(directory.glob("**/meldroutes/*.toml")):
+        file = path.relative_to(directory).as_posix()
+        ends = _content(directory, file).get("to")
+        named = [end.get("destination") for end in ends if isinstance(end, dict)] if isinstance(ends, list) else []
+        if destination and destination[0] in named:
+            return _facts_of(directory, file, destination[0])
+    return None
+
+
+def _facts_of(directory: Path, file: str, destination: str | None = None) -> Mapping[str, Any] | None:
+    """The fewest facts on which a meldroute alone holds (and leads there); None when it cannot be read that far.
+
+    A test that nothing can pass, such as one for an answer that is not there, is left out.
+    """
     try:
-        rule = Meldroute.model_validate(_content(directory, file))
+        content = {key: value for key, value in _content(directory, file).items() if key != "valid_until"}
+        rule = _possible(Meldroute.model_validate(content))
         derived = {one.id: one for one in DerivedFile.model_validate(_content(directory, "derived.toml")).derived}
     except ValidationError:
         return None
-    lines = (
-        rule.when,
-        rule.unless,
-        *(aim.when for aim in rule.to),
-        *(part for one in derived.values() for part in (one.when, one.unless)),
-    )
-    tests = [test for part in lines for line in part for test in line]
-    if not all(test.fact in derived or _fits(test) for test in tests):
-        return None
     try:
         compiled = Compiled((rule,), derived)
-        return compiled.space.smallest(compiled.either(compiled.where_held(aim.state) for aim in compiled.aims))
+        aims = [aim for aim in compiled.aims if destination in {None, aim.target.destination}]
+        return compiled.space.smallest(compiled.either(compiled.where_held(aim.state) for aim in aims)) or None
     except (KeyError, TypeError, ValueError):  # A test that does not fit its fact has a finding of its own.
         return None
 
 
-def _fits(test: FactTest) -> bool:
-    return test.fact in FACTS
+def _possible(rule: Meldroute) -> Meldroute:
+    def without(lines: Sequence[Sequence[FactTest]]) -> tuple[tuple[FactTest, ...], ...]:
+        return tuple(tuple(test for test in line if _answers(test)) for line in lines)
+
+    ends = [end.model_copy(update={"when": without(end.when)}) for end in rule.to]
+    unless = tuple(line for line in without(rule.unless) if line)
+    return rule.model_copy(update={"when": without(rule.when), "unless": unless, "to": tuple(ends)})
+
+
+def _answers(test: FactTest) -> bool:
+    """Whether some answer can be what the test asks; a derived fact is taken at its word."""
+    fact = FACTS.get(test.fact)
+    if fact is None or fact.kind == "number":
+        return True
+    return any(value in fact.values for value in (test.value if isinstance(test.value, tuple) else (test.value,)))
 
 
 def _content(directory: Path, file: str) -> dict[str, Any]:

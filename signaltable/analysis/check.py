@@ -1,6 +1,6 @@
 """All checks together, in one order."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from signaltable.analysis.broken import sort_broken
 from signaltable.analysis.example_checks import check_examples
 from signaltable.analysis.found import KINDS, Found
 from signaltable.analysis.ground_checks import check_grounds
+from signaltable.analysis.mending import Mended, mend
 from signaltable.analysis.route_checks import check_routes
 from signaltable.policy import PolicySet, load
 from signaltable.policy_errors import BrokenPolicy
@@ -29,18 +30,29 @@ def check_folder(
     try:
         policy = start(directory)
     except BrokenPolicy as broken:
-        return _in_order(sort_broken(broken, directory))
+        mended = mend(directory, broken, start)
+        return _in_order([*sort_broken(BrokenPolicy(mended.findings), directory), *_beside(mended, on)])
     return analyse(policy, on, covered)
 
 
-def analyse(policy: PolicySet, on: date, covered: frozenset[str] | None = None) -> list[Found]:
-    """Every finding about rules that load, in the order of KINDS, then by file and key."""
+def _beside(mended: Mended, on: date) -> Iterator[Found]:
+    """What the rules that can be understood lead to, without what a rule that was left out could change."""
+    if mended.policy is None:
+        return
+    untold = {"gap", "dead-fact"} if mended.lacks_routes else set()
+    for one in analyse(mended.policy, on, grounds=not mended.lacks_grounds):
+        if one.kind not in untold and one.file not in mended.examples:
+            yield one
+
+
+def analyse(policy: PolicySet, on: date, covered: frozenset[str] | None = None, *, grounds: bool = True) -> list[Found]:
+    """Every finding about rules that load, in the order of KINDS, then by file and key; without `grounds`, of routes."""
     return _in_order(
         [
             *check_routes(policy, on),
             *check_agencies(policy, on, covered),
             *check_examples(policy, on),
-            *check_grounds(policy, on),
+            *(check_grounds(policy, on) if grounds else ()),
         ]
     )
 

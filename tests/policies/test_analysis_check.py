@@ -13,7 +13,7 @@ from signaltable.facts import parse_facts
 from signaltable.flow.coverage import covered_destinations
 from signaltable.settings import Settings
 from signaltable.transaction import Program
-from tests.policies.planting import TODAY, Defect, copy, found_in, matching, remove, swap
+from tests.policies.planting import TODAY, Defect, Plant, copy, found_in, matching, remove, swap, together
 
 M9 = "meldroutes/M9.toml"
 
@@ -56,7 +56,7 @@ BROKEN = [
         "days in the wrong order",
         "never-fires",
         M9,
-        "",
+        "valid_until",
         swap(M9, ("valid_from = 2025-01-01", "valid_from = 2025-01-01\nvalid_until = 2024-01-01")),
     ),
 ]
@@ -80,6 +80,83 @@ def test_facts_are_told_for_a_broken_route_that_can_still_be_read(folder: Path) 
     swap(M9, ('destination = "riec"', 'destination = "rieck"'))(folder)
 
     assert [one.facts for one in found_in(folder)] == [{"organised": "yes"}]
+
+
+def test_a_rule_that_others_name_can_be_missed_for_what_it_did(folder: Path) -> None:
+    together(remove("meldroutes/M5.toml"), remove("meldroutes/examples/M5.toml"))(folder)
+
+    found = found_in(folder)
+
+    assert [(one.kind, one.file, one.key) for one in found if one.kind == "broken"] == [
+        ("broken", "meldroutes/M4.toml", "excludes")
+    ]
+    (gap,) = (one for one in found if one.kind == "gap")
+    assert gap.facts is not None
+    assert gap.facts.items() >= {"age": "adult", "victim": "possible", "victim_consent": "refused"}.items()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "place"),
+    [
+        (swap(M9, ("urgency =", 'colour = "red"\nurgency =')), (M9, "colour")),
+        (swap("region.toml", ("[region]", 'off = ["M77"]\n[region]')), ("region.toml", "off")),
+        (
+            swap("meldroutes/examples/M9.toml", ('to = ["riec"]', 'to = ["rieck"]')),
+            ("meldroutes/examples/M9.toml", "hit.0.to"),
+        ),
+        (
+            swap("destinations.toml", ('agency_kind = "riec"\n', "")),
+            ("destinations.toml", "destination.riec.agency_kind"),
+        ),
+        (swap("facts.toml", ("refused = {", "declined = {")), ("facts.toml", "fact.victim_consent.values.declined")),
+        (swap("grondslagen/G1.toml", ("priority =", "prioriti =")), ("grondslagen/G1.toml", "prioriti")),
+    ],
+)
+def test_a_mistake_does_not_hide_what_is_wrong_elsewhere(mistake: Plant, place: tuple[str, str], folder: Path) -> None:
+    mistake(folder)
+    swap("meldroutes/M17.toml", ("value = 2", "value = 0"))(folder)
+
+    found = found_in(folder)
+
+    assert place in {(one.file, one.key) for one in found}
+    assert ("changes-nothing", "meldroutes/M17.toml") in {(one.kind, one.file) for one in found}
+
+
+def test_nothing_is_said_that_a_rule_which_cannot_be_read_could_change(folder: Path) -> None:
+    (folder / M9).write_text("when = [")
+
+    assert [(one.kind, one.file) for one in found_in(folder)] == [("broken", M9)]
+
+
+def test_the_folder_stays_as_it_was(folder: Path) -> None:
+    remove("meldroutes/M5.toml")(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    found_in(folder)
+
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("plant", "facts"),
+    [
+        (swap("meldroutes/M4.toml", ('"given"', '"granted"')), {"age": "adult", "victim": "possible"}),
+        (
+            swap("destinations.toml", ('agency_kind = "nidos"', 'agency_kind = "nido"')),
+            {"unaccompanied_foreign_minor": "yes", "forms": ["sexual"]},
+        ),
+        (
+            swap(M9, ("valid_from = 2025-01-01", "valid_from = 2025-01-01\nvalid_until = 2024-01-01")),
+            {"organised": "yes"},
+        ),
+    ],
+)
+def test_the_facts_of_what_can_be_read_stand_beside_a_mistake(
+    plant: Plant, facts: dict[str, object], folder: Path
+) -> None:
+    plant(folder)
+
+    assert [one.facts for one in found_in(folder)] == [facts]
 
 
 def test_the_shipped_rules_have_no_findings(folder: Path) -> None:

@@ -305,7 +305,7 @@ BROKEN: dict[str, tuple[Break, str, str, str]] = {
     ),
     "end before start": (
         replaced("meldroutes/M8.toml", "valid_from = 2025-01-01", "valid_from = 2025-01-01\nvalid_until = 2024-12-31"),
-        "meldroutes/M8.toml", "", "expected valid_until on or after valid_from",
+        "meldroutes/M8.toml", "valid_until", "expected a day on or after valid_from",
     ),
     "file named after another rule": (
         replaced("meldroutes/M8.toml", 'id = "M8"', 'id = "M22"'),
