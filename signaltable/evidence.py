@@ -602,13 +602,21 @@ _HOUSEHOLD = frozenset({"parent", "partner", "household"})
 
 
 class Dependence(Evidence):
-    """The definitions of Wmo 1.1.1: a minor depends on or is unfree towards anybody; an adult only at home."""
+    """The definitions of Wmo 1.1.1: a minor depends on or is unfree towards anybody; an adult only at home.
+
+    A ground about who may exploit a child asks it of that child, whatever the age of the person the data are about.
+    """
 
     relation: Annotated[Literal["parent", "partner", "household", "exploiter", "other"], Widget("choice")]
     why: Motivation
     dependent_or_unfree: Tick
+    of_a_child: OptionalTick = False
 
     def problems(self, context: Context) -> Iterator[Problem]:
+        if context.parameter == "child":
+            if not self.of_a_child:
+                yield "of_a_child", _TICK
+            return
         if context.person_age not in {"minor", "doubt"} and self.relation not in _HOUSEHOLD:
             yield (
                 "relation",

@@ -297,7 +297,7 @@ def example(code: str, context: Context, categories: Iterable[str] = ("pseudonym
     KeyError for an unknown code.
     """
     if code in _TIMELESS:
-        return dict(_TIMELESS[code])
+        return dict(_TIMELESS[code]) | ({"of_a_child": True} if context.parameter == "child" else {})
     if code in CONSENTS:
         return _consent_example(code, context, sorted(categories))
     if code in _PAPERS:

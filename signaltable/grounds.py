@@ -134,6 +134,8 @@ PARAMETERS: Mapping[str, frozenset[str]] = MappingProxyType(
         "PUBLIC_INTEREST": frozenset({"help"}),
         "EXPLICIT_CONSENT": frozenset({"written"}),
         "CONSENT": frozenset({"written"}),
+        # The data are about who may exploit a child; who is dependent or unfree is that child.
+        "DEPENDENCE": frozenset({"child"}),
     },
 )
 # Categories whose hard deny a permit can lift by naming them together with its exception; bsn and residence never.

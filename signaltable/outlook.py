@@ -30,15 +30,22 @@ Status = Literal["now", "after", "never"]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known already and can make a step unneeded: the person agreed, somebody is in acute danger."""
+    """What is known already and can make a step unneeded: the person agreed, somebody is in acute danger, the possible
+    victim is a child or may be.
+    """
 
     agreed: bool = False
     danger: bool = False
+    child: bool = False
 
 
 def known_from(facts: Mapping[str, Any]) -> Known:
     """What the facts of a signal say about consent and danger; unknown is no."""
-    return Known(agreed=facts.get("victim_consent") == "given", danger=facts.get("acute_danger") == "yes")
+    return Known(
+        agreed=facts.get("victim_consent") == "given",
+        danger=facts.get("acute_danger") == "yes",
+        child=facts.get("age") in {"minor", "doubt"},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ def _at_hand(code: str, offer: Offer, known: Known, *, minor: bool) -> bool:
         return known.agreed and offer.ground.parameters.get(code) != WRITTEN
     if code == "DEPENDENCE":
         # Of a child it is said at once; of an adult it takes somebody of the household (Wmo 1.1.1).
-        return minor or offer.ground.parameters.get(code) == "child"
+        return known.child if offer.ground.parameters.get(code) == "child" else minor
     if code == "MIN":
         # Who decides for a child belongs to the consent itself.
         return known.agreed

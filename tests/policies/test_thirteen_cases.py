@@ -80,8 +80,13 @@ EXPECTED = [
     of("dusi", NLA, "P3b", 1, "after", "X10 Z1", "EXPLICIT_CONSENT", why="he said no; asking again is all there is"),
     of("meisje", "veilig-thuis", "P4", 1, "now", "G4 X2", why="in doubt a minor: Wmo 5.2.6, without consent and at once"),
     of("meisje", "raad", "P4", 1, "now", "G3 X4", why="Jeugdwet 2.4(1): the college must, without consent"),
+    of("meisje", "veilig-thuis", "P4", 2, "after", "X23", "DUAL", why="from whom to protect her: Wmo 5.2.6 covers it"),
+    of("meisje", "raad", "P4", 2, "after", "X23", "DUAL", why="BW 1:240: what the Board needs, the man included"),
+    of("tanya", "veilig-thuis", "P4", 2, "after", "X23", "DEPENDENCE DUAL", why="no child here, so it has to be shown"),
+    of("janusz", "return-support", "P2", 1, "after", "X29", "DUAL", why="return only if he asks (M21), with two people"),
+    of("meisje", "return-support", "P2", 1, "never", "D3 D0", why="nobody advises a child to return by way of a table"),
     of("meisje", "youth-care", "P2", 1, "after", "X22", "EXPLICIT_CONSENT MIN DUAL", why="specialised help: consent by age"),
-    of("meisje", "police", "P3", 2, "never", "D3 D0", why="what youth care learned goes by Veilig Thuis (V1, X18)"),
+    of("meisje", "police", "P3", 2, "never", "D3 D0", why="what youth care learned goes by Veilig Thuis (V1, X28)"),
     of("meisje", "police", "P7", 1, "after", "X15", "VITAL", why="in acute danger the police too"),
     of("milan", CARE, "P2", 1, "now", "G2 X1", why="a bed tonight by the care coordinator: he agreed"),
     of("milan", "shelter", "P2", 1, "now", "G2 X1", why="a shelter for men on the same consent"),
@@ -160,6 +165,29 @@ def test_the_account_of_a_woman_in_a_massage_salon_goes_with_her_consent_and_no_
 
     assert NARRATIVE in wide.fields
     assert not {NARRATIVE, MASKED, "subject.role"} & set(narrow.fields)
+
+
+@pytest.mark.parametrize(("recipient", "row"), [("veilig-thuis", "X2"), ("raad", "X4")])
+def test_child_protection_hears_what_happened_to_the_girl_though_it_accuses_a_man(
+    recipient: str, row: str, policy: PolicySet
+) -> None:
+    case = situation("meisje", policy)
+    assert "criminal" in case.request(recipient, "P4", 1).fields[NARRATIVE]
+
+    found = prospects(case, recipient, "P4", policy)[1]
+
+    (way,) = [way for way in found.after if way.row == row]
+    assert {NARRATIVE, MASKED, "subject.role", "signal.forms"} <= set(way.fields)
+    assert found.staying == ()
+
+
+def test_a_mention_of_a_child_does_not_keep_back_the_account_of_an_adult_who_agrees(policy: PolicySet) -> None:
+    case = situation("achmed", policy, **GIVEN)
+    assert "minor" in case.request(CARE, "P2", 1).fields[NARRATIVE]
+
+    (way,) = [way for way in prospects(case, CARE, "P2", policy)[1].now if way.row == "X10"]
+
+    assert NARRATIVE in way.fields
 
 
 def test_a_signal_about_nobody_is_a_request_about_nobody_in_particular(policy: PolicySet) -> None:

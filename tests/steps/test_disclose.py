@@ -445,8 +445,10 @@ def test_social_support_data_stay_away_from_enforcement(recipient: str) -> None:
     [
         ("municipality-wmo", ("DEPENDENCE", "NEC", "PROP", "DUAL")),
         ("municipality-safety", ("DEPENDENCE", "NEC", "PROP", "DUAL")),
-        ("care-wgbo", ("MELDCODE", "DEPENDENCE", "DUAL")),
-        ("youth-care", ("MELDCODE", "DEPENDENCE", "DUAL")),
+        ("care-wgbo", ("MELDCODE", "DEPENDENCE", "NEC", "PROP", "DUAL")),
+        ("youth-care", ("MELDCODE", "DEPENDENCE", "NEC", "PROP", "DUAL")),
+        ("nidos", ("MELDCODE", "DEPENDENCE", "NEC", "PROP", "DUAL")),
+        ("nla-supervision", ("DEPENDENCE", "NEC", "PROP", "DUAL")),
     ],
 )
 @pytest.mark.parametrize("age", ["minor", "doubt"])
@@ -550,16 +552,45 @@ REACHABLE = [
     ("municipality-wmo", "police", "P3", ADULT, ("EXPLICIT_CONSENT", "NEC")),
     ("municipality-wmo", "labour-inspectorate", "P3b", ADULT, ("EXPLICIT_CONSENT", "NEC")),
     ("municipality-wmo", "comensha", "P8", ADULT, ("EXPLICIT_CONSENT", "NEC")),
-    ("municipality-wmo", "raad", "P4", MINOR, ("CUSTODY", "NEC", "DUAL")),
-    ("municipality-wmo", "nidos", "P4", MINOR, ("GUARDIANSHIP", "NEC", "DUAL")),
+    ("municipality-wmo", "raad", "P4", MINOR, ("CUSTODY", "NEC", "PROP", "DUAL")),
+    ("municipality-wmo", "nidos", "P4", MINOR, ("GUARDIANSHIP", "NEC", "PROP", "DUAL")),
     ("care-wgbo", "care-coordination", "P2", ADULT, ("EXPLICIT_CONSENT", "NEC")),
     ("care-wgbo", "ngo", "P2", ADULT, ("EXPLICIT_CONSENT", "NEC")),
     ("care-wgbo", "shelter", "P2", ADULT, ("EXPLICIT_CONSENT", "NEC")),
     ("care-wgbo", "police", "P3", ADULT, ("EXPLICIT_CONSENT", "NEC")),
     ("care-wgbo", "labour-inspectorate", "P3b", ADULT, ("EXPLICIT_CONSENT", "NEC")),
     ("care-wgbo", "comensha", "P8", ADULT, ("EXPLICIT_CONSENT", "NEC")),
-    ("care-wgbo", "raad", "P4", MINOR, ("NEC", "SUBS", "DUAL")),
-    ("care-wgbo", "nidos", "P4", MINOR, ("GUARDIANSHIP", "NEC", "DUAL")),
+    ("care-wgbo", "raad", "P4", MINOR, ("NEC", "PROP", "SUBS", "DUAL")),
+    ("care-wgbo", "nidos", "P4", MINOR, ("GUARDIANSHIP", "NEC", "PROP", "DUAL")),
+    # after acceptance: the receiver takes the next step itself
+    ("care-coordination", "shelter", "P2", ADULT, ("EXPLICIT_CONSENT", "NEC")),
+    ("comensha", "shelter", "P2", ADULT, ("EXPLICIT_CONSENT", "NEC")),
+    ("care-coordination", "police", "P3", ADULT, ("EXPLICIT_CONSENT", "NEC", "PROP", "DUAL")),
+    ("care-coordination", "youth-care", "P2", MINOR, ("EXPLICIT_CONSENT", "MIN", "NEC", "DUAL")),
+    ("nidos", "shelter", "P2", MINOR, ("EXPLICIT_CONSENT", "MIN", "NEC", "DUAL")),
+    ("nidos", "veilig-thuis", "P4", MINOR, ("MELDCODE", "DEPENDENCE", "NEC", "PROP", "DUAL")),
+    ("veilig-thuis", "nidos", "P4", MINOR, ("GUARDIANSHIP", "NEC", "PROP", "DUAL")),
+    ("veilig-thuis", "raad", "P4", MINOR, ("NEC", "PROP", "INFORM", "DUAL")),
+    ("police", "veilig-thuis", "P4", MINOR, ("NEC", "PROP", "NO9", "DUAL")),
+    ("nla-supervision", "care-coordination", "P2", ADULT, ("EXPLICIT_CONSENT", "NEC", "PROP")),
+]
+
+# Steps of the card and after acceptance of which the receiver hears who it is, and that it is sexual exploitation, and no account.
+REACHABLE_WITHOUT_ACCOUNT = [
+    ("veilig-thuis", "police", "P4", MINOR, ("NEC", "PROP", "INFORM", "DUAL")),
+    ("veilig-thuis", "youth-care", "P2", MINOR, ("DEPENDENCE", "NEC", "INFORM", "DUAL")),
+    ("raad", "youth-protection", "P4", MINOR, ("NEC", "PROP", "INFORM", "DUAL")),
+    ("youth-care", "youth-protection", "P4", MINOR, ("SUPERVISION_ORDER", "NEC", "DUAL")),
+    ("police", "nidos", "P4", MINOR, ("GUARDIANSHIP", "NEC", "NO9", "DUAL")),
+    ("police", "comensha", "P8", ADULT, ("NEC", "NO9", "DUAL")),
+    ("police", "comensha", "P8", MINOR, ("NEC", "NO9", "DUAL")),
+    ("nla-supervision", "police", "P6", ADULT, ("EXPLICIT_CONSENT", "NEC", "DUAL")),
+]
+
+# Steps in which nobody needs to hear what kind of exploitation it is.
+REACHABLE_BY_NAME = [
+    ("municipality-wmo", "return-support", "P2", ADULT, ("EXPLICIT_CONSENT", "NEC", "DUAL")),
+    ("care-coordination", "return-support", "P2", ADULT, ("EXPLICIT_CONSENT", "NEC", "DUAL")),
 ]
 
 
@@ -572,6 +603,73 @@ def test_the_card_can_be_walked_lawfully_with_what_happened(provider, recipient,
     assert isinstance(decision, Permit)
     assert set(decision.fields) == set(request.fields)
     assert isinstance(decide(request, None, GROUNDS), Refused)
+
+
+@pytest.mark.parametrize(("provider", "recipient", "purpose", "person", "enough"), REACHABLE_WITHOUT_ACCOUNT)
+def test_the_next_step_says_who_and_what_kind_and_keeps_the_account(
+    provider, recipient, purpose, person, enough
+) -> None:
+    told = (*NAME, "signal.forms", "subject.role")
+    request = ask(provider, recipient, purpose, person, *told, "signal.narrative")
+
+    decision = decide(with_evidence(request, *enough), None, GROUNDS)
+
+    assert isinstance(decision, Permit)
+    assert set(decision.fields) == set(told)
+
+
+@pytest.mark.parametrize(("provider", "recipient", "purpose", "person", "enough"), REACHABLE_BY_NAME)
+def test_who_returns_decides_what_the_adviser_hears(provider, recipient, purpose, person, enough) -> None:
+    request = ask(provider, recipient, purpose, person, *NAME, *WHAT, "signal.residence")
+
+    decision = decide(with_evidence(request, *enough), None, GROUNDS)
+
+    assert isinstance(decision, Permit)
+    assert set(decision.fields) == set(NAME)
+    assert isinstance(decide(with_evidence(request, *set(enough) - {"EXPLICIT_CONSENT"}), None, GROUNDS), Refused)
+
+
+@pytest.mark.parametrize("provider", ["municipality-youth", "care-wgbo", "nidos"])
+@pytest.mark.parametrize("recipient", ["veilig-thuis", "raad"])
+def test_child_protection_may_hear_from_whom_a_child_is_to_be_protected(provider: str, recipient: str) -> None:
+    # Given the man with whom a girl was seen, an adult
+    request = ask(provider, recipient, "P4", Person("adult", "perpetrator"), *NAME, "subject.role", "signal.narrative")
+    of_child = {"relation": "exploiter", "of_a_child": True}
+    given = evidence(request, "MELDCODE", "DEPENDENCE", "NEC", "PROP", "DUAL")
+    about = {**given, "DEPENDENCE": {**given["DEPENDENCE"], **of_child}}
+
+    # Then he may be named when the person who depends on him is a child, and never with the account of his victim
+    decision = decide(replace(request, conditions=about), None, GROUNDS)
+    assert isinstance(decision, Permit)
+    assert set(decision.fields) == {*NAME, "subject.role"}
+    about["DEPENDENCE"]["of_a_child"] = False
+    assert isinstance(decide(replace(request, conditions=about), None, GROUNDS), Refused)
+
+
+def test_labour_investigators_refer_who_wants_help_and_report_who_exploits() -> None:
+    victim = ask("nla-investigation", "care-coordination", "P2", ADULT, *NAME)
+    asked = ("EXPLICIT_CONSENT", "OFFICER", "PUBLIC_INTEREST", "INCIDENT", "NEC", "NO9", "DUAL")
+    suspect = ask("nla-investigation", "police", "P3", Person("adult", "perpetrator"), *NAME)
+
+    assert isinstance(decide(with_evidence(victim, *asked), None, GROUNDS), Permit)
+    assert isinstance(decide(with_evidence(victim, *asked[1:]), None, GROUNDS), Refused)
+    assert isinstance(decide(with_evidence(suspect, "TASK", "NEC", "NO9"), None, GROUNDS), Permit)
+    assert isinstance(decide(with_evidence(replace(suspect, person=ADULT), *asked, "TASK"), None, GROUNDS), Refused)
+
+
+def test_a_place_reaches_the_municipality_and_nobody_who_lives_there() -> None:
+    place = Person("unknown", "place")
+    fields = ("subject.street", "subject.city", "subject.given_name")
+    for provider in ("ngo", "care-coordination", "shelter"):
+        request = ask(provider, "municipality", "P9", place, *fields)
+
+        decision = decide(with_evidence(request, "BALANCE", "NEC", "DUAL"), None, GROUNDS)
+
+        assert isinstance(decision, Permit)
+        assert set(decision.fields) == {"subject.street", "subject.city"}
+        for role in ("victim", "perpetrator", "facilitator", "witness"):
+            somebody = replace(request, person=Person("adult", role))
+            assert isinstance(decide(with_evidence(somebody, "BALANCE", "NEC", "DUAL"), None, GROUNDS), Refused)
 
 
 def test_organised_crime_goes_to_the_partnership_from_public_order_only() -> None:

@@ -600,6 +600,18 @@ def test_dependence_differs_for_minor_and_adult(age: str, relation: str, counts:
     assert isinstance(check("DEPENDENCE", data, situation("DEPENDENCE", age)), Met) == counts
 
 
+@pytest.mark.parametrize("age", ["adult", "minor", "unknown"])
+@pytest.mark.parametrize("of_a_child", [True, False])
+def test_dependence_of_a_child_has_to_be_said_when_the_data_are_about_somebody_else(age: str, of_a_child: bool) -> None:
+    context = replace(situation("DEPENDENCE", age), parameter="child")
+    data = good("DEPENDENCE") | {"relation": "exploiter", "of_a_child": of_a_child}
+
+    if of_a_child:
+        assert isinstance(check("DEPENDENCE", data, context), Met)
+    else:
+        assert wrong_fields("DEPENDENCE", data, context) == ["of_a_child"]
+
+
 def test_weighing_takes_three_thoughts() -> None:
     data = good("BALANCE")
 
