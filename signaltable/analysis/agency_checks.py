@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import date
 
+from signaltable.analysis.card import compile_card, leads_to
 from signaltable.analysis.found import Found
-from signaltable.analysis.route_checks import compile_card, leads_to
 from signaltable.grounds import CONSULT, KINDS
 from signaltable.policy import PolicySet
 from signaltable.policy_shapes import Destination

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from signaltable.analysis.card import compile_card
 from signaltable.analysis.diagrams import Diagrams
 from signaltable.analysis.found import Found
-from signaltable.analysis.route_checks import check_routes, compile_card
+from signaltable.analysis.route_checks import check_routes
 from signaltable.analysis.space import NO, TOGETHER, holds, is_open
 from signaltable.facts import FACTS, Facts, parse_facts
 from signaltable.policy import PolicySet, load
