@@ -442,14 +442,23 @@ class _Paper(Evidence):
 
 
 class PaperDecision(_Paper):
-    """A written decision (Wpg 20(2)) that names partnership, interest, purpose, data and recipients."""
+    """A written decision (Wpg 20(2)) that names partnership, interest, purpose, data, conditions and recipients."""
 
     partnership: Short
     interest: Motivation
     purpose: Motivation
+    terms: Motivation
 
     def problems(self, context: Context) -> Iterator[Problem]:
         yield from super().problems(context)
+        if _folded(self.terms) in {_folded(self.interest), _folded(self.purpose)}:
+            yield (
+                "terms",
+                Text(
+                    "De voorwaarden zijn iets anders dan het belang en het doel.",
+                    "The conditions differ from the interest and the purpose.",
+                ),
+            )
         if _folded(self.interest) == _folded(self.purpose):
             yield (
                 "purpose",

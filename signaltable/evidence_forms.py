@@ -341,6 +341,7 @@ _PAPERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "partnership": "Regionale aanpak mensenhandel",
             "interest": "Slachtoffers van uitbuiting vinden en beschermen is een groot belang.",
             "purpose": "De partners spreken af wie welke hulp biedt en wie de dader stopt.",
+            "terms": "De ontvanger houdt de gegevens geheim en vernietigt ze als de zaak gesloten is.",
         },
         "AGREEMENT": {"legislation": "Arbeidstijdenwet artikel 8:1"},
         "AUTHORISATION": {"scope": "Zorgen over een persoon doorgeven aan een meldpunt van de gemeente."},

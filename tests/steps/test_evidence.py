@@ -439,6 +439,14 @@ def test_a_decision_keeps_its_purpose_apart_from_the_interest() -> None:
     data = good("DECISION")
 
     assert wrong_fields("DECISION", data | {"purpose": data["interest"].upper()}) == ["purpose"]
+    assert wrong_fields("DECISION", data | {"terms": data["purpose"].upper()}) == ["terms"]
+
+
+def test_a_decision_of_the_police_says_under_which_conditions() -> None:
+    # Wpg 20(2) asks it in the decision itself
+    data = {name: value for name, value in good("DECISION").items() if name != "terms"}
+
+    assert wrong_fields("DECISION", data) == ["terms"]
 
 
 @pytest.mark.parametrize(
