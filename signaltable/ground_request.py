@@ -10,12 +10,12 @@ from datetime import date, datetime, time
 from itertools import product
 from typing import Any
 
-from signaltable import evidence_forms
+from signaltable.conditions.shape import Context
 from signaltable.disclose import decide_whole
 from signaltable.disclosure.outcome import Permit, Refused
 from signaltable.disclosure.request import Person, Request
 from signaltable.domain import UnusableInput
-from signaltable.evidence import Context
+from signaltable.evidence_examples import examples_for
 from signaltable.fields import FieldContext, FieldSet
 from signaltable.ground_index import UNKNOWN_ROLE, index_on, verdict
 from signaltable.grounds import (
@@ -271,5 +271,5 @@ def _example_at(row: Ground, place: Place, moment: Moment) -> dict[str, Any]:
         "purpose": purpose,
         "data": list(row.data),
         "person": {"age": age, "role": role},
-        "conditions": evidence_forms.examples_for(row, context, row.data),
+        "conditions": examples_for(row, context, row.data),
     }

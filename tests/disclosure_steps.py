@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from werkzeug.test import TestResponse
 
+from signaltable.conditions.shape import Context
 from signaltable.domain import Actor
-from signaltable.evidence import Context
-from signaltable.evidence_forms import example
+from signaltable.evidence_examples import example
 from signaltable.flow import approvals, choices, disclosing
 from signaltable.flow.accounts import confirm_password
 from signaltable.flow.disclosing import Made, Preview

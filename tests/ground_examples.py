@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
+from signaltable.conditions.shape import Context
 from signaltable.disclosure.request import Person, Request
-from signaltable.evidence import Context
-from signaltable.evidence_forms import examples_for
+from signaltable.evidence_examples import examples_for
 from signaltable.grounds import CAPACITIES, Ground
 
 

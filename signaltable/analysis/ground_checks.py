@@ -11,10 +11,11 @@ from itertools import combinations, product
 from typing import Any
 
 from signaltable.analysis.found import Found, confirm
+from signaltable.conditions.shape import Context
 from signaltable.disclose import decide_whole
 from signaltable.disclosure.outcome import Permit
-from signaltable.evidence import Context, needed
-from signaltable.evidence_forms import examples_for
+from signaltable.evidence import needed
+from signaltable.evidence_examples import examples_for
 from signaltable.ground_index import GroundIndex, carrying, denying, index_on, open_rows, past, place
 from signaltable.ground_request import Moment, moment_of, parse_request
 from signaltable.grounds import CAPACITIES, CATEGORIES, KINDS, PURPOSES, ROLES, Ground

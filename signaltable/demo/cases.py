@@ -16,9 +16,9 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sqlalchemy import select
 
+from signaltable.conditions.shape import Context
 from signaltable.domain import ZONE, Actor, SignaltableError, day_of
-from signaltable.evidence import Context
-from signaltable.evidence_forms import example
+from signaltable.evidence_examples import example
 from signaltable.facts import Facts, parse_facts
 from signaltable.flow import (
     approvals,

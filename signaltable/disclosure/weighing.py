@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from signaltable.conditions.shape import Context
 from signaltable.disclosure.case import Case
 from signaltable.disclosure.outcome import Offer, Permit, Reason, Refused, Withheld
 from signaltable.disclosure.owed import owed_after
@@ -14,7 +15,7 @@ from signaltable.disclosure.words import (
     NOTHING_LEFT,
     UNDECLARED,
 )
-from signaltable.evidence import Context, Met, NotMet, check_all, limits, needed
+from signaltable.evidence import Met, NotMet, check_all, limits, needed
 from signaltable.ground_index import carrying
 from signaltable.grounds import CATEGORIES, Ground
 from signaltable.texts import Text

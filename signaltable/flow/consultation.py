@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from signaltable import disclose
+from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.disclosure.outcome import Permit
 from signaltable.disclosure.outcome import Refused as NoGround
 from signaltable.disclosure.request import Person, Request
 from signaltable.domain import Refused, UnusableInput, day_of
-from signaltable.evidence import MOTIVATION_LENGTH
 from signaltable.flow import decisions
 from signaltable.flow.contents import Contents, contents_of, text_categories
 from signaltable.grounds import CONSULT

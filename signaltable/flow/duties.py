@@ -12,8 +12,8 @@ from datetime import date, datetime
 
 from signaltable.access import Permission, require
 from signaltable.audit_trail import milliseconds
+from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, UnusableInput, day_of
-from signaltable.evidence import MOTIVATION_LENGTH
 from signaltable.flow.duty_kinds import (
     DESTROYED,
     EXPLAINED,

@@ -7,8 +7,8 @@ the time in which a data breach has to be reported (AVG 33(1)).
 
 from dataclasses import dataclass
 
+from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.domain import NotFound, UnusableInput
-from signaltable.evidence import MOTIVATION_LENGTH
 from signaltable.flow import approvals, duty_kinds, duty_lists, duty_rows, evidence_store, mailing, second_person
 from signaltable.flow.accounts import Confirmed
 from signaltable.flow.approvals import Approval

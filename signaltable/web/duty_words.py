@@ -7,8 +7,8 @@ from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from wtforms import SelectChoice
 
+from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.domain import UnusableInput
-from signaltable.evidence import MOTIVATION_LENGTH
 from signaltable.flow import duty_kinds
 from signaltable.flow.duty_lists import DutyStatus
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG

@@ -43,6 +43,8 @@ LAYERS = (
         "signaltable.grounds",
         "signaltable.evidence",
         "signaltable.evidence_forms",
+        "signaltable.evidence_examples",
+        "signaltable.conditions",
         "signaltable.fields",
         "signaltable.ground_index",
         "signaltable.names",

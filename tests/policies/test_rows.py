@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from signaltable.conditions.shape import Context
 from signaltable.disclose import decide
 from signaltable.disclosure.outcome import Permit, Refused
 from signaltable.disclosure.request import Person, Request
-from signaltable.evidence import Context
-from signaltable.evidence_forms import example as example_evidence
+from signaltable.evidence_examples import example as example_evidence
 from signaltable.grounds import AGES, CAPACITIES, CONDITIONS, KINDS, PURPOSES, ROLES, Ground, load_grounds
 from tests.ground_examples import permitted_request
 

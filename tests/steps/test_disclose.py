@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signaltable.conditions.shape import Context
 from signaltable.disclose import applicable, decide
 from signaltable.disclosure.outcome import Permit, Refused
 from signaltable.disclosure.owed import destroy_on
 from signaltable.disclosure.request import Person, Request
-from signaltable.evidence import Context
-from signaltable.evidence_forms import example as example_evidence
+from signaltable.evidence_examples import example as example_evidence
 from signaltable.fields import FieldContext, load_fields
 from signaltable.grounds import (
     AGES,

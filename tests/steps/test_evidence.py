@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaltable.evidence import MODELS, Context, Met, NotMet, check, check_all, evidence_hash, limits, needed
-from signaltable.evidence_forms import ConditionSpec, example, load_conditions, read_form
+from signaltable.conditions.shape import Context
+from signaltable.evidence import MODELS, Met, NotMet, check, check_all, evidence_hash, limits, needed
+from signaltable.evidence_examples import example
+from signaltable.evidence_forms import ConditionSpec, load_conditions, read_form
 from signaltable.grounds import CONDITIONS, load_grounds
 from signaltable.policy_errors import BrokenPolicy
 

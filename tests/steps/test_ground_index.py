@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from signaltable.conditions.shape import Context
 from signaltable.disclose import decide_whole
 from signaltable.disclosure.outcome import Permit
 from signaltable.disclosure.request import Person, Request
-from signaltable.evidence import Context
-from signaltable.evidence_forms import example as example_evidence
+from signaltable.evidence_examples import example as example_evidence
 from signaltable.ground_index import (
     UNKNOWN_ROLE,
     GroundIndex,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signaltable.conditions.shape import Context
 from signaltable.disclose import decide_whole
 from signaltable.disclosure.outcome import Permit, Refused
 from signaltable.domain import UnusableInput
-from signaltable.evidence import Context
-from signaltable.evidence_forms import example as example_evidence
+from signaltable.evidence_examples import example as example_evidence
 from signaltable.ground_request import KEYS, KIND_OF, Moment, answer, examples, moment_of, parse_request
 from signaltable.grounds import AGES, CATEGORIES, CONDITIONS, KINDS, PURPOSES, ROLES, Ground, GroundSet
 from signaltable.policy import load
