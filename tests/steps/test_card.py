@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from signaltable.card.columns import SMALLEST, CardDoesNotFit
 from signaltable.card.content import card_routes
 from signaltable.card.drawing import Rect, Words
-from signaltable.card.layout import HEIGHT, SMALLEST, WIDTH, CardDoesNotFit, draw_card
+from signaltable.card.layout import draw_card
+from signaltable.card.paper import HEIGHT, WIDTH
 from signaltable.card.pdf import card_pdf, writable
 from signaltable.card.practice import situations, try_facts
 from signaltable.card.svg import card_svg
