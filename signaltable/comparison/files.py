@@ -1,14 +1,17 @@
 """What a set of rules holds and how two differ, read from their files, without asking whether they still load."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
 from signaltable.policy import EXAMPLES, GROUNDS, MELDROUTES
 from signaltable.policy_errors import parse_toml
 
 _ONE_PER_FILE = (MELDROUTES, GROUNDS)
+# How a text (with its path, for the message) becomes content.
+Read = Callable[[str, str], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,14 @@ class ChangedIds:
         return tuple(sorted({*self.added, *self.removed, *self.changed}))
 
 
-def contents_of(texts: Mapping[str, str]) -> Contents:
+def reading_once() -> Read:
+    """A way to read that remembers, for a walk through versions: those share most of their files. Keep it for one walk."""
+    return cache(parse_toml)
+
+
+def contents_of(texts: Mapping[str, str], read: Read = parse_toml) -> Contents:
     """What stands in the files of a set of rules (path -> text). Raises BrokenPolicy for a text that is no TOML."""
-    rules = [(path, parse_toml(text, path)) for path, text in texts.items() if _folder(path) in _ONE_PER_FILE]
+    rules = [(path, read(text, path)) for path, text in texts.items() if _folder(path) in _ONE_PER_FILE]
     signed = [rule for _, rule in rules if "reviewed_by" in rule]
     grounds = [rule for path, rule in rules if _folder(path) == GROUNDS]
     return Contents(
@@ -62,9 +70,9 @@ def contents_of(texts: Mapping[str, str]) -> Contents:
     )
 
 
-def changed_ids(old: Mapping[str, str], new: Mapping[str, str]) -> ChangedIds:
+def changed_ids(old: Mapping[str, str], new: Mapping[str, str], read: Read = parse_toml) -> ChangedIds:
     """Which rules differ between two sets of files (path -> text)."""
-    before, after = _rules_in(old), _rules_in(new)
+    before, after = _rules_in(old, read), _rules_in(new, read)
     return ChangedIds(
         added=tuple(sorted(after.keys() - before.keys())),
         removed=tuple(sorted(before.keys() - after.keys())),
@@ -82,11 +90,11 @@ def _folder(path: str) -> str:
     return path.removeprefix("region/").rpartition("/")[0]
 
 
-def _rules_in(texts: Mapping[str, str]) -> dict[str, list[Any]]:
+def _rules_in(texts: Mapping[str, str], read: Read) -> dict[str, list[Any]]:
     """Name of a rule -> what its versions say, each with its file."""
     found: dict[str, list[Any]] = {}
     for path, text in sorted(texts.items()):
-        content = parse_toml(text, path)
+        content = read(text, path)
         for name, said in _named(path, content):
             found.setdefault(name, []).append((path, said))
     return found

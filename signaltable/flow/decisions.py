@@ -16,6 +16,10 @@ from signaltable.flow import policy_versions
 from signaltable.models import Disclosure, RecordedDecision, Signal
 from signaltable.transaction import Transaction
 
+# So many of the newest decisions on a signal are looked through for the same one: more than a person opens in a day, and
+# the work stays bounded however often somebody tried.
+LOOK_BACK = 100
+
 
 def note_route(tx: Transaction, signal: Signal, people: Iterable[Facts], advice: route.Decision) -> list[str]:
     """Record the advice on these facts, one per person. Returns the id, as the log names it."""
@@ -73,12 +77,15 @@ def _kept(tx: Transaction, made: RecordedDecision) -> str:
     """The id of this decision, or of the same one when it was recorded before: a page that is opened again adds nothing."""
     policy_versions.keep(tx)
     earlier = tx.session.scalars(
-        select(RecordedDecision).where(
+        select(RecordedDecision)
+        .where(
             RecordedDecision.signal_id == made.signal_id,
             RecordedDecision.kind == made.kind,
             RecordedDecision.policy_digest == made.policy_digest,
             RecordedDecision.disclosure_id == made.disclosure_id,
-        ),
+        )
+        .order_by(RecordedDecision.at.desc(), RecordedDecision.id)
+        .limit(LOOK_BACK),
     )
     for one in earlier:
         if one.input == made.input and one.outcome == made.outcome:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from signaltable.comparison.files import ChangedIds, Contents, changed_ids, contents_of
+from signaltable.comparison.files import ChangedIds, Contents, changed_ids, contents_of, reading_once
 from signaltable.domain import NotFound, SignaltableError
 from signaltable.models import LogDetail, LogEntry, PolicyVersion
 from signaltable.policy import PolicySet, load_texts
@@ -110,11 +110,13 @@ def _last_noted(tx: Transaction) -> str:
 
 
 def _texts(session: Session, digest: str) -> dict[str, str] | None:
-    packed = session.scalar(select(PolicyVersion.files).where(PolicyVersion.digest == digest))
-    if packed is None:
-        return None
+    kept = session.scalar(select(PolicyVersion.files).where(PolicyVersion.digest == digest))
+    return None if kept is None else _unpacked(kept, digest)
+
+
+def _unpacked(kept: bytes, digest: str) -> dict[str, str]:
     try:
-        read: dict[str, str] = json.loads(zlib.decompress(packed))
+        read: dict[str, str] = json.loads(zlib.decompress(kept))
     except (zlib.error, ValueError):
         raise DamagedVersion(f"the rules kept as {digest[:SHORTEST_PREFIX]} cannot be unpacked") from None
     return read
@@ -150,15 +152,16 @@ def find_digest(session: Session, prefix: str) -> str:
 def versions(tx: Transaction) -> list[RulesVersion]:
     """All kept sets of rules, the newest first, each with what differs from the one loaded before it."""
     rows = tx.session.execute(
-        select(PolicyVersion.digest, PolicyVersion.first_loaded_at).order_by(
+        select(PolicyVersion.digest, PolicyVersion.first_loaded_at, PolicyVersion.files).order_by(
             PolicyVersion.first_loaded_at, PolicyVersion.digest
         )
     )
     found: list[RulesVersion] = []
     before: Mapping[str, str] = {}
+    read = reading_once()
     for row in rows:
-        texts = _texts(tx.session, row.digest) or {}
-        changes = changed_ids(before, texts) if before else ChangedIds()
-        found.append(RulesVersion(row.digest, row.first_loaded_at, contents_of(texts), changes))
+        texts = _unpacked(row.files, row.digest)
+        changes = changed_ids(before, texts, read) if before else ChangedIds()
+        found.append(RulesVersion(row.digest, row.first_loaded_at, contents_of(texts, read), changes))
         before = texts
     return found[::-1]
