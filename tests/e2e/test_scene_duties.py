@@ -18,6 +18,7 @@ from tests.e2e.conftest import Server, Visitor, start_server, stop_server
 from tests.factories import a_person, a_signal
 from tests.table_steps import submitted, use
 
+pytestmark = pytest.mark.e2e
 LONG_AGO = timedelta(days=31)
 
 
