@@ -6,7 +6,7 @@ brought together (`Facts.normalised`).
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -154,19 +154,6 @@ def age_group_of(known: Mapping[str, Value]) -> Value | None:
     """The age group that `age`, `age_years` and `unaccompanied_foreign_minor` tell together; None when none of them does."""
     group = _together(known.get("age"), _group_of_years(known.get("age_years")))
     return _together(group, "minor") if known.get("unaccompanied_foreign_minor") == "yes" else group
-
-
-def element_answer(codes: Iterable[int | None]) -> str | None:
-    """The answer for one element (act, means or purpose) from the codes of its form rows; None for a row not filled in.
-
-    0 no signals, 1 signals, 2 evidence, 3 more information needed. 3 is not a degree: it speaks only when no row shows
-    anything, and the element counts as "none" only when every row says so (signals.md; 002, annex 1). None: not known.
-    """
-    given = list(codes)
-    for code, answer in ((2, "evidence"), (1, "present"), (3, "more_info")):
-        if code in given:
-            return answer
-    return "none" if given and all(code == 0 for code in given) else None
 
 
 def _facts(known: Mapping[str, Any]) -> Facts:

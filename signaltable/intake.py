@@ -22,7 +22,6 @@ NARRATIVE_LIMIT = 20_000
 MAX_SUBJECTS = 20
 
 ELEMENTS = ("act", "means", "purpose")
-ROW_CODES = {0: "none", 1: "present", 2: "evidence", 3: "more_info"}
 
 # Facts that a reporter can state directly; all others follow from the rest of the form (see `facts_of`).
 STATED_FACTS = ("perpetrator", "organised", "shelter_needed", "smuggling_only", "wants_return")
@@ -228,7 +227,7 @@ def _identifiable(draft: SignalDraft) -> str:
 
 
 def _element(draft: SignalDraft, policy: PolicySet, element: str) -> str:
-    """One answer for act, means or purpose out of its rows. Code 3 is an answer of its own and is never ranked."""
+    """One answer for act, means or purpose out of its rows. Code 3 is no degree (002, annex 1): it speaks when no row shows anything."""
     rows = [row for row in policy.form_rows.values() if row.element == element]
     codes = [draft.form_rows.get(row.id) for row in rows]
     ticked = any(policy.indicators[name].form_row in {row.id for row in rows} for name in draft.indicators)

@@ -11,7 +11,6 @@ from datetime import date
 from html import escape
 from itertools import combinations
 from math import atan2, cos, hypot, pi, sin
-from types import MappingProxyType
 from typing import Literal
 
 from signaltable.domain import SignaltableError
@@ -66,17 +65,6 @@ class TimelineEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteLine:
-    """One advised route: why, to whom, and how soon, in the reader's words; urgency is the code behind it."""
-
-    reason: str
-    destination: str
-    urgency: str
-    urgency_label: str
-    href: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Bar:
     """A number with its name; None means that the number is too small to be shown."""
 
@@ -100,20 +88,6 @@ class Box:
             and abs(self.y - other.y) < (self.height + other.height) / 2 + gap
         )
 
-
-# How soon each urgency code asks for action; the classes pic-route--1 to 4 follow it. An unknown code is not urgent.
-URGENCY_LEVELS: Mapping[str, int] = MappingProxyType(
-    {
-        "now": 4,
-        "acute": 4,
-        "immediate": 4,
-        "same_day": 3,
-        "today": 3,
-        "high": 3,
-        "one_working_day": 2,
-        "working_day": 2,
-    },
-)
 
 _KINDS = frozenset({"signal", "person", "address", "company", "vehicle", "phone", "account"})
 _NODE_HEIGHT = 34.0
@@ -187,17 +161,6 @@ def timeline(events: Sequence[TimelineEvent], title: str = "", description: str 
     return _svg(width, bottom - top, "timeline", title, description, parts=parts, wide=True)
 
 
-def route_picture(routes: Sequence[RouteLine], title: str = "", description: str = "") -> Svg:
-    """The advice as lanes, one under another: the reason, a line that shows how soon, the agency to go to."""
-    parts: list[str] = []
-    top = _MARGIN
-    for route in routes:
-        part, height = _route_lane(route, top)
-        parts.append(part)
-        top += height + 14
-    return _svg(680, max(top, 40) - 2, "routes", title, description, parts=parts, wide=True)
-
-
 def bars(items: Sequence[Bar], title: str = "", description: str = "", hidden: str = "–") -> Svg:
     """Horizontal bars with their numbers. A number of None is drawn as a dashed stub with the text `hidden`."""
     width, row = 400.0, 34.0
@@ -265,19 +228,6 @@ def _linked(href: str | None, content: str, label: str) -> str:
 
 def _shorten(text: str, signs: int) -> str:
     return text if len(text) <= signs else text[: signs - 1].rstrip() + "…"
-
-
-def _wrap(text: str, signs: int, lines: int) -> list[str]:
-    wrapped: list[str] = [""]
-    for word in text.split():
-        joined = f"{wrapped[-1]} {word}".strip()
-        if len(joined) <= signs or not wrapped[-1]:
-            wrapped[-1] = joined
-        else:
-            wrapped.append(word)
-    if len(wrapped) > lines:
-        wrapped = [*wrapped[: lines - 1], " ".join(wrapped[lines - 1 :])]
-    return [_shorten(line, signs) for line in wrapped]
 
 
 # ---- The link graph
@@ -502,38 +452,4 @@ def _event(event: TimelineEvent, x: float, line: float, box: Box) -> str:
     return (
         f'<g><circle class="pic-dot{state}" cx="{number(x)}" cy="{number(line)}" r="6"/>'
         f"{_linked(event.href, words, f'{event.when}: {event.label}')}</g>"
-    )
-
-
-# ---- The advice as lanes
-
-
-def _route_lane(route: RouteLine, top: float) -> tuple[str, float]:
-    reason = _wrap(route.reason, 36, 4)
-    target = _wrap(route.destination, 27, 3)
-    height = max(len(reason) * 18 + 22, len(target) * 18 + 44, 62.0)
-    middle = top + height / 2
-    flag = len(route.urgency_label) * _SMALL_WIDE_SIGN_WIDTH + 16
-    level = URGENCY_LEVELS.get(route.urgency, 1)
-    left = _text_lines(reason, 28, middle - len(reason) * 9 + 13, "")
-    inner = (
-        f'<rect class="pic-target" x="398" y="{number(top + 1)}" width="270" height="{number(height - 2)}" rx="6"/>'
-        f'<rect class="pic-flag" x="412" y="{number(top + 12)}" width="{number(min(flag, 242))}" height="20" rx="10"/>'
-        f'<text class="pic-flag-text" x="{number(412 + min(flag, 242) / 2)}" y="{number(top + 26)}" text-anchor="middle">{plain(_shorten(route.urgency_label, 30))}</text>'
-        + _text_lines(target, 412, top + 51, "pic-label")
-    )
-    part = (
-        f'<g class="pic-route pic-route--{level}"><rect class="pic-reason" x="12" y="{number(top)}" width="300" '
-        f'height="{number(height)}" rx="6"/>{left}<path class="pic-lane" d="M312 {number(middle)}H386"/>'
-        f'<polygon class="pic-head" points="384,{number(middle - 7)} 397,{number(middle)} 384,{number(middle + 7)}"/>'
-        f"{_linked(route.href, inner, f'{route.destination}, {route.urgency_label}')}</g>"
-    )
-    return part, height
-
-
-def _text_lines(lines: Sequence[str], x: float, y: float, kind: str) -> str:
-    css = f' class="{kind}"' if kind else ""
-    return "".join(
-        f'<text{css} x="{number(x)}" y="{number(y + 18 * index)}">{plain(line)}</text>'
-        for index, line in enumerate(lines)
     )

@@ -81,11 +81,6 @@ class Referral:
         return next(done, None)
 
     @property
-    def may_return(self) -> bool:
-        """Whether it can go back to the owner; what was taken up ends with feedback instead."""
-        return self.state == DisclosureState.DISCLOSED
-
-    @property
     def may_feed_back(self) -> bool:
         """Whether the owner can be told what came of it."""
         return self.state == DisclosureState.ACCEPTED

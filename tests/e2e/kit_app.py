@@ -138,28 +138,6 @@ def sample_pictures():
             ],
             "Verloop",
         ),
-        "routes": pictures.route_picture(
-            [
-                pictures.RouteLine("Er is nu gevaar voor iemand", "Politie, bel 112", "now", "Nu"),
-                pictures.RouteLine(
-                    "De betrokkene is jonger dan 18 jaar, of dat kan niet worden uitgesloten",
-                    "Veilig Thuis",
-                    "same_day",
-                    "Vandaag",
-                    "/",
-                ),
-                pictures.RouteLine(
-                    "Werk onder dwang of zonder loon",
-                    "Arbeidsinspectie, team mensenhandel",
-                    "one_working_day",
-                    "Binnen één werkdag",
-                ),
-                pictures.RouteLine(
-                    "Altijd", "Zorgcoördinatie in de regio", "five_working_days", "Binnen vijf werkdagen"
-                ),
-            ],
-            "Advies van de kaart",
-        ),
         "bar_picture": pictures.bars(
             [
                 pictures.Bar("juni", 14),

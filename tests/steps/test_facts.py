@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signaltable.domain import SignaltableError
-from signaltable.facts import FACTS, Facts, UnusableFacts, element_answer, parse_facts
+from signaltable.facts import FACTS, Facts, UnusableFacts, parse_facts
 
 YES_NO = (
     "acute_danger",
@@ -195,20 +195,3 @@ def test_anything_at_all_is_read_or_refused(anything: dict[str, Any]) -> None:
 
     assert known <= set(FACTS)
     assert problems or set(anything) <= set(FACTS)
-
-
-@pytest.mark.parametrize(
-    ("codes", "answer"),
-    [
-        ([0, 0, 0], "none"),
-        ([0, 1, 0], "present"),
-        ([3, 2, 1], "evidence"),
-        ([0, 3, None], "more_info"),
-        ([3, 1, 0], "present"),
-        ([0, None, 0], None),
-        ([None, None], None),
-        ([], None),
-    ],
-)
-def test_code_3_speaks_only_when_no_row_shows_anything(codes: list[int | None], answer: str | None) -> None:
-    assert element_answer(codes) == answer

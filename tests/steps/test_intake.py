@@ -42,3 +42,25 @@ def test_an_age_that_was_stated_counts_before_the_date():
 def test_what_nobody_said_is_not_in_the_facts():
     draft = a_signal(subjects=[], facts={}, forms=[], form_rows={}, consent={})
     assert facts_of(draft, POLICY, None, 0, TODAY) == {"acute_danger": "no"}
+
+
+@pytest.mark.parametrize(
+    ("codes", "answer"),
+    [
+        ([0, 0], "none"),
+        ([0, 1], "present"),
+        ([3, 2, 1], "evidence"),
+        ([0, 3, None], "more_info"),
+        ([3, 1], "present"),
+        ([0, None], None),
+        ([None, None], None),
+    ],
+)
+def test_code_3_speaks_only_when_no_row_shows_anything(codes, answer):
+    # Given rows of one element, those without a code here filled in as "no signals"
+    rows = [row.id for row in POLICY.form_rows.values() if row.element == "means"]
+    filled = dict(zip(rows, [*codes, *[0] * (len(rows) - len(codes))], strict=True))
+
+    draft = a_signal(form_rows={row: code for row, code in filled.items() if code is not None})
+
+    assert facts_of(draft, POLICY, None, 0, TODAY).get("means") == answer

@@ -12,13 +12,11 @@ from signaltable.pictures import (
     Bar,
     GraphEdge,
     GraphNode,
-    RouteLine,
     TimelineEvent,
     UnusablePictureError,
     bars,
     link_graph,
     place_nodes,
-    route_picture,
     timeline,
 )
 
@@ -144,7 +142,6 @@ def everything(text):
             text,
         ),
         timeline([TimelineEvent(date(2026, 5, 1), text, text, "done", text)], text, text),
-        route_picture([RouteLine(text, text, text, text, text)], text, text),
         bars([Bar(text, 3), Bar(text, None)], text, text, hidden=text),
     ]
 
@@ -200,18 +197,6 @@ def test_nodes_with_the_same_id_are_refused():
         link_graph([GraphNode("a", "x"), GraphNode("a", "y")], [])
 
 
-def test_the_colour_of_a_route_follows_its_urgency():
-    root = ET.fromstring(
-        route_picture(
-            [RouteLine("Acuut", "Politie", "now", "Nu"), RouteLine("Anders", "Tafel", "unheard_of", "Later")]
-        ),
-    )
-
-    classes = [group.get("class") for group in root.iter(f"{SVG}g")]
-
-    assert classes == ["pic-route pic-route--4", "pic-route pic-route--1"]
-
-
 def test_long_bars_stay_inside_and_a_small_number_is_not_told():
     root = ET.fromstring(bars([Bar("Regio", 1_000_000), Bar("Klein", None), Bar("Nul", 0)], hidden="minder dan 10"))
     width, _ = view_box(root)
@@ -224,6 +209,6 @@ def test_long_bars_stay_inside_and_a_small_number_is_not_told():
     assert "None" not in words
 
 
-@pytest.mark.parametrize("picture", [link_graph([], []), timeline([]), route_picture([]), bars([])])
+@pytest.mark.parametrize("picture", [link_graph([], []), timeline([]), bars([])])
 def test_nothing_to_draw_is_still_a_picture(picture):
     assert ET.fromstring(picture).tag == f"{SVG}svg"
