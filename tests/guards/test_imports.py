@@ -58,7 +58,7 @@ LAYERS = (
     ("audit",),
 )
 # The steps: pure functions that know neither the web nor the database (design.md, "The house").
-PURE = LAYERS[11:19]
+PURE = LAYERS[LAYERS.index(("signaltable.db",)) + 1 : LAYERS.index(("signaltable.settings",))]
 NEVER_IN_PURE = {
     "flask",
     "flask_babel",
