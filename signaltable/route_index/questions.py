@@ -130,7 +130,8 @@ class QuestionIndex:
             asked += own
         for mask, worded, shared in self._wordings:
             if opened := left_open & mask:
-                asked.append(worded[opened] if opened in worded else self._word(shared, opened))
+                # One look: another thread may empty the table between two.
+                asked.append(worded.get(opened) or self._word(shared, opened))
         asked.sort()
         return self._held(holds), tuple([question for _, question in asked])
 
