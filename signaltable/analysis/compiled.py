@@ -84,7 +84,7 @@ class Compiled:
 
     def state(self, when: Lines, unless: Lines) -> int:
         """A rule: its `when`, except where its `unless` surely holds."""
-        return self.space.diagrams.apply("rule", _unless, self.any_line(when), self.any_line(unless))
+        return self._apply("rule", _unless, self.any_line(when), self.any_line(unless))
 
     def aim_state(self, rule: int, lines: Lines) -> int:
         """A destination of a rule, with the lines of its own `when`; without lines, always."""
@@ -124,15 +124,24 @@ class Compiled:
         """Whether a part of a rule does anything: other facts are advised on, or a question need not be asked."""
         return not self.is_empty(self.space.diagrams.apply("matters", _matters, having, lacking))
 
+    def _apply(self, name: str, combine: Callable[..., Any], *states: int) -> int:
+        return self.space.diagrams.apply(name, combine, *states)
+
+    def _leaf(self, outcome: Any) -> int:
+        return self.space.diagrams.leaf(outcome)
+
     def _fold(self, name: str, combine: Callable[..., Any], outcome: Any, diagrams: Iterable[int]) -> int:
-        apply = self.space.diagrams.apply
         return reduce(
-            lambda one, other: apply(name, combine, min(one, other), max(one, other)),
+            lambda one, other: self._apply(name, combine, min(one, other), max(one, other)),
             dict.fromkeys(diagrams),
-            self.space.diagrams.leaf(outcome),
+            self._leaf(outcome),
         )
 
     # -- the places where lines stand
+
+    def slots_of(self, rule: Meldroute | DerivedFact, file: str) -> list[Slot]:
+        """Every list of lines in a meldroute or a derived fact."""
+        return self.derived_slots(rule, file) if isinstance(rule, DerivedFact) else self.slots(rule, file)
 
     def slots(self, rule: Meldroute, file: str) -> list[Slot]:
         """Every list of lines in a meldroute."""
@@ -156,6 +165,32 @@ class Compiled:
             Slot(file, f"derived.{rule.id}.when", rule, rule.when, lambda lines: (self.state(lines, rule.unless),)),
             Slot(file, f"derived.{rule.id}.unless", rule, rule.unless, lambda lines: (self.state(rule.when, lines),)),
         ]
+
+
+class AtPoint(Compiled):
+    """The same logic on one assignment: a state is an outcome, no diagram. Shows a difference without building anything."""
+
+    def __init__(self, whole: Compiled, given: Mapping[int, int]) -> None:
+        """Look at rules that are compiled already, on one class of facts."""
+        self.routes, self.space, self.derived, self.aims = whole.routes, whole.space, whole.derived, whole.aims
+        self._whole, self._given = whole, given
+
+    def test(self, test: FactTest) -> int:
+        """What one test comes to here."""
+        outcome = self.space.diagrams.value(self._whole.test(test), self._given)
+        assert isinstance(outcome, int), "a test has another outcome than a state"
+        return outcome
+
+    def matters(self, having: int, lacking: int) -> bool:
+        """Whether a part of a rule does anything here."""
+        return _matters(having, lacking)
+
+    def _apply(self, _name: str, combine: Callable[..., Any], *states: int) -> int:
+        outcome: int = combine(*states)
+        return outcome
+
+    def _leaf(self, outcome: int) -> int:
+        return outcome
 
 
 def _all_tests(routes: Iterable[Meldroute], derived: Iterable[DerivedFact]) -> Iterable[FactTest]:

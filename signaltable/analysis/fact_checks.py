@@ -8,6 +8,7 @@ from signaltable.analysis.compiled import Compiled
 from signaltable.analysis.found import Found
 from signaltable.analysis.space import NO, YES
 from signaltable.facts import FACTS
+from signaltable.policy_shapes import Meldroute
 
 
 def check_facts(card: Card) -> Iterator[Found]:
@@ -86,11 +87,18 @@ def check_derived_use(card: Card) -> Iterator[Found]:
         if compiled.is_empty(where):
             continue
         for fixed, said in ((NO, "never"), (YES, "always")):
-            other = Compiled(compiled.routes, card.policy.derived, compiled.space, {rule.id: fixed})
-            pairs = zip(compiled.aims, other.aims, strict=True)
-            if all(one.state == two.state for one, two in pairs):
+            # Without routes: one destination that differs is enough, and those that ask for the fact differ first.
+            other = Compiled((), card.policy.derived, compiled.space, {rule.id: fixed})
+            if all(
+                aim.state == other.aim_state(other.state(aim.rule.when, aim.rule.unless), aim.target.when)
+                for aim in sorted(compiled.aims, key=lambda aim: not _asks(aim.rule, rule.id))
+            ):
                 message = (
                     f"expected a rule that depends on it, found none: every decision is the same if it is {said} yes"
                 )
                 yield Found("dead-fact", DERIVED_FILE, f"derived.{rule.id}", message, card.smallest(where))
                 break
+
+
+def _asks(rule: Meldroute, fact: str) -> bool:
+    return any(test.fact == fact for line in rule.when for test in line)

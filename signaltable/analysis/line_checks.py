@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from signaltable.analysis.card import Card, advises, advises_not
-from signaltable.analysis.compiled import Lines, Slot
+from signaltable.analysis.compiled import AtPoint, Lines, Slot
 from signaltable.analysis.found import Found
 from signaltable.analysis.space import NO
 from signaltable.facts import FACTS, parse_facts
@@ -35,9 +35,28 @@ def check_slot(card: Card, slot: Slot) -> Iterator[Found]:
             yield from _tests(card, slot, place, tests)
 
 
-def _matters(card: Card, slot: Slot, having: Lines, lacking: Lines) -> bool:
+def _matters(card: Card, slot: Slot, having: Lines, lacking: Lines, *telling: Sequence[FactTest]) -> bool:
+    """Whether the rule says something else with other lines; `telling` are lines on whose facts that may show."""
+    changed = [line for lines, others in ((having, lacking), (lacking, having)) for line in lines if line not in others]
+    if any(_shows(card, slot, having, lacking, line) for line in (*telling, *changed)):
+        return True
     pairs = zip(slot.states(having), slot.states(lacking), strict=True)
     return any(card.compiled.matters(one, other) for one, other in pairs)
+
+
+def _shows(card: Card, slot: Slot, having: Lines, lacking: Lines, line: Sequence[FactTest]) -> bool:
+    """Whether the fewest facts on which a line holds show the difference; mostly they do, and no diagram is built."""
+    compiled, diagrams = card.compiled, card.compiled.space.diagrams
+    where = compiled.where_held(compiled.line(line))
+    for facts in (where, compiled.both([where, compiled.where_held(compiled.any_line(slot.rule.when))])):
+        given = diagrams.smallest(facts, wanted=True, groups=compiled.space.groups)
+        if given is None:
+            continue
+        here = AtPoint(compiled, given)
+        states = next(one.states for one in here.slots_of(slot.rule, slot.file) if one.key == slot.key)
+        if any(here.matters(*pair) for pair in zip(states(having), states(lacking), strict=True)):
+            return True
+    return False
 
 
 def _line_never(card: Card, slot: Slot, place: int, tests: Sequence[FactTest]) -> Found | None:
@@ -87,7 +106,8 @@ def _values(card: Card, slot: Slot, place: int, number: int, test: FactTest) -> 
         fewer = test.model_copy(update={"value": (*test.value[:index], *test.value[index + 1 :])})
         narrower = [*line[:number], fewer, *line[number + 1 :]]
         others = [narrower if at == place else tests for at, tests in enumerate(slot.lines)]
-        if not _matters(card, slot, slot.lines, others) and not _matters(card, slot, others, slot.lines):
+        alone = [*line[:number], test.model_copy(update={"value": (value,)}), *line[number + 1 :]]
+        if not _matters(card, slot, slot.lines, others, alone) and not _matters(card, slot, others, slot.lines):
             key = f"{place}.{number}.value.{index}"
             yield _idle(card, slot, key, f"without {value} the rule says the same", line)
 
