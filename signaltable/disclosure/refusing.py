@@ -64,11 +64,15 @@ class _Near:
     passable: frozenset[str]
     missing: tuple[NotMet, ...]
     reviewed: bool
+    met: int = 0
 
     @property
-    def distance(self) -> tuple[int, int, bool]:
-        """How far off: most of all what it cannot carry, then what is missing, then the lawyer."""
-        return -len(self.passable), len(self.missing), not self.reviewed
+    def distance(self) -> tuple[int, int, bool, int, int]:
+        """How far off: most of all what it cannot carry, then what is missing, then the lawyer.
+
+        Of equals the one for which most was shown comes first, and then the one that speaks about the fewest kinds of data.
+        """
+        return -len(self.passable), len(self.missing), not self.reviewed, -self.met, len(self.row.data)
 
 
 def refuse_all(case: Case) -> Refused:
@@ -97,7 +101,8 @@ def _near(case: Case, row: Ground) -> _Near:
         limit = limits(result) if isinstance(result, Met) else None
         if limit is not None and not passable <= limit:
             missing.append(NotMet(result.code, (("categories", NOT_NAMED),)))
-    return _Near(row, passable, tuple(missing), request.demo or row.reviewed_by_then(request.on))
+    met = sum(isinstance(result, Met) for result in results)
+    return _Near(row, passable, tuple(missing), request.demo or row.reviewed_by_then(request.on), met)
 
 
 def _standing(case: Case, nearest: _Near | None) -> tuple[Ground, ...]:
