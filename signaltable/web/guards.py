@@ -31,6 +31,9 @@ TELLING_NAMES = frozenset(
     {"destination", "recipient", "ground", "score", "owner", "role", "roles", "agency", "state", "account"}
 )
 
+# No browser sends this sign from a page, and PostgreSQL holds no text with it.
+NOTHING = "\0"
+
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 # Where somebody may come whose password was typed by somebody else.
@@ -89,6 +92,8 @@ def _identify() -> None:
 def _open_the_door() -> ResponseReturnValue | None:
     if request.endpoint is None or request.endpoint == "static":
         return None
+    if any(NOTHING in part for part in (request.path, *request.args, *request.args.values())):
+        abort(404)
     if request.method == "POST":
         _form_only()
     needed: tuple[Permission, ...] = getattr(current_app.view_functions[request.endpoint], "needed_permissions")  # noqa: B009
@@ -111,6 +116,9 @@ def _form_only() -> None:
         refuse_request("not_on_the_form", [], 1)
     if request.args:
         refuse_request("not_on_the_form", sorted(set(request.args) & TELLING_NAMES), len(request.args))
+    told = sum(NOTHING in name or any(NOTHING in one for one in values) for name, values in request.form.lists())
+    if told:
+        refuse_request("not_on_the_form", [], told)
 
 
 # -- forms -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from signaltable.models import LogEntry
 from signaltable.transaction import reading
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, open_for_test
 from tests.table_steps import submitted
 from tests.web.people import Person
 
@@ -98,6 +98,22 @@ def test_an_address_that_no_page_of_ours_has_is_not_followed(program, wanted):
     assert (answer.status_code, answer.location) == (302, "/")
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/plichten/%00",
+        "/plichten?na=2026-01-01T00:00:00%2B00:00_%00",
+        "/meldroutekaart/versies/vergelijk?oud=%00%00%00%00%00%00%00%00&nieuw=%00%00%00%00%00%00%00%00",
+        "/meldroutekaart/grondslagen/%00",
+        "/signalen/%00/verstrekken",
+        "/verstrekkingen/%00",
+    ],
+)
+def test_a_sign_that_no_database_holds_is_not_found_in_an_address(settings, clock, page):
+    for program in open_for_test(settings, clock):
+        assert Person(program, "havendam").get(page).status_code == 404
+
+
 # -- what no form of ours sends: refused, and recorded -------------------------------------------------------------
 
 
@@ -153,3 +169,11 @@ def test_a_forged_name_is_refused_before_a_stale_page_is_told(program, actor):
         answer = coordinator.post(f"/triage/{reference}/{path}", form, page=f"/triage/{reference}")
         assert answer.status_code == 403, path
     assert _refusals(program) == 2
+
+
+@pytest.mark.parametrize("field", ["narrative", "municipality", "a\0b"])
+def test_a_sign_that_no_database_holds_is_refused_in_a_form(program, field):
+    owner = Person(program, "havendam")
+    draft = _draft(owner)
+    assert owner.post(f"{draft}/2", {"version": "2", "action": "", field: "a\0b"}).status_code == 403
+    assert _refusals(program) == 1
