@@ -1,7 +1,8 @@
-"""Destinations to which data should go while nobody is there to receive them."""
+"""Destinations to which data should go while nobody is there to receive them, or no ground ever lets any through."""
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import product
 
 from signaltable.analysis.card import compile_card, leads_to
 from signaltable.analysis.found import Found
@@ -35,6 +36,30 @@ def check_agencies(policy: PolicySet, on: date, covered: frozenset[str] | None =
                 message,
                 card.smallest(where),
                 leads_to(aim),
+            )
+
+
+def check_reach(policy: PolicySet, on: date) -> Iterator[Found]:
+    """Routes to a receiver and for a purpose that no ground permits anything for, such as P5: advice nobody could follow."""
+    card = compile_card(policy, on)
+    reached = {
+        (recipient, purpose)
+        for row in policy.grounds.on(on)
+        if row.permits
+        for recipient, purpose in product(row.recipient, row.purpose)
+    }
+    for aim in card.compiled.aims:
+        destination, purpose = policy.destinations[aim.target.destination], aim.target.purpose
+        where = card.compiled.where_held(aim.state)
+        if destination.agency_kind is None or card.compiled.is_empty(where):
+            continue
+        if not reached & set(product((destination.agency_kind, "*"), (purpose, "*"))):
+            key = f"to.{aim.rule.to.index(aim.target)}.purpose"
+            message = (
+                f"expected a purpose for which some ground permits data to {destination.agency_kind}, found {purpose}"
+            )
+            yield card.found(
+                "route-without-ground", card.file(aim.rule), key, message, card.smallest(where), leads_to(aim)
             )
 
 

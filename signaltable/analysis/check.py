@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
-from signaltable.analysis.agency_checks import check_agencies
+from signaltable.analysis.agency_checks import check_agencies, check_reach
 from signaltable.analysis.broken import sort_broken
 from signaltable.analysis.example_checks import check_examples
 from signaltable.analysis.found import KINDS, Found
@@ -52,7 +52,7 @@ def analyse(policy: PolicySet, on: date, covered: frozenset[str] | None = None, 
             *check_routes(policy, on),
             *check_agencies(policy, on, covered),
             *check_examples(policy, on),
-            *(check_grounds(policy, on) if grounds else ()),
+            *((*check_reach(policy, on), *check_grounds(policy, on)) if grounds else ()),
         ]
     )
 

@@ -15,6 +15,7 @@ KINDS = (
     "changes-nothing",
     "duplicate",
     "destination-without-agency",
+    "route-without-ground",
     "urgency-order",
     "dead-fact",
     "missing-example",

@@ -37,6 +37,22 @@ def off(rule: str) -> Plant:
     return swap("region.toml", ("[region]", f'off = ["{rule}"]\n[region]'))
 
 
+def without_grounds_to(recipient: str) -> Plant:
+    """Takes a receiver out of every ground, and a ground away that has no other."""
+
+    def plant(folder: Path) -> None:
+        for path in sorted((folder / "grondslagen").glob("*.toml")):
+            words = path.read_text(encoding="utf-8")
+            if f'recipient = ["{recipient}"]' in words:
+                path.unlink()
+            elif 'effect = "deny"' not in words:
+                path.write_text(
+                    words.replace(f'  "{recipient}",\n', "").replace(f', "{recipient}"', ""), encoding="utf-8"
+                )
+
+    return plant
+
+
 def also(file: str, before: str, more: str) -> Plant:
     """The same text with something in front of it."""
     return swap(file, (before, more + before))
@@ -222,6 +238,18 @@ NOBODY = [
                  '[[kind]]\nid = "embassy"\ntitle = { nl = "A", en = "E" }\nside = "care"\n'),
             swap("destinations.toml", ('agency_kind = "return-support"', 'agency_kind = "embassy"')),
         ),
+    ),
+    Defect(
+        "a victim's residence for enforcement", "route-without-ground", M + "M10.toml", "to.0.purpose",
+        swap(M + "M10.toml", ('purpose = "P6"', 'purpose = "P5"')),
+    ),
+    Defect(
+        "help turned into enforcement", "route-without-ground", M + "M13.toml", "to.0.purpose",
+        swap(M + "M13.toml", ('purpose = "P2"', 'purpose = "P5"')),
+    ),
+    Defect(
+        "the last ground is gone", "route-without-ground", M + "M21.toml", "to.0.purpose",
+        without_grounds_to("return-support"),
     ),
 ]  # fmt: skip
 SOONER = [
