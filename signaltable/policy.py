@@ -293,7 +293,7 @@ def _assembled(read: _Read, shaped: _Shaped, elsewhere: Mapping[str, Any]) -> Po
         meldroutes=tuple(route for _, route in ordered),
         route_files=MappingProxyType({(route.id, route.valid_from): path for path, route in ordered}),
         examples=MappingProxyType(_examples_that_count(shaped, {route.id: path for path, route in ordered})),
-        overlay=overlay_of(says, {path: route.id for path, route in shaped.routes.items()}, _ground_ids(read.contents)),
+        overlay=overlay_of(says, shaped.routes, _ground_ids(read.contents)),
         texts=MappingProxyType(dict(read.texts)),
         **made | {"destinations": _by_id(destinations_of(says, made["destinations"].values()))},
         **elsewhere,

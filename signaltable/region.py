@@ -50,13 +50,17 @@ V = TypeVar("V", bound=Version)
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """What the region does to the national rules: ids off, ids in whose place it has its own, ids it adds, urgencies set."""
+    """What the region does to the national rules: ids off, ids in whose place it has its own, ids it adds, urgencies set.
+
+    `rules_off` holds the national rules that are off, as they would count.
+    """
 
     off: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     urgency: Mapping[str, str] = field(default_factory=dict)
     reached: tuple[str, ...] = ()
+    rules_off: tuple[Meldroute, ...] = ()
 
     def origin(self, rule: str) -> str:
         """Where a rule comes from: "national", "region" (added) or "replaced" (the region's in place of the national)."""
@@ -100,10 +104,10 @@ def replace_versions(national: Iterable[tuple[str, V]], regional: Sequence[tuple
     return counting
 
 
-def overlay_of(file: RegionFile, paths: Mapping[str, str], *others: tuple[set[str], set[str]]) -> Overlay:
-    """What the region does. `paths`: file of a meldroute -> its id; `others`: per kind of rule the national and regional ids."""
-    national = {rule for path, rule in paths.items() if not is_regional(path)}
-    regional = {rule for path, rule in paths.items() if is_regional(path)}
+def overlay_of(file: RegionFile, routes: Routes, *others: tuple[set[str], set[str]]) -> Overlay:
+    """What the region does. `routes`: file of a meldroute -> the rule; `others`: per kind of rule the national and regional ids."""
+    national = {route.id for path, route in routes.items() if not is_regional(path)}
+    regional = {route.id for path, route in routes.items() if is_regional(path)}
     for theirs, own in others:
         national |= theirs
         regional |= own
@@ -113,6 +117,7 @@ def overlay_of(file: RegionFile, paths: Mapping[str, str], *others: tuple[set[st
         added=tuple(sorted(regional - national)),
         urgency=dict(file.urgency),
         reached=tuple(sorted({*file.hours, *file.phone, *file.checked_on})),
+        rules_off=tuple(route for path, route in routes.items() if not is_regional(path) and route.id in file.off),
     )
 
 

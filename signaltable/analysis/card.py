@@ -58,6 +58,12 @@ def compile_card(policy: PolicySet, on: date) -> Card:
     return Card(policy, on, Compiled(policy.meldroutes_on(on), policy.derived))
 
 
+def compile_whole_card(policy: PolicySet, on: date) -> Card:
+    """The same with the rules that the region switched off, which still tell why a fact is asked."""
+    off = tuple(rule for rule in policy.overlay.rules_off if rule.is_valid(on))
+    return Card(policy, on, Compiled((*policy.meldroutes_on(on), *off), policy.derived))
+
+
 def advises(*rules: str) -> Gives:
     """Whether a decision gives all of these rules."""
     return lambda said: set(rules) <= {route.id for route in said.routes}

@@ -15,7 +15,8 @@ _WORDS = {
         "deny": "mag niet",
         "fields": "velden",
         "owed": "daarna",
-        "at once": "meteen, of zolang de zaak loopt",
+        "at once": "meteen",
+        "with the case": "als de bewaartermijn van de zaak voorbij is",
         "missing": "ontbreekt",
         "near": "komt in de buurt",
         "instead": "kan wel",
@@ -25,7 +26,8 @@ _WORDS = {
         "deny": "denied",
         "fields": "fields",
         "owed": "owed",
-        "at once": "at once, or as long as the case runs",
+        "at once": "at once",
+        "with the case": "when the term of the case is over",
         "missing": "missing",
         "near": "came near",
         "instead": "can be done",
@@ -77,7 +79,7 @@ def _readable(said: dict[str, Any], words: dict[str, str]) -> str:
     lines = [f"{words[said['effect']]}  {said['row']}"]
     if said["fields"]:
         lines.append(f"  {words['fields']}: {', '.join(said['fields'])}")
-    lines += [f"  {words['owed']}: {one['kind']}  {one['due_at'] or words['at once']}" for one in said["obligations"]]
+    lines += [f"  {words['owed']}: {one['kind']}  {_when(one, words)}" for one in said["obligations"]]
     why = [one for one in said["reasons"] if not one["code"].startswith(_INSTEAD)]
     lines += [f"  {one['row'] or '-':<6} {one['text']}" for one in why]
     lines += [f"  {words['missing']}: {_place(one)}: {one['problem']}" for one in said["missing"]]
@@ -85,6 +87,10 @@ def _readable(said: dict[str, Any], words: dict[str, str]) -> str:
         lines.append(f"  {words['near']}: {', '.join(said['near'])}")
     lines += [f"  {words['instead']}: {one['text']}" for one in said["reasons"] if one not in why]
     return "\n".join(lines)
+
+
+def _when(owed: dict[str, Any], words: dict[str, str]) -> str:
+    return owed["due_at"] or words["with the case" if owed["kind"] == "destroy" else "at once"]
 
 
 def _place(missing: dict[str, str]) -> str:

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from signaltable.card.words import alternatives_words
-from signaltable.comparison.rules import FIELD, KINDS, in_words
+from signaltable.comparison.rules import FIELD, KINDS, in_words, natural
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.grounds import Ground
 from signaltable.policy import LISTS, MELDROUTES, PolicySet
@@ -233,7 +233,7 @@ def _entry(policy: PolicySet, part: str, kind: str, entry: Any, lang: str) -> De
         "file": file,
         **({"region": "how to reach it stands in region.toml"} if reached else {}),
         **_values(entry, policy, lang, without=("id",)),
-        "used_by": sorted(set(_users(policy, part, entry.id)), key=lambda rule: (len(rule), rule)),
+        "used_by": sorted(set(_users(policy, part, entry.id)), key=natural),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from signaltable.policy import EXAMPLES, GROUNDS, MELDROUTES
 from signaltable.policy_errors import parse_toml
+from signaltable.region import FILE as REGION
 
 _ONE_PER_FILE = (MELDROUTES, GROUNDS)
 # How a text (with its path, for the message) becomes content.
@@ -56,9 +57,10 @@ def contents_of(texts: Mapping[str, str], read: Read = parse_toml) -> Contents:
     """What stands in the files of a set of rules (path -> text). Raises BrokenPolicy for a text that is no TOML."""
     rules = [(path, read(text, path)) for path, text in texts.items() if _folder(path) in _ONE_PER_FILE]
     signed = [rule for _, rule in rules if "reviewed_by" in rule]
+    off = set(read(texts[REGION], REGION).get("off", ())) if REGION in texts else set()
     grounds = [rule for path, rule in rules if _folder(path) == GROUNDS]
     return Contents(
-        routes=len({rule["id"] for path, rule in rules if _folder(path) == MELDROUTES}),
+        routes=len({rule["id"] for path, rule in rules if _folder(path) == MELDROUTES} - off),
         grounds=len({rule["id"] for rule in grounds}),
         unreviewed=sum("reviewed_by" not in rule and rule["effect"] != "deny" for rule in grounds),
         reviewed=tuple(

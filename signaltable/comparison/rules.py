@@ -81,10 +81,11 @@ def rule_changes(old: PolicySet, new: PolicySet, lang: str = "nl") -> tuple[Chan
     before, after = _paired(_rules(old), _rules(new))
     found = [*_changes(before, after, old, new, lang), *_by_file(old, new, lang)]
     order = {kind: place for place, kind in enumerate(("meldroute", "ground", *KINDS.values(), FIELD, "file"))}
-    return tuple(sorted(found, key=lambda one: (order[one.kind], _natural(one.id), one.valid_from or date.min)))
+    return tuple(sorted(found, key=lambda one: (order[one.kind], natural(one.id), one.valid_from or date.min)))
 
 
-def _natural(name: str) -> tuple[str, int]:
+def natural(name: str) -> tuple[str, int]:
+    """An id as people sort it: M9 before M10."""
     letters = name.rstrip("0123456789")
     return letters, int(name[len(letters) :] or 0)
 

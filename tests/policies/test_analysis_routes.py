@@ -376,6 +376,7 @@ SANE = {
         "R1", lines([test("residence", "equals", "lawful"), PERPETRATOR]), [("gemeente", "P9")], region=True,
         hit={"residence": "lawful", "perpetrator": "yes"}, near_miss={"residence": "lawful", "perpetrator": "no"},
     ),
+    "a region switches off the only rule with a derived fact": off("M13"),
     "a region hurries a rule": swap("region.toml", ('M12 = "same-day"', 'M12 = "same-day"\nM8 = "now"')),
     "a region has its own version of a rule": together(
         copy(M + "M9.toml", "region/meldroutes/M9.toml", ('destination = "riec"', 'destination = "gemeente"'),

@@ -320,6 +320,8 @@ def test_ids_that_changed_are_read_from_the_files(policy: PolicySet) -> None:
     assert found.removed == ("X2",)
     assert found.changed == ("M8", "urgencies.toml:five-working-days")
     assert contents_of(texts).routes == contents_of(policy.texts).routes + 1
+    off = {**texts, "region.toml": 'off = ["M13"]\n' + texts["region.toml"]}
+    assert contents_of(off).routes == contents_of(texts).routes - 1
     assert contents_of(texts).grounds == contents_of(policy.texts).grounds - 1
 
 
