@@ -434,6 +434,7 @@ def test_scene_6_a_second_person_agrees_with_the_password(visit, server, story):
     page = owner.page
     _to_preview(owner, story["minor"], "Raad voor de Kinderbescherming")
     page.fill("[name='NEC-motivation']", "De raad kan zonder naam niet onderzoeken of zij veilig is.")
+    page.fill("[name='PROP-motivation']", "Haar veiligheid weegt zwaarder dan wat de man hiervan merkt.")
     page.fill("[name='SUBS-motivation']", "Met haar ouders is gesproken. Zij willen geen hulp en zij loopt weer weg.")
     owner.check("preview-second-person")
     page.locator("button[value=disclose]").click()
