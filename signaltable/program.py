@@ -65,8 +65,8 @@ def _reachable(settings: Settings) -> Engine:
     return engine
 
 
-def assemble(settings: Settings, engine: Engine, keys: KeyRing) -> Program:
-    """A program over an engine and a key ring; tests bring their own clock by replacing it."""
+def assemble(settings: Settings, engine: Engine, keys: KeyRing, policy: PolicySet | None = None) -> Program:
+    """A program over an engine and a key ring; tests bring their own clock by replacing it, and rules that are read already."""
     write, read = make_sessions(engine, writes=True), make_sessions(engine, writes=False)
 
     def write_session() -> Session:
@@ -75,7 +75,7 @@ def assemble(settings: Settings, engine: Engine, keys: KeyRing) -> Program:
     def read_session() -> Session:
         return read()
 
-    return Program(settings, keys, load_policy(settings), write_session, read_session, now, os.urandom)
+    return Program(settings, keys, policy or load_policy(settings), write_session, read_session, now, os.urandom)
 
 
 def migrate(settings: Settings) -> None:

@@ -18,8 +18,9 @@ from signaltable.db import make_engine
 from signaltable.domain import Actor, Channel
 from signaltable.flow import accounts, setup
 from signaltable.keys import KeyRing
-from signaltable.program import assemble, migrate
-from signaltable.settings import Settings
+from signaltable.policy import PolicySet
+from signaltable.program import assemble, load_policy, migrate
+from signaltable.settings import CHECKOUT, Settings
 from signaltable.transaction import Program
 
 PASSWORD = "een-lang-proefwachtwoord"
@@ -146,9 +147,20 @@ def _own_home(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Sett
     return replace(region, home=home, database_url=server.format(name))
 
 
+_read_once: dict[Path, PolicySet] = {}
+
+
+def _shipped_rules(settings: Settings) -> PolicySet:
+    if settings.policies not in _read_once:
+        _read_once[settings.policies] = load_policy(settings)
+    return _read_once[settings.policies]
+
+
 def open_for_test(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Program]:
     engine = make_engine(settings.database_url)
-    program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=True))
+    # The shipped rules never change during a run; reading them anew for every test took longer than most tests.
+    shipped = _shipped_rules(settings) if settings.policies == CHECKOUT / "policies" else None
+    program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=True), shipped)
     yield replace(program, clock=clock)
     engine.dispose()
 
