@@ -14,10 +14,11 @@ from hashlib import sha256
 from audit.canonical import MAX_INTEGER, TOKEN, canonical_bytes, parse_canonical
 from audit.errors import BrokenCommitment, MalformedEntry
 from audit.merkle import leaf_hash
-from audit.vocabulary import check
+from audit.vocabulary import ACTIONS, check
 
-FORMAT = 1
+FORMAT = 2
 SALT_BYTES = 32
+EVENT_RANDOM_BYTES = 10
 MAX_ENTRY_BYTES = 16 * 1024
 MAX_DETAILS_BYTES = 1024 * 1024
 OUTCOMES = frozenset({"ok", "refused", "error"})
@@ -26,20 +27,38 @@ LAST_MOMENT = 253_402_300_799_999  # the end of the year 9999, in ms
 COMMITMENT_PREFIX = b"signaltable/audit/details/v1\n"
 
 _INTEGERS = {"format": FORMAT, "seq": MAX_INTEGER, "recorded_at": LAST_MOMENT, "occurred_at": LAST_MOMENT}
-_MAY_BE_EMPTY = frozenset({"reason", "actor", "agency", "role", "strength", "object_type", "object", "trace_id"})
-_TRACE_ID = re.compile(r"[0-9a-f]{32}|")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+# What format 1 had: each of its keys stands in every entry, with "" where one does not apply.
+_OF_FORMAT_1 = frozenset(
+    "format seq recorded_at occurred_at action outcome reason actor agency role channel strength object_type object "
+    "trace_id details_commitment".split()
+)
+_EMPTY_IN_FORMAT_1 = frozenset("reason actor agency role strength object_type object trace_id".split())
+_ALWAYS = frozenset(
+    "format event_id seq recorded_at occurred_at action outcome channel source retention_class details_commitment".split()
+)
+_HEX = {
+    "trace_id": (re.compile(r"[0-9a-f]{32}"), 32),
+    "span_id": (re.compile(r"[0-9a-f]{16}"), 16),
+    "parent_span_id": (re.compile(r"[0-9a-f]{16}"), 16),
+    "details_commitment": (re.compile(r"[0-9a-f]{64}"), 64),
+}
+# A ULID: 48 bits of milliseconds and 80 random bits in Crockford's base 32.
+_EVENT_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What one leaf of the tree says. Text fields are codes or opaque ids (TOKEN); "" where one does not apply.
+    """What one leaf of the tree says. Text fields are codes or opaque ids (TOKEN); "" here, absent there where one does not apply.
 
     Times are milliseconds since 1970 in UTC: `occurred_at` when it happened, `recorded_at` when the log took it in.
-    `trace_id` is a W3C trace id; `details_commitment` the SHA-256 that binds details and salt, in hex.
+    `event_id` is a ULID; `trace_id`, `span_id` and `parent_span_id` are those of W3C Trace Context; `acting_for` is the
+    person for whom a program acts; `source` the program and its version; `retention_class` how long the details are
+    kept; `details_commitment` the SHA-256 that binds details and salt, in hex.
     """
 
     format: int
+    event_id: str
     seq: int
     recorded_at: int
     occurred_at: int
@@ -49,11 +68,17 @@ class Entry:
     actor: str
     agency: str
     role: str
+    acting_for: str
     channel: str
     strength: str
     object_type: str
     object: str
+    object_version: str
     trace_id: str
+    span_id: str
+    parent_span_id: str
+    source: str
+    retention_class: str
     details_commitment: str
 
     def to_bytes(self) -> bytes:
@@ -74,11 +99,13 @@ class Sealed:
 
 def build(
     *,
+    event_id: str,
     seq: int,
     recorded_at: int,
     occurred_at: int,
     action: str,
     channel: str,
+    source: str,
     details: Mapping[str, object],
     salt: bytes,
     outcome: str = "ok",
@@ -86,14 +113,19 @@ def build(
     actor: str = "",
     agency: str = "",
     role: str = "",
+    acting_for: str = "",
     strength: str = "",
     object_type: str = "",
     object: str = "",  # noqa: A002 - the word of the format; `object_id` would be a second name for the same field
+    object_version: str = "",
     trace_id: str = "",
+    span_id: str = "",
+    parent_span_id: str = "",
 ) -> Sealed:
     """Make the entry with number `seq`, ready to store and to append to the tree.
 
-    `salt` is 32 fresh random bytes for this entry alone. Raises NotInVocabulary when the action or a detail key is not
+    The retention class is the one that the vocabulary gives the action. `salt` is 32 fresh random bytes for this entry
+    alone, `event_id` comes from `new_event_id`. Raises NotInVocabulary when the action or a detail key is not
     declared or a required one is missing, MalformedEntry for anything else that FORMAT.md forbids.
     """
     check(action, details)
@@ -102,6 +134,7 @@ def build(
         raise MalformedEntry(f"details: expected at most {MAX_DETAILS_BYTES} bytes, found {len(details_bytes)}")
     entry = Entry(
         format=FORMAT,
+        event_id=event_id,
         seq=seq,
         recorded_at=recorded_at,
         occurred_at=occurred_at,
@@ -111,11 +144,17 @@ def build(
         actor=actor,
         agency=agency,
         role=role,
+        acting_for=acting_for,
         channel=channel,
         strength=strength,
         object_type=object_type,
         object=object,
+        object_version=object_version,
         trace_id=trace_id,
+        span_id=span_id,
+        parent_span_id=parent_span_id,
+        source=source,
+        retention_class=ACTIONS[action].retention_class,
         details_commitment=commit(details_bytes, salt),
     )
     _check_fields(_values(entry))
@@ -134,11 +173,20 @@ def parse(entry_bytes: bytes) -> Entry:
     values = parse_canonical(entry_bytes, "entry")
     if not isinstance(values, dict):
         raise MalformedEntry("entry: expected an object, found another JSON value")
-    if values.keys() != _NAMES:
-        missing, unknown = len(_NAMES - values.keys()), len(values.keys() - _NAMES)
-        raise MalformedEntry(f"entry: expected {len(_NAMES)} fields, found {missing} missing and {unknown} unknown")
+    required, allowed = (_OF_FORMAT_1, _OF_FORMAT_1) if values.get("format") == 1 else (_ALWAYS, _NAMES)
+    missing, unknown = len(required - values.keys()), len(values.keys() - allowed)
+    if missing or unknown:
+        raise MalformedEntry(f"entry: expected the fields of the format, found {missing} missing and {unknown} unknown")
     _check_fields(values)
-    return Entry(**values)
+    return Entry(**{name: values.get(name, "") for name in _NAMES})
+
+
+def new_event_id(milliseconds: int, randomness: bytes) -> str:
+    """A ULID from a moment (ms since 1970) and 10 random bytes. Raises MalformedEntry for another number of bytes."""
+    if len(randomness) != EVENT_RANDOM_BYTES:
+        raise MalformedEntry(f"event_id: expected {EVENT_RANDOM_BYTES} random bytes, found {len(randomness)}")
+    number = milliseconds << 80 | int.from_bytes(randomness, "big")
+    return "".join(_BASE32[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def commit(details_bytes: bytes, salt: bytes) -> str:
@@ -165,27 +213,30 @@ _NAMES = frozenset(field.name for field in fields(Entry))
 
 
 def _values(entry: Entry) -> dict[str, object]:
-    return {name: getattr(entry, name) for name in _NAMES}
+    """What stands in the bytes: in format 1 every key it had, since then none that does not apply."""
+    if entry.format == 1:
+        return {name: getattr(entry, name) for name in _OF_FORMAT_1}
+    values = {name: getattr(entry, name) for name in _NAMES}
+    return {name: value for name, value in values.items() if value != "" or name in _ALWAYS}
 
 
 def _check_fields(values: Mapping[str, object]) -> None:
+    may_be_empty = _EMPTY_IN_FORMAT_1 if values["format"] == 1 else frozenset[str]()
     for name, value in values.items():
         if name in _INTEGERS:
             _check_integer(name, value)
-        else:
+        elif not (value == "" and name in may_be_empty):
             _check_token(name, value)
-    if values["format"] != FORMAT:
-        raise MalformedEntry(f"format: expected {FORMAT}, found another")
+    if values["format"] not in {1, FORMAT}:
+        raise MalformedEntry(f"format: expected 1 or {FORMAT}, found another")
     if values["outcome"] not in OUTCOMES:
         raise MalformedEntry(f"outcome: expected one of {sorted(OUTCOMES)}, found another")
     if values["channel"] not in CHANNELS:
         raise MalformedEntry(f"channel: expected one of {sorted(CHANNELS)}, found another")
-    if values["outcome"] != "ok" and not values["reason"]:
+    if values["outcome"] != "ok" and not values.get("reason"):
         raise MalformedEntry("reason: expected a code for an outcome other than ok, found none")
-    if not _TRACE_ID.fullmatch(str(values["trace_id"])):
-        raise MalformedEntry("trace_id: expected 32 lower-case hex digits or nothing, found another")
-    if not _DIGEST.fullmatch(str(values["details_commitment"])):
-        raise MalformedEntry("details_commitment: expected 64 lower-case hex digits, found another")
+    if values["format"] != 1 and not _EVENT_ID.fullmatch(str(values["event_id"])):
+        raise MalformedEntry("event_id: expected a ULID of 26 signs, found another text")
 
 
 def _check_integer(name: str, value: object) -> None:
@@ -196,7 +247,7 @@ def _check_integer(name: str, value: object) -> None:
 def _check_token(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise MalformedEntry(f"{name}: expected a code or an opaque id, found {type(value).__name__}")
-    if value == "" and name in _MAY_BE_EMPTY:
-        return
     if not TOKEN.fullmatch(value):
         raise MalformedEntry(f"{name}: expected letters, digits and _.,:/+#~- (at most 128), found another text")
+    if name in _HEX and not _HEX[name][0].fullmatch(value):
+        raise MalformedEntry(f"{name}: expected {_HEX[name][1]} lower-case hex digits, found another text")

@@ -13,26 +13,43 @@ from dataclasses import dataclass
 
 from audit.errors import NotInVocabulary
 
+# How long details are kept, by class (policies/retention.toml says how many years): who came in, who read what, what was
+# done in a case, what left an agency, and what the log needs to explain itself as long as it exists.
+RETENTION_CLASSES = ("login", "access", "case", "disclosure", "program")
+
+# What may stand beside any action: where it came from, whom it was about, under which processing activity. Refs are
+# opaque (`S-7F3K-Q2.1`), and classes stand in the order of the refs, `role:age_band`.
+COMMON = frozenset("session_hash network_hash device subject_refs subject_classes activity".split())
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that the log can say, with the detail keys it must and may carry."""
+    """One thing that the log can say, with the detail keys it must and may carry besides `COMMON`.
+
+    `effect` is C, R, U, D or E: created, read, updated, deleted or executed (DICOM PS3.15, FHIR AuditEvent.action).
+    """
 
     name: str
+    effect: str
+    retention_class: str
     details_required: frozenset[str]
     details_optional: frozenset[str]
     summary_nl: str
     summary_en: str
 
 
-def _action(name: str, *, nl: str, en: str, required: str = "", optional: str = "") -> Action:
-    return Action(name, frozenset(required.split()), frozenset(optional.split()), nl, en)
+def _action(
+    name: str, effect: str, retention_class: str, *, nl: str, en: str, required: str = "", optional: str = ""
+) -> Action:
+    return Action(name, effect, retention_class, frozenset(required.split()), frozenset(optional.split()), nl, en)
 
 
 _TABLE: tuple[Action, ...] = (
     # --- the program and its rules
     _action(
         "system:init",
+        "E",
+        "program",
         required="origin version",
         optional="mode previous_origin previous_size previous_root",
         nl="Het logboek is begonnen",
@@ -40,6 +57,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "policy:load",
+        "E",
+        "program",
         required="policy_digest",
         optional="previous_digest version valid_from changed grounds routes unreviewed demo",
         nl="De regels zijn geladen",
@@ -47,6 +66,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "policy:consult",
+        "R",
+        "access",
         required="view",
         optional="policy_digest previous_digest count file_hash",
         nl="De regels zijn bekeken, vergeleken of afgedrukt",
@@ -54,6 +75,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "decision:replay",
+        "E",
+        "program",
         required="count",
         optional="same different signal disclosure policy_digest",
         nl="Eerdere beslissingen zijn opnieuw doorgerekend",
@@ -61,14 +84,46 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "job:run",
+        "E",
+        "program",
         required="job slot",
         optional="count duration_ms result",
         nl="Een taak van het programma heeft gedraaid",
         en="A scheduled job ran",
     ),
+    # --- keys
+    _action(
+        "key:make",
+        "C",
+        "program",
+        required="purpose",
+        optional="agency key_version key_fingerprint",
+        nl="Een sleutel is gemaakt",
+        en="A key was made",
+    ),
+    _action(
+        "key:rotate",
+        "U",
+        "program",
+        required="purpose key_fingerprint",
+        optional="previous_fingerprint agency key_version size",
+        nl="Een sleutel is vervangen",
+        en="A key was replaced",
+    ),
+    _action(
+        "key:use",
+        "E",
+        "access",
+        required="purpose",
+        optional="agency key_version count signal disclosure",
+        nl="Een sleutel is gebruikt",
+        en="A key was used",
+    ),
     # --- logging in, accounts, agencies
     _action(
         "login:succeed",
+        "E",
+        "login",
         required="method",
         optional="session_hash network_hash device",
         nl="Iemand heeft zich aangemeld",
@@ -76,6 +131,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "login:fail",
+        "E",
+        "login",
         required="method",
         optional="account_hash attempts locked_until network_hash",
         nl="Aanmelden is niet gelukt",
@@ -83,6 +140,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "login:end",
+        "E",
+        "login",
         required="cause",
         optional="session_hash",
         nl="Een sessie is beëindigd",
@@ -90,6 +149,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "account:record",
+        "C",
+        "program",
         required="account agency roles",
         optional="approver motivation_hash kind",
         nl="Een account is aangemaakt",
@@ -97,6 +158,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "account:change",
+        "U",
+        "program",
         required="account changed",
         optional="agency roles_added roles_removed active approver motivation_hash",
         nl="Een account is gewijzigd",
@@ -104,6 +167,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "agency:record",
+        "U",
+        "program",
         required="agency",
         optional="kind destinations changed active key_fingerprint approver motivation_hash policy_digest",
         nl="Een organisatie is vastgelegd of gewijzigd",
@@ -112,6 +177,8 @@ _TABLE: tuple[Action, ...] = (
     # --- drafts and signals
     _action(
         "draft:record",
+        "C",
+        "access",
         required="draft",
         optional="step size expires_at",
         nl="Een concept is bewaard",
@@ -119,6 +186,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "draft:consult",
+        "R",
+        "access",
         required="draft",
         optional="step",
         nl="Een concept is geopend",
@@ -126,6 +195,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "draft:erase",
+        "D",
+        "access",
         required="draft cause",
         optional="signal",
         nl="Een concept is gewist",
@@ -133,6 +204,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "signal:record",
+        "C",
+        "case",
         required="signal subjects identifier_kinds policy_digest",
         optional=(
             "categories indicators form_version sources text_hash masked attachments correction_of key_version draft "
@@ -143,6 +216,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "signal:consult",
+        "R",
+        "access",
         required="signal",
         optional="view fields purpose task file_hash",
         nl="Een signaal is bekeken",
@@ -150,6 +225,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "signal:list",
+        "R",
+        "access",
         required="view count",
         optional="filters search_kinds page purpose",
         nl="Een overzicht is bekeken of doorzocht",
@@ -157,6 +234,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "signal:withdraw",
+        "U",
+        "case",
         required="signal",
         optional="cause motivation_hash recipients_told",
         nl="Een signaal is ingetrokken",
@@ -164,6 +243,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "signal:close",
+        "U",
+        "case",
         required="signal result",
         optional="motivation_hash retention_class",
         nl="Een signaal is afgesloten",
@@ -171,6 +252,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "identity:consult",
+        "R",
+        "disclosure",
         required="signal subject purpose ground fields",
         optional="ground_digest approver motivation_hash request expires_at watermark policy_digest emergency review_due_at",
         nl="De identiteit van een betrokkene is bekeken",
@@ -179,6 +262,8 @@ _TABLE: tuple[Action, ...] = (
     # --- linking
     _action(
         "link:propose",
+        "C",
+        "case",
         required="link signals evidence_kinds",
         optional="strength score_permille key_version excluded policy_digest",
         nl="Het programma stelt voor om signalen te koppelen",
@@ -186,6 +271,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "link:confirm",
+        "U",
+        "case",
         required="link signals",
         optional="strength motivation_hash approver",
         nl="Iemand heeft een koppeling bevestigd",
@@ -193,6 +280,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "link:refuse",
+        "U",
+        "case",
         required="link signals",
         optional="strength motivation_hash undone recipients_told",
         nl="Iemand heeft een koppeling afgewezen of ongedaan gemaakt",
@@ -201,6 +290,8 @@ _TABLE: tuple[Action, ...] = (
     # --- triage and route
     _action(
         "signal:triage",
+        "U",
+        "case",
         required="signal result",
         optional="urgency motivation_hash policy_digest facts_hash",
         nl="Een signaal is beoordeeld bij binnenkomst",
@@ -208,6 +299,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "signal:route",
+        "E",
+        "case",
         required="signal routes policy_digest",
         optional="questions facts_hash chosen urgency motivation_hash decisions",
         nl="De meldroutes voor een signaal zijn bepaald",
@@ -216,6 +309,8 @@ _TABLE: tuple[Action, ...] = (
     # --- enriching
     _action(
         "enrich:ask",
+        "E",
+        "case",
         required="ask signal asked purpose",
         optional="ground ground_digest legal_basis fields categories due_at policy_digest motivation_hash",
         nl="Een organisatie is om verrijking gevraagd",
@@ -223,6 +318,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "enrich:answer",
+        "C",
+        "disclosure",
         required="ask signal answer",
         optional=(
             "ground ground_digest legal_basis fields categories policy_digest motivation_hash text_hash late anonymous "
@@ -233,6 +330,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "enrich:compare",
+        "E",
+        "case",
         required="signal source",
         optional="ask count result key_version ground policy_digest",
         nl="Gegevens zijn vergeleken met een bron",
@@ -240,6 +339,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "enrich:consult",
+        "R",
+        "access",
         required="signal",
         optional="ask view count fields purpose",
         nl="Vragen of antwoorden bij een signaal zijn bekeken",
@@ -248,6 +349,8 @@ _TABLE: tuple[Action, ...] = (
     # --- the table
     _action(
         "table:schedule",
+        "U",
+        "case",
         required="meeting starts_at",
         optional="table agencies signals changed",
         nl="Een overleg is gepland of gewijzigd",
@@ -255,6 +358,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "table:note",
+        "C",
+        "case",
         required="meeting signal",
         optional="note note_hash",
         nl="Een aantekening is gemaakt bij een overleg",
@@ -262,6 +367,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "table:decide",
+        "U",
+        "case",
         required="meeting signal decision",
         optional="agencies present tasks due_at motivation_hash routes policy_digest",
         nl="De tafel heeft een besluit genomen",
@@ -269,6 +376,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "table:consult",
+        "R",
+        "access",
         required="meeting",
         optional="signal view count fields",
         nl="De stukken van een overleg zijn bekeken",
@@ -277,6 +386,8 @@ _TABLE: tuple[Action, ...] = (
     # --- disclosing
     _action(
         "disclosure:prepare",
+        "E",
+        "access",
         required="signal recipient purpose permitted policy_digest",
         optional="disclosure ground ground_digest categories fields conditions legal_basis reasons decisions",
         nl="Een verstrekking is voorbereid; het voorbeeld is getoond",
@@ -284,6 +395,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "disclosure:request",
+        "C",
+        "disclosure",
         required="disclosure signal recipient purpose ground ground_digest categories fields policy_digest",
         optional="conditions legal_basis motivation_hash obligations payload_hash expires_at emergency decisions",
         nl="Een verstrekking wacht op een tweede persoon",
@@ -291,6 +404,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "disclosure:approve",
+        "U",
+        "disclosure",
         required="disclosure signal recipient",
         optional="requester ground ground_digest payload_hash motivation_hash policy_digest",
         nl="Een tweede persoon heeft een verstrekking goedgekeurd",
@@ -298,6 +413,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "disclosure:reject",
+        "U",
+        "disclosure",
         required="disclosure signal recipient",
         optional="requester ground motivation_hash expired",
         nl="Een tweede persoon heeft een verstrekking afgewezen",
@@ -306,6 +423,8 @@ _TABLE: tuple[Action, ...] = (
     # conditions is a list of {code, evidence_hash}
     _action(
         "signal:disclose",
+        "E",
+        "disclosure",
         required=(
             "disclosure signal recipient purpose ground ground_digest categories fields conditions legal_basis "
             "policy_digest payload_hash"
@@ -319,6 +438,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "disclosure:consult",
+        "R",
+        "access",
         required="disclosure",
         optional="signal view fields payload_hash watermark purpose",
         nl="Een verstrekking is geopend",
@@ -326,6 +447,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "disclosure:accept",
+        "U",
+        "disclosure",
         required="disclosure",
         optional="signal due_at motivation_hash",
         nl="De ontvanger heeft een verstrekking aangenomen",
@@ -333,6 +456,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "disclosure:return",
+        "U",
+        "disclosure",
         required="disclosure",
         optional="signal cause motivation_hash",
         nl="De ontvanger heeft een verstrekking teruggegeven",
@@ -340,6 +465,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "disclosure:feedback",
+        "U",
+        "disclosure",
         required="disclosure result",
         optional="signal text_hash fields",
         nl="De ontvanger heeft teruggekoppeld",
@@ -348,6 +475,8 @@ _TABLE: tuple[Action, ...] = (
     # --- what is owed after a disclosure
     _action(
         "duty:fulfil",
+        "U",
+        "disclosure",
         required="disclosure kind result",
         optional="duty signal due_at late motivation_hash requester",
         nl="Aan een plicht na een verstrekking is voldaan",
@@ -355,6 +484,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "duty:postpone",
+        "U",
+        "disclosure",
         required="disclosure kind due_at",
         optional="duty signal previous_due_at motivation_hash",
         nl="Een plicht na een verstrekking is met reden uitgesteld",
@@ -362,6 +493,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "consent:withdraw",
+        "U",
+        "disclosure",
         required="disclosure",
         optional="signal motivation_hash recipients_told withdrawn_at",
         nl="De toestemming onder een verstrekking is ingetrokken",
@@ -370,6 +503,8 @@ _TABLE: tuple[Action, ...] = (
     # --- what was refused
     _action(
         "access:refuse",
+        "E",
+        "access",
         required="permission",
         optional="resource_type resource reasons method endpoint",
         nl="Toegang is geweigerd",
@@ -377,6 +512,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "request:refuse",
+        "E",
+        "access",
         required="cause",
         optional="method endpoint fields count status network_hash",
         nl="Een verzoek is geweigerd",
@@ -384,6 +521,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "disclosure:refuse",
+        "E",
+        "disclosure",
         required="signal recipient purpose reasons policy_digest",
         optional="disclosure ground ground_digest categories fields conditions legal_basis decisions near missing",
         nl="Een verstrekking is geweigerd",
@@ -392,6 +531,8 @@ _TABLE: tuple[Action, ...] = (
     # --- the log itself
     _action(
         "log:consult",
+        "R",
+        "access",
         required="view",
         optional="count filters page purpose",
         nl="Het logboek is bekeken",
@@ -399,6 +540,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "log:export",
+        "E",
+        "program",
         required="size",
         optional="root kind files count period_from period_to agency manifest_hash request",
         nl="Het logboek of een deel ervan is geëxporteerd",
@@ -406,6 +549,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "log:request",
+        "C",
+        "access",
         required="request",
         optional="kind purpose",
         nl="Een export van het logboek is aangevraagd",
@@ -414,14 +559,165 @@ _TABLE: tuple[Action, ...] = (
     # size counts this entry too: the checkpoint that it announces covers it.
     _action(
         "checkpoint:sign",
+        "E",
+        "program",
         required="size",
         optional="root previous_size sent_to key",
         nl="De stand van het logboek is ondertekend",
         en="The state of the log was signed",
     ),
+    # --- checking the log, and what was found
+    _action(
+        "log:check",
+        "R",
+        "program",
+        required="findings",
+        optional="kinds entries root checkpoints duration_ms",
+        nl="Het logboek is nagekeken",
+        en="The log was checked",
+    ),
+    _action(
+        "incident:open",
+        "C",
+        "program",
+        required="incident kind",
+        optional="at finding_hash",
+        nl="Bij een controle is iets gevonden dat niet klopt",
+        en="A check found something that is not right",
+    ),
+    _action(
+        "incident:consult",
+        "R",
+        "access",
+        required="view",
+        optional="incident count",
+        nl="Meldingen over het logboek zijn bekeken",
+        en="Incidents about the log were consulted",
+    ),
+    _action(
+        "incident:close",
+        "U",
+        "program",
+        required="incident result",
+        optional="motivation_hash",
+        nl="Een melding over het logboek is afgehandeld",
+        en="An incident about the log was settled",
+    ),
+    _action(
+        "checkpoint:send",
+        "E",
+        "program",
+        required="size sent_to",
+        optional="mails",
+        nl="De stand van het logboek is naar organisaties gestuurd",
+        en="The state of the log was sent to agencies",
+    ),
+    _action(
+        "checkpoint:fetch",
+        "R",
+        "access",
+        required="size",
+        optional="view",
+        nl="Een organisatie heeft een stand van het logboek opgehaald",
+        en="An agency fetched a state of the log",
+    ),
+    _action(
+        "checkpoint:compare",
+        "R",
+        "program",
+        required="result",
+        optional="size kinds",
+        nl="Een bewaarde stand is met het logboek vergeleken",
+        en="A kept state was compared with the log",
+    ),
+    _action(
+        "receipt:fetch",
+        "R",
+        "access",
+        required="disclosure entry",
+        optional="view size",
+        nl="Het bewijs van een verstrekking is opgehaald",
+        en="The receipt of a disclosure was fetched",
+    ),
+    _action(
+        "system:restore",
+        "E",
+        "program",
+        required="size",
+        optional="lost_size lost_root erased previous_fingerprint source_hash",
+        nl="De database is teruggezet uit een kopie",
+        en="The database was restored from a copy",
+    ),
+    # --- the auditor at work
+    _action(
+        "sample:draw",
+        "C",
+        "program",
+        required="sample seed count population",
+        optional="filters",
+        nl="Er is een steekproef getrokken",
+        en="A sample was drawn",
+    ),
+    _action(
+        "sample:judge",
+        "U",
+        "program",
+        required="sample disclosure result",
+        optional="finding_hash",
+        nl="Een verstrekking uit een steekproef is beoordeeld",
+        en="A disclosure from a sample was judged",
+    ),
+    _action(
+        "sample:conclude",
+        "U",
+        "program",
+        required="sample result",
+        optional="count report_hash conclusion_hash",
+        nl="Een steekproef is afgesloten",
+        en="A sample was concluded",
+    ),
+    _action(
+        "sample:consult",
+        "R",
+        "access",
+        required="view",
+        optional="sample count file_hash",
+        nl="Een steekproef is bekeken of opgehaald",
+        en="A sample was consulted or fetched",
+    ),
+    # --- who saw this person's data
+    _action(
+        "report:request",
+        "C",
+        "disclosure",
+        required="report",
+        optional="signal motivation_hash",
+        nl="Er is een overzicht gevraagd van wie de gegevens van een persoon zag",
+        en="A report was asked of who saw a person's data",
+    ),
+    _action(
+        "report:decide",
+        "U",
+        "disclosure",
+        required="report decision",
+        optional="signal motivation_hash requester ground expires_at",
+        nl="Over het verstrekken van een overzicht is besloten",
+        en="It was decided whether a report may be handed over",
+    ),
+    _action(
+        "report:consult",
+        "R",
+        "disclosure",
+        required="report view",
+        optional="signal count file_hash",
+        nl="Een overzicht van wie gegevens zag is bekeken of opgehaald",
+        en="A report of who saw data was consulted or fetched",
+    ),
     # --- keeping and erasing
     _action(
         "retention:erase",
+        "D",
+        "program",
         required="rule count",
         optional="object_type objects classes cause ground policy_digest approver motivation_hash entries",
         nl="Gegevens zijn gewist volgens de bewaartermijn of op verzoek",
@@ -429,6 +725,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "retention:overdue",
+        "R",
+        "program",
         required="rule count",
         optional="object_type objects oldest_at policy_digest",
         nl="Er zijn gegevens waarvan de bewaartermijn voorbij is",
@@ -436,6 +734,8 @@ _TABLE: tuple[Action, ...] = (
     ),
     _action(
         "deadline:overdue",
+        "E",
+        "access",
         required="rule count",
         optional="object_type objects oldest_at mails policy_digest",
         nl="Iemand is te laat met antwoorden; er is een herinnering klaargezet",
@@ -454,7 +754,7 @@ def check(action: str, details: Mapping[str, object]) -> None:
     missing = declared.details_required - details.keys()
     if missing:
         raise NotInVocabulary(f"{declared.name}: expected the details {_some(missing)} too")
-    undeclared = details.keys() - declared.details_required - declared.details_optional
+    undeclared = details.keys() - declared.details_required - declared.details_optional - COMMON
     if undeclared:
         raise NotInVocabulary(f"{declared.name}: expected declared details only, found {_some(undeclared)}")
 

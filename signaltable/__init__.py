@@ -1,1 +1,3 @@
 """signaltable: open-source software for the Dutch signaaltafel mensenhandel."""
+
+VERSION = "0.1.0"

@@ -10,9 +10,12 @@ from sqlalchemy.orm import Session
 
 from audit import checkpoint, entry, merkle
 from audit.note import Signer
+from signaltable import VERSION
 from signaltable.domain import Actor
 from signaltable.models import LogCheckpoint, LogDetail, LogEntry, LogHead
 
+# Which program wrote an entry.
+SOURCE = f"signaltable/{VERSION}"
 # A page of the log that is read while exporting; keeps memory flat however long the log is.
 BATCH = 2000
 
@@ -28,6 +31,7 @@ class AuditEvent:
     reason: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     occurred_at: datetime | None = None
+    object_version: str = ""
 
 
 def milliseconds(moment: datetime) -> int:
@@ -51,7 +55,7 @@ def append(
     entries: list[dict[str, Any]] = []
     details: list[dict[str, Any]] = []
     for offset, happened in enumerate(events):
-        sealed = _seal(happened, head.size + offset, recorded_at, actor, randomness(32))
+        sealed = _seal(happened, head.size + offset, recorded_at, actor, randomness)
         tree.append(sealed.leaf_hash)
         entries.append(_entry_row(sealed))
         details.append({"seq": sealed.entry.seq, "salt": sealed.salt, "details": sealed.details_bytes})
@@ -64,9 +68,13 @@ def append(
     )
 
 
-def _seal(happened: AuditEvent, seq: int, recorded_at: int, actor: Actor, salt: bytes) -> entry.Sealed:
+def _seal(
+    happened: AuditEvent, seq: int, recorded_at: int, actor: Actor, randomness: Callable[[int], bytes]
+) -> entry.Sealed:
     occurred = recorded_at if happened.occurred_at is None else milliseconds(happened.occurred_at)
+    where_from = {"session_hash": actor.session_hash, "network_hash": actor.network_hash}
     return entry.build(
+        event_id=entry.new_event_id(recorded_at, randomness(entry.EVENT_RANDOM_BYTES)),
         seq=seq,
         recorded_at=recorded_at,
         occurred_at=min(occurred, recorded_at),
@@ -76,13 +84,18 @@ def _seal(happened: AuditEvent, seq: int, recorded_at: int, actor: Actor, salt: 
         actor=actor.account_id,
         agency=actor.agency_id,
         role=actor.role_label,
+        acting_for=actor.acting_for,
         channel=str(actor.channel),
         strength=actor.strength,
         object_type=happened.object_type,
         object=happened.object_id,
+        object_version=happened.object_version,
         trace_id=actor.trace_id,
-        details=happened.details,
-        salt=salt,
+        span_id=actor.span_id,
+        parent_span_id=actor.parent_span_id,
+        source=SOURCE,
+        details={name: value for name, value in where_from.items() if value} | happened.details,
+        salt=randomness(entry.SALT_BYTES),
     )
 
 

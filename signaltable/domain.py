@@ -86,7 +86,12 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: an opaque account id, an agency with its kind, roles with their permissions, and how they came in."""
+    """Who acts: an opaque account id, an agency with its kind, roles with their permissions, and how they came in.
+
+    `trace_id`, `span_id` and `parent_span_id` are those of W3C Trace Context; `session_hash` and `network_hash` are keyed
+    digests that say "the same session, the same network" and nothing else; `acting_for` is the account for which a
+    program works.
+    """
 
     account_id: str
     agency_id: str
@@ -97,6 +102,11 @@ class Actor:
     strength: str = "password"
     name: str = ""
     trace_id: str = ""
+    span_id: str = ""
+    parent_span_id: str = ""
+    session_hash: str = ""
+    network_hash: str = ""
+    acting_for: str = ""
     must_choose_password: bool = False
 
     @property

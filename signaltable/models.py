@@ -436,6 +436,7 @@ class LogEntry(Base):
         Index("ix_log_entries_action", "action", "seq"),
         Index("ix_log_entries_agency", "agency", "seq"),
         Index("ix_log_entries_object", "object", "seq"),
+        Index("ix_log_entries_actor", "actor", "seq"),
     )
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     entry: Mapped[bytes] = mapped_column(LargeBinary)
@@ -458,6 +459,32 @@ class LogDetail(Base):
     details: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class LogErased(Base):
+    """Entries whose details were destroyed, and the number of the entry that says so. Details without a row here stay."""
+
+    __tablename__ = "log_erased"
+    seq: Mapped[int] = mapped_column(ForeignKey("log_entries.seq"), primary_key=True, autoincrement=False)
+    by_seq: Mapped[int] = mapped_column(ForeignKey("log_entries.seq"), index=True)
+
+
+class LogTerm(Base):
+    """What one may look for in the log (`name` is ground, purpose, recipient, ...); made from the details, gone with them."""
+
+    __tablename__ = "log_terms"
+    name: Mapped[str] = mapped_column(String(16), primary_key=True)
+    value: Mapped[str] = mapped_column(String(128), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, index=True)
+
+
+class LogNode(Base):
+    """The root of a complete subtree of the log: 2**level leaves from `position` * 2**level on; only every fourth level."""
+
+    __tablename__ = "log_nodes"
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
 class LogHead(Base):
     """One row: the size of the log and the right edge of its tree. Locked as the last statement before commit."""
 
@@ -475,6 +502,86 @@ class LogCheckpoint(Base):
     size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     note: Mapped[str] = mapped_column(Text)
     signed_at: Mapped[datetime]
+
+
+class CheckpointCopy(Base):
+    """To which agency a checkpoint went, and when somebody there fetched it from the page."""
+
+    __tablename__ = "checkpoint_copies"
+    size: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    agency_id: Mapped[str] = mapped_column(Id, ForeignKey("agencies.id"), primary_key=True)
+    sent_at: Mapped[datetime | None]
+    fetched_at: Mapped[datetime | None]
+
+
+class Incident(Base):
+    """Something that a check of the log found. One row as long as it is open, however often it is found again."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (Index("ix_incidents_open", "settled_at", "opened_at", "id"),)
+    id: Mapped[str] = _key()
+    kind: Mapped[str] = mapped_column(Code)
+    place: Mapped[str] = mapped_column(String(200))
+    message: Mapped[str] = mapped_column(String(500))
+    opened_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    times: Mapped[int] = mapped_column(default=1)
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str] = mapped_column(Id, default="")
+    result: Mapped[str] = mapped_column(Code, default="")
+    explanation: Mapped[str] = mapped_column(String(1000), default="")
+
+
+# -- the auditor at work -----------------------------------------------------------------------------------------
+
+
+class Sample(Base):
+    """Disclosures drawn by a seed that the auditor chose; the same seed over the same log draws the same ones."""
+
+    __tablename__ = "samples"
+    id: Mapped[str] = _key()
+    reference: Mapped[str] = mapped_column(String(16), unique=True)
+    auditor: Mapped[str] = _to("accounts.id", index=True)
+    seed: Mapped[str] = mapped_column(String(64))
+    filters: Mapped[dict[str, Any]] = mapped_column(JSON)
+    population: Mapped[int]
+    log_size: Mapped[int]
+    drawn_at: Mapped[datetime]
+    concluded_at: Mapped[datetime | None]
+    result: Mapped[str] = mapped_column(Code, default="")
+    conclusion: Mapped[str] = mapped_column(Text, default="")
+    report_hash: Mapped[str] = mapped_column(String(64), default="")
+
+
+class SampleItem(Base):
+    """One drawn disclosure, and what the auditor found about it."""
+
+    __tablename__ = "sample_items"
+    sample_id: Mapped[str] = mapped_column(Id, ForeignKey("samples.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    disclosure_id: Mapped[str] = _to("disclosures.id")
+    verdict: Mapped[str] = mapped_column(Code, default="")
+    finding: Mapped[str] = mapped_column(Text, default="")
+    judged_at: Mapped[datetime | None]
+
+
+class SubjectReport(Base):
+    """A request for who saw the data of one subject (GDPR art. 15), and the decision whether handing it over is safe."""
+
+    __tablename__ = "subject_reports"
+    id: Mapped[str] = _key()
+    reference: Mapped[str] = mapped_column(String(16), unique=True)
+    agency_id: Mapped[str] = _to("agencies.id", index=True)
+    subject_id: Mapped[str] = _to("subjects.id", index=True)
+    requested_by: Mapped[str] = mapped_column(Id)
+    requested_at: Mapped[datetime]
+    reason_sealed: Mapped[bytes] = _sealed(default=b"")
+    decision: Mapped[str] = mapped_column(Code, default="")
+    answers: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    decided_by: Mapped[str] = mapped_column(Id, default="")
+    decided_at: Mapped[datetime | None]
+    decision_sealed: Mapped[bytes] = _sealed(default=b"")
+    available_until: Mapped[datetime | None]
 
 
 # -- work in time ------------------------------------------------------------------------------------------------

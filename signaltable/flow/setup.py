@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from audit.note import Signer
+from signaltable import VERSION
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import policy_versions
@@ -20,7 +21,6 @@ from signaltable.models import Agency, RegionalTable
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, transaction
 
-VERSION = "0.1.0"
 REGION = Path(__file__).resolve().parent.parent / "demo" / "region.toml"
 DEMO_ACCOUNTS = "demo-accounts.json"
 UNFINISHED = "init-is-not-finished"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from audit import bundle, checkpoint
 from audit.canonical import canonical_bytes
-from audit.entry import Sealed, build
+from audit.entry import Sealed, build, new_event_id
 from audit.merkle import CompactRange, leaf_hash
 from audit.note import Signer
 
@@ -24,7 +24,9 @@ START = 1_790_000_000_000
 def seal(seq: int, *, history: str = "true", **changes: object) -> Sealed:
     """Entry `seq` of the sample log; another `history` gives other entries."""
     values: dict[str, object] = {
+        "event_id": new_event_id(START, sha256(f"id {seq}".encode()).digest()[:10]),
         "seq": seq,
+        "source": "signaltable/test",
         "recorded_at": START + 1000 * (seq // 2),
         "occurred_at": START + 1000 * (seq // 2),
         "action": "signal:consult",
