@@ -68,10 +68,16 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             "approved_by approved_at disclosed_at payload_hash payload_recipient payload_provider due_on responded_by "
             "responded_at feedback_at consent_withdrawn_on".split(),
         ),
+        # A report says which organisations saw data and when; its reasons are sealed for the agency that answers.
+        "subject_reports": frozenset(
+            "id reference agency_id subject_id requested_by requested_at reason_sealed decision answers decided_by "
+            "decided_at decision_sealed available_until".split(),
+        ),
     },
 )
-# Bookkeeping of the provider about a disclosure, and what a step was given and gave; read by the owner and the auditor.
-_OWN_BOOKS: Final = frozenset({"duties", "decisions"})
+# Bookkeeping of the provider about a disclosure, what a step was given and gave, and what an auditor found without seeing
+# content; read by the owner and the auditor.
+_OWN_BOOKS: Final = frozenset({"duties", "decisions", "sample_items"})
 _BELONGS_TO: Final = frozenset({"signals", "subjects"})
 
 
