@@ -11,6 +11,8 @@ from hashlib import sha256
 from audit.errors import BadProof
 
 HASH_BYTES = 32
+# A complete subtree: it has 2**level leaves, of which number position * 2**level is the first; and its root.
+Closed = tuple[int, int, bytes]
 
 
 def leaf_hash(entry_bytes: bytes) -> bytes:
@@ -33,16 +35,30 @@ class CompactRange:
     size: int = 0
     peaks: list[bytes] = field(default_factory=list)
 
-    def append(self, leaf: bytes) -> None:
-        """Add one leaf hash at the end, in O(log n)."""
+    def append(self, leaf: bytes) -> list[Closed]:
+        """Add one leaf hash at the end, in O(log n). Returns the subtrees that are complete now: the leaf first, then up."""
         if len(leaf) != HASH_BYTES:
             raise BadProof(f"expected a leaf hash of {HASH_BYTES} bytes, found {len(leaf)}")
-        below = self.size
-        while below & 1:
+        position = self.size
+        closed = [(0, position, leaf)]
+        while position & 1:
             leaf = node_hash(self.peaks.pop(), leaf)
-            below >>= 1
+            position >>= 1
+            closed.append((len(closed), position, leaf))
         self.peaks.append(leaf)
         self.size += 1
+        return closed
+
+    def extend(self, level: int, root: bytes) -> None:
+        """Add the root of a complete subtree of 2**level leaves at the end. Raises BadProof when the size has no place for it."""
+        if self.size & ((1 << level) - 1):
+            raise BadProof(f"expected a size that is a multiple of {1 << level}, found {self.size}")
+        position = self.size >> level
+        while position & 1:
+            root = node_hash(self.peaks.pop(), root)
+            position >>= 1
+        self.peaks.append(root)
+        self.size += 1 << level
 
     def root(self) -> bytes:
         """The root of the tree as it is now; of an empty tree SHA-256 of nothing."""

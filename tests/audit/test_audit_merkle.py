@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit import merkle
+from audit import merkle, nodes
 from audit.errors import BadProof
 
 VECTORS = Path(__file__).parents[3] / "shared/vectors/merkle/testdata"
@@ -207,3 +207,80 @@ def test_no_inclusion_proof_for_such_an_index(index: int) -> None:
 def test_a_leaf_of_another_length_is_refused() -> None:
     with pytest.raises(BadProof):
         merkle.CompactRange().append(b"short")
+
+
+# --- proofs from stored subtrees
+
+
+def store_of(size: int) -> dict[tuple[int, int], bytes]:
+    """What a store keeps of the first `size` leaves, as `append` hands it out."""
+    tree = merkle.CompactRange()
+    closed = [one for leaf in hashes[:size] for one in tree.append(leaf)]
+    return {(level, position): root for level, position, root in closed if nodes.is_stored(level)}
+
+
+STORE = store_of(600)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 600))
+def test_append_hands_out_every_complete_subtree_once(size: int) -> None:
+    tree = merkle.CompactRange()
+    closed = [one for leaf in hashes[:size] for one in tree.append(leaf)]
+    for level, position, found in closed:
+        assert found == naive_root(hashes[position << level : (position + 1) << level])
+    expected = {(level, at) for level in range(10) for at in range(size >> level)}
+    assert {(level, at) for level, at, _ in closed} == expected
+    assert len(closed) == len(expected)
+
+
+@settings(deadline=None)
+@given(pairs)
+def test_stored_subtrees_give_the_same_proofs(pair: tuple[int, int]) -> None:
+    # Given a store of more leaves than the tree that is asked about, and only the rows that were announced
+    small, size = pair
+
+    def reader(runs: list[nodes.Run]) -> nodes.NodeReader:
+        fetched = {(level, at): STORE[level, at] for level, first, end in runs for at in range(first, end)}
+        return lambda level, position: fetched[level, position]
+
+    # Then roots and proofs are those of the naive implementation
+    assert nodes.tree_root(reader(nodes.tree_runs(size)), size) == naive_root(hashes[:size])
+    included = nodes.inclusion_proof(reader(nodes.inclusion_runs(small - 1, size)), small - 1, size)
+    assert included == naive_path(small - 1, hashes[:size])
+    consistent = nodes.consistency_proof(reader(nodes.consistency_runs(small, size)), small, size)
+    assert consistent == naive_subproof(small, hashes[:size], whole=True)
+
+
+def test_a_proof_about_ten_million_entries_needs_few_rows() -> None:
+    runs = nodes.inclusion_runs(4_999_999, 10_000_000)
+    assert sum(end - first for _, first, end in runs) < 125
+    assert len(runs) < 25
+    assert all(nodes.is_stored(level) for level, _, _ in runs)
+
+
+@settings(deadline=None)
+@given(pairs)
+def test_a_tree_may_grow_by_whole_subtrees(pair: tuple[int, int]) -> None:
+    small, size = pair
+    tree, start = merkle.CompactRange(), 0
+    while start < size:
+        level = min(((start & -start) or 1024).bit_length() - 1, (size - start).bit_length() - 1, small.bit_length())
+        tree.extend(level, naive_root(hashes[start : start + (1 << level)]))
+        start += 1 << level
+    assert (tree.size, tree.root()) == (size, naive_root(hashes[:size]))
+
+
+def test_a_subtree_fits_only_where_one_of_its_size_begins() -> None:
+    tree = merkle.CompactRange()
+    tree.append(hashes[0])
+    with pytest.raises(BadProof):
+        tree.extend(1, hashes[1])
+
+
+@pytest.mark.parametrize("stored", [b"", b"x" * 31])
+def test_a_store_that_gives_no_hash_is_refused(stored: bytes) -> None:
+    with pytest.raises(BadProof):
+        nodes.inclusion_proof(lambda level, position: stored, 3, 9)
+    with pytest.raises(BadProof):
+        nodes.tree_root(lambda level, position: stored, 0)
