@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from signaltable import route
 from signaltable.facts import Facts, parse_facts
@@ -37,17 +37,24 @@ class ToAsk:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The advice of the day of submitting, what linked signals add to it now, and what to ask next."""
+    """The advice of the day of submitting, what linked signals add to it now, and what to ask next.
+
+    `withheld`: there may be advice, but no ground lets this reader have it; everything else is empty then.
+    """
 
     frozen: tuple[AdvisedRoute, ...]
     added: tuple[AdvisedRoute, ...]
     questions: tuple[ToAsk, ...]
     linked_agencies: int
+    withheld: bool = False
 
     @property
     def routes(self) -> tuple[AdvisedRoute, ...]:
         """All advised routes, those of today last."""
         return (*self.frozen, *self.added)
+
+
+WITHHELD: Final = Advice((), (), (), 0, withheld=True)
 
 
 def advice_of(tx: Transaction, signal: Signal) -> Advice:

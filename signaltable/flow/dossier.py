@@ -15,7 +15,7 @@ from sqlalchemy import select
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refused, State, day_of
 from signaltable.fields import FieldContext
-from signaltable.flow.advice import Advice, advice_of
+from signaltable.flow.advice import WITHHELD, Advice, advice_of
 from signaltable.flow.contents import Contents, account_for_others, contents_of, text_categories
 from signaltable.flow.masking import without_protected
 from signaltable.grounds import CONSULT
@@ -242,7 +242,7 @@ def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
         flags=tuple(signal.flags) if "signal.flags" in shown else (),
         narrative=account_for_others(signal, tx.program.policy) if "signal.narrative_masked" in shown else "",
         subjects=tuple(_subject(tx, contents, subject, names[subject.id], viewer) for subject in subjects),
-        advice=advice_of(tx, signal),
+        advice=advice_of(tx, signal) if viewer == OWNER else advice_at_table(tx, signal),
         links=links_at_table(tx, signal, LinkState.CONFIRMED) if viewer == TABLE else (),
         answers=answers,
         open_questions=sum(1 for question in questions if not question.answer),
@@ -260,6 +260,15 @@ def readable_at_table(tx: Transaction) -> frozenset[str]:
     counting = [row for row in rows if row.permits and (demo or row.reviewed_by_then(tx.today))]
     consulting = [row for row in counting if CONSULT in row.purpose and {"table", "*"} & set(row.recipient)]
     return frozenset(name for row in consulting for name in row.data)
+
+
+def advice_at_table(tx: Transaction, signal: Signal) -> Advice:
+    """The advice on a signal for a reader who is not its owner; withheld when no ground lets such a reader have it.
+
+    A route and its reason tell the form of exploitation, so the advice is read like the forms themselves (row D3).
+    """
+    told = text_categories(signal, tx.program.policy, "table.advice", "")
+    return advice_of(tx, signal) if told <= readable_at_table(tx) else WITHHELD
 
 
 def forms_at_table(tx: Transaction, rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:

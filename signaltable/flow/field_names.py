@@ -22,6 +22,7 @@ _SENT: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
         "signals": {
             "facts": ("signal.forms", *(f"signal.{name}" for name in FACT_FIELDS)),
             "owner_sealed": ("signal.narrative",),
+            "advice": ("table.advice",),
         },
         "subject_fields": {"name": tuple(f"subject.{name}" for name in IDENTITY_FIELDS)},
         "questions": {
@@ -44,7 +45,7 @@ _SENT: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
 _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "signals": frozenset(
-            "id owner_agency submitter capacity table_id state created_at found advice policy_digest missing keep_until "
+            "id owner_agency submitter capacity table_id state created_at found policy_digest missing keep_until "
             "version".split(),
         ),
         "signal_moves": frozenset("id signal_id at state_from state_to account_id agency_id".split()),

@@ -16,10 +16,11 @@ from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import GONE, Conflict, Decision, LinkState, NotFound, Resource, State, UnusableInput
 from signaltable.flow import decisions, mailing
-from signaltable.flow.advice import AdvisedRoute, advice_of, of_today
+from signaltable.flow.advice import AdvisedRoute, of_today
 from signaltable.flow.dossier import (
     Dossier,
     MadeDecision,
+    advice_at_table,
     forms_at_table,
     read_at_table,
     signal_at_table,
@@ -283,7 +284,7 @@ def _agenda_lines(tx: Transaction, meeting: Meeting) -> Iterable[AgendaLine]:
             state=signal.state,
             urgency=signal.urgency,
             forms=() if gone else forms,
-            routes=() if gone else advice_of(tx, signal).routes,
+            routes=() if gone else advice_at_table(tx, signal).routes,
             decision=item.decision,
             notes=notes.get(item.id, 0),
             gone=gone,

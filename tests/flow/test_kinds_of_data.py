@@ -154,9 +154,12 @@ def test_outside_the_demo_the_table_reads_nothing_on_a_ground_that_nobody_review
 
     assert (read.narrative, read.flags, read.indicators, read.municipality, read.forms) == ("", (), (), "", ())
     assert {subject.role for subject in read.subjects} == {""}
+    assert (read.advice.withheld, read.advice.routes, read.advice.questions) == (True, (), ())
     # A ground that a lawyer signed opens what it covers, from that day on.
     signed = _signed(real, "D1")
-    assert use(signed, people["coordinator"], _read_by_table, reference).municipality == "Havendam"
+    opened = use(signed, people["coordinator"], _read_by_table, reference)
+    assert (opened.municipality, opened.advice.withheld) == ("Havendam", False)
+    assert opened.advice.routes
     late = _signed(real, "D1", reviewed_on=date(2027, 1, 1))
     assert use(late, people["coordinator"], _read_by_table, reference).municipality == ""
 
@@ -178,6 +181,13 @@ def test_outside_the_demo_no_list_of_the_table_tells_forms_that_nobody_reviewed(
     assert set(told(real).values()) == {()}
     # D1 covers no sex life.
     assert told(_signed(real, "D1")) == {labour: ("labour",), sexual: (), waiting: ()}
+
+    def advised(where):
+        return {line.reference: bool(line.routes) for line in use(where, coordinator, table.agenda, meeting).lines}
+
+    assert advised(program) == {labour: True, sexual: True}
+    assert advised(real) == {labour: False, sexual: False}
+    assert advised(_signed(real, "D1")) == {labour: True, sexual: False}
 
 
 def _signed(program, row_id, reviewed_on=date(2026, 11, 20)):
@@ -207,6 +217,7 @@ def test_without_the_ground_that_names_sex_life_the_table_reads_none_of_it(progr
     reference = triaged(program, people["havendam"], people["coordinator"], draft)
     read = use(without(program, "X16"), people["coordinator"], _read_by_table, reference)
     assert (read.narrative, read.forms, read.rows, read.subjects[0].role) == ("", (), (), "")
+    assert (read.advice.withheld, read.advice.routes) == (True, ())
     # And the owner still sees everything of their own
     own = use(
         without(program, "X16"),
@@ -215,6 +226,7 @@ def test_without_the_ground_that_names_sex_life_the_table_reads_none_of_it(progr
     )
     assert own.narrative
     assert own.forms == ("sexual",)
+    assert own.advice.routes
 
 
 def test_an_account_that_its_reporter_marked_for_descent_is_not_read_at_the_table(program, people):
