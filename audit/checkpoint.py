@@ -1,52 +1,32 @@
 """Checkpoints as C2SP tlog-checkpoint describes them: origin, size and root of the tree, as a signed note.
 
-Whoever keeps a checkpoint can prove later that the log was changed or shortened since. The name of the key is the
-origin of the log: a log has one key, and a new key begins a new log.
+Whoever keeps a checkpoint can prove later that the log was changed or shortened since. The keys of a log bear its
+origin as their name; which of them counted when, is the matter of `audit.key_chain`.
 """
 
-import base64
-import binascii
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from audit.errors import BadCheckpoint
-from audit.merkle import HASH_BYTES
 from audit.note import Signer, Verifier, open_text, sign_text
+from audit.tree_head import Checkpoint, parse_text
 
-__all__ = ["Checkpoint", "Signer", "Verifier", "open_note", "sign"]
-
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """The head of a tree: which log, how many entries, which root (32 bytes). Extension lines are opaque."""
-
-    origin: str
-    size: int
-    root: bytes
-    extensions: tuple[str, ...] = ()
-
-    def to_text(self) -> str:
-        """The note text: one line each, newline after each."""
-        lines = (self.origin, str(self.size), base64.b64encode(self.root).decode("ascii"), *self.extensions)
-        return "\n".join(lines) + "\n"
+__all__ = ["Checkpoint", "Signer", "Verifier", "open_note", "open_signed", "sign"]
 
 
-def sign(checkpoint: Checkpoint, signer: Signer) -> str:
-    """The signed note for this checkpoint.
+def sign(checkpoint: Checkpoint, *signers: Signer, timestamp: int = 0) -> str:
+    """The signed note for this checkpoint, with one line of each signer in their order.
 
     The caller first makes sure that it continues the checkpoint signed before (`merkle.verify_consistency`): a key
-    that signs two histories is worth nothing. Raises BadCheckpoint when the origin is not the name of the key or a
-    part does not fit the format.
+    that signs two histories is worth nothing. `timestamp` (seconds since 1970) stands in ML-DSA-44 lines only. Raises
+    BadCheckpoint when the origin is not the name of every key or a part does not fit the format, BadNote when an
+    ML-DSA-44 key is to sign extension lines, which its signature would not cover.
     """
-    if checkpoint.origin != signer.name:
+    if any(checkpoint.origin != signer.name for signer in signers):
         raise BadCheckpoint("expected a checkpoint of the log that the key is named after, found another origin")
     text = checkpoint.to_text()
-    if _parse(text) != checkpoint:
+    if parse_text(text) != checkpoint:
         raise BadCheckpoint("expected parts without newlines, found one with")
-    return sign_text(text, signer)
+    return sign_text(text, *signers, timestamp=timestamp)
 
 
 def open_note(text: str, verifiers: Sequence[Verifier]) -> Checkpoint:
@@ -54,24 +34,14 @@ def open_note(text: str, verifiers: Sequence[Verifier]) -> Checkpoint:
 
     Raises BadNote for a malformed or unsigned note, BadCheckpoint for a note that is something else.
     """
+    return open_signed(text, verifiers)[0]
+
+
+def open_signed(text: str, verifiers: Sequence[Verifier]) -> tuple[Checkpoint, tuple[Verifier, ...]]:
+    """As `open_note`, with those of the known keys that have signed it and bear the name of its origin."""
     body, signed_by = open_text(text, verifiers)
-    checkpoint = _parse(body)
-    if checkpoint.origin not in {verifier.name for verifier in signed_by}:
+    checkpoint = parse_text(body)
+    own = tuple(verifier for verifier in signed_by if verifier.name == checkpoint.origin)
+    if not own:
         raise BadCheckpoint("expected a checkpoint signed by the key of its own log, found another origin")
-    return checkpoint
-
-
-def _parse(text: str) -> Checkpoint:
-    lines = text[:-1].split("\n")
-    if len(lines) < 3 or not all(lines):
-        raise BadCheckpoint(f"expected at least three lines and none empty, found {len(lines)} lines")
-    origin, size, encoded, *extensions = lines
-    if not _SIZE.fullmatch(size):
-        raise BadCheckpoint("expected a size in decimal digits without leading zeros, found another text")
-    try:
-        root = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        raise BadCheckpoint("expected a root in base64, found another text") from None
-    if len(root) != HASH_BYTES or base64.b64encode(root).decode("ascii") != encoded:
-        raise BadCheckpoint(f"expected a root of {HASH_BYTES} bytes in canonical base64, found another")
-    return Checkpoint(origin, int(size), root, tuple(extensions))
+    return checkpoint, own
