@@ -1,23 +1,27 @@
-"""The one adapter between rows and the log of `audit/`: append, read, sign, export. No rule about the log stands here."""
+"""Appending: events get their places at the end of the log, in the transaction of what they tell of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Table, select, update
 from sqlalchemy.orm import Session
 
-from audit import checkpoint, entry, merkle
-from audit.note import Signer
+from audit import entry, merkle
 from signaltable import VERSION
+from signaltable.audit_trail import terms
+from signaltable.audit_trail.tree import node_rows
+from signaltable.db import Base
 from signaltable.domain import Actor
-from signaltable.models import LogCheckpoint, LogDetail, LogEntry, LogHead
+from signaltable.models import LogDetail, LogEntry, LogHead, LogNode, LogTerm
 
 # Which program wrote an entry.
 SOURCE = f"signaltable/{VERSION}"
-# A page of the log that is read while exporting; keeps memory flat however long the log is.
-BATCH = 2000
+
+_TABLES = tuple(Base.metadata.tables[mapped.__tablename__] for mapped in (LogEntry, LogDetail, LogNode, LogTerm))
+_HEAD = select(LogHead.size, LogHead.frontier, LogHead.recorded_at).where(LogHead.id == 1).with_for_update()
+_MOVE_HEAD = update(LogHead).where(LogHead.id == 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +51,43 @@ def append(
     randomness: Callable[[int], bytes],
 ) -> None:
     """Give the events their places at the end of the log. Call last: it locks the head until the commit."""
-    head = session.execute(
-        select(LogHead.size, LogHead.frontier, LogHead.recorded_at).where(LogHead.id == 1).with_for_update(),
-    ).one()
+    connection = session.connection()
+    head = connection.execute(_HEAD).one()
     tree = merkle.CompactRange.from_bytes(head.frontier) if head.size else merkle.CompactRange()
     recorded_at = max(milliseconds(clock()), head.recorded_at)  # A clock set back must not make the log run back.
-    entries: list[dict[str, Any]] = []
-    details: list[dict[str, Any]] = []
-    for offset, happened in enumerate(events):
-        sealed = _seal(happened, head.size + offset, recorded_at, actor, randomness)
-        tree.append(sealed.leaf_hash)
-        entries.append(_entry_row(sealed))
-        details.append({"seq": sealed.entry.seq, "salt": sealed.salt, "details": sealed.details_bytes})
-    session.execute(insert(LogEntry), entries)
-    session.execute(insert(LogDetail), details)
-    session.execute(
-        update(LogHead)
-        .where(LogHead.id == 1)
-        .values(size=head.size + len(events), frontier=tree.to_bytes(), recorded_at=recorded_at),
-    )
+    rows = _Rows()
+    for seq, happened in enumerate(events, start=head.size):
+        sealed = _seal(happened, seq, recorded_at, actor, randomness)
+        rows.add(sealed, happened.details, tree.append(sealed.leaf_hash))
+    for table, made in rows.by_table():
+        connection.execute(table.insert(), made)
+    moved = {"size": tree.size, "frontier": tree.to_bytes(), "recorded_at": recorded_at}
+    connection.execute(_MOVE_HEAD, moved)
+
+
+class _Rows:
+    """The rows that an append stores, table by table, so that each table needs one statement."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.details: list[dict[str, Any]] = []
+        self.nodes: list[dict[str, Any]] = []
+        self.terms: list[dict[str, Any]] = []
+
+    def add(self, sealed: entry.Sealed, details: Mapping[str, Any], closed: Sequence[merkle.Closed]) -> None:
+        made = sealed.entry
+        self.entries.append(_entry_row(sealed))
+        self.details.append({"seq": made.seq, "salt": sealed.salt, "details": sealed.details_bytes})
+        self.nodes.extend(node_rows(closed))
+        self.terms.extend(
+            {"name": name, "value": value, "seq": made.seq} for name, value in terms.of(made.object, details)
+        )
+
+    def by_table(self) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
+        """The tables that get rows; entries first, because the others point at them."""
+        for table, rows in zip(_TABLES, (self.entries, self.details, self.nodes, self.terms), strict=True):
+            if rows:
+                yield table, rows
 
 
 def _seal(
@@ -113,38 +135,3 @@ def _entry_row(sealed: entry.Sealed) -> dict[str, Any]:
         "object_type": made.object_type,
         "object": made.object,
     }
-
-
-def leaf_hashes(session: Session) -> list[bytes]:
-    """All leaf hashes in order."""
-    return list(session.scalars(select(LogEntry.leaf).order_by(LogEntry.seq)))
-
-
-def newest_checkpoint(session: Session) -> LogCheckpoint | None:
-    """The checkpoint over most entries, or None before the first."""
-    return session.scalars(select(LogCheckpoint).order_by(LogCheckpoint.size.desc()).limit(1)).first()
-
-
-def sign_checkpoint(session: Session, signer: Signer, origin: str, now: datetime) -> LogCheckpoint | None:
-    """Sign the present head, after proving that it extends the last signed one. None when nothing was added.
-
-    Raises `audit.errors.BadProof` when the log is no continuation of what was signed before: an incident.
-    """
-    leaves = leaf_hashes(session)
-    last = newest_checkpoint(session)
-    if not leaves or (last is not None and last.size == len(leaves)):
-        return None
-    root = merkle.root(leaves)
-    if last is not None:
-        signed = checkpoint.open_note(last.note, [signer.verifier()])
-        proof = merkle.consistency_proof(leaves, signed.size)
-        merkle.verify_consistency(size1=signed.size, size2=len(leaves), root1=signed.root, root2=root, proof=proof)
-    note = checkpoint.sign(checkpoint.Checkpoint(origin, len(leaves), root), signer)
-    made = LogCheckpoint(size=len(leaves), note=note, signed_at=now)
-    session.add(made)
-    return made
-
-
-def size(session: Session) -> int:
-    """How many entries the log holds."""
-    return session.scalar(select(func.count()).select_from(LogEntry)) or 0

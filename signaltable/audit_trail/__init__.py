@@ -1,0 +1,28 @@
+"""The one adapter between rows and the log of `audit/`: append, read, prove, find, destroy. No rule about the log stands here."""
+
+from signaltable.audit_trail.appending import AuditEvent, append, milliseconds
+from signaltable.audit_trail.destroying import destroy
+from signaltable.audit_trail.finding import Wanted, find, find_seqs
+from signaltable.audit_trail.signing import newest_checkpoint, sign_checkpoint
+from signaltable.audit_trail.tree import consistency, inclusion, leaf_hashes, root, size
+
+# A page of the log that is read while exporting; keeps memory flat however long the log is.
+BATCH = 2000
+
+__all__ = [
+    "BATCH",
+    "AuditEvent",
+    "Wanted",
+    "append",
+    "consistency",
+    "destroy",
+    "find",
+    "find_seqs",
+    "inclusion",
+    "leaf_hashes",
+    "milliseconds",
+    "newest_checkpoint",
+    "root",
+    "sign_checkpoint",
+    "size",
+]

@@ -1,0 +1,85 @@
+"""The tree as rows: its leaves stand with the entries, the roots of its complete subtrees on every fourth level apart.
+
+A proof reads some hundred hashes in a handful of statements, however long the log is (audit/nodes.py).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Select, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from audit import merkle, nodes
+from audit.errors import BadProof
+from signaltable.models import LogEntry, LogHead, LogNode
+
+Place = tuple[int, int]
+
+# SQLite takes at most 500 parts in one statement; a proof has far fewer runs.
+MOST_RUNS = 200
+
+
+def size(session: Session) -> int:
+    """How many entries the log holds."""
+    return session.scalar(select(LogHead.size).where(LogHead.id == 1)) or 0
+
+
+def leaf_hashes(session: Session) -> list[bytes]:
+    """All leaf hashes in order."""
+    return list(session.scalars(select(LogEntry.leaf).order_by(LogEntry.seq)))
+
+
+def root(session: Session, size: int) -> bytes:
+    """The root over the first `size` entries (at least one). Raises BadProof when the log is shorter."""
+    return nodes.tree_root(_reader(session, nodes.tree_runs(size)), size)
+
+
+def inclusion(session: Session, seq: int, size: int) -> list[bytes]:
+    """The proof that entry `seq` stands in the tree of the first `size` entries, leaf first (RFC 6962, 2.1.1).
+
+    Raises BadProof when there is no such entry or tree. What is stored is not checked: whoever changed a row gets a
+    proof that does not verify.
+    """
+    return nodes.inclusion_proof(_reader(session, nodes.inclusion_runs(seq, size)), seq, size)
+
+
+def consistency(session: Session, size1: int, size2: int) -> list[bytes]:
+    """The proof that the first `size1` entries are the beginning of the first `size2` (RFC 6962, 2.1.2).
+
+    Raises BadProof unless 0 < size1 <= size2 <= the size of the log.
+    """
+    return nodes.consistency_proof(_reader(session, nodes.consistency_runs(size1, size2)), size1, size2)
+
+
+def _reader(session: Session, runs: Sequence[nodes.Run]) -> nodes.NodeReader:
+    """A reader of the hashes in these runs, all fetched at once."""
+    read: dict[Place, bytes] = {}
+    connection = session.connection()
+    for start in range(0, len(runs), MOST_RUNS):
+        parts = [_run(*run) for run in runs[start : start + MOST_RUNS]]
+        for level, position, value in connection.execute(union_all(*parts)):
+            read[level, position] = bytes(value)
+
+    def node(level: int, position: int) -> bytes:
+        try:
+            return read[level, position]
+        except KeyError:
+            raise BadProof("expected a hash that is stored, found none") from None
+
+    return node
+
+
+def _run(level: int, first: int, end: int) -> Select[int, int, bytes]:
+    if level == 0:
+        return select(literal(0), LogEntry.seq, LogEntry.leaf).where(LogEntry.seq >= first, LogEntry.seq < end)
+    return select(LogNode.level, LogNode.position, LogNode.hash).where(
+        LogNode.level == level, LogNode.position >= first, LogNode.position < end
+    )
+
+
+def node_rows(closed: Iterable[merkle.Closed]) -> list[dict[str, object]]:
+    """The rows to store of the subtrees that an append completed."""
+    return [
+        {"level": level, "position": position, "hash": value}
+        for level, position, value in closed
+        if level and nodes.is_stored(level)
+    ]
