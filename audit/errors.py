@@ -32,6 +32,10 @@ class BadCheckpoint(BadNote):
     """A note that is properly signed or about to be, and is not a checkpoint of this log."""
 
 
+class RetiredKey(BadCheckpoint):
+    """A checkpoint that only keys have signed which did not count at its size: replaced before, or brought in after."""
+
+
 class BadProof(AuditError):
     """An inclusion or consistency proof that does not prove what it says."""
 

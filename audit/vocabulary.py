@@ -18,8 +18,9 @@ from audit.errors import NotInVocabulary
 RETENTION_CLASSES = ("login", "access", "case", "disclosure", "program")
 
 # What may stand beside any action: where it came from, whom it was about, under which processing activity. Refs are
-# opaque (`S-7F3K-Q2.1`), and classes stand in the order of the refs, `role:age_band`.
-COMMON = frozenset("session_hash network_hash device subject_refs subject_classes activity".split())
+# opaque (`S-7F3K-Q2.1`), and classes stand in the order of the refs, `role:age_band`. `rows` says what the act made of
+# the rows of the database: table -> row -> keyed digest, "" for a row that is gone.
+COMMON = frozenset("session_hash network_hash device subject_refs subject_classes activity rows".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ _TABLE: tuple[Action, ...] = (
         "U",
         "program",
         required="purpose key_fingerprint",
-        optional="previous_fingerprint agency key_version size",
+        optional="previous_fingerprint agency key_version size cause",
         nl="Een sleutel is vervangen",
         en="A key was replaced",
     ),
@@ -398,7 +399,7 @@ _TABLE: tuple[Action, ...] = (
         "C",
         "disclosure",
         required="disclosure signal recipient purpose ground ground_digest categories fields policy_digest",
-        optional="conditions legal_basis motivation_hash obligations payload_hash expires_at emergency decisions",
+        optional="conditions legal_basis motivation_hash obligations payload_hash expires_at emergency decisions provider",
         nl="Een verstrekking wacht op een tweede persoon",
         en="A disclosure waits for a second person",
     ),
@@ -420,7 +421,7 @@ _TABLE: tuple[Action, ...] = (
         nl="Een tweede persoon heeft een verstrekking afgewezen",
         en="A second person rejected a disclosure",
     ),
-    # conditions is a list of {code, evidence_hash}
+    # conditions is a list of {code, evidence_hash}; provider is absent in entries of before 2026-11-23
     _action(
         "signal:disclose",
         "E",
@@ -431,7 +432,7 @@ _TABLE: tuple[Action, ...] = (
         ),
         optional=(
             "approver motivation_hash obligations sealed_for subjects consent emergency review_due_at inform_due_at "
-            "watermark retention_class decisions"
+            "watermark retention_class decisions provider"
         ),
         nl="Gegevens zijn verstrekt aan een andere organisatie",
         en="Data were disclosed to another agency",
@@ -577,6 +578,15 @@ _TABLE: tuple[Action, ...] = (
         en="The log was checked",
     ),
     _action(
+        "log:rows",
+        "E",
+        "program",
+        required="cause rows",
+        optional="count",
+        nl="Vingerafdrukken van rijen in de database zijn vastgelegd",
+        en="Fingerprints of rows of the database were recorded",
+    ),
+    _action(
         "incident:open",
         "C",
         "program",
@@ -654,7 +664,7 @@ _TABLE: tuple[Action, ...] = (
         "C",
         "program",
         required="sample seed count population",
-        optional="filters",
+        optional="filters size root population_hash stratified",
         nl="Er is een steekproef getrokken",
         en="A sample was drawn",
     ),
@@ -684,6 +694,25 @@ _TABLE: tuple[Action, ...] = (
         optional="sample count file_hash",
         nl="Een steekproef is bekeken of opgehaald",
         en="A sample was consulted or fetched",
+    ),
+    # --- questions about how the data are used
+    _action(
+        "misuse:ask",
+        "C",
+        "program",
+        required="rule question",
+        optional="agency count size",
+        nl="Aan een organisatie is gevraagd wat de aanleiding was van wat het logboek laat zien",
+        en="An agency was asked about the reason for what the log shows",
+    ),
+    _action(
+        "misuse:settle",
+        "U",
+        "program",
+        required="rule question result",
+        optional="agency count size motivation_hash",
+        nl="Een vraag over wat het logboek laat zien is beantwoord",
+        en="A question about what the log shows was answered",
     ),
     # --- who saw this person's data
     _action(
