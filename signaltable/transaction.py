@@ -5,26 +5,32 @@ appends the events to the log as the last thing, and commits. A refusal rolls ev
 transaction of its own: it leaves no trace in the data and always one in the log.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from itertools import islice
 from typing import Any, NoReturn
 
-from sqlalchemy import event
-from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
+from sqlalchemy.orm import Session
 
-from signaltable import audit_trail
+from audit.vocabulary import ACTIONS
+from signaltable import audit_trail, row_digests
 from signaltable.audit_trail import AuditEvent
 from signaltable.domain import Actor, Refused, UnauditedWrite, day_of
 from signaltable.keys import KeyRing
 from signaltable.policy import PolicySet
+from signaltable.row_digests import Rows, Written
 from signaltable.settings import Settings
 
 # Rows that carry no business meaning of their own: a session's last use, a claim of a job, a mail that was written
 # out, a failed attempt that its own login:fail entry describes, a checkpoint that its checkpoint:sign entry announced
 # before it. Writing only these needs no further entry.
 HOUSEKEEPING = frozenset({"sessions", "job_runs", "mails", "login_attempts", "log_checkpoints"})
+# Digests of rows go with the entry whose details are kept longest.
+KEPT_LONGEST = ("login", "access", "case", "disclosure", "program")
+# Beyond this many, entries of their own say the rest: details have a largest size.
+ROWS_PER_ENTRY = 4000
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Transaction:
     session: Session
     now: datetime
     events: list[AuditEvent] = field(default_factory=list)
-    touched: set[str] = field(default_factory=set)
+    written: Written = field(default_factory=Written)
 
     @property
     def today(self) -> date:
@@ -77,9 +83,9 @@ class Transaction:
         Locks the head of the log until the commit, so call it late.
         """
         self.session.flush()
-        audit_trail.append(self.session, self.events, self.actor, self.program.clock, self.program.randomness)
+        _append(self)
         self.events.clear()
-        self.touched.clear()  # What changed until here is accounted for; what follows asks for an event of its own.
+        self.written.clear()  # What changed until here is accounted for; what follows asks for an event of its own.
 
     def new_id(self) -> str:
         """A random id of 128 bits."""
@@ -92,7 +98,7 @@ def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
     try:
         with program.write_sessions() as session:
             tx = Transaction(program, actor, session, program.clock())
-            _watch_writes(session, tx.touched)
+            tx.written.watch(session)
             try:
                 yield tx
             except BaseException:
@@ -119,16 +125,45 @@ def refuse(program: Program, actor: Actor, refusal: Refused) -> NoReturn:
 
 def _finish(tx: Transaction) -> None:
     tx.session.flush()
-    if tx.touched - HOUSEKEEPING and not tx.events:
-        raise UnauditedWrite(f"rows changed without an audit event in: {', '.join(sorted(tx.touched))}")
+    if tx.written.tables - HOUSEKEEPING and not tx.events:
+        raise UnauditedWrite(f"rows changed without an audit event in: {', '.join(sorted(tx.written.tables))}")
     if tx.events:
-        audit_trail.append(tx.session, tx.events, tx.actor, tx.program.clock, tx.program.randomness)
+        _append(tx)
     tx.session.commit()
+
+
+def _append(tx: Transaction) -> None:
+    """Give the events their places, with what the log has to say of the rows that were written."""
+    events = accounted(tx.events, row_digests.account(tx.session, tx.program.keys, tx.written))
+    audit_trail.append(tx.session, events, tx.actor, tx.program.clock, tx.program.randomness)
+
+
+def accounted(events: Sequence[AuditEvent], rows: Rows) -> list[AuditEvent]:
+    """The events, the one that is kept longest with the digests of the rows; more of them in entries of their own."""
+    told = list(events)
+    parts = _parts(rows)
+    first = next(parts, None) if told else None
+    if first is None:
+        return told
+    place = max(range(len(told)), key=lambda at: KEPT_LONGEST.index(ACTIONS[told[at].action].retention_class))
+    told[place] = replace(told[place], details=told[place].details | {"rows": first})
+    more = (AuditEvent("log:rows", "log", details={"cause": "continued", "rows": part}) for part in parts)
+    return [*told, *more]
+
+
+def _parts(rows: Rows) -> Iterator[Rows]:
+    flat = ((table, row, digest) for table, of in rows.items() for row, digest in of.items())
+    while some := list(islice(flat, ROWS_PER_ENTRY)):
+        part: Rows = {}
+        for table, row, digest in some:
+            part.setdefault(table, {})[row] = digest
+        yield part
 
 
 def _record_refusal(program: Program, actor: Actor, refusal: Refused) -> None:
     with program.write_sessions() as session:
         tx = Transaction(program, actor, session, program.clock())
+        tx.written.watch(session)
         session.add_all(refusal.rows)
         tx.record(
             refusal.action,
@@ -139,19 +174,3 @@ def _record_refusal(program: Program, actor: Actor, refusal: Refused) -> None:
             details=refusal.details,
         )
         _finish(tx)
-
-
-def _watch_writes(session: Session, touched: set[str]) -> None:
-    def after_flush(flushed: Session, _context: UOWTransaction) -> None:
-        for row in (*flushed.new, *flushed.dirty, *flushed.deleted):
-            touched.add(row.__tablename__)
-
-    def on_execute(state: ORMExecuteState) -> None:
-        if state.is_select:
-            return
-        table = getattr(state.statement, "table", None)
-        # A textual statement does not say what it does, so it counts as a write.
-        touched.add(getattr(table, "name", "textual statement"))
-
-    event.listen(session, "after_flush", after_flush)
-    event.listen(session, "do_orm_execute", on_execute)

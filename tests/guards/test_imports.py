@@ -17,7 +17,7 @@ LAYERS = (
     ("signaltable.flow",),
     ("signaltable.queries",),
     ("signaltable.transaction",),
-    ("signaltable.audit_trail",),
+    ("signaltable.audit_trail", "signaltable.row_digests"),
     ("signaltable.models",),
     ("signaltable.db",),
     (
@@ -38,6 +38,7 @@ LAYERS = (
     (
         "signaltable.policy_checks",
         "signaltable.policy_shapes",
+        "signaltable.processing_activities",
         "signaltable.pseudonymise",
         "signaltable.identity",
         "signaltable.grounds",
@@ -52,9 +53,10 @@ LAYERS = (
         "signaltable.route_index",
         "signaltable.text_categories",
     ),
+    ("signaltable.origin",),
     ("signaltable.keys", "signaltable.facts", "signaltable.policy_errors", "signaltable.texts"),
     ("signaltable.settings",),
-    ("signaltable.domain",),
+    ("signaltable.domain", "signaltable.trace_context"),
     ("audit",),
 )
 # The steps: pure functions that know neither the web nor the database (design.md, "The house").

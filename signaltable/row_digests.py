@@ -1,0 +1,344 @@
+"""What the log says of the rows that a transaction wrote: a keyed digest of each, so that no row changes outside it.
+
+With every commit the log keeps, in the detail `rows`, table -> row -> digest of what the row then says ("" when it is
+gone). A row that was made, changed or taken away by hand is one of which the last digest does not fit. The digest is an
+HMAC under a key of the ring: whoever reads the log cannot try what a row might hold, and whoever has only the database
+cannot write an entry that fits a row of their own.
+
+Empty values (NULL, "", 0, false, an empty list) are left out of the digest, so that a migration may add a column with
+an empty default without making every row a finding. One that fills rows of old adopts them anew (`flow/fsck`).
+"""
+
+import hashlib
+import hmac
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+from sqlalchemy import JSON, ClauseElement, Column, Select, Table, event, inspect, select, tuple_
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
+
+from audit.canonical import TOKEN
+from signaltable.db import Base
+from signaltable.domain import SignaltableError
+from signaltable.keys import KeyRing
+
+# How many rows are read at once by their keys; SQLite takes about 32,000 values in one statement.
+AT_ONCE = 500
+# 96 bits: nobody without the key can make another row with this digest, and a thousand rows fit in one entry.
+DIGEST_DIGITS = 24
+HIDDEN_DIGITS = 32
+PURPOSE, USE = "match", "rows of the database"
+GONE = ""
+
+Key = tuple[Any, ...]
+# Table -> row -> digest.
+Rows = dict[str, dict[str, str]]
+
+
+class UnknownRows(SignaltableError):
+    """A statement does not say which rows it writes, so the log could not account for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """How the rows of one table are accounted for.
+
+    `object` is the column by which entries name such a row; `parents` are columns that lead to a row of another table
+    which entries name instead. `grouped`: all rows with the same first key column count as one. `hidden`: the key says
+    something itself, so that its digest stands in the log. `ignored` columns change without an entry. `made_only`: only
+    the making is accounted for, because housekeeping takes these rows away.
+    """
+
+    object: str = ""
+    parents: Mapping[str, str] = field(default_factory=dict)
+    grouped: bool = False
+    hidden: bool = False
+    ignored: frozenset[str] = frozenset()
+    made_only: bool = False
+
+
+TRACKED: Mapping[str, Tracked] = {
+    "agencies": Tracked("id"),
+    "agency_destinations": Tracked(parents={"agency_id": "agencies"}),
+    "accounts": Tracked("id"),
+    "account_roles": Tracked(parents={"account_id": "accounts"}),
+    "sessions": Tracked(
+        parents={"account_id": "accounts"}, hidden=True, ignored=frozenset({"seen_at", "ended_at"}), made_only=True
+    ),
+    "regional_tables": Tracked("id"),
+    "table_members": Tracked(parents={"agency_id": "agencies"}),
+    "drafts": Tracked("id"),
+    "signals": Tracked("reference"),
+    "signal_moves": Tracked(parents={"signal_id": "signals"}),
+    "subjects": Tracked(parents={"signal_id": "signals"}),
+    "subject_fields": Tracked(parents={"subject_id": "subjects"}, grouped=True),
+    "subject_keys": Tracked(parents={"subject_id": "subjects"}),
+    "match_tags": Tracked(parents={"subject_id": "subjects"}, grouped=True),
+    "excluded_tags": Tracked(parents={"owner_agency": "agencies"}, hidden=True),
+    "links": Tracked("id", parents={"subject_a": "subjects", "subject_b": "subjects"}),
+    "link_verdicts": Tracked(parents={"link_id": "links"}),
+    "questions": Tracked("id", parents={"signal_id": "signals"}),
+    "meetings": Tracked("id"),
+    "agenda_items": Tracked(parents={"meeting_id": "meetings", "signal_id": "signals"}),
+    "notes": Tracked(parents={"item_id": "agenda_items"}),
+    "disclosures": Tracked("reference"),
+    "duties": Tracked("id", parents={"disclosure_id": "disclosures"}),
+    "policy_versions": Tracked("digest"),
+    "decisions": Tracked(parents={"disclosure_id": "disclosures", "signal_id": "signals"}),
+    "checkpoint_copies": Tracked(parents={"agency_id": "agencies"}),
+    "incidents": Tracked("id"),
+    "samples": Tracked("reference"),
+    "sample_items": Tracked(parents={"sample_id": "samples"}),
+    "subject_reports": Tracked("reference"),
+}
+
+# Tables without a digest, and what keeps them instead.
+UNTRACKED: Mapping[str, str] = {
+    "log_entries": "the tree",
+    "log_details": "the commitment in the entry",
+    "log_erased": "the entry that says what was destroyed",
+    "log_terms": "made from entries and details, and compared with them",
+    "log_nodes": "made from the leaves, and compared with them",
+    "log_head": "made from the leaves, and compared with them",
+    "log_checkpoints": "the signature",
+    "login_attempts": "lives for minutes; each attempt is an entry of its own",
+    "job_runs": "claims of turns; what a job does is recorded by what it does",
+    "mails": "reminders without content that may be lost without harm",
+}
+
+
+# -- what was written ---------------------------------------------------------------------------------------------
+
+
+class Written:
+    """Which rows a session wrote, table by table. Watches the session from `watch` on."""
+
+    def __init__(self) -> None:
+        self.tables: set[str] = set()
+        self.keys: dict[str, set[Key]] = defaultdict(set)
+        self.carried: Rows = {}
+
+    def watch(self, session: Session) -> None:
+        """Note everything that this session flushes or executes."""
+        event.listen(session, "after_flush", self._flushed)
+        event.listen(session, "do_orm_execute", self._executed)
+
+    def clear(self) -> None:
+        """What was written until here is accounted for."""
+        self.tables.clear()
+        self.keys.clear()
+        self.carried = {}
+
+    def _flushed(self, session: Session, _context: UOWTransaction) -> None:
+        changed = (row for row in session.dirty if session.is_modified(row))
+        for made, rows in ((True, session.new), (False, changed), (False, session.deleted)):
+            for row in rows:
+                table = row.__tablename__
+                self.tables.add(table)
+                if _counts(table, made=made):
+                    self.keys[table].add(tuple(inspect(row).mapper.primary_key_from_instance(row)))
+
+    def _executed(self, state: ORMExecuteState) -> None:
+        if state.is_select:
+            return
+        table = getattr(state.statement, "table", None)
+        # A textual statement does not say what it does, so it counts as a write.
+        name = getattr(table, "name", "textual statement")
+        self.tables.add(name)
+        if name == "log_details" and state.is_delete:
+            self._carry(state)
+        if not _counts(name, made=state.is_insert):
+            return
+        assert isinstance(table, Table)  # Only a table has a name that is tracked.
+        keys = _inserted(state, table) if state.is_insert else _concerned(state, table)
+        self.keys[name].update(keys)
+
+    def _carry(self, state: ORMExecuteState) -> None:
+        """Details that are destroyed take digests with them: those that still hold are said again."""
+        table = Base.metadata.tables["log_details"]
+        for (raw,) in state.session.execute(_restricted(state, select(table.c.details))).all():
+            for name, said in rows_in(raw).items():
+                self.carried.setdefault(name, {}).update(said)
+
+
+def _counts(table: str, *, made: bool) -> bool:
+    declared = TRACKED.get(table)
+    return declared is not None and (made or not declared.made_only)
+
+
+def _restricted(state: ORMExecuteState, query: "Select[Any]") -> "Select[Any]":
+    where = getattr(state.statement, "whereclause", None)
+    return query if where is None else query.where(where)
+
+
+def _concerned(state: ORMExecuteState, table: Table) -> Iterator[Key]:
+    """The keys of the rows that an UPDATE or a DELETE is about to meet, locked until the commit."""
+    query = _restricted(state, select(*table.primary_key.columns)).with_for_update()
+    return (tuple(row) for row in state.session.execute(query).all())
+
+
+def _inserted(state: ORMExecuteState, table: Table) -> Iterator[Key]:
+    given: Any = state.parameters
+    if given is None:
+        given = cast("ClauseElement", state.statement).compile(dialect=state.session.get_bind().dialect).params
+    names = [column.name for column in table.primary_key.columns]
+    for row in (given,) if isinstance(given, Mapping) else given:
+        if any(row.get(name) is None for name in names):
+            raise UnknownRows(f"expected the keys of the rows that are added to {table.name}, found none")
+        yield tuple(row[name] for name in names)
+
+
+def account(session: Session, ring: KeyRing, written: Written) -> Rows:
+    """What the log has to say of the rows that were written: their digests as they are in the database now."""
+    said: Rows = {}
+    for name in sorted(written.keys):
+        table, declared = Base.metadata.tables[name], TRACKED[name]
+        keys = {key[:1] for key in written.keys[name]} if declared.grouped else written.keys[name]
+        if keys:
+            said[name] = current(session, ring, table, keys)
+    for name, carried in written.carried.items():
+        held = _still_held(session, ring, name, carried)
+        if held:
+            said[name] = held | said.get(name, {})
+    return said
+
+
+def _still_held(session: Session, ring: KeyRing, name: str, carried: Mapping[str, str]) -> dict[str, str]:
+    declared = TRACKED.get(name)
+    if declared is None or declared.hidden:
+        return {}
+    table = Base.metadata.tables[name]
+    keys = {key: token for token in carried if (key := key_of(table, declared, token)) is not None}
+    now = current(session, ring, table, keys) if keys else {}
+    return {token: digest for token, digest in carried.items() if now.get(token) == digest}
+
+
+def current(session: Session, ring: KeyRing, table: Table, keys: Iterable[Key]) -> dict[str, str]:
+    """Row -> digest for these keys (of groups: their first column), "" for a row that is not there."""
+    declared = TRACKED[table.name]
+    by = list(table.primary_key.columns)[: 1 if declared.grouped else None]
+    said: dict[str, str] = {}
+    ordered = sorted(keys, key=repr)
+    for start in range(0, len(ordered), AT_ONCE):
+        some = ordered[start : start + AT_ONCE]
+        said |= {token_of(ring, table, key): GONE for key in some}
+        wanted = by[0].in_([key[0] for key in some]) if len(by) == 1 else tuple_(*by).in_(some)
+        said |= dict(digests(ring, table, session.execute(reading_of(table).where(wanted)).mappings()))
+    return said
+
+
+# -- digests ------------------------------------------------------------------------------------------------------
+
+
+def columns_of(table: Table) -> list["Column[Any]"]:
+    """The columns that count."""
+    return [column for column in table.columns if column.name not in TRACKED[table.name].ignored]
+
+
+def reading_of(table: Table) -> "Select[Any]":
+    """The rows of a table in the order of their keys, with the columns that count."""
+    return select(*columns_of(table)).order_by(*table.primary_key.columns)
+
+
+def digests(ring: KeyRing, table: Table, rows: Iterable[Mapping[Any, Any]]) -> Iterator[tuple[str, str]]:
+    """(row, digest) for rows that come in the order of their keys; a group becomes one."""
+    columns, declared = columns_of(table), TRACKED[table.name]
+    names = [column.name for column in table.primary_key.columns]
+    if not declared.grouped:
+        for row in rows:
+            yield token_of(ring, table, tuple(row[name] for name in names)), digest_of(ring, table, columns, [row])
+        return
+    group: list[Mapping[Any, Any]] = []
+    for row in rows:
+        if group and group[0][names[0]] != row[names[0]]:
+            yield token_of(ring, table, (group[0][names[0]],)), digest_of(ring, table, columns, group)
+            group = []
+        group.append(row)
+    if group:
+        yield token_of(ring, table, (group[0][names[0]],)), digest_of(ring, table, columns, group)
+
+
+def digest_of(
+    ring: KeyRing,
+    table: Table,
+    columns: Sequence["Column[Any]"],
+    rows: Iterable[Mapping[Any, Any]],
+    version: int | None = None,
+) -> str:
+    """The version of the key, a dot, and the first 96 bits of the HMAC over table, columns and values."""
+    version = ring.version(PURPOSE) if version is None else version
+    # Sorted, because a database sorts text by the rules of its language.
+    said = sorted(
+        json.dumps(
+            [[column.name, _plain(column, row[column.name])] for column in columns if row[column.name]],
+            ensure_ascii=True,
+        )
+        for row in rows
+    )
+    made = hmac.new(_key(ring, version), json.dumps([table.name, said]).encode(), hashlib.sha256)
+    return f"{version}.{made.hexdigest()[:DIGEST_DIGITS]}"
+
+
+def _key(ring: KeyRing, version: int) -> bytes:
+    material = ring.secret(PURPOSE, version)
+    if material not in _DERIVED:
+        _DERIVED.clear()
+        _DERIVED[material] = ring.derive(PURPOSE, USE, version)
+    return _DERIVED[material]
+
+
+# HKDF takes longer than the digests of a whole signal.
+_DERIVED: dict[bytes, bytes] = {}
+
+
+def _plain(column: "Column[Any]", value: Any) -> Any:
+    if isinstance(column.type, JSON):
+        return ["json", json.dumps(value, sort_keys=True, ensure_ascii=True)]
+    if isinstance(value, datetime):
+        return ["moment", value.astimezone(UTC).isoformat(timespec="microseconds")]
+    if isinstance(value, date):
+        return ["day", value.isoformat()]
+    if isinstance(value, bytes | memoryview):
+        return ["bytes", hashlib.sha256(value).hexdigest()]
+    return int(value) if isinstance(value, bool) else value
+
+
+def token_of(ring: KeyRing, table: Table, key: Key) -> str:
+    """How the log names a row: its key, or a digest of it where the key says something itself."""
+    plain = "/".join(part.hex() if isinstance(part, bytes) else str(part) for part in key)
+    if not TRACKED[table.name].hidden and TOKEN.fullmatch(plain):
+        return plain
+    made = hmac.new(_key(ring, 1), json.dumps([table.name, plain]).encode(), hashlib.sha256)
+    return made.hexdigest()[:HIDDEN_DIGITS]
+
+
+def key_of(table: Table, declared: Tracked, token: str) -> Key | None:
+    """The key behind a name in the log; None when the name does not say it."""
+    columns = list(table.primary_key.columns)[: 1 if declared.grouped else None]
+    parts = token.split("/") if len(columns) > 1 else [token]
+    if declared.hidden or len(parts) != len(columns):
+        return None
+    try:
+        return tuple(column.type.python_type(part) for column, part in zip(columns, parts, strict=True))
+    except (ValueError, TypeError, NotImplementedError):
+        return None
+
+
+def rows_in(details: bytes | str | None) -> Rows:
+    """What details say of rows; nothing when they are not details."""
+    if not details:
+        return {}
+    try:
+        read = json.loads(details)
+    except ValueError:
+        return {}
+    rows = read.get("rows") if isinstance(read, dict) else None
+    if not isinstance(rows, dict):
+        return {}
+    return {
+        name: {str(row): str(digest) for row, digest in of.items()} for name, of in rows.items() if isinstance(of, dict)
+    }
