@@ -428,6 +428,9 @@ class RecordedDecision(Base):
 # -- the log (audit/FORMAT.md) -----------------------------------------------------------------------------------
 
 
+_UNUSUAL = text("outcome <> 'ok'")
+
+
 class LogEntry(Base):
     """The exact bytes that were hashed, and a few of their fields again as columns to filter by."""
 
@@ -437,6 +440,9 @@ class LogEntry(Base):
         Index("ix_log_entries_agency", "agency", "seq"),
         Index("ix_log_entries_object", "object", "seq"),
         Index("ix_log_entries_actor", "actor", "seq"),
+        Index("ix_log_entries_agency_action", "agency", "action", "seq"),
+        # Refusals and errors are few, and looked for.
+        Index("ix_log_entries_outcome", "outcome", "seq", sqlite_where=_UNUSUAL, postgresql_where=_UNUSUAL),
     )
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     entry: Mapped[bytes] = mapped_column(LargeBinary)
@@ -471,6 +477,7 @@ class LogTerm(Base):
     """What one may look for in the log (`name` is ground, purpose, recipient, ...); made from the details, gone with them."""
 
     __tablename__ = "log_terms"
+    __table_args__ = ({"sqlite_with_rowid": False},)
     name: Mapped[str] = mapped_column(String(16), primary_key=True)
     value: Mapped[str] = mapped_column(String(128), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, index=True)
@@ -480,6 +487,7 @@ class LogNode(Base):
     """The root of a complete subtree of the log: 2**level leaves from `position` * 2**level on; only every fourth level."""
 
     __tablename__ = "log_nodes"
+    __table_args__ = ({"sqlite_with_rowid": False},)
     level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
@@ -546,11 +554,22 @@ class Sample(Base):
     filters: Mapped[dict[str, Any]] = mapped_column(JSON)
     population: Mapped[int]
     log_size: Mapped[int]
+    # What makes the draw provable: root of the log at that size, SHA-256 of the references that could be drawn, how many
+    # disclosures could not be compared with the filter because their details were destroyed.
+    log_root: Mapped[str] = mapped_column(String(64))
+    population_hash: Mapped[str] = mapped_column(String(64))
+    left_out: Mapped[int]
+    size: Mapped[int]
+    stratified: Mapped[str] = mapped_column(Code, default="")
     drawn_at: Mapped[datetime]
     concluded_at: Mapped[datetime | None]
     result: Mapped[str] = mapped_column(Code, default="")
     conclusion: Mapped[str] = mapped_column(Text, default="")
     report_hash: Mapped[str] = mapped_column(String(64), default="")
+    # The report as it was concluded (canonical JSON and PDF), and the signed note over their digests, made by the jobs.
+    report_data: Mapped[bytes] = _sealed(default=b"")
+    report_pdf: Mapped[bytes] = _sealed(default=b"")
+    signature: Mapped[str] = mapped_column(Text, default="")
 
 
 class SampleItem(Base):
@@ -561,8 +580,32 @@ class SampleItem(Base):
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     disclosure_id: Mapped[str] = _to("disclosures.id")
     verdict: Mapped[str] = mapped_column(Code, default="")
+    # Which points of the list of what to look at were looked at.
+    looked_at: Mapped[list[str]] = mapped_column(JSON, default=list)
     finding: Mapped[str] = mapped_column(Text, default="")
     judged_at: Mapped[datetime | None]
+
+
+class MisuseQuestion(Base):
+    """A question about what the log shows (policies/misuse.toml), asked of an agency, and its answer.
+
+    Entries up to `through_seq` are behind it: once it is settled they raise the same question no more.
+    """
+
+    __tablename__ = "misuse_questions"
+    __table_args__ = (Index("ix_misuse_questions_about", "rule", "about", "through_seq"),)
+    id: Mapped[str] = _key()
+    rule: Mapped[str] = mapped_column(Code)
+    about: Mapped[str] = mapped_column(String(200))
+    agency_id: Mapped[str] = mapped_column(Id, index=True)
+    through_seq: Mapped[int]
+    count: Mapped[int]
+    asked_by: Mapped[str] = mapped_column(Id, default="")
+    asked_at: Mapped[datetime | None]
+    settled_by: Mapped[str] = mapped_column(Id, default="")
+    settled_at: Mapped[datetime | None]
+    result: Mapped[str] = mapped_column(Code, default="")
+    explanation: Mapped[str] = mapped_column(String(1000), default="")
 
 
 class SubjectReport(Base):
@@ -581,6 +624,7 @@ class SubjectReport(Base):
     decided_by: Mapped[str] = mapped_column(Id, default="")
     decided_at: Mapped[datetime | None]
     decision_sealed: Mapped[bytes] = _sealed(default=b"")
+    postponed_until: Mapped[date | None]
     available_until: Mapped[datetime | None]
 
 

@@ -602,6 +602,7 @@ def _log_details(signal: Signal, row: Disclosure, permitted: Permitted, *, met_w
     return {
         "disclosure": row.reference,
         "signal": signal.reference,
+        "provider": row.provider_agency,
         "recipient": row.recipient_agency,
         "purpose": row.purpose,
         "ground": row.ground,

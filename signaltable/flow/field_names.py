@@ -72,7 +72,7 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         # A report says which organisations saw data and when; its reasons are sealed for the agency that answers.
         "subject_reports": frozenset(
             "id reference agency_id subject_id requested_by requested_at reason_sealed decision answers decided_by "
-            "decided_at decision_sealed available_until".split(),
+            "decided_at decision_sealed postponed_until available_until".split(),
         ),
     },
 )

@@ -81,11 +81,19 @@ def upgrade() -> None:
         sa.Column("filters", sa.JSON(), nullable=False),
         sa.Column("population", sa.Integer(), nullable=False),
         sa.Column("log_size", sa.Integer(), nullable=False),
+        sa.Column("log_root", sa.String(length=64), nullable=False),
+        sa.Column("population_hash", sa.String(length=64), nullable=False),
+        sa.Column("left_out", sa.Integer(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("stratified", sa.String(length=64), nullable=False),
         sa.Column("drawn_at", UtcDateTime(), nullable=False),
         sa.Column("concluded_at", UtcDateTime(), nullable=True),
         sa.Column("result", sa.String(length=64), nullable=False),
         sa.Column("conclusion", sa.Text(), nullable=False),
         sa.Column("report_hash", sa.String(length=64), nullable=False),
+        sa.Column("report_data", sa.LargeBinary(), nullable=False),
+        sa.Column("report_pdf", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["auditor"], ["accounts.id"], name=op.f("fk_samples_auditor_accounts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_samples")),
         sa.UniqueConstraint("reference", name=op.f("uq_samples_reference")),
@@ -99,6 +107,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("disclosure_id", sa.String(length=36), nullable=False),
         sa.Column("verdict", sa.String(length=64), nullable=False),
+        sa.Column("looked_at", sa.JSON(), nullable=False),
         sa.Column("finding", sa.Text(), nullable=False),
         sa.Column("judged_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -107,6 +116,26 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["sample_id"], ["samples.id"], name=op.f("fk_sample_items_sample_id_samples")),
         sa.PrimaryKeyConstraint("sample_id", "position", name=op.f("pk_sample_items")),
     )
+    op.create_table(
+        "misuse_questions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("rule", sa.String(length=64), nullable=False),
+        sa.Column("about", sa.String(length=200), nullable=False),
+        sa.Column("agency_id", sa.String(length=36), nullable=False),
+        sa.Column("through_seq", sa.Integer(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("asked_by", sa.String(length=36), nullable=False),
+        sa.Column("asked_at", UtcDateTime(), nullable=True),
+        sa.Column("settled_by", sa.String(length=36), nullable=False),
+        sa.Column("settled_at", UtcDateTime(), nullable=True),
+        sa.Column("result", sa.String(length=64), nullable=False),
+        sa.Column("explanation", sa.String(length=1000), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_misuse_questions")),
+    )
+    with op.batch_alter_table("misuse_questions", schema=None) as batch_op:
+        batch_op.create_index("ix_misuse_questions_about", ["rule", "about", "through_seq"], unique=False)
+        batch_op.create_index(batch_op.f("ix_misuse_questions_agency_id"), ["agency_id"], unique=False)
+
     op.create_table(
         "subject_reports",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -121,6 +150,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.String(length=36), nullable=False),
         sa.Column("decided_at", UtcDateTime(), nullable=True),
         sa.Column("decision_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("postponed_until", sa.Date(), nullable=True),
         sa.Column("available_until", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(["agency_id"], ["agencies.id"], name=op.f("fk_subject_reports_agency_id_agencies")),
         sa.ForeignKeyConstraint(["subject_id"], ["subjects.id"], name=op.f("fk_subject_reports_subject_id_subjects")),
@@ -144,6 +174,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_subject_reports_agency_id"))
 
     op.drop_table("subject_reports")
+    with op.batch_alter_table("misuse_questions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_misuse_questions_agency_id"))
+        batch_op.drop_index("ix_misuse_questions_about")
+
+    op.drop_table("misuse_questions")
     op.drop_table("sample_items")
     with op.batch_alter_table("samples", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_samples_auditor"))
