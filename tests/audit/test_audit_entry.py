@@ -9,37 +9,99 @@ from hypothesis import given
 from hypothesis import strategies as st
 from log_samples import seal
 
-from audit import entry
 from audit.canonical import MAX_DEPTH, canonical_bytes, parse_canonical
-from audit.entry import Entry, build, commit, open_details, parse
+from audit.entry import Entry, build, commit, new_event_id, open_details, parse
 from audit.errors import BrokenCommitment, MalformedEntry, NotInVocabulary
-from audit.vocabulary import ACTIONS, check
+from audit.vocabulary import ACTIONS, COMMON, RETENTION_CLASSES, check
 
 SALT = bytes(32)
+EVENT_ID = new_event_id(1_790_000_000_000, bytes(10))
 ENTRY = {
+    "event_id": EVENT_ID,
     "seq": 3,
     "recorded_at": 1_790_000_000_500,
     "occurred_at": 1_790_000_000_000,
     "action": "signal:consult",
     "channel": "web",
+    "source": "signaltable/1",
     "details": {"signal": "S-7F3K-Q2"},
     "salt": SALT,
 }
-# The bytes of FORMAT.md's example, spelled out: they may never change for format 1.
+COMMITMENT = "2ee537d1ba38d450a001f9cb2334b440d7eeaeca2bd0ff4e1b4de712f077b015"
+# The bytes of FORMAT.md's example, spelled out: they may never change for format 2.
 EXPECTED = (
-    '{"action":"signal:consult","actor":"","agency":"","channel":"web","details_commitment":"%s","format":1,'
+    '{"action":"signal:consult","channel":"web","details_commitment":"'
+    + COMMITMENT
+    + '","event_id":"01M3250V000000000000000000",'
+    '"format":2,"occurred_at":1790000000000,"outcome":"ok","recorded_at":1790000000500,"retention_class":"access",'
+    '"seq":3,"source":"signaltable/1"}'
+)
+# What the program wrote before format 2; logs keep such entries for ever.
+FORMAT_1 = (
+    '{"action":"signal:consult","actor":"","agency":"","channel":"web","details_commitment":"'
+    + COMMITMENT
+    + '","format":1,'
     '"object":"","object_type":"","occurred_at":1790000000000,"outcome":"ok","reason":"","recorded_at":1790000000500,'
     '"role":"","seq":3,"strength":"","trace_id":""}'
 )
+# Everything that may stand in an entry besides what always does.
+WHOLE = {
+    "outcome": "refused",
+    "reason": "no-ground",
+    "actor": "p-1",
+    "agency": "gemeente-a",
+    "role": "focal-officer",
+    "acting_for": "p-2",
+    "strength": "password+totp",
+    "object_type": "signal",
+    "object": "S-7F3K-Q2",
+    "object_version": "3",
+    "trace_id": "1" * 32,
+    "span_id": "2" * 16,
+    "parent_span_id": "3" * 16,
+}
 
 
-def test_the_bytes_of_format_1() -> None:
-    commitment = sha256(b"signaltable/audit/details/v1\n" + SALT + b'{"signal":"S-7F3K-Q2"}').hexdigest()
+def test_the_bytes_of_format_2() -> None:
+    assert sha256(b"signaltable/audit/details/v1\n" + SALT + b'{"signal":"S-7F3K-Q2"}').hexdigest() == COMMITMENT
     sealed = build(**ENTRY)
     assert sealed.details_bytes == b'{"signal":"S-7F3K-Q2"}'
-    assert sealed.entry_bytes == (EXPECTED % commitment).encode()
+    assert sealed.entry_bytes == EXPECTED.encode()
     assert sealed.leaf_hash == sha256(b"\0" + sealed.entry_bytes).digest()
-    assert sealed.entry.details_commitment == commitment
+    assert sealed.entry.details_commitment == COMMITMENT
+
+
+def test_the_bytes_of_format_1_are_read_and_written_as_they_were() -> None:
+    raw = FORMAT_1.encode()
+    found = parse(raw)
+    assert (found.format, found.seq, found.trace_id, found.event_id, found.source) == (1, 3, "", "", "")
+    assert found.to_bytes() == raw
+    assert open_details(found, b'{"signal":"S-7F3K-Q2"}', SALT) == {"signal": "S-7F3K-Q2"}
+    # Each of its keys stood in every entry, and none that came later stood in one.
+    for other in (raw.replace(b'"actor":"",', b""), raw.replace(b'"format":1', b'"event_id":"%b","format":1')):
+        with pytest.raises(MalformedEntry):
+            parse(other)
+
+
+def test_what_does_not_apply_is_absent_and_never_empty() -> None:
+    sealed = build(**(ENTRY | WHOLE))
+    assert set(json.loads(sealed.entry_bytes)) == set(Entry.__slots__)
+    assert parse(sealed.entry_bytes) == sealed.entry
+    assert not WHOLE.keys() - {"outcome"} & json.loads(build(**ENTRY).entry_bytes).keys()
+    for name in WHOLE.keys() - {"outcome", "reason"}:
+        fewer = {key: value for key, value in json.loads(sealed.entry_bytes).items() if key != name}
+        assert getattr(parse(canonical_bytes(fewer)), name) == ""
+        with pytest.raises(MalformedEntry):
+            parse(canonical_bytes(fewer | {name: ""}))
+
+
+def test_an_event_id_is_a_ulid_in_order_of_time() -> None:
+    # The first ten signs are the time: the example of the ulid library for JavaScript.
+    assert new_event_id(1_469_918_176_385, bytes(10)).startswith("01ARYZ6S41")
+    assert new_event_id(2**48 - 1, b"\xff" * 10) == "7" + "Z" * 25
+    assert new_event_id(5, b"\xff" * 10) < new_event_id(6, bytes(10))
+    with pytest.raises(MalformedEntry):
+        new_event_id(5, bytes(9))
 
 
 def test_parse_gives_the_entry_back() -> None:
@@ -86,6 +148,15 @@ def test_equal_details_do_not_show_that_they_are_equal() -> None:
         {"trace_id": "0" * 31},
         {"trace_id": "A" * 32},
         {"salt": b"short"},
+        {"event_id": "8" + "0" * 25},
+        {"event_id": "0" * 25},
+        {"event_id": "0" * 25 + "I"},
+        {"event_id": ""},
+        {"source": ""},
+        {"span_id": "0" * 15},
+        {"parent_span_id": "F" * 16},
+        {"acting_for": "Jan Jansen"},
+        {"object_version": "versie 2"},
     ],
     ids=str,
 )
@@ -147,8 +218,11 @@ def line(**changes: object) -> bytes:
         pytest.param(line().replace(b'"seq":3', b'"seq":3,"seq":3'), id="key twice"),
         pytest.param(line().replace(b'"seq":3', b'"seq":' + b"[" * 5000 + b"]" * 5000), id="deep"),
         pytest.param(line().replace(b'"web"', b'"w\\u0065b"'), id="other escape"),
-        pytest.param(line().replace(b'"actor":""', b'"actor":"\xff"'), id="not UTF-8"),
-        pytest.param(line(format=2), id="other format"),
+        pytest.param(line(actor="x").replace(b'"actor":"x"', b'"actor":"\xff"'), id="not UTF-8"),
+        pytest.param(line(actor=""), id="an empty field"),
+        pytest.param(line(format=3), id="other format"),
+        pytest.param(line(format=1), id="the keys of another format"),
+        pytest.param(line(format=True), id="true for 1"),
         pytest.param(line(extra=1), id="unknown field"),
         pytest.param(line(seq=None), id="null"),
         pytest.param(line(details_commitment="0" * 63), id="short commitment"),
@@ -204,11 +278,13 @@ def test_no_bytes_make_parse_fall_over(raw: bytes) -> None:
 def test_every_action_is_declared_whole(action: object) -> None:
     assert action.name.count(":") == 1
     assert not action.details_required & action.details_optional
+    assert action.effect in {"C", "R", "U", "D", "E"}
+    assert action.retention_class in RETENTION_CLASSES
     assert action.summary_nl
     assert action.summary_en
     required = dict.fromkeys(action.details_required, "x")
     check(action.name, required)
-    check(action.name, required | dict.fromkeys(action.details_optional, "x"))
+    check(action.name, required | dict.fromkeys(action.details_optional | COMMON, "x"))
     for key in required:
         with pytest.raises(NotInVocabulary, match=key):
             check(action.name, {other: "x" for other in required if other != key})
@@ -230,8 +306,3 @@ def test_an_unknown_action_is_refused() -> None:
 def test_a_disclosure_says_to_whom_and_why() -> None:
     promised = {"recipient", "purpose", "ground", "ground_digest", "categories", "fields", "conditions", "payload_hash"}
     assert promised <= ACTIONS["signal:disclose"].details_required
-
-
-def test_all_fields_are_in_the_bytes() -> None:
-    assert set(json.loads(build(**ENTRY).entry_bytes)) == set(Entry.__slots__)
-    assert entry.FORMAT == 1
