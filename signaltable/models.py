@@ -7,7 +7,18 @@ other columns are pseudonymous by design (policies/fields.toml gives every field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from signaltable.db import Base
@@ -578,7 +589,8 @@ class SampleItem(Base):
     __tablename__ = "sample_items"
     sample_id: Mapped[str] = mapped_column(Id, ForeignKey("samples.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    disclosure_id: Mapped[str] = _to("disclosures.id")
+    # As the log names it: whether there is still a row for it is one of the things that an auditor may find.
+    disclosure: Mapped[str] = mapped_column(String(64))
     verdict: Mapped[str] = mapped_column(Code, default="")
     # Which points of the list of what to look at were looked at.
     looked_at: Mapped[list[str]] = mapped_column(JSON, default=list)

@@ -51,6 +51,8 @@ def append(
     randomness: Callable[[int], bytes],
 ) -> None:
     """Give the events their places at the end of the log. Call last: it locks the head until the commit."""
+    if not events:
+        return
     connection = session.connection()
     head = connection.execute(_HEAD).one()
     tree = merkle.CompactRange.from_bytes(head.frontier) if head.size else merkle.CompactRange()

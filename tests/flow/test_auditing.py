@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from audit import receipt
 from audit.note import Verifier
@@ -27,6 +27,7 @@ from signaltable.program import assemble
 from signaltable.transaction import Program, reading, transaction
 from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_person, a_signal
+from tests.log_tools import tamper
 from tests.table_steps import asked, submitted, triage_it
 from tests.table_steps import use as by
 
@@ -43,19 +44,6 @@ def _submit(program: Program, who) -> str:
                 subjects=[a_person(identity={"given_name": "Kanarinda", "surname": "Vogelvrij"})],
             ),
         ).reference
-
-
-def _tamper(program: Program, statement: str, **values: object) -> None:
-    """Do what a person with the database password could do: take the fence away and change a row."""
-    engine = make_engine(program.settings.database_url)
-    with engine.begin() as connection:
-        for trigger in ("update", "delete"):
-            if connection.dialect.name == "sqlite":
-                connection.execute(text(f"DROP TRIGGER IF EXISTS log_entries_no_{trigger}"))
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("DROP TRIGGER IF EXISTS log_entries_only_grows ON log_entries"))
-        connection.execute(text(statement), values)
-    engine.dispose()
 
 
 def _checked(program: Program, who) -> dict[str, auditing.CheckLine]:
@@ -230,7 +218,7 @@ def test_an_entry_is_proven_by_a_file_that_needs_only_the_public_key(program, ac
 
 def test_a_changed_entry_has_no_valid_proof_and_is_marked(program, actor):
     jobs.run_checkpoint(program)
-    _tamper(program, "UPDATE log_entries SET entry = :entry WHERE seq = 3", entry=b'{"other":"bytes"}')
+    tamper(program, "UPDATE log_entries SET entry = :entry WHERE seq = 3", entry=b'{"other":"bytes"}')
 
     with transaction(program, actor(program, "auditor")) as tx:
         view = auditing.entry(tx, 3)
@@ -253,7 +241,7 @@ def test_a_checkpoint_covers_its_own_announcement_and_an_idle_log_does_not_grow(
 
 def test_a_log_that_was_rewritten_is_not_signed(program):
     auditing.sign_checkpoint(program)
-    _tamper(program, "UPDATE log_entries SET leaf = :leaf WHERE seq = 2", leaf=b"\0" * 32)
+    tamper(program, "UPDATE log_entries SET leaf = :leaf WHERE seq = 2", leaf=b"\0" * 32)
 
     _fill(program)
 
@@ -302,7 +290,7 @@ def test_an_honest_log_passes_every_check(program, actor):
 def test_the_check_finds_what_somebody_changed(program, actor, statement, values, found):
     _submit(program, actor(program, "havendam"))
     jobs.run_checkpoint(program)
-    _tamper(program, statement, **values)
+    tamper(program, statement, **values)
 
     wrong = _checked(program, actor(program, "auditor"))
 
@@ -324,20 +312,20 @@ def test_the_check_finds_a_whole_history_that_was_written_anew(program, actor):
     tree = merkle.CompactRange()
     for leaf in leaves:
         tree.append(leaf)
-    _tamper(
+    tamper(
         program,
         "UPDATE log_entries SET entry = :e, leaf = :l, actor = 'somebody-else' WHERE seq = 4",
         e=forged,
         l=leaves[4],
     )
-    _tamper(program, "UPDATE log_head SET frontier = :f", f=tree.to_bytes())
+    tamper(program, "UPDATE log_head SET frontier = :f", f=tree.to_bytes())
 
     assert _wrong(program, actor(program, "auditor")) == {"checkpoints"}
 
 
 def test_a_signal_without_entry_and_an_entry_without_signal_are_found(program, actor):
     hidden = _submit(program, actor(program, "havendam"))
-    _tamper(program, "UPDATE signals SET reference = 'S-0000-00' WHERE reference = :r", r=hidden)
+    tamper(program, "UPDATE signals SET reference = 'S-0000-00' WHERE reference = :r", r=hidden)
 
     line = _checked(program, actor(program, "auditor"))["signals"]
 
@@ -354,7 +342,7 @@ def test_a_disclosure_that_says_something_else_than_its_entry_is_found(program, 
     reference = _disclose(program, actor(program, "havendam"))
     assert _checked(program, actor(program, "auditor"))["disclosures"].checked == 1
 
-    _tamper(program, f"UPDATE disclosures SET {column} = 'riec' WHERE reference = :r", r=reference)
+    tamper(program, f"UPDATE disclosures SET {column} = 'riec' WHERE reference = :r", r=reference)
 
     assert _checked(program, actor(program, "auditor"))["disclosures"].places == (reference,)
 

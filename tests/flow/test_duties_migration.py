@@ -11,11 +11,13 @@ from signaltable.program import migrate
 from signaltable.settings import Settings
 from tests.conftest import Clock, open_for_test
 from tests.duty_steps import INFORM, RECORD, owing, referred, rows_of
+from tests.log_tools import go_back
 from tests.table_steps import use
 
 
 def _as_before(settings: Settings, revision: str, *statements: str) -> None:
     """The tables as an earlier version of the program left them, with all their rows."""
+    go_back(settings, "0003")
     engine = make_engine(settings.database_url)
     with engine.begin() as connection:
         for statement in (*statements, f"UPDATE alembic_version SET version_num = '{revision}'"):

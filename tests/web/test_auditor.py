@@ -5,13 +5,12 @@ import zipfile
 from io import BytesIO
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from audit import receipt
 from audit.note import Verifier
 from audit.vocabulary import ACTIONS
 from signaltable import jobs
-from signaltable.db import make_engine
 from signaltable.flow import log_check, triage
 from signaltable.flow.accounts import agency_title
 from signaltable.models import LogEntry
@@ -20,6 +19,7 @@ from signaltable.web import create_app
 from signaltable.web.filters import file_size
 from signaltable.web.log_words import actions, check_title, detail_label
 from tests.factories import a_person, a_signal
+from tests.log_tools import tamper
 from tests.table_steps import asked, submitted, triage_it, use
 from tests.web.people import Person
 
@@ -64,14 +64,6 @@ def test_the_log_reads_in_titles_and_names_no_role_that_did_not_look(program, ac
 def test_a_size_is_written_as_dutch_people_write_it(program):
     with create_app(program.settings, program).test_request_context(headers={"Accept-Language": "nl"}):
         assert [file_size(count) for count in (0, 93_700, 1_234_567)] == ["1 kB", "94 kB", "1,2 MB"]
-
-
-def _tamper(program, statement):
-    engine = make_engine(program.settings.database_url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP TRIGGER log_entries_no_update"))
-        connection.execute(text(statement))
-    engine.dispose()
 
 
 @pytest.mark.parametrize("login", ["havendam", "avim", "essm", "coordinator", "voorzitter", "beheer"])
@@ -165,7 +157,7 @@ def test_a_change_by_the_owner_of_the_database_is_shown(program, auditor, refere
     assert honest.count("st-conditions__item--met") == 11
     assert "st-conditions__item--unmet" not in honest
 
-    _tamper(program, "UPDATE log_entries SET entry = replace(entry, 'system', 'mystem') WHERE seq = 4")
+    tamper(program, "UPDATE log_entries SET entry = replace(entry, 'system', 'mystem') WHERE seq = 4")
 
     page = auditor.post("/audit/bewijs").text
     assert "st-alert--danger" in page

@@ -1,0 +1,39 @@
+"""What an intruder with the password of the database does to the log, for tests that look whether it is found."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+
+from signaltable.audit_trail import fence
+from signaltable.db import make_engine
+from signaltable.program import MIGRATIONS
+from signaltable.settings import Settings
+from signaltable.transaction import Program
+
+
+@contextmanager
+def without_fence(program: Program) -> Iterator[Connection]:
+    """A connection that may change any row of the log: the triggers are gone, for good. Commits at the end."""
+    engine = make_engine(program.settings.database_url)
+    with engine.begin() as connection:
+        fence.take_away(connection)
+        yield connection
+    engine.dispose()
+
+
+def tamper(program: Program, statement: str, **values: object) -> None:
+    """Take the fence away and do one thing."""
+    with without_fence(program) as connection:
+        connection.execute(text(statement), values)
+
+
+def go_back(settings: Settings, revision: str) -> None:
+    """The tables as an earlier version of the program left them."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = settings.database_url
+    command.downgrade(config, revision)
