@@ -172,8 +172,10 @@ def _handovers(keys: Sequence[Verifier], notes: Iterable[str], announced: Iterab
     for one in sorted(announced, key=lambda one: one.seq):
         new, previous = by_fingerprint.get(one.new), by_fingerprint.get(one.previous)
         covering = [(checkpoint.size, by) for checkpoint, by in signed if checkpoint.size > one.seq and new in by]
-        # A key is brought in once: a later announcement of the same key would give it a second beginning.
-        if new is None or not covering or any(new == other.new for other in made):
+        # A key is brought in once: a later announcement of the same key would give it a second beginning. Only after a
+        # restore one new key may stand for several, because the log no longer knows of the later ones.
+        brought_in = any(new == other.new and (other.down or not one.restored) for other in made)
+        if new is None or not covering or brought_in:
             continue
         if not one.previous:
             made.extend(_addition(one, new, covering, made))

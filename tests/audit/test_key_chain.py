@@ -120,6 +120,15 @@ def test_after_a_restore_the_new_key_vouches_for_the_old_and_not_the_other_way()
         held_by_others.open_note(notes[2])
 
 
+def test_after_a_restore_one_new_key_stands_for_all_that_the_lost_part_brought() -> None:
+    """The copy was older than the change from OLD to NEW: both were listed, neither was replaced in the log as it is."""
+    notes = (at(10, OLD), at(26, NEWER))
+    announced = (replaced(24, OLD, NEWER, restored=True), replaced(25, NEW, NEWER, restored=True))
+    chain = key_chain.trusted((), LISTED, notes, announced)
+    assert (chain.unreached, chain.current) == ((), keys(NEWER))
+    assert [span.last for span in chain.spans] == [24, 25, None]
+
+
 def test_a_key_that_the_export_does_not_list() -> None:
     chain = key_chain.trusted(keys(STRANGER), LISTED, NOTES, ANNOUNCED)
     assert (chain.unlisted, chain.unreached, chain.verifiers) == (keys(STRANGER), LISTED, keys(STRANGER))
