@@ -221,6 +221,14 @@ class KeyRing:
             self._contents = _read(self._path, require_private=self._require_private)
 
 
+def envelope_version(envelope: bytes) -> int:
+    """The version of the agency's key that an envelope was sealed for. Raises CannotOpen for what is no envelope."""
+    if len(envelope) < _ENVELOPE.size:
+        raise CannotOpen("expected an envelope, found something shorter")
+    version: int = _ENVELOPE.unpack(envelope[: _ENVELOPE.size])[2]
+    return version
+
+
 def derive_key(secret: bytes, use: str) -> bytes:
     """A key of 32 bytes for one named use of a secret (HKDF-SHA-256, RFC 5869)."""
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"signaltable/{use}".encode()).derive(secret)

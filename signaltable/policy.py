@@ -22,6 +22,8 @@ from signaltable.grounds import GroundSet, load_grounds
 from signaltable.identity import IdentifierPolicy, load_identifiers
 from signaltable.policy_checks import Named, check, check_examples
 from signaltable.policy_errors import BrokenPolicy, Finding, expectation, parse_toml, read_text
+from signaltable.processing_activities import FILE as ACTIVITIES
+from signaltable.processing_activities import ActivitiesFile, Register, check_activities
 from signaltable.pseudonymise import LinkingPolicy, load_linking
 from signaltable.region import FILE as REGION_FILE
 from signaltable.region import FOLDER as REGION
@@ -33,6 +35,7 @@ from signaltable.texts import Text
 N = TypeVar("N", bound=Named)
 S = TypeVar("S", bound=shapes.Shape)
 
+MISUSE, SAFETY_CHECK = "misuse.toml", "safety_check.toml"
 SHAPES: Mapping[str, type[shapes.Shape]] = {
     "region.toml": shapes.RegionFile,
     "agency_kinds.toml": shapes.AgencyKindsFile,
@@ -51,7 +54,12 @@ SHAPES: Mapping[str, type[shapes.Shape]] = {
     "retention.toml": shapes.RetentionFile,
     "deadlines.toml": shapes.DeadlinesFile,
     "derived.toml": shapes.DerivedFile,
+    ACTIVITIES: ActivitiesFile,
+    MISUSE: shapes.MisuseFile,
+    SAFETY_CHECK: shapes.SafetyCheckFile,
 }
+# A set of rules that was kept before this file existed is whole without it.
+LATER = frozenset({ACTIVITIES, MISUSE, SAFETY_CHECK})
 # Read and checked by the modules that use them.
 OTHERS = ("fields.toml", "conditions.toml", "identifiers.toml", "linking.toml", "text_categories.toml")
 READERS: Mapping[str, Callable[[Path], Any]] = {
@@ -129,6 +137,10 @@ class PolicySet:
     identifiers: IdentifierPolicy
     linking: LinkingPolicy
     text_categories: TextPolicy
+    activities: Register = field(default_factory=Register)
+    # None in a set of rules that was kept before there were such files; nothing is decided about a signal with them.
+    misuse: shapes.MisuseFile | None = None
+    safety_check: shapes.SafetyCheckFile | None = None
     route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
     examples: Mapping[str, shapes.Examples] = field(default_factory=dict)
     overlay: Overlay = field(default_factory=Overlay)
@@ -173,8 +185,10 @@ class PolicySet:
         return self.route_files.get((route.id, route.valid_from), f"{MELDROUTES}/{route.id}.toml")
 
 
-def load(directory: Path, permissions: Iterable[str] | None = None) -> PolicySet:
+def load(directory: Path, permissions: Iterable[str] | None = None, *, kept: bool = False) -> PolicySet:
     """All rules in `directory`, with those of its region on top, checked as a whole. Roles may give only `permissions`.
+
+    With `kept` they may be from before a file of `LATER` existed.
 
     Raises BrokenPolicy with every finding: a file missing or one too many, broken syntax, an unknown key, a wrong type, a
     text without one of the languages, a reference to something that is not there, an id twice, overlapping dates, a
@@ -182,7 +196,7 @@ def load(directory: Path, permissions: Iterable[str] | None = None) -> PolicySet
     """
     if not directory.is_dir():
         raise BrokenPolicy([Finding(directory.name, "", "expected a folder with rules, found none")])
-    read = _read_all(directory)
+    read = _read_all(directory, kept=kept)
     findings = list(read.findings)
     shaped = _Shaped(
         files={name: _shaped(name, read.contents.get(name), shape, findings) for name, shape in SHAPES.items()},
@@ -191,8 +205,10 @@ def load(directory: Path, permissions: Iterable[str] | None = None) -> PolicySet
     )
     elsewhere = {name: _collected(reader, directory, findings) for name, reader in READERS.items()}
     if not findings:
-        findings += check(shaped.files, shaped.routes, None if permissions is None else frozenset(permissions))
+        there = {name: file for name, file in shaped.files.items() if file is not None}
+        findings += check(there, shaped.routes, None if permissions is None else frozenset(permissions))
         findings += check_examples(shaped.examples, shaped.routes, shaped.files)
+        findings += [] if kept else check_activities(shaped.files)
         findings += _unknown_flags(elsewhere["fields"], shaped.files["flags.toml"])
         findings += _unknown_indicators(elsewhere["fields"], shaped.files["indicators.toml"])
     if findings:
@@ -206,7 +222,7 @@ def load_texts(texts: Mapping[str, str], directory: Path) -> PolicySet:
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return load(directory)
+    return load(directory, kept=True)
 
 
 def digest_of(contents: Mapping[str, Any]) -> str:
@@ -236,7 +252,7 @@ class _Shaped:
     examples: Mapping[str, shapes.Examples]
 
 
-def _read_all(directory: Path) -> _Read:
+def _read_all(directory: Path, *, kept: bool) -> _Read:
     texts, contents, findings = {}, {}, list(_strangers(directory))
     unreadable = {found.file for found in findings}
     for path in sorted(directory.rglob("*.toml")):
@@ -247,7 +263,8 @@ def _read_all(directory: Path) -> _Read:
         except BrokenPolicy as broken:
             unreadable.add(name)
             findings.extend(Finding(name, found.key, found.message) for found in broken.findings)
-    missing = [name for name in (*SHAPES, *OTHERS) if not (directory / name).exists()]
+    needed = [name for name in (*SHAPES, *OTHERS) if not (kept and name in LATER)]
+    missing = [name for name in needed if not (directory / name).exists()]
     findings.extend(Finding(name, "", "expected this file, found none") for name in missing)
     return _Read(texts, contents, tuple(findings), frozenset({*unreadable, *missing}))
 
@@ -382,4 +399,7 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
         "labels": MappingProxyType(dict(words.labels)),
         "sentences": Sentences(words.leads_to, words.cancels, words.more),
         "urgencies": _by_id(urgencies),
+        "activities": Register.of(files[ACTIVITIES]),
+        "misuse": files[MISUSE],
+        "safety_check": files[SAFETY_CHECK],
     }

@@ -5,7 +5,7 @@ appends the events to the log as the last thing, and commits. A refusal rolls ev
 transaction of its own: it leaves no trace in the data and always one in the log.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -15,13 +15,16 @@ from typing import Any, NoReturn
 from sqlalchemy.orm import Session
 
 from audit.vocabulary import ACTIONS
-from signaltable import audit_trail, row_digests
+from signaltable import audit_trail, concerned, erasures, row_digests
 from signaltable.audit_trail import AuditEvent
+from signaltable.concerned import Concerned
 from signaltable.domain import Actor, Refused, UnauditedWrite, day_of
+from signaltable.erasures import Erasure
 from signaltable.keys import KeyRing
 from signaltable.policy import PolicySet
 from signaltable.row_digests import Rows, Written
 from signaltable.settings import Settings
+from signaltable.trace_context import Trace, start
 
 # Rows that carry no business meaning of their own: a session's last use, a claim of a job, a mail that was written
 # out, a failed attempt that its own login:fail entry describes, a checkpoint that its checkpoint:sign entry announced
@@ -44,6 +47,8 @@ class Program:
     read_sessions: Callable[[], Session]
     clock: Callable[[], datetime]
     randomness: Callable[[int], bytes]
+    # The piece of work that this process does, where no request says which: one command, one run of a job.
+    work: Trace | None = None
 
 
 @dataclass
@@ -55,7 +60,10 @@ class Transaction:
     session: Session
     now: datetime
     events: list[AuditEvent] = field(default_factory=list)
+    about: list[Concerned] = field(default_factory=list)
+    keys_used: dict[str, int] = field(default_factory=dict)
     written: Written = field(default_factory=Written)
+    erased: list[Erasure] = field(default_factory=list)
 
     @property
     def today(self) -> date:
@@ -71,11 +79,23 @@ class Transaction:
         outcome: str = "ok",
         reason: str = "",
         details: Mapping[str, Any] | None = None,
+        signals: Iterable[str] = (),
+        subjects: Iterable[str] = (),
     ) -> None:
-        """Note an event for the log; it is written in the same commit as the rows."""
+        """Note an event for the log; it is written in the same commit as the rows.
+
+        Whom it is about follows from the references in object and details. `signals` are ids of signals that it is about
+        besides; `subjects`, ids too, say that it is about exactly these.
+        """
         self.events.append(
             AuditEvent(action, object_type, object_id, outcome, reason, dict(details or {}), self.now),
         )
+        self.about.append(Concerned(tuple(signals), tuple(subjects)))
+
+    def use_key(self, owner: str, version: int) -> None:
+        """Note that something was opened with the key of an agency (or of a purpose); the log tells it with the act."""
+        name = f"{owner}:{version}"
+        self.keys_used[name] = self.keys_used.get(name, 0) + 1
 
     def append_now(self) -> None:
         """Give the noted events their places in the log at once: a checkpoint has to cover its own announcement.
@@ -85,6 +105,7 @@ class Transaction:
         self.session.flush()
         _append(self)
         self.events.clear()
+        self.about.clear()
         self.written.clear()  # What changed until here is accounted for; what follows asks for an event of its own.
 
     def new_id(self) -> str:
@@ -95,9 +116,11 @@ class Transaction:
 @contextmanager
 def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
     """Open the one transaction for `actor`. Raises what the block raises, after rolling back."""
+    actor = at_work(program, actor)
+    used: dict[str, int] = {}
     try:
         with program.write_sessions() as session:
-            tx = Transaction(program, actor, session, program.clock())
+            tx = Transaction(program, actor, session, program.clock(), keys_used=used)
             tx.written.watch(session)
             try:
                 yield tx
@@ -106,8 +129,22 @@ def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
                 raise
             _finish(tx)
     except Refused as refusal:
-        _record_refusal(program, actor, refusal)
+        _record_refusal(program, actor, refusal, used)
         raise
+    except Exception:
+        # What was opened was read, whatever came of it.
+        _record_keys(program, actor, used)
+        raise
+
+
+def at_work(program: Program, actor: Actor) -> Actor:
+    """The actor with the ids of the piece of work: those of the request, of the process, or new ones."""
+    if actor.trace_id and actor.span_id:
+        return actor
+    work = program.work or start(program.randomness)
+    return replace(
+        actor, trace_id=work.trace_id, span_id=work.span_id, parent_span_id=actor.parent_span_id or work.parent_span_id
+    )
 
 
 @contextmanager
@@ -119,7 +156,7 @@ def reading(program: Program) -> Iterator[Session]:
 
 def refuse(program: Program, actor: Actor, refusal: Refused) -> NoReturn:
     """Record a refusal that was decided outside a transaction, and raise it."""
-    _record_refusal(program, actor, refusal)
+    _record_refusal(program, at_work(program, actor), refusal, {})
     raise refusal
 
 
@@ -127,15 +164,34 @@ def _finish(tx: Transaction) -> None:
     tx.session.flush()
     if tx.written.tables - HOUSEKEEPING and not tx.events:
         raise UnauditedWrite(f"rows changed without an audit event in: {', '.join(sorted(tx.written.tables))}")
+    if tx.keys_used and not tx.events:
+        _tell_keys(tx)
     if tx.events:
         _append(tx)
+    if tx.erased:
+        # On disk before the commit: what the log calls erased must never be missing from the register.
+        erasures.note(tx.program.settings.erasures, tx.program.keys, tx.erased)
     tx.session.commit()
+
+
+def _tell_keys(tx: Transaction) -> None:
+    """An entry for keys that were used for nothing else that the log tells."""
+    for name, count in sorted(tx.keys_used.items()):
+        owner, _, version = name.rpartition(":")
+        details = {"purpose": owner.partition(":")[0], "key_version": int(version), "count": count}
+        agency = owner.partition(":")[2]
+        tx.record("key:use", object_type="key", details=details | ({"agency": agency} if agency else {}))
+    tx.keys_used.clear()
 
 
 def _append(tx: Transaction) -> None:
     """Give the events their places, with what the log has to say of the rows that were written."""
+    if tx.keys_used:
+        tx.events[0].details.setdefault("keys", sorted(tx.keys_used))
+    concerned.complete(tx.session, tx.program.policy.activities, tx.events, tx.about)
     events = accounted(tx.events, row_digests.account(tx.session, tx.program.keys, tx.written))
     audit_trail.append(tx.session, events, tx.actor, tx.program.clock, tx.program.randomness)
+    tx.erased.extend(erasures.told_by(tx.session, events))
 
 
 def accounted(events: Sequence[AuditEvent], rows: Rows) -> list[AuditEvent]:
@@ -160,9 +216,15 @@ def _parts(rows: Rows) -> Iterator[Rows]:
         yield part
 
 
-def _record_refusal(program: Program, actor: Actor, refusal: Refused) -> None:
+def _record_keys(program: Program, actor: Actor, used: dict[str, int]) -> None:
+    if used:
+        with program.write_sessions() as session:
+            _finish(Transaction(program, actor, session, program.clock(), keys_used=used))
+
+
+def _record_refusal(program: Program, actor: Actor, refusal: Refused, used: dict[str, int]) -> None:
     with program.write_sessions() as session:
-        tx = Transaction(program, actor, session, program.clock())
+        tx = Transaction(program, actor, session, program.clock(), keys_used=used)
         tx.written.watch(session)
         session.add_all(refusal.rows)
         tx.record(

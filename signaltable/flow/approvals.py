@@ -175,7 +175,7 @@ def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
     evidence = {**kept.evidence, **_both(tx, row, kept.requester_role)}
     permitted = decided(tx, signal, choice, case, row.ground, evidence)
     frozen = document.from_bytes(
-        tx.program.keys.open(row.provider_agency, row.payload_provider, place(row, row.provider_agency)),
+        sealing.open_envelope(tx, row.provider_agency, row.payload_provider, place(row, row.provider_agency)),
     )
     along = [number for number, names in permitted.selection.subjects.items() if names]
     if set(frozen.field_names) - set(permitted.selection.names) or len(frozen.subjects) != len(along):

@@ -568,7 +568,7 @@ def hand_over(
     approver: str = "",
 ) -> None:
     """Seal the frozen document for the recipient, note what is owed, move the signal, tell the recipient, record it."""
-    frozen = tx.program.keys.open(row.provider_agency, row.payload_provider, place(row, row.provider_agency))
+    frozen = sealing.open_envelope(tx, row.provider_agency, row.payload_provider, place(row, row.provider_agency))
     row.payload_recipient = tx.program.keys.seal(row.recipient_agency, frozen, place(row, row.recipient_agency))
     row.state, row.disclosed_at = DisclosureState.DISCLOSED, tx.now
     row.due_on = tx.program.policy.urgencies[urgency].due(tx.today)

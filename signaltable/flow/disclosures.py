@@ -196,7 +196,7 @@ def _content(tx: Transaction, row: Disclosure) -> Payload | None:
     if not row.payload_provider:
         return None
     own = tx.actor.agency_id
-    return from_bytes(tx.program.keys.open(own, row.payload_provider, place(row, own)))
+    return from_bytes(sealing.open_envelope(tx, own, row.payload_provider, place(row, own)))
 
 
 def _answer(tx: Transaction, row: Disclosure, column: str, sealed: bytes) -> dict[str, Any]:

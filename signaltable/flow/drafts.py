@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, NotFound, Resource
+from signaltable.flow import sealing
 from signaltable.flow.moves import keep_until
 from signaltable.intake import SignalDraft, parse
 from signaltable.models import Draft
@@ -111,7 +112,7 @@ def _own(tx: Transaction, draft_id: str) -> Draft:
 
 
 def _content(tx: Transaction, draft: Draft) -> SignalDraft:
-    return parse(json.loads(tx.program.keys.open(tx.actor.agency_id, draft.sealed, _place(draft))))
+    return parse(json.loads(sealing.open_envelope(tx, tx.actor.agency_id, draft.sealed, _place(draft))))
 
 
 def _put(tx: Transaction, draft: Draft, content: SignalDraft, step: int) -> None:

@@ -180,7 +180,9 @@ def _received(tx: Transaction, reference: str, *, locked: bool = False) -> Discl
 
 
 def _open(tx: Transaction, row: Disclosure) -> Payload:
-    return from_bytes(tx.program.keys.open(tx.actor.agency_id, row.payload_recipient, place(row, tx.actor.agency_id)))
+    return from_bytes(
+        sealing.open_envelope(tx, tx.actor.agency_id, row.payload_recipient, place(row, tx.actor.agency_id))
+    )
 
 
 def place(row: Disclosure, agency_id: str) -> bytes:

@@ -1,0 +1,136 @@
+"""Whom an act is about: the subjects behind the references in an event, and the activity of the register it belongs to.
+
+Use cases name a signal or a disclosure, as they always did; the people in it are looked up here, once per transaction,
+when its events are about to be appended. So no use case can forget somebody.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from signaltable.audit_trail import AuditEvent
+from signaltable.models import Disclosure, Signal, Subject
+from signaltable.processing_activities import Register
+
+_SIGNAL, _DISCLOSURE = "S-", "D-"
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """What an event is about besides what its details say: ids of signals, or of exactly the subjects that were touched."""
+
+    signals: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    id: str
+    signal_id: str
+    ref: str
+    number: int
+    role: str
+    age_band: str
+
+
+@dataclass(slots=True)
+class _Found:
+    """The people behind the references and ids of one transaction."""
+
+    by_reference: dict[str, list[_Person]] = field(default_factory=dict)
+    by_signal: dict[str, list[_Person]] = field(default_factory=dict)
+    by_id: dict[str, _Person] = field(default_factory=dict)
+    # Reference of a disclosure -> reference of its signal, purpose.
+    disclosures: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def add(self, reference: str, person: _Person) -> None:
+        if person.id not in self.by_id:
+            self.by_id[person.id] = person
+            self.by_reference.setdefault(reference, []).append(person)
+            self.by_signal.setdefault(person.signal_id, []).append(person)
+
+
+def complete(session: Session, register: Register, events: Sequence[AuditEvent], about: Sequence[Concerned]) -> None:
+    """Put subject_refs, subject_classes and activity beside the details of every event that is part of an activity.
+
+    `about` stands in the order of the events. What a use case wrote itself under one of these keys stays.
+    """
+    processing = [(event, more) for event, more in zip(events, about, strict=True) if register.processes(event.action)]
+    if not processing:
+        return
+    found = _look_up(session, processing)
+    for event, more in processing:
+        people = _people(event, more, found)
+        purpose = str(event.details.get("purpose", "")) or found.disclosures.get(_disclosure(event), ("", ""))[1]
+        told: dict[str, Any] = {"activity": register.address(event.action, purpose, {one.role for one in people})}
+        if people:
+            told["subject_refs"] = [one.ref for one in people]
+            told["subject_classes"] = [f"{one.role}:{one.age_band}" for one in people]
+        event.details.update({name: value for name, value in told.items() if name not in event.details})
+
+
+def _look_up(session: Session, processing: Iterable[tuple[AuditEvent, Concerned]]) -> _Found:
+    """At most four statements, for all events together; none for those that name nobody."""
+    found = _Found()
+    references: set[str] = set()
+    disclosures: set[str] = set()
+    signals: set[str] = set()
+    subjects: set[str] = set()
+    for event, more in processing:
+        references |= _references(event.details, event.object_id)
+        disclosures |= {_disclosure(event)} - {""}
+        signals |= set(more.signals)
+        subjects |= set(more.subjects)
+    if disclosures:
+        query = select(Disclosure.reference, Signal.reference, Disclosure.purpose).join(Signal)
+        for row in session.execute(query.where(Disclosure.reference.in_(sorted(disclosures)))):
+            found.disclosures[row[0]] = (row[1], row[2])
+        references |= {reference for reference, _purpose in found.disclosures.values()}
+    for column, wanted in ((Signal.reference, references), (Signal.id, signals), (Subject.id, subjects)):
+        if wanted:
+            _read(session, column, wanted, found)
+    return found
+
+
+def _read(session: Session, column: Any, wanted: Iterable[str], found: _Found) -> None:
+    query = (
+        select(Signal.reference, Subject.id, Subject.signal_id, Subject.number, Subject.role, Subject.age_band)
+        .join(Subject, Subject.signal_id == Signal.id)
+        .where(column.in_(sorted(wanted)))
+        .order_by(Signal.reference, Subject.number)
+    )
+    for reference, subject_id, signal_id, number, role, age_band in session.execute(query):
+        found.add(reference, _Person(subject_id, signal_id, f"{reference}.{number}", number, role, age_band))
+
+
+def _people(event: AuditEvent, more: Concerned, found: _Found) -> list[_Person]:
+    """The subjects of one event, each once: exactly those that it names, or else all of its signals."""
+    if more.subjects:
+        return [found.by_id[one] for one in more.subjects if one in found.by_id]
+    people = [person for one in more.signals for person in found.by_signal.get(one, ())]
+    references = _references(event.details, event.object_id)
+    if not references and (disclosure := _disclosure(event)):
+        references = {found.disclosures.get(disclosure, ("", ""))[0]}
+    people += [person for one in sorted(references) for person in found.by_reference.get(one, ())]
+    number = event.details.get("subject")
+    if isinstance(number, int):
+        people = [person for person in people if person.number == number]
+    return list(dict.fromkeys(people))
+
+
+def _references(details: Mapping[str, Any], object_id: str) -> set[str]:
+    """The references of signals that an event names."""
+    named = [object_id, details.get("signal", "")]
+    for key in ("signals", "objects"):
+        listed = details.get(key)
+        named += listed if isinstance(listed, list | tuple) else []
+    return {one for one in named if isinstance(one, str) and one.startswith(_SIGNAL)}
+
+
+def _disclosure(event: AuditEvent) -> str:
+    """The reference of the disclosure that an event names, or ""."""
+    named = event.details.get("disclosure") or event.object_id
+    return named if isinstance(named, str) and named.startswith(_DISCLOSURE) else ""
