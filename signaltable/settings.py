@@ -69,6 +69,11 @@ class Settings:
         return self.home / "exports"
 
     @property
+    def erasures(self) -> Path:
+        """The register of erasures, outside the database: a restored copy is made to forget again what it names."""
+        return self.home / "erasures.jsonl"
+
+    @property
     def log_file(self) -> Path:
         """The program's own messages."""
         return self.home / "signaltable.log"

@@ -17,7 +17,8 @@ LAYERS = (
     ("signaltable.flow",),
     ("signaltable.queries",),
     ("signaltable.transaction",),
-    ("signaltable.audit_trail", "signaltable.row_digests"),
+    ("signaltable.concerned",),
+    ("signaltable.audit_trail", "signaltable.erasures", "signaltable.row_digests"),
     ("signaltable.models",),
     ("signaltable.db",),
     (
