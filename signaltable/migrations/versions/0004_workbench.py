@@ -105,14 +105,11 @@ def upgrade() -> None:
         "sample_items",
         sa.Column("sample_id", sa.String(length=36), nullable=False),
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("disclosure_id", sa.String(length=36), nullable=False),
+        sa.Column("disclosure", sa.String(length=64), nullable=False),
         sa.Column("verdict", sa.String(length=64), nullable=False),
         sa.Column("looked_at", sa.JSON(), nullable=False),
         sa.Column("finding", sa.Text(), nullable=False),
         sa.Column("judged_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["disclosure_id"], ["disclosures.id"], name=op.f("fk_sample_items_disclosure_id_disclosures")
-        ),
         sa.ForeignKeyConstraint(["sample_id"], ["samples.id"], name=op.f("fk_sample_items_sample_id_samples")),
         sa.PrimaryKeyConstraint("sample_id", "position", name=op.f("pk_sample_items")),
     )
