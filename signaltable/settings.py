@@ -26,7 +26,8 @@ def _shipped(name: str) -> Path:
 class Settings:
     """Everything the program reads from its surroundings. `home` holds all that it writes.
 
-    `checkpoint_minutes` is how often the log is signed; `address` where people find the program, for mails.
+    `checkpoint_minutes` is how often the log is signed; `address` where people find the program, for mails; `proxies`
+    how many proxies of our own stand between a browser and the program, each of which adds to X-Forwarded-For.
     """
 
     home: Path
@@ -37,6 +38,7 @@ class Settings:
     secure_cookies: bool = False
     checkpoint_minutes: int = 5
     address: str = "http://127.0.0.1:8000/"
+    proxies: int = 0
 
     @property
     def demo(self) -> bool:
@@ -101,7 +103,15 @@ class Settings:
             secure_cookies=secure == "yes",
             checkpoint_minutes=_minutes(env.get("SIGNALTABLE_CHECKPOINT_MINUTES", "5")),
             address=env.get("SIGNALTABLE_ADDRESS") or "http://127.0.0.1:8000/",
+            proxies=_proxies(env.get("SIGNALTABLE_PROXIES", "0")),
         )
+
+
+def _proxies(text: str) -> int:
+    """How many proxies stand in front; more than a handful is a mistake."""
+    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 5:
+        raise UnusableSettings("SIGNALTABLE_PROXIES: expected a number from 0 to 5")
+    return int(text)
 
 
 def _minutes(text: str) -> int:

@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from signaltable.access import Permission, require
@@ -23,6 +24,7 @@ from signaltable.models import (
     RegionalTable,
     TableMember,
 )
+from signaltable.origin import account_hash, session_hash
 from signaltable.queries import PAGE
 from signaltable.transaction import Program, Transaction, reading, refuse, transaction
 
@@ -54,6 +56,7 @@ OVERSEEING = frozenset(
 
 # Who acts before anybody is known, and when the program itself does.
 ANONYMOUS = Actor("anonymous", "", "", frozenset(), frozenset(), Channel.WEB, "none")
+_TERMINAL = Actor("anonymous", "", "", frozenset(), frozenset(), Channel.CLI, "none")
 SYSTEM = Actor("system", "", "", frozenset({"system"}), frozenset(), Channel.SYSTEM, "none")
 
 
@@ -94,16 +97,22 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
+def is_known(actor: Actor) -> bool:
+    """Whether somebody is signed in; whoever is not can be told apart by their request alone."""
+    return actor.account_id != ANONYMOUS.account_id
+
+
 # A login for an unknown name costs the same time as one for a known name, so that nobody learns who has an account.
 _NOBODY = _HASHER.hash("no account has this password")
 
 
-def log_in(program: Program, login: str, password: str, *, trace_id: str = "") -> str:
+def log_in(program: Program, login: str, password: str, *, visitor: Actor = ANONYMOUS) -> str:
     """Check a password and open a session. Returns the session token; only its digest is stored.
 
-    Raises `Refused` with reason wrong_credentials or too_many_attempts; both are recorded as login:fail.
+    `visitor` carries where the request came from. Raises `Refused` with reason wrong_credentials or
+    too_many_attempts; both are recorded as login:fail.
     """
-    return _open_session(program, _account_with(program, ANONYMOUS, login, password), trace_id)
+    return _open_session(program, _account_with(program, visitor, login, password), visitor)
 
 
 def confirm_password(program: Program, actor: Actor, password: str) -> Confirmed:
@@ -123,22 +132,24 @@ def _account_with(program: Program, who: Actor, login: str, password: str) -> Ac
         account = session.scalars(select(Account).where(Account.login == login.strip().lower())).first()
     attempt = _claim_attempt(program, digest)
     if attempt is None:
-        refuse(program, who, _failed("too_many_attempts", account))
+        refuse(program, who, _failed(program, "too_many_attempts", account, login))
     right = _password_matches(account, password)
     if account is None or not right or not account.active:
-        refuse(program, who, _failed("wrong_credentials", account))
+        refuse(program, who, _failed(program, "wrong_credentials", account, login))
     _forget_attempt(program, attempt)
     return account
 
 
-def _failed(reason: str, account: Account | None) -> Refused:
-    # The typed name is not recorded: people type passwords into the name field.
+def _failed(program: Program, reason: str, account: Account | None, login: str) -> Refused:
+    # The typed name is not recorded: people type passwords into the name field. Of a name that nobody has, a keyed digest
+    # tells whether somebody keeps trying the same one.
+    unknown = {} if account else {"account_hash": account_hash(program.keys, login)}
     return Refused(
         reason,
         action="login:fail",
         object_type="account",
         object_id=account.id if account else "",
-        details={"method": "password"},
+        details={"method": "password", **unknown},
     )
 
 
@@ -174,10 +185,11 @@ def _forget_attempt(program: Program, attempt: str) -> None:
         tx.session.execute(delete(LoginAttempt).where(LoginAttempt.id == attempt))
 
 
-def _open_session(program: Program, account: Account, trace_id: str) -> str:
+def _open_session(program: Program, account: Account, visitor: Actor) -> str:
     token = program.randomness(32).hex()
+    visitor = replace(visitor, session_hash=session_hash(program.keys, _digest(token)))
     with reading(program) as session:
-        actor = _actor(program, session, account, Channel.WEB, trace_id)
+        actor = _actor(program, session, account, visitor)
     with transaction(program, actor) as tx:
         tx.session.add(
             LoginSession(token_digest=_digest(token), account_id=account.id, created_at=tx.now, seen_at=tx.now),
@@ -190,17 +202,25 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def actor_of_session(program: Program, token: str, *, trace_id: str = "") -> Actor | None:
-    """The person behind a session token; None when it is unknown, ended, idle too long or too old."""
-    now = program.clock()
+def actor_of_session(program: Program, token: str, *, visitor: Actor = ANONYMOUS) -> Actor | None:
+    """The person behind a session token; None when it is unknown, ended, idle too long or too old.
+
+    `visitor` carries where the request came from. A session that turns out to be over is ended, and the log says so.
+    """
+    now, digest = program.clock(), _digest(token)
     with reading(program) as session:
-        found = session.get(LoginSession, _digest(token))
-        if found is None or found.ended_at or now - found.seen_at > IDLE or now - found.created_at > ABSOLUTE:
+        found = session.get(LoginSession, digest)
+        if found is None or found.ended_at:
             return None
         account = session.get(Account, found.account_id)
         if account is None or not account.active:
             return None
-        actor = _actor(program, session, account, Channel.WEB, trace_id)
+        visitor = replace(visitor, session_hash=session_hash(program.keys, digest))
+        actor = _actor(program, session, account, visitor)
+    if _is_over(found, now):
+        with transaction(program, actor) as tx:
+            _end_those_over(tx, LoginSession.token_digest == digest)
+        return None
     if now - found.seen_at > SEEN_EVERY:
         with transaction(program, actor) as tx:
             tx.session.execute(
@@ -218,10 +238,11 @@ def actor_of_login(program: Program, login: str) -> Actor:
         account = session.scalars(select(Account).where(Account.login == login.strip().lower())).first()
         if account is None or not account.active:
             raise NotFound("no active account with this login")
-        return _actor(program, session, account, Channel.CLI, program.randomness(16).hex())
+        return _actor(program, session, account, _TERMINAL)
 
 
-def _actor(program: Program, session: Session, account: Account, channel: Channel, trace_id: str) -> Actor:
+def _actor(program: Program, session: Session, account: Account, visitor: Actor) -> Actor:
+    """The person with this account, coming in the way that `visitor` did."""
     agency = session.get_one(Agency, account.agency_id)
     roles = frozenset(session.scalars(select(AccountRole.role).where(AccountRole.account_id == account.id)))
     return Actor(
@@ -230,10 +251,14 @@ def _actor(program: Program, session: Session, account: Account, channel: Channe
         agency_kind=agency.kind,
         roles=roles,
         permissions=program.policy.permissions_of(roles),
-        channel=channel,
-        strength="password" if channel is Channel.WEB else "machine",
+        channel=visitor.channel,
+        strength="password" if visitor.channel is Channel.WEB else "machine",
         name=account.name,
-        trace_id=trace_id,
+        trace_id=visitor.trace_id,
+        span_id=visitor.span_id,
+        parent_span_id=visitor.parent_span_id,
+        session_hash=visitor.session_hash,
+        network_hash=visitor.network_hash,
         must_choose_password=account.first_password,
     )
 
@@ -241,10 +266,40 @@ def _actor(program: Program, session: Session, account: Account, channel: Channe
 def log_out(program: Program, actor: Actor, token: str) -> None:
     """End the session on the server."""
     with transaction(program, actor) as tx:
-        tx.session.execute(
-            update(LoginSession).where(LoginSession.token_digest == _digest(token)).values(ended_at=tx.now),
+        _end_sessions(tx, "log_out", LoginSession.token_digest == _digest(token))
+
+
+def end_those_over(program: Program, actor: Actor) -> int:
+    """End every session that nobody used for too long or that is too old. Returns how many."""
+    with transaction(program, actor) as tx:
+        return _end_those_over(tx)
+
+
+def _is_over(found: LoginSession, now: datetime) -> bool:
+    return now - found.seen_at > IDLE or now - found.created_at > ABSOLUTE
+
+
+def _end_those_over(tx: Transaction, *which: ColumnElement[bool]) -> int:
+    over = or_(LoginSession.seen_at < tx.now - IDLE, LoginSession.created_at < tx.now - ABSOLUTE)
+    return _end_sessions(tx, "expired", over, *which)
+
+
+def _end_sessions(tx: Transaction, cause: str, *which: ColumnElement[bool]) -> int:
+    """End the running sessions among these, each with an entry; those that ended meanwhile have one already."""
+    ended = tx.session.execute(
+        update(LoginSession)
+        .where(LoginSession.ended_at.is_(None), *which)
+        .values(ended_at=tx.now)
+        .returning(LoginSession.account_id, LoginSession.token_digest)
+    ).all()
+    for account_id, digest in sorted(ended):
+        tx.record(
+            "login:end",
+            object_type="account",
+            object_id=account_id,
+            details={"cause": cause, "session_hash": session_hash(tx.program.keys, digest)},
         )
-        tx.record("login:end", object_type="account", object_id=actor.account_id, details={"cause": "log_out"})
+    return len(ended)
 
 
 def agency_title(program: Program, agency_id: str) -> str:
@@ -274,6 +329,9 @@ def accounts_page(tx: Transaction, agency_id: str = "", after: str = "") -> tupl
     shown = found[:PAGE]
     roles = _roles_of(tx, [account.id for account, _title in shown])
     lines = [_account_line(account, title, roles) for account, title in shown]
+    _record_look(
+        tx, "account:consult", {"view": "list", "count": len(lines)} | ({"agency": agency_id} if agency_id else {})
+    )
     return lines, lines[-1].id if len(found) > PAGE else None
 
 
@@ -284,7 +342,12 @@ def account_of(tx: Transaction, account_id: str) -> AccountLine:
     if account is None:
         raise NotFound("no such account")
     title = tx.session.get_one(Agency, account.agency_id).title
+    _record_look(tx, "account:consult", {"view": "one", "account": account_id}, account_id)
     return _account_line(account, title, _roles_of(tx, [account_id]))
+
+
+def _record_look(tx: Transaction, action: str, details: Mapping[str, Any], object_id: str = "") -> None:
+    tx.record(action, object_type=action.partition(":")[0], object_id=object_id, details=details)
 
 
 def _roles_of(tx: Transaction, account_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -336,13 +399,20 @@ def choose_password(tx: Transaction, confirmed: Confirmed, password: str) -> Non
 
 def _put_password(tx: Transaction, account: Account, password: str, *, first: bool) -> None:
     account.password_hash, account.first_password = hash_password(password), first
-    end_sessions(tx, account.id)
+    end_sessions(tx, account.id, "password_changed")
     tx.record(
         "account:change",
         object_type="account",
         object_id=account.id,
         details={"account": account.id, "changed": ["password"]},
     )
+
+
+def agency_choices(tx: Transaction) -> list[tuple[str, str, bool]]:
+    """(id, title, active) of every agency, for a list to choose from."""
+    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
+    rows = tx.session.execute(select(Agency.id, Agency.title, Agency.active).order_by(Agency.title))
+    return [(row.id, row.title, row.active) for row in rows]
 
 
 def list_agencies(tx: Transaction) -> list[AgencyLine]:
@@ -356,7 +426,7 @@ def list_agencies(tx: Transaction) -> list[AgencyLine]:
             select(Account.agency_id, func.count()).where(Account.active).group_by(Account.agency_id)
         ).all(),
     )
-    return [
+    lines = [
         AgencyLine(
             agency.id,
             agency.title,
@@ -367,6 +437,8 @@ def list_agencies(tx: Transaction) -> list[AgencyLine]:
         )
         for agency in tx.session.scalars(select(Agency).order_by(Agency.title))
     ]
+    _record_look(tx, "agency:consult", {"view": "list", "count": len(lines)})
+    return lines
 
 
 def record_agency(
@@ -472,7 +544,7 @@ def change_account(tx: Transaction, account_id: str, *, name: str, roles: Sequen
     account.name, account.active = name.strip(), active
     tx.session.execute(delete(AccountRole).where(AccountRole.account_id == account_id))
     tx.session.add_all(AccountRole(account_id=account_id, role=role) for role in roles)
-    end_sessions(tx, account_id)
+    end_sessions(tx, account_id, "account_changed")
     tx.record(
         "account:change",
         object_type="account",
@@ -487,13 +559,9 @@ def change_account(tx: Transaction, account_id: str, *, name: str, roles: Sequen
     )
 
 
-def end_sessions(tx: Transaction, account_id: str) -> None:
+def end_sessions(tx: Transaction, account_id: str, cause: str) -> None:
     """End all running sessions of an account."""
-    tx.session.execute(
-        update(LoginSession)
-        .where(LoginSession.account_id == account_id, LoginSession.ended_at.is_(None))
-        .values(ended_at=tx.now),
-    )
+    _end_sessions(tx, cause, LoginSession.account_id == account_id)
 
 
 def _account_problems(tx: Transaction, name: str, agency_id: str, roles: Sequence[str]) -> dict[str, str]:

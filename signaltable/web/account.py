@@ -30,7 +30,7 @@ class Visitor(UserMixin):
 @login_manager.user_loader
 def load_visitor(token: str) -> Visitor | None:
     """The session behind the token, when it still runs."""
-    return Visitor(token) if actor() is not accounts.ANONYMOUS else None
+    return Visitor(token) if accounts.is_known(actor()) else None
 
 
 def language() -> str:
@@ -55,7 +55,7 @@ def log_in() -> ResponseReturnValue:
         status = 422
         if submitted(form):
             try:
-                token = accounts.log_in(program(), form.login.data, form.password.data)
+                token = accounts.log_in(program(), form.login.data, form.password.data, visitor=actor())
             except Refused as refusal:
                 problem, status = reason_text(refusal.reason), 401
             else:
@@ -64,7 +64,7 @@ def log_in() -> ResponseReturnValue:
 
 
 def _welcome(token: str, wanted: str) -> ResponseReturnValue:
-    if actor() is not accounts.ANONYMOUS:  # Who was signed in here before is no longer, on the server too.
+    if accounts.is_known(actor()):  # Who was signed in here before is no longer, on the server too.
         accounts.log_out(program(), actor(), session.get("_user_id", ""))
     _forget_session()  # A new session for a new person: nothing of before the login lives on (ASVS 7.2.4).
     login_user(Visitor(token))

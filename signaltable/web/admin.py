@@ -75,7 +75,7 @@ def listing() -> ResponseReturnValue:
     chosen, after = request.args.get("organisatie", ""), request.args.get("na", "")
     with begin() as tx:
         lines, following = accounts.accounts_page(tx, agency_id=chosen, after=after)
-        agencies = [(agency.id, agency.title) for agency in accounts.list_agencies(tx)]
+        agencies = [(agency_id, title) for agency_id, title, _active in accounts.agency_choices(tx)]
     kept: dict[str, Any] = {"organisatie": chosen} if chosen else {}
     older = url_for("admin.listing", **kept, na=following) if following else None
     first = url_for("admin.listing", **kept) if after else None
@@ -90,9 +90,9 @@ def add_account() -> ResponseReturnValue:
     """A new account with a first password, typed twice."""
     form = NewAccountForm()
     with begin() as tx:
-        open_agencies = [one for one in accounts.list_agencies(tx) if one.active]
+        open_agencies = [(agency_id, title) for agency_id, title, active in accounts.agency_choices(tx) if active]
     form.roles.choices = _roles()
-    form.agency.choices = [("", _("Choose")), *((one.id, one.title) for one in open_agencies)]
+    form.agency.choices = [("", _("Choose")), *open_agencies]
     if submitted(form) and _tried(form, lambda tx: _record_account(tx, form)):
         flash(_("The account is made. Hand over login name and password in person or by telephone."), "success")
         return redirect(url_for("admin.listing"), 303)

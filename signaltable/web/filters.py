@@ -12,7 +12,7 @@ from werkzeug.routing import BuildError
 from signaltable import pictures
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import day_of
-from signaltable.flow.accounts import ANONYMOUS, agency_title
+from signaltable.flow.accounts import agency_title, is_known
 from signaltable.texts import Text
 from signaltable.web.guards import actor, program
 
@@ -111,7 +111,7 @@ def menu() -> list[tuple[str, str, bool]]:
         ("auditor.listing", _("Audit log"), (Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)),
         ("admin.listing", _("Administration"), (Permission.ACCOUNT_CHANGE_ALL,)),
     )
-    if actor() is ANONYMOUS:
+    if not is_known(actor()):
         return []
     blueprint = request.blueprint or ""
     return [
@@ -122,7 +122,7 @@ def menu() -> list[tuple[str, str, bool]]:
 
 
 def _user() -> Mapping[str, str] | None:
-    if actor() is ANONYMOUS:
+    if not is_known(actor()):
         return None
     return {
         "name": actor().name,

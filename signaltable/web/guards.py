@@ -4,20 +4,22 @@ Everything is refused unless a view declares otherwise: a view without a declare
 posted field that the form did not offer is refused and recorded (design.md, rules 1 and 5).
 """
 
-import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
-from flask import Flask, abort, current_app, g, redirect, request, session, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Form
 from wtforms.fields import RadioField, SelectField, SelectMultipleField
 
 from signaltable.access import Denied, Permission, may
 from signaltable.domain import Actor, Refused
-from signaltable.flow.accounts import ANONYMOUS, actor_of_session
+from signaltable.flow.accounts import ANONYMOUS, actor_of_session, is_known
+from signaltable.origin import client_address, network_hash
+from signaltable.trace_context import HEADER, receive
 from signaltable.transaction import Program, Transaction, refuse, transaction
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -38,8 +40,6 @@ FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-dat
 
 # Where somebody may come whose password was typed by somebody else.
 BEFORE_OWN_PASSWORD = frozenset({"account.choose_password", "account.log_out"})
-
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def permission(needed: Permission | None, *alternatives: Permission) -> Callable[[View], View]:
@@ -65,7 +65,7 @@ def program() -> Program:
 
 
 def actor() -> Actor:
-    """Who is asking; the anonymous actor before login."""
+    """Who is asking; before login an anonymous actor of this request."""
     return cast(Actor, g.get("actor", ANONYMOUS))
 
 
@@ -78,15 +78,34 @@ def register(app: Flask) -> None:
     """Put the guards before every request."""
     app.before_request(_identify)
     app.before_request(_open_the_door)
+    app.after_request(_tell_trace)
 
 
 def _identify() -> None:
-    found = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-    g.trace_id = found[1] if found else program().randomness(16).hex()
+    if request.endpoint == "static":
+        return
+    work = receive(request.headers.getlist(HEADER), program().randomness)
+    address = client_address(
+        request.remote_addr or "", request.headers.getlist("X-Forwarded-For"), program().settings.proxies
+    )
+    visitor = replace(
+        ANONYMOUS,
+        trace_id=work.trace_id,
+        span_id=work.span_id,
+        parent_span_id=work.parent_span_id,
+        network_hash=network_hash(program().keys, address),
+    )
     token = session.get("_user_id", "")
-    known = actor_of_session(program(), token, trace_id=g.trace_id) if token else None
-    if known is not None:
-        g.actor = known
+    g.work, g.actor = work, visitor
+    g.actor = (actor_of_session(program(), token, visitor=visitor) if token else None) or visitor
+
+
+def _tell_trace(response: Response) -> Response:
+    """Tell a system that asked under which ids the log knows this request (W3C Trace Context, draft of level 3)."""
+    work = g.get("work")
+    if work is not None:
+        response.headers["traceresponse"] = work.header()
+    return response
 
 
 def _open_the_door() -> ResponseReturnValue | None:
@@ -99,7 +118,7 @@ def _open_the_door() -> ResponseReturnValue | None:
     needed: tuple[Permission, ...] = getattr(current_app.view_functions[request.endpoint], "needed_permissions")  # noqa: B009
     if not needed:
         return None
-    if actor() is ANONYMOUS:
+    if not is_known(actor()):
         if request.method != "GET":
             abort(401)
         return redirect(url_for("account.log_in", next=request.path))

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from signaltable.access import Permission
 from signaltable.flow import overview
-from signaltable.flow.accounts import ANONYMOUS
+from signaltable.flow.accounts import is_known
 from signaltable.transaction import Transaction, reading
 from signaltable.web.guards import actor, permission, program
 
@@ -16,7 +16,7 @@ pages = Blueprint("overview", __name__)
 @permission(None)
 def home() -> ResponseReturnValue:
     """The address people type."""
-    return redirect(url_for("account.log_in" if actor() is ANONYMOUS else "overview.show"))
+    return redirect(url_for("account.log_in" if not is_known(actor()) else "overview.show"))
 
 
 @pages.get("/overzicht")
