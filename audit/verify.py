@@ -10,11 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from audit import bundle
-from audit.bundle import Manifest, Reader
+from audit.bundle import Manifest
 from audit.checkpoint import Checkpoint, Verifier, open_note
 from audit.errors import AuditError
 from audit.findings import Finding, Findings
 from audit.note import open_text
+from audit.reader import Reader
 from audit.walk import Walk, name_range
 
 __all__ = ["Finding", "Report", "verify"]
@@ -146,7 +147,8 @@ def _check_signature(reader: Reader, manifest: tuple[bytes, Manifest] | None, ve
         reader.found.add("bad-signature", bundle.SIGNATURE, str(error))
         return
     raw = manifest[0] if manifest else reader.read(bundle.MANIFEST, bundle.MAX_MANIFEST_BYTES)
-    if text != bundle.signature_text(signed_by[0].name, raw or b""):
+    bundle_format = manifest[1].format if manifest else bundle.FORMAT
+    if text != bundle.signature_text(signed_by[0].name, raw or b"", bundle_format):
         reader.found.add("bad-signature", bundle.SIGNATURE, "the key has signed another manifest than this one")
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from audit import bundle
-from audit.bundle import DetailsLine, Line, Reader
+from audit.bundle import DetailsLine
 from audit.entry import MAX_ENTRY_BYTES, Entry, commit, parse
 from audit.errors import MalformedEntry, NotInVocabulary
 from audit.findings import Findings
 from audit.merkle import HASH_BYTES, CompactRange, leaf_hash
+from audit.reader import Line, Reader
 from audit.vocabulary import ACTIONS, check
 
 # How many single numbers are remembered to tell a moved entry from a missing one.

@@ -21,7 +21,7 @@ from audit.errors import AuditError
 from signaltable import audit_trail
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, Channel, Conflict, NotFound, SignaltableError, UnusableInput
-from signaltable.flow.accounts import SYSTEM
+from signaltable.flow import signing
 from signaltable.flow.claims import claim
 from signaltable.flow.log_check import as_bytes, snapshot, stored
 from signaltable.flow.setup import signer
@@ -54,10 +54,6 @@ the public key that you received earlier and by another way.
 """
 
 
-class LogBroken(SignaltableError):
-    """The log is no continuation of what was signed before: an incident, not a fault to try again."""
-
-
 @dataclass(frozen=True, slots=True)
 class Export:
     """An export that the actor asked for. `state` is waiting, ready, failed or gone."""
@@ -66,43 +62,6 @@ class Export:
     requested_at: datetime
     state: str
     bytes: int
-
-
-# -- signing ------------------------------------------------------------------------------------------------------
-
-
-def sign_checkpoint(program: Program, actor: Actor = SYSTEM) -> int | None:
-    """Sign the log when there is anything new, and say so in the log. Returns the size signed, or None.
-
-    The checkpoint covers its own checkpoint:sign entry, so an idle log does not grow. Raises `LogBroken` when the log
-    does not continue the last checkpoint.
-    """
-    with transaction(program, actor) as tx:
-        size = _lock_head(tx)
-        newest = audit_trail.newest_checkpoint(tx.session)
-        if size == 0 or (newest is not None and newest.size == size):
-            return None
-        return _sign(tx, size)
-
-
-def _lock_head(tx: Transaction) -> int:
-    """The size of the log, which nobody else can change until the commit."""
-    return tx.session.execute(select(LogHead.size).where(LogHead.id == 1).with_for_update()).scalar_one()
-
-
-def _sign(tx: Transaction, size: int) -> int:
-    """Announce and sign a checkpoint over `size` entries, those noted in this transaction, and the announcement."""
-    covered = size + len(tx.events) + 1
-    tx.record("checkpoint:sign", object_type="log", details={"size": covered})
-    tx.append_now()
-    key = signer(tx.program.settings)
-    try:
-        made = audit_trail.sign_checkpoint(tx.session, key, key.name, tx.now)
-    except AuditError as error:
-        raise LogBroken("the log does not continue the last checkpoint; nothing was signed") from error
-    if made is None or made.size != covered:
-        raise LogBroken(f"expected a log of {covered} entries, found another; nothing was signed")
-    return covered
 
 
 # -- exporting ----------------------------------------------------------------------------------------------------
@@ -118,15 +77,17 @@ def export(program: Program, actor: Actor, directory: Path, *, request: str = ""
     if actor.channel not in KEY_HOLDERS:
         require(actor, Permission.LOG_EXPORT_ALL)
     _prepare(directory)
+    signing.finish_rotation(program, actor)
     with transaction(program, actor) as tx:
-        size = _lock_head(tx)
+        size = signing.lock_head(tx)
         tx.record(
             "log:export",
             object_type="export",
             object_id=request,
             details={"size": size + 2, "kind": "whole"} | ({"request": request} if request else {}),
         )
-        covered = _sign(tx, size)
+        covered = signing.sign(tx)
+    signing.settle(program)
     with snapshot(program) as session:
         notes = session.scalars(
             select(LogCheckpoint.note).where(LogCheckpoint.size <= covered).order_by(LogCheckpoint.size),
@@ -136,7 +97,7 @@ def export(program: Program, actor: Actor, directory: Path, *, request: str = ""
                 directory,
                 records=_records(session, covered),
                 checkpoints=notes,
-                signer=signer(program.settings),
+                signers=[signer(program.settings)],
                 created_at=audit_trail.milliseconds(program.clock()),
             )
         except AuditError as error:

@@ -76,7 +76,7 @@ def export(
         for one in log
     )
     notes = sign_at(log, sizes, signer) if checkpoints is None else checkpoints
-    bundle.write(directory, records=records, checkpoints=notes, signer=signer, created_at=START + 10**6)
+    bundle.write(directory, records=records, checkpoints=notes, signers=[signer], created_at=START + 10**6)
     return directory
 
 
@@ -110,6 +110,7 @@ def cover_up(directory: Path) -> None:
         origin=ORIGIN,
         created_at=START + 10**6,
         entries=len(lines),
+        size=len(lines),
         details=len(detail_lines(directory)),
         checkpoints=sum(name.startswith(bundle.CHECKPOINTS) for name in files),
         root=tree.root().hex(),

@@ -39,7 +39,7 @@ def test_a_second_verifier_agrees(pristine: Path) -> None:
     manifest = json.loads(manifest_bytes)
     # Key and manifest
     assert opened(signature, vkey) == [
-        "signaltable-audit-bundle/1",
+        "signaltable-audit-bundle/2",
         manifest["origin"],
         sha256(manifest_bytes).hexdigest(),
     ]

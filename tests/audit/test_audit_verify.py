@@ -106,7 +106,7 @@ def test_the_writer_streams(tmp_path: Path) -> None:
         tmp_path / "x",
         records=records(),
         checkpoints=iter(sign_at(sample_log(), SIGNED_AT)),
-        signer=SIGNER,
+        signers=[SIGNER],
         created_at=1,
     )
     assert (made.entries, made.details, made.checkpoints) == (SIZE, SIZE, 3)
