@@ -20,7 +20,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
-from signaltable.flow import auditing, outbox, retention
+from signaltable.flow import auditing, outbox, retention, sample_report
 from signaltable.flow.claims import ERROR, claim, finish
 from signaltable.program import open_program
 from signaltable.settings import Settings
@@ -73,7 +73,10 @@ def run_checkpoint(program: Program) -> str:
 def run_retention(program: Program) -> str:
     """Erase everything whose term is over."""
     swept = retention.sweep(program, JOBS)
-    return f"drafts:{swept.drafts},signals:{swept.signals},overdue:{swept.overdue}"
+    return (
+        f"drafts:{swept.drafts},signals:{swept.signals},answers:{swept.answers},"
+        f"entries:{swept.entries},overdue:{swept.overdue}"
+    )
 
 
 def run_overdue(program: Program) -> str:
@@ -93,6 +96,12 @@ def run_exports(program: Program) -> str:
     """Make the exports that auditors asked for. Each is claimed by its own row, so this job needs no slot."""
     made = auditing.fulfil_exports(program, JOBS)
     return f"made:{made}" if made else ""
+
+
+def run_reports(program: Program) -> str:
+    """Sign the reports of samples that auditors concluded; whoever waits for one looks at a page that says so."""
+    signed = sample_report.sign_reports(program, JOBS)
+    return f"signed:{signed}" if signed else ""
 
 
 def jobs(settings: Settings) -> tuple[Job, ...]:
@@ -124,7 +133,8 @@ def run_once(program: Program, job: Job) -> str:
 
 def run_requests(program: Program) -> str:
     """Make what auditors wait for. Never raises."""
-    return _outcome_of("exports", run_exports, program)
+    made, signed = (_outcome_of(work.__name__, work, program) for work in (run_exports, run_reports))
+    return ",".join(filter(None, (made, signed)))
 
 
 def _outcome_of(name: str, work: Callable[[Program], str], program: Program) -> str:

@@ -6,6 +6,7 @@ from datetime import date
 from itertools import chain, pairwise
 from typing import Any, Protocol, TypeVar
 
+from audit.vocabulary import RETENTION_CLASSES
 from signaltable.facts import FACTS, Fact, UnusableFacts, parse_facts
 from signaltable.policy_errors import Finding
 from signaltable.policy_shapes import Example, Examples, FactTest, Meldroute
@@ -15,10 +16,13 @@ YES = "yes"
 _OPS = {"choice": ("equals", "one_of"), "list": ("has", "has_any"), "number": ("below", "at_least")}
 _LIST_OPS = ("one_of", "has_any")
 
+# The details of the log have a term by class; what the log needs to explain itself has none (audit/vocabulary.py).
+LOG_CLASSES = tuple(f"log-{name}" for name in RETENTION_CLASSES if name != "program")
+
 # The program asks for these by name: without them it would fail later, in the middle of the work.
 REQUIRED = (
     ("scales.toml", "scale", ("how-known", "source-quality", "certainty", "subject-role")),
-    ("retention.toml", "retention", ("draft", "signal", "watch", "withdrawn", "enrichment", "case", "log")),
+    ("retention.toml", "retention", ("draft", "signal", "watch", "withdrawn", "enrichment", "case", *LOG_CLASSES)),
     ("flags.toml", "flag", ("minor", "unaccompanied_foreign_minor", "suspect_may_be_forced", "lvb")),
     (
         "deadlines.toml",
@@ -33,6 +37,22 @@ REQUIRED = (
             "review-follow-up",
         ),
     ),
+)
+
+# What the program looks for in the log (flow/misuse); its thresholds stand in misuse.toml.
+MISUSE_PATTERNS = frozenset(
+    {
+        "read-without-task",
+        "odd-hours",
+        "many-refusals",
+        "many-searches",
+        "many-reads",
+        "bulk",
+        "emergency-unreviewed",
+        "unreviewed-ground",
+        "same-pair",
+        "exports",
+    },
 )
 
 
@@ -65,6 +85,7 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None) -> l
         *_first_line_form(files),
         *_attention(files),
         *_derived(files),
+        *_misuse(files),
         *_purposes(files),
         *_meldroutes(files, routes),
         *_overlaps({path: route for path, route in routes.items() if not is_regional(path)}),
@@ -106,7 +127,7 @@ def _example(path: str, key: str, example: Example, destinations: set[str]) -> I
 def _duplicates(files: Files) -> Iterator[Finding]:
     """Ids have to be unique in their list; for capacities over the whole file, since a submitter names one alone."""
     for name, file in files.items():
-        for key in type(file).model_fields:
+        for key in () if file is None else type(file).model_fields:
             items = getattr(file, key)
             if isinstance(items, tuple) and all(hasattr(item, "id") for item in items):
                 yield from _twice(name, key, items)
@@ -133,6 +154,21 @@ def _missing(files: Files) -> Iterator[Finding]:
     for name, key, ids in REQUIRED:
         for missing in sorted(set(ids) - _ids(getattr(files[name], key))):
             yield Finding(name, f"{key}.{missing}", "expected this id, because the program uses it by name")
+
+
+def _misuse(files: Files) -> Iterator[Finding]:
+    """Each pattern that the program looks for has its thresholds, and no other; an old set of rules has no such file."""
+    file = files.get("misuse.toml")
+    if file is None:
+        return
+    known = _ids(file.misuse)
+    for missing in sorted(MISUSE_PATTERNS - known):
+        yield Finding("misuse.toml", f"misuse.{missing}", "expected this id, because the program looks for it by name")
+    for unknown in sorted(known - MISUSE_PATTERNS):
+        yield Finding("misuse.toml", f"misuse.{unknown}", "expected a pattern that the program knows")
+    kinds = _ids(files["agency_kinds.toml"].kind)
+    for kind in file.hours.day_and_night:
+        yield from _one_of("misuse.toml", "hours.day_and_night", kind, kinds, "agency kind")
 
 
 def _agencies(files: Files) -> Iterator[Finding]:

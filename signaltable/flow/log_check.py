@@ -21,6 +21,7 @@ from audit.note import Verifier
 from signaltable import audit_trail
 from signaltable.access import Permission, require
 from signaltable.domain import Actor
+from signaltable.erasures import ranges_in
 from signaltable.models import Disclosure, LogCheckpoint, LogDetail, LogEntry, LogHead, Signal
 from signaltable.transaction import Program, reading, transaction
 
@@ -210,7 +211,7 @@ def _checkpoints(signed: list[LogCheckpoint] | Any, walk: _Walk, key: Verifier) 
 
 
 def _kept(session: Session, walk: _Walk) -> _Count:
-    """Details may be destroyed, and then the log says how many (retention:erase with rule "log")."""
+    """Details may be destroyed, and then the log says of which entries (retention:erase)."""
     count = _Count(checked=walk.tree.size)
     if len(walk.without_details) > _destroyed(session):
         for seq in walk.without_details:
@@ -226,7 +227,7 @@ def _destroyed(session: Session) -> int:
         .where(LogEntry.action == "retention:erase", LogEntry.outcome == "ok"),
     )
     told = [_json(raw) for raw in erased]
-    return sum(int(one.get("count", 0)) for one in told if one.get("rule") == "log")
+    return sum(last - first + 1 for one in told for first, last in ranges_in(one))
 
 
 def _signals(session: Session) -> _Count:

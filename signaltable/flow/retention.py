@@ -1,8 +1,10 @@
 """What time does to data: erasing what may no longer be kept, and reminding people who are late.
 
 Periods stand in policies/retention.toml, deadlines in policies/deadlines.toml. Erasing destroys the wrapped key
-of a subject with everything that was sealed with it (GDPR art. 5(1)(e), art. 17). A backup from before still holds
-both, and the key ring opens them: how long backups are kept is part of the period (docs/operate.md).
+of a subject with everything that was sealed with it (GDPR art. 5(1)(e), art. 17), and what the log tells of it beside
+its entries (flow/log_erasing). A backup from before still holds all of it, and the key ring opens it: so a database that
+was put back is made to forget again (flow/restoring), and how long backups are kept is part of the period
+(docs/operate.md).
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +15,7 @@ from sqlalchemy import delete, exists, select, update
 
 from signaltable.access import Permission
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
-from signaltable.flow import decisions, duty_reminders, duty_rows
+from signaltable.flow import decisions, duty_reminders, duty_rows, log_erasing
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
@@ -42,17 +44,24 @@ HANDED_OVER = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureSt
 
 # Nobody gets the same reminder twice within this time.
 REMIND_EVERY = timedelta(hours=20)
+# So many answers are told in one entry of the log.
+AT_ONCE = 500
 # Rows about the program itself that nobody needs any longer.
 KEEP_RUNS = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep erased, and how much is past its term but still in use."""
+    """What a sweep erased, and how many signals are past their term but still in use.
+
+    `answers` of partners lost their words; of `entries` of the log the details were destroyed because of their own term.
+    """
 
     drafts: int
     signals: int
     overdue: int
+    answers: int = 0
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +87,10 @@ def sweep(program: Program, actor: Actor) -> Swept:
         with transaction(program, actor) as tx:
             signals += erase_signal(tx, signal_id)
     with transaction(program, actor) as tx:
+        answers = erase_answers(tx)
+    with transaction(program, actor) as tx:
         overdue = note_overdue(tx)
-    return Swept(drafts, signals, overdue)
+    return Swept(drafts, signals, overdue, answers, log_erasing.empty_expired(program, actor).destroyed)
 
 
 def erase_drafts(tx: Transaction) -> int:
@@ -126,12 +137,48 @@ def erase_signal(tx: Transaction, signal_id: str) -> bool:
         if handed_over:
             return False
         move(tx, signal, State.EXPIRED, reason="retention")
+    rule = {State.WITHDRAWN: "withdrawn", State.WATCH: "watch"}.get(state, "case" if handed_over else "signal")
+    forget(tx, signal, rule)
+    return True
+
+
+def forget(tx: Transaction, signal: Signal, rule: str, *, cause: str = "") -> None:
+    """Destroy what a signal and the log say about people, whatever its term; the last thing of a transaction.
+
+    The caller has decided that it has to be, and put the signal in a state that ends it.
+    """
     _erase_subjects(tx, signal)
     _erase_words(tx, signal)
     _erase_documents(tx, signal)
-    rule = {State.WITHDRAWN: "withdrawn", State.WATCH: "watch"}.get(state, "case" if handed_over else "signal")
-    _record_erasing(tx, rule, "signal", [signal.reference], object_id=signal.reference)
-    return True
+    tx.session.flush()
+    said = {"rule": rule, "object_type": "signal", "objects": [signal.reference]} | ({"cause": cause} if cause else {})
+    log_erasing.destroy(tx, log_erasing.entries_about(tx.session, signal.reference), said, object_id=signal.reference)
+
+
+def erase_answers(tx: Transaction) -> int:
+    """Erase the words of partners whose answer is past its term; that they answered, and what of four, stays.
+
+    A signal of which something was disclosed is a case, and its answers are kept as long as the case.
+    """
+    _gate(tx)
+    handed_over = exists().where(Disclosure.signal_id == Question.signal_id, Disclosure.state.in_(HANDED_OVER))
+    rows = tx.session.execute(
+        select(Question.id, Question.answered_at)
+        .where(
+            Question.answered_at.is_not(None),
+            Question.answered_at < tx.now,
+            (Question.note != "") | (Question.context != ""),
+            ~handed_over,
+        )
+        .order_by(Question.answered_at, Question.id),
+    )
+    term = tx.program.policy.retention["enrichment"]
+    due = [row.id for row in rows if term.ends(day_of(row.answered_at)) <= tx.today]
+    for start in range(0, len(due), AT_ONCE):
+        some = due[start : start + AT_ONCE]
+        tx.session.execute(update(Question).where(Question.id.in_(some)).values(note="", context=""))
+        _record_erasing(tx, "enrichment", "question", some)
+    return len(due)
 
 
 def note_overdue(tx: Transaction) -> int:
