@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import NoReturn
@@ -20,10 +20,11 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
-from signaltable.flow import auditing, outbox, retention, sample_report
+from signaltable.flow import accounts, auditing, outbox, retention, sample_report
 from signaltable.flow.claims import ERROR, claim, finish
 from signaltable.program import open_program
 from signaltable.settings import Settings
+from signaltable.trace_context import start
 from signaltable.transaction import Program, transaction
 
 LOG = logging.getLogger("signaltable.jobs")
@@ -48,12 +49,17 @@ TAKEN = "taken"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What runs, how often (minutes), and whether a run without a result is worth an entry in the log."""
+    """What runs, how often (minutes), and what the log says of a run.
+
+    A run that did something, or failed, leaves a job:run, unless it `tells_itself` what it did; runs without a result
+    are counted in the next one, at least once a day, or each is told with `always_recorded`.
+    """
 
     name: str
     minutes: int
     work: Callable[[Program], str]
     always_recorded: bool = False
+    tells_itself: bool = False
 
     def slot(self, now: datetime) -> str:
         """The turn that `now` belongs to; the same for every process."""
@@ -104,13 +110,21 @@ def run_reports(program: Program) -> str:
     return f"signed:{signed}" if signed else ""
 
 
+def run_sessions(program: Program) -> str:
+    """End the sessions that nobody used for too long."""
+    ended = accounts.end_those_over(program, JOBS)
+    return f"ended:{ended}" if ended else ""
+
+
 def jobs(settings: Settings) -> tuple[Job, ...]:
     """All jobs with a slot."""
     return (
-        Job("checkpoint", settings.checkpoint_minutes, run_checkpoint),
+        # What it did stands in its own checkpoint:sign; a further entry would have to be signed in the next turn.
+        Job("checkpoint", settings.checkpoint_minutes, run_checkpoint, tells_itself=True),
         Job("retention", DAY, run_retention, always_recorded=True),
         Job("overdue", 60, run_overdue),
         Job("outbox", 1, run_outbox),
+        Job("sessions", 15, run_sessions),
     )
 
 
@@ -120,11 +134,12 @@ def run_once(program: Program, job: Job) -> str:
     Returns what the job said, "taken", or "error:" with the type of what went wrong (its text may hold data).
     """
     slot = job.slot(program.clock())
+    program = replace(program, work=start(program.randomness))
     try:
         if not claim(program, JOBS, job.name, slot):
             return TAKEN
         outcome = _outcome_of(job.name, job.work, program)
-        finish(program, JOBS, job.name, slot, outcome, always_recorded=job.always_recorded)
+        finish(program, JOBS, job.name, slot, outcome, always=job.always_recorded, told=job.tells_itself)
     except Exception as error:  # noqa: BLE001 -- the database is away, say; the next turn comes soon
         LOG.error("job %s: %s", job.name, type(error).__name__)  # noqa: TRY400 -- a traceback may quote data
         return f"{ERROR}{type(error).__name__}"

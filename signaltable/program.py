@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -19,6 +20,7 @@ from signaltable.flow.field_names import check_fields
 from signaltable.keys import KeyRing
 from signaltable.policy import PolicySet, load
 from signaltable.settings import Settings
+from signaltable.trace_context import start
 from signaltable.transaction import Program
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -52,7 +54,8 @@ def open_program(settings: Settings) -> Program:
     if not inspect(engine).has_table("log_head"):
         raise NotInitialised("the database is empty; run `signaltable init` or `signaltable init --demo` first")
     write_to_log_file(settings)
-    return assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=not settings.demo))
+    program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=not settings.demo))
+    return replace(program, work=start(program.randomness))
 
 
 def _reachable(settings: Settings) -> Engine:

@@ -1,16 +1,18 @@
 """Who does which run: a row with a unique (job, slot), so that each run happens once, however many processes run."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signaltable.domain import Actor
-from signaltable.models import JobRun
-from signaltable.transaction import Program, reading, transaction
+from signaltable.models import JobRun, LogEntry
+from signaltable.transaction import Program, Transaction, reading, transaction
 
 # What the outcome of a run that went wrong begins with; then the type of the error, because its text may hold data.
 ERROR = "error:"
+# A job of which nothing was to be told is told at least this often, with how many turns it had.
+TOLD_EVERY = timedelta(days=1)
 
 
 def claim(program: Program, actor: Actor, job: str, slot: str, *, lost_after: timedelta | None = None) -> bool:
@@ -41,25 +43,56 @@ def _take_over(program: Program, actor: Actor, job: str, slot: str, lost_after: 
         return bool(taken.rowcount)  # type: ignore[attr-defined]
 
 
-def finish(program: Program, actor: Actor, job: str, slot: str, outcome: str, *, always_recorded: bool) -> None:
-    """Close a claim. Records a run that failed (once, not at every turn) or that always has to be accounted for."""
+def finish(
+    program: Program, actor: Actor, job: str, slot: str, outcome: str, *, always: bool = False, told: bool = False
+) -> None:
+    """Close a claim, and account for the run: one that did something or failed leaves a job:run.
+
+    Runs that did nothing, and those that failed as the one before did, are counted in the next entry, at least once a
+    day. `told` says that a run that did something left an entry of its own; `always` tells every run.
+    """
     failed = outcome.startswith(ERROR)
     repeated = failed and _outcome_before(program, job, slot) == outcome
+    newsworthy = always or (failed and not repeated) or bool(outcome and not failed and not told)
     with transaction(program, actor) as tx:
         tx.session.execute(
             update(JobRun)
             .where(JobRun.job == job, JobRun.slot == slot)
             .values(finished_at=tx.now, outcome=outcome[:200]),
         )
-        if always_recorded or (failed and not repeated):
+        last = _last_told(tx, job)
+        if newsworthy or tx.now - last >= TOLD_EVERY:
             tx.record(
                 "job:run",
                 object_type="job",
                 object_id=job,
                 outcome="error" if failed else "ok",
                 reason=outcome.removeprefix(ERROR) if failed else "",
-                details={"job": job, "slot": slot, "result": outcome},
+                details={"job": job, "slot": slot, "result": outcome, **_untold(tx, job, slot, last)},
             )
+
+
+def _last_told(tx: Transaction, job: str) -> datetime:
+    """When the log last told of a run of this job; for one of which it never did, when that job first ran."""
+    query = select(LogEntry.recorded_at).where(LogEntry.object == job, LogEntry.action == "job:run")
+    told = tx.session.scalar(query.order_by(LogEntry.seq.desc()).limit(1))
+    first = select(JobRun.claimed_at).where(JobRun.job == job).order_by(JobRun.slot).limit(1)
+    return told or tx.session.scalar(first) or tx.now
+
+
+def _untold(tx: Transaction, job: str, slot: str, last: datetime) -> dict[str, int]:
+    """How many runs since then did nothing, and how many failed as the one before; nothing for none."""
+    oldest = (last - 2 * TOLD_EVERY).strftime("%Y-%m-%dT%H:%M")  # The slot is in the key, so older runs cost nothing.
+    since = select(JobRun.outcome, func.count()).where(
+        JobRun.job == job, JobRun.slot > oldest, JobRun.slot != slot, JobRun.finished_at >= last
+    )
+    counts = {"idle": 0, "failed": 0}
+    for outcome, count in tx.session.execute(since.group_by(JobRun.outcome)):
+        if not outcome:
+            counts["idle"] += count
+        elif outcome.startswith(ERROR):
+            counts["failed"] += count
+    return {name: count for name, count in counts.items() if count}
 
 
 def _outcome_before(program: Program, job: str, slot: str) -> str:

@@ -1,4 +1,4 @@
-"""Signing the log and handing it out. Runs where the signing key may be read: the jobs process and the command line.
+"""Handing the log out. Runs where the signing key may be read: the jobs process and the command line.
 
 An auditor at a screen asks for an export with a request row; the jobs process fulfils it within seconds. A web worker
 never reads the key, so nobody who breaks into one can sign another history.
@@ -20,12 +20,13 @@ from audit import bundle
 from audit.errors import AuditError
 from signaltable import audit_trail
 from signaltable.access import Permission, require
-from signaltable.domain import Actor, Channel, Conflict, NotFound, SignaltableError, UnusableInput
+from signaltable.domain import Actor, Channel, Conflict, NotFound, UnusableInput
 from signaltable.flow import signing
 from signaltable.flow.claims import claim
 from signaltable.flow.log_check import as_bytes, snapshot, stored
+from signaltable.flow.on_behalf import on_behalf
 from signaltable.flow.setup import signer
-from signaltable.models import JobRun, LogCheckpoint, LogEntry, LogHead
+from signaltable.models import JobRun, LogCheckpoint, LogEntry
 from signaltable.transaction import Program, Transaction, transaction
 
 # A request is a row under the first name; whoever fulfils it claims the second (unique, so it happens once).
@@ -202,6 +203,7 @@ def _waiting(program: Program) -> list[str]:
 def _fulfil(program: Program, actor: Actor, request: str) -> int:
     if not claim(program, actor, CLAIMED, request, lost_after=LOST_AFTER):
         return 0
+    actor = on_behalf(program, actor, request)
     folder = program.settings.exports / request
     try:
         shutil.rmtree(folder, ignore_errors=True)

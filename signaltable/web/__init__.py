@@ -1,5 +1,7 @@
 """The pages. `create_app` puts together blueprints, login manager and error pages, and nothing else."""
 
+from dataclasses import replace
+
 from flask import Flask
 from flask_babel import Babel
 from flask_wtf.csrf import CSRFProtect
@@ -51,7 +53,8 @@ BLUEPRINTS = (
 
 def create_app(settings: Settings, program: Program | None = None) -> Flask:
     """The web application. Refuses to start on unusable settings, a broken rule, or a view without permission."""
-    program = program or open_program(settings)
+    # A worker serves many requests, each with a trace of its own.
+    program = replace(program or open_program(settings), work=None)
     app = Flask("signaltable", template_folder=str(settings.templates), static_folder=str(guards.STATIC))
     app.config.update(
         SECRET_KEY=program.keys.secret("session"),
