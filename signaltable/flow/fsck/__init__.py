@@ -1,0 +1,197 @@
+"""Checking everything: the log against itself, the log against the rows in both directions, and what stands outside.
+
+What an outsider checks with an export (`python -m audit verify`) is checked here too, in the same words (audit/FORMAT.md,
+section 8); only here the rows of the business can be compared, the fence tried, and what is sealed opened. Reads in one
+snapshot, in one pass, and keeps what it needs to remember on disk.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from audit import merkle
+from audit.errors import AuditError
+from signaltable import audit_trail, erasures, row_digests
+from signaltable.audit_trail import AuditEvent
+from signaltable.db import Base
+from signaltable.domain import Actor
+from signaltable.flow.fsck import heads, triggers
+from signaltable.flow.fsck.destroyed import read_erasures
+from signaltable.flow.fsck.entries import Head, Progress, Walk, read_head
+from signaltable.flow.fsck.reading import as_bytes, snapshot, stored
+from signaltable.flow.fsck.report import Found, Report, span
+from signaltable.flow.fsck.rows import check_rows
+from signaltable.flow.fsck.said import Sayings
+from signaltable.flow.fsck.seals import check_seals
+from signaltable.models import LogEntry
+from signaltable.row_digests import Key
+from signaltable.transaction import ROWS_PER_ENTRY, Program, transaction
+
+__all__ = ["SEALS", "Progress", "Report", "as_bytes", "fsck", "inspect", "snapshot", "stored"]
+
+# How much of what is sealed is opened.
+SEALS = ("none", "sample", "all")
+# After this many missed turns the signing of checkpoints has stopped.
+MISSED_TURNS = 3
+# So far a clock may stand before the newest entry: two machines are never quite equal.
+CLOCK_SLACK = timedelta(minutes=5)
+# Steps that are told to whoever watches, besides the entries: tables and kinds of seals.
+STEPS = len(row_digests.TRACKED) + 7
+
+
+def inspect(
+    program: Program,
+    *,
+    seals: str = "sample",
+    try_fence: bool = True,
+    progress: Progress = lambda _done, _of: None,
+) -> Report:
+    """Check everything and write nothing. Raises `UnusableLogKey` when the public keys of the log cannot be read.
+
+    `seals` is one of SEALS. With `try_fence` it is also tried to change the log, in a transaction that is rolled back; an
+    account that may only read the database leaves that out. `progress(done, of)` is called now and then.
+    """
+    report, _ = _inspect(program, seals, try_fence, progress)
+    return report
+
+
+def fsck(
+    program: Program, actor: Actor, *, seals: str = "sample", progress: Progress = lambda _done, _of: None
+) -> Report:
+    """The same, and record that it was done. Rows from before the log spoke of rows are taken up in it, once."""
+    report, early = _inspect(program, seals, True, progress)
+    _adopt(program, actor, early)
+    with transaction(program, actor) as tx:
+        tx.record(
+            "log:check",
+            object_type="log",
+            details={
+                "findings": sum(report.counts.values()),
+                "kinds": sorted(report.counts),
+                "entries": report.entries,
+                "root": report.root,
+                "checkpoints": report.checked.get("checkpoints", 0),
+                "duration_ms": report.duration_ms,
+            },
+        )
+    return report
+
+
+def _inspect(program: Program, seals: str, try_fence: bool, progress: Progress) -> tuple[Report, list[tuple[str, Key]]]:
+    began = time.monotonic()
+    found = Found()
+    with _sayings() as sayings, snapshot(program) as session:
+        head = read_head(session)
+        walk = _check_log(session, program, found, sayings, head, progress)
+        step = _steps(progress, walk.count)
+        check_rows(session, program.keys, found, sayings, step)
+        if seals != "none":
+            check_seals(session, program.keys, found, everything=seals == "all", step=step)
+        triggers.check_triggers(session, found)
+        early = sayings.early()
+    if try_fence:
+        triggers.try_triggers(program, found)
+    progress(walk.count + STEPS, walk.count + STEPS)
+    report = Report(
+        entries=walk.count,
+        size=head.size if head else walk.count,
+        root=walk.leaves.root().hex(),
+        checked=dict(found.checked),
+        counts=dict(found.findings.counts),
+        findings=found.findings.listed(),
+        duration_ms=int((time.monotonic() - began) * 1000),
+    )
+    return report, early
+
+
+@contextmanager
+def _sayings() -> Iterator[Sayings]:
+    sayings = Sayings()
+    try:
+        yield sayings
+    finally:
+        sayings.close()
+
+
+def _steps(progress: Progress, entries: int) -> Callable[[], None]:
+    done = 0
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        progress(entries + done, entries + STEPS)
+
+    return step
+
+
+def _check_log(
+    session: Session, program: Program, found: Found, sayings: Sayings, head: Head | None, progress: Progress
+) -> Walk:
+    chain = heads.trusted_keys(session, program)
+    for key in chain.unreached:
+        found.add(
+            "replaced-key",
+            f"key {key.fingerprint[:16]}",
+            "listed as a key of this log, and no other key vouches for it",
+        )
+    signed = heads.open_checkpoints(session, chain, found)
+    kept = heads.read_kept(program, chain, found)
+    walk = Walk(session, found, read_erasures(session), sayings, {one.size: one.root for one in (*kept, *signed)})
+    walk.run(session, head.size if head else 0, lambda done, of: progress(done, of + STEPS))
+    walk.settle(_root_of(head))
+    heads.check_head(found, walk, head)
+    covered = heads.check_roots(found, walk, signed)
+    heads.check_kept(found, walk, kept)
+    heads.check_announced(found, walk, session)
+    heads.check_strays(found, session, walk.leaves.size)
+    _check_register(program, found)
+    _check_times(session, program, found, walk, covered)
+    return walk
+
+
+def _root_of(head: Head | None) -> bytes:
+    try:
+        return merkle.CompactRange.from_bytes(head.frontier).root() if head else b""
+    except AuditError:
+        return b""
+
+
+def _check_register(program: Program, found: Found) -> None:
+    """The register of erasures, outside the database, as the program wrote it."""
+    try:
+        register = erasures.read(program.settings.erasures, program.keys)
+    except FileNotFoundError:
+        return
+    found.count("erasures", len(register.erasures))
+    for bad in register.bad:
+        found.add("changed-register", f"erasures.jsonl line {bad.number}", f"{bad.kind}: not as the program wrote it")
+
+
+def _check_times(session: Session, program: Program, found: Found, walk: Walk, covered: int) -> None:
+    """Whether the clock runs on, and whether checkpoints keep coming: a long wait means that nobody signs."""
+    now = program.clock()
+    if walk.last_recorded_at > audit_trail.milliseconds(now + CLOCK_SLACK):
+        last = walk.leaves.size - 1
+        found.add("clock-set-back", span(last, last), "the clock of this machine stands before the newest entry")
+    oldest = session.scalar(select(LogEntry.recorded_at).where(LogEntry.seq >= covered).order_by(LogEntry.seq).limit(1))
+    if oldest is not None and now - oldest > timedelta(minutes=program.settings.checkpoint_minutes * MISSED_TURNS):
+        found.add("signing-stopped", span(covered, covered), "this entry has waited for a signature for too long")
+
+
+def _adopt(program: Program, actor: Actor, early: list[tuple[str, Key]]) -> None:
+    """Let the log speak of rows from before it did; the last part says that there are no more."""
+    for start in range(0, len(early), ROWS_PER_ENTRY):
+        part = early[start : start + ROWS_PER_ENTRY]
+        with transaction(program, actor) as tx:
+            rows: row_digests.Rows = {}
+            for name in dict(part):
+                table = Base.metadata.tables[name]
+                rows[name] = row_digests.current(
+                    tx.session, program.keys, table, [key for of, key in part if of == name]
+                )
+            left = len(early) - start - len(part)
+            tx.events.append(AuditEvent("log:rows", "log", details={"cause": "adopted", "rows": rows, "count": left}))

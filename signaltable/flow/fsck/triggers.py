@@ -1,0 +1,81 @@
+"""The fence around the log: whether every trigger is there, does what it should, and holds when somebody tries it."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from signaltable.audit_trail import fence
+from signaltable.flow.fsck.report import Found
+from signaltable.transaction import Program
+
+# What is tried, in a transaction that is rolled back: (table, statement). Each must be refused.
+TRIALS: Sequence[tuple[str, str]] = (
+    ("log_entries", "UPDATE log_entries SET action = action WHERE seq = 0"),
+    ("log_entries", "DELETE FROM log_entries WHERE seq = 0"),
+    ("log_details", "UPDATE log_details SET salt = salt WHERE seq = 0"),
+    ("log_checkpoints", "UPDATE log_checkpoints SET note = note WHERE size = (SELECT min(size) FROM log_checkpoints)"),
+    ("log_checkpoints", "DELETE FROM log_checkpoints WHERE size = (SELECT min(size) FROM log_checkpoints)"),
+    ("log_head", "UPDATE log_head SET size = size - 1"),
+    ("log_head", "DELETE FROM log_head"),
+)
+# A trigger is asked for each row: where there is none, nothing is refused.
+THERE = {
+    "log_entries": "SELECT 1 FROM log_entries WHERE seq = 0",
+    "log_details": "SELECT 1 FROM log_details WHERE seq = 0",
+    "log_checkpoints": "SELECT 1 FROM log_checkpoints LIMIT 1",
+    "log_head": "SELECT 1 FROM log_head",
+}
+
+
+def check_triggers(session: Session, found: Found) -> None:
+    """The definitions in the database against those of the program, and triggers that nobody of ours made."""
+    connection = session.connection()
+    wanted = fence.triggers(connection.dialect.name)
+    found.count("triggers", len(wanted))
+    for name in fence.missing(connection):
+        found.add(
+            "missing-trigger", f"trigger {name}", "it is gone, switched off, or does something else than it should"
+        )
+    for name in sorted(_names(connection) - wanted.keys()):
+        found.add("unknown-trigger", f"trigger {_safe(name)}", "this program did not make it")
+
+
+def try_triggers(program: Program, found: Found) -> None:
+    """Try to change the log, without changing it: what is not refused was let through by a fence that is no fence."""
+    with program.write_sessions() as session:
+        for table, statement in TRIALS:
+            if session.execute(text(THERE[table])).first() is None:
+                continue
+            found.count("refusals_tried")
+            trial = session.begin_nested()
+            try:
+                session.execute(text(statement))
+            except DBAPIError:
+                trial.rollback()
+            else:
+                trial.rollback()
+                verb = statement.partition(" ")[0]
+                found.add(
+                    "missing-trigger", f"{verb} {table}", "the database let this through; it was taken back at once"
+                )
+        session.rollback()
+
+
+def _names(connection: Connection) -> set[str]:
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        query = (
+            "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE NOT t.tgisinternal AND n.nspname = ANY (current_schemas(false))"
+        )
+    return {str(name) for name in connection.execute(text(query)).scalars()}
+
+
+def _safe(name: str) -> str:
+    """A stranger's name, cut and without signs that a terminal would follow."""
+    return ascii(name)[1:-1][:60]
