@@ -9,6 +9,7 @@ from signaltable.cli import (
     ground,
     home,
     log,
+    log_processing,
     policies,
     policies_card,
     policies_check,
@@ -36,6 +37,7 @@ for command in (
     policies.policies,
 ):
     main.add_command(command)
+log.audit.add_command(log_processing.processing_log)
 policies.policies.add_command(policies_card.card)
 policies.policies.add_command(policies_compare.compare)
 policies.policies.add_command(policies_show.show)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,6 +66,7 @@ def _make_demo(program: "Program") -> None:
     from signaltable.demo import cases
     from signaltable.flow import setup
 
+    program = replace(program, work=None)  # Many people did this in weeks, so each act gets a trace of its own.
     before = cases.beginning(program)
     setup.start_log(before)
     setup.remember_demo_accounts(program.settings, setup.seed_region(before, setup.new_demo_password()))
