@@ -18,7 +18,7 @@ from audit.checkpoint import Verifier
 from audit.entry import MAX_ENTRY_BYTES
 from audit.errors import AuditError
 from audit.findings import Finding, printable
-from audit.note import MAX_NOTE_BYTES
+from audit.note import MAX_NOTE_BYTES, open_text
 from audit.receipt import Proven
 from audit.verify import Report, verify
 
@@ -56,6 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     single.add_argument("--entry", type=Path, metavar="FILE", help="the bytes of the entry, if not in the receipt")
     single.add_argument("--json", action="store_true", help="print the outcome as JSON")
     single.set_defaults(run=_receipt)
+    note = commands.add_parser("note", help="verify a signed note, such as that of the report of a sample")
+    note.add_argument("file", type=Path, metavar="FILE", help="the signed note")
+    note.add_argument("--public-key", type=Path, metavar="FILE", required=True, help="the key of the log")
+    note.set_defaults(run=_note)
     return parser
 
 
@@ -88,6 +92,20 @@ def _receipt(options: argparse.Namespace) -> int:
         return 1
     values = {"entries": 1, "size": proven.checkpoint.size, "root": proven.checkpoint.root.hex()}
     print(_as_json(values, key, []) if options.json else "\n".join(_describe_proven(proven, verifier)))
+    return 0
+
+
+def _note(options: argparse.Namespace) -> int:
+    """Whether the key signed this note; prints what it says, for it means nothing beyond its words."""
+    verifier = _read_key(options.public_key)
+    try:
+        text, _signed_by = open_text(_read_note(options.file), [verifier])
+    except AuditError as error:
+        print(f"NOT OK      the note proves nothing: {printable(str(error))}")
+        return 1
+    print(*(f"Says        {printable(line)}" for line in text.removesuffix("\n").split("\n")), sep="\n")
+    print(f"Key         {verifier.fingerprint}")
+    print("OK          this key signed exactly these words")
     return 0
 
 

@@ -22,8 +22,8 @@ from signaltable import audit_trail
 from signaltable.domain import ZONE, Actor, NotFound
 from signaltable.draw import rank
 from signaltable.flow import auditing
-from signaltable.flow.log_export import sign_checkpoint
 from signaltable.flow.setup import signer
+from signaltable.flow.signing import sign_checkpoint
 from signaltable.models import Disclosure, LogCheckpoint, LogDetail, LogEntry, Sample, SampleItem
 from signaltable.queries import agency_titles
 from signaltable.reports.paper import Block, Code, Facts, Grid, Heading, Words, paper
@@ -114,7 +114,7 @@ def _told(tx: Transaction, sample: Sample, items: Sequence[SampleItem]) -> dict[
     concluded = sample.concluded_at or tx.now
     return {
         "format": FORMAT,
-        "origin": _verifier(tx.program).name,
+        "origin": _verifiers(tx.program)[-1].name,
         "reference": sample.reference,
         "auditor": sample.auditor,
         "seed": sample.seed,
@@ -174,8 +174,10 @@ def _covering(tx: Transaction, seq: int) -> str:
     return tx.session.scalar(covers) or ""
 
 
-def _verifier(program: Program) -> Verifier:
-    return Verifier.from_text(program.settings.log_public_key.read_text(encoding="utf-8").strip().split("\n")[0])
+def _verifiers(program: Program) -> list[Verifier]:
+    """The keys of the log, oldest first: a report that was signed with an earlier one stays signed."""
+    text = program.settings.log_public_key.read_text(encoding="utf-8")
+    return [Verifier.from_text(line) for line in text.split("\n") if line]
 
 
 # -- on paper -----------------------------------------------------------------------------------------------------
@@ -378,12 +380,12 @@ def _fits_rows(told: Mapping[str, Any], sample: Sample, items: Sequence[SampleIt
 
 
 def _fits_signature(tx: Transaction, sample: Sample) -> bool:
-    key = _verifier(tx.program)
+    keys = _verifiers(tx.program)
     try:
-        text, _signed_by = open_text(sample.signature, [key])
+        text, _signed_by = open_text(sample.signature, keys)
     except AuditError:
         return False
-    return text == note_text(key.name, sample.reference, sample.report_data, sample.report_pdf)
+    return text == note_text(keys[-1].name, sample.reference, sample.report_data, sample.report_pdf)
 
 
 def packed(tx: Transaction, sample: Sample) -> bytes:
@@ -399,7 +401,7 @@ def packed(tx: Transaction, sample: Sample) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
         readme = README.format(
             reference=sample.reference,
-            fingerprint=_verifier(tx.program).fingerprint,
+            fingerprint=_verifiers(tx.program)[-1].fingerprint,
             last=sample.log_size - 1,
             size=sample.size,
         )

@@ -19,6 +19,7 @@ def reason_text(reason: str) -> str:
     """A refusal's reason code in words."""
     return {
         "no_permission": _("Your role does not include this."),
+        "other_auditor": _("Another auditor drew this sample. You can read it."),
         "other_agency": _("This belongs to another organisation."),
         "other_table": _("This is not at your table."),
         "not_on_an_agenda": _("This signal is not on an agenda of your table yet."),
