@@ -295,6 +295,73 @@ class Deadline(Shape):
         return add_working_days(start, self.days) if self.working_days else start + timedelta(days=self.days)
 
 
+class Hours(Shape):
+    """When agencies usually work, in Dutch time: from the first hour up to the second, on these days of the week.
+
+    `holidays` are month and day, `easter` days after Easter Sunday; agencies of a kind in `day_and_night` always work.
+    """
+
+    from_hour: Annotated[int, Field(ge=0, le=23, alias="from")]
+    until: Annotated[int, Field(ge=1, le=24)]
+    days: Some[Annotated[int, Field(ge=1, le=7)]]
+    day_and_night: Many[Name]
+    holidays: Many[Annotated[str, StringConstraints(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]]
+    easter: Many[Annotated[int, Field(ge=-60, le=60)]]
+
+    @model_validator(mode="after")
+    def _forward(self) -> "Hours":
+        if self.until <= self.from_hour:
+            raise ValueError("expected until to be later than from")
+        return self
+
+
+class MisuseRule(Shape):
+    """From when on a pattern in the log raises a question, and which; what is looked for stands in the program."""
+
+    id: Name
+    title: Words
+    question: Words
+    why: Words
+    at_least: Annotated[int, Field(ge=1)]
+    around_days: Annotated[int, Field(ge=0, le=365)] = 14
+    times: Annotated[int, Field(ge=2)] = 4
+    colleagues: Annotated[int, Field(ge=1)] = 2
+    within_seconds: Annotated[int, Field(ge=1)] = 60
+    within_hours: Annotated[int, Field(ge=1)] = 24
+    source: Line
+
+
+class SafetyAnswer(Shape):
+    """An answer to a question of the safety check, and the decisions that can then not be taken."""
+
+    id: Name
+    title: Words
+    blocks: Many[Literal["hand_over", "partly", "postpone", "refuse"]]
+
+
+class SafetyQuestion(Shape):
+    """What is asked before a report about a person may leave."""
+
+    id: Name
+    title: Words
+    why: Words
+    source: Line
+    answer: Some[SafetyAnswer]
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "SafetyQuestion":
+        if len({answer.id for answer in self.answer}) != len(self.answer):
+            raise ValueError("expected each answer once")
+        return self
+
+
+class SafetyException(Shape):
+    """On what it rests that somebody does not get everything."""
+
+    id: Name
+    title: Words
+
+
 class FactTest(Shape):
     """One question about one fact, with a closed set of ways to ask it."""
 
@@ -522,6 +589,23 @@ class DeadlinesFile(Shape):
     """deadlines.toml."""
 
     deadline: Some[Deadline]
+
+
+class MisuseFile(Shape):
+    """misuse.toml."""
+
+    hours: Hours
+    misuse: Some[MisuseRule]
+
+
+class SafetyCheckFile(Shape):
+    """safety_check.toml."""
+
+    answer_days: Annotated[int, Field(ge=1)]
+    available_days: Annotated[int, Field(ge=1)]
+    postpone_days: Annotated[int, Field(ge=1)]
+    question: Some[SafetyQuestion]
+    exception: Some[SafetyException]
 
 
 class DerivedFile(Shape):
