@@ -27,7 +27,9 @@ class Settings:
     """Everything the program reads from its surroundings. `home` holds all that it writes.
 
     `checkpoint_minutes` is how often the log is signed; `address` where people find the program, for mails; `proxies`
-    how many proxies of our own stand between a browser and the program, each of which adds to X-Forwarded-For.
+    how many proxies of our own stand between a browser and the program, each of which adds to X-Forwarded-For. The log
+    is signed with `log_key`, by ML-DSA-44 too when `log_ml_dsa`; in production the web runs as `web_user`, who cannot
+    read that key, unless `log_key_shared` accepts that it can.
     """
 
     home: Path
@@ -39,6 +41,10 @@ class Settings:
     checkpoint_minutes: int = 5
     address: str = "http://127.0.0.1:8000/"
     proxies: int = 0
+    log_key_elsewhere: Path | None = None
+    log_key_shared: bool = False
+    log_ml_dsa: bool = False
+    web_user: str = ""
 
     @property
     def demo(self) -> bool:
@@ -52,12 +58,20 @@ class Settings:
 
     @property
     def log_key(self) -> Path:
-        """The signing key of the log, apart from the ring so that web workers never need to read it."""
-        return self.home / "keys" / "log-signer.key"
+        """The signing key of the log, apart from the ring so that web workers never need to read it.
+
+        SIGNALTABLE_LOG_KEY puts it outside the home, where another user owns it.
+        """
+        return self.log_key_elsewhere or self.home / "keys" / "log-signer.key"
+
+    @property
+    def signed_notes(self) -> Path:
+        """Where the signer keeps every note that it signed: in the home, or beside a key that is elsewhere."""
+        return (self.log_key_elsewhere.parent if self.log_key_elsewhere else self.home) / "checkpoints"
 
     @property
     def log_public_key(self) -> Path:
-        """The public half, which auditors get."""
+        """The public halves of every key the log ever had, which auditors get."""
         return self.home / "keys" / "log-public.key"
 
     @property
@@ -91,20 +105,30 @@ class Settings:
         url = env.get("DATABASE_URL") or f"sqlite:///{home / 'signaltable.db'}"
         if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:", "postgres:")):
             raise UnusableSettings("DATABASE_URL: expected an address that starts with sqlite: or postgresql:")
-        secure = env.get("SIGNALTABLE_SECURE_COOKIES", "no" if mode == "demo" else "yes")
-        if secure not in {"yes", "no"}:
-            raise UnusableSettings("SIGNALTABLE_SECURE_COOKIES: expected yes or no")
+        log_key = env.get("SIGNALTABLE_LOG_KEY", "")
         return cls(
             home=home,
             database_url=_with_driver(url),
             mode=mode,
             policies=Path(env.get("SIGNALTABLE_POLICIES") or _shipped("policies")),
             templates=_shipped("templates"),
-            secure_cookies=secure == "yes",
+            secure_cookies=_yes(env, "SIGNALTABLE_SECURE_COOKIES", "no" if mode == "demo" else "yes"),
             checkpoint_minutes=_minutes(env.get("SIGNALTABLE_CHECKPOINT_MINUTES", "5")),
             address=env.get("SIGNALTABLE_ADDRESS") or "http://127.0.0.1:8000/",
             proxies=_proxies(env.get("SIGNALTABLE_PROXIES", "0")),
+            log_key_elsewhere=Path(log_key).expanduser().resolve() if log_key else None,
+            log_key_shared=_yes(env, "SIGNALTABLE_LOG_KEY_SHARED", "no"),
+            log_ml_dsa=_yes(env, "SIGNALTABLE_LOG_ML_DSA", "no"),
+            web_user=env.get("SIGNALTABLE_WEB_USER", ""),
         )
+
+
+def _yes(env: Mapping[str, str], name: str, otherwise: str) -> bool:
+    """A setting that is yes or no."""
+    value = env.get(name) or otherwise
+    if value not in {"yes", "no"}:
+        raise UnusableSettings(f"{name}: expected yes or no")
+    return value == "yes"
 
 
 def _proxies(text: str) -> int:

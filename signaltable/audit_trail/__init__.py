@@ -4,7 +4,7 @@ from signaltable.audit_trail.appending import AuditEvent, append, milliseconds
 from signaltable.audit_trail.destroying import destroy
 from signaltable.audit_trail.finding import Wanted, find, find_seqs
 from signaltable.audit_trail.signing import newest_checkpoint, sign_checkpoint
-from signaltable.audit_trail.tree import consistency, inclusion, leaf_hashes, root, size
+from signaltable.audit_trail.tree import consistency, frontier, inclusion, leaf_hashes, root, size
 
 # A page of the log that is read while exporting; keeps memory flat however long the log is.
 BATCH = 2000
@@ -18,6 +18,7 @@ __all__ = [
     "destroy",
     "find",
     "find_seqs",
+    "frontier",
     "inclusion",
     "leaf_hashes",
     "milliseconds",

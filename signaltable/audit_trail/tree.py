@@ -33,6 +33,20 @@ def root(session: Session, size: int) -> bytes:
     return nodes.tree_root(_reader(session, nodes.tree_runs(size)), size)
 
 
+def frontier(session: Session, size: int) -> merkle.CompactRange:
+    """The tree over the first `size` entries by the roots of its complete subtrees, as it was when the log had that size.
+
+    Raises BadProof when the log is shorter. What is stored is not checked: compare the root with a signed one.
+    """
+    parts, start = [], 0
+    for level in range(size.bit_length() - 1, -1, -1):
+        if size >> level & 1:
+            parts.append((start, start + (1 << level)))
+            start += 1 << level
+    read = _reader(session, nodes.stored_runs(parts))
+    return merkle.CompactRange(size, [nodes.range_root(read, *part) for part in parts])
+
+
 def inclusion(session: Session, seq: int, size: int) -> list[bytes]:
     """The proof that entry `seq` stands in the tree of the first `size` entries, leaf first (RFC 6962, 2.1.1).
 

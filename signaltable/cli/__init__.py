@@ -9,7 +9,9 @@ from signaltable.cli import (
     ground,
     home,
     log,
+    log_keys,
     log_processing,
+    log_restored,
     policies,
     policies_card,
     policies_check,
@@ -38,6 +40,8 @@ for command in (
 ):
     main.add_command(command)
 log.audit.add_command(log_processing.processing_log)
+log.audit.add_command(log_restored.restored)
+log.audit.add_command(log_keys.rotate_key)
 policies.policies.add_command(policies_card.card)
 policies.policies.add_command(policies_compare.compare)
 policies.policies.add_command(policies_show.show)

@@ -36,7 +36,7 @@ from signaltable.flow import (
     withdrawing,
 )
 from signaltable.flow.accounts import actor_of_login, confirm_password
-from signaltable.flow.log_export import sign_checkpoint
+from signaltable.flow.signing import sign_checkpoint
 from signaltable.intake import SignalDraft, SubjectDraft, facts_of, parse, victims
 from signaltable.models import Disclosure, Duty, Link, Signal, Subject
 from signaltable.policy import PolicySet

@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import select
 
+from audit.key_chain import PURPOSE
 from audit.note import Signer
 from signaltable import VERSION
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
-from signaltable.flow import policy_versions
+from signaltable.flow import log_keys, policy_versions
 from signaltable.flow.accounts import SYSTEM, record_account, record_agency
 from signaltable.keys import KeyRing
 from signaltable.models import Agency, RegionalTable
@@ -49,9 +50,10 @@ def make_keys(settings: Settings) -> None:
     if not settings.key_ring.exists():
         KeyRing.create(settings.key_ring)
     if not settings.log_key.exists():
-        signer = Signer.generate(origin(settings))
-        _write_private(settings.log_key, signer.to_text() + "\n")
-        settings.log_public_key.write_text(signer.verifier().to_text() + "\n")
+        settings.log_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = Signer.generate(origin(settings))
+        log_keys.write_signers(settings.log_key, [made])
+        log_keys.list_keys(settings, [made.verifier()])
 
 
 def origin(settings: Settings) -> str:
@@ -62,8 +64,8 @@ def origin(settings: Settings) -> str:
 
 
 def signer(settings: Settings) -> Signer:
-    """The signing key of the log."""
-    return Signer.from_text(settings.log_key.read_text().strip())
+    """The Ed25519 signing key of the log."""
+    return log_keys.signers(settings.log_key)[0]
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -79,6 +81,9 @@ def start_log(program: Program) -> None:
             object_type="system",
             details={"origin": origin(program.settings), "version": VERSION, "mode": program.settings.mode},
         )
+        for key in log_keys.public_keys(program.settings):
+            details = {"purpose": PURPOSE, "key_fingerprint": key.fingerprint}
+            tx.record("key:make", object_type="log", details=details)
         policy_versions.note(tx)
 
 

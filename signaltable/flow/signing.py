@@ -1,0 +1,362 @@
+"""Signing the log. Runs where the signing key may be read: the jobs process and the command line.
+
+A key that signs two histories is worth nothing, so nothing is signed that does not continue the newest state signed
+before: the newest in the database and the newest that the signer itself keeps as a file. A database that was put back, a
+log that was shortened or rewritten is refused.
+
+A change of keys (`rotate_keys`) can be stopped anywhere and goes on when it, or the next signing, runs:
+new keys in a file `.next` -> one commit that announces them and signs with old and new -> public list -> the new file
+takes the place of the old -> an entry that the old one is destroyed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from audit import checkpoint, key_chain
+from audit.checkpoint import Checkpoint
+from audit.entry import open_details, parse
+from audit.errors import AuditError
+from audit.key_chain import RESTORED, Announcement
+from audit.merkle import CompactRange, leaf_hash
+from audit.note import ML_DSA_44, Signer, read_text
+from audit.tree_head import parse_text
+from signaltable import audit_trail
+from signaltable.domain import Actor, SignaltableError
+from signaltable.flow import log_keys
+from signaltable.flow.accounts import SYSTEM
+from signaltable.models import LogCheckpoint, LogDetail, LogEntry, LogHead
+from signaltable.settings import Settings
+from signaltable.transaction import Program, Transaction, reading, transaction
+
+# How many entries before the last checkpoint are hashed again each time: whoever changed one of them is found at once,
+# whoever changed an older one by the nightly check. It takes some 20 ms, during which nothing else is appended.
+HASHED_ANEW = 4096
+KEY_ACTIONS = ("key:make", "key:rotate", "key:destroy")
+
+
+class LogBroken(SignaltableError):
+    """The log is no continuation of what was signed before: an incident, not a fault to try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyEntry:
+    """What an entry tells of a key of the log."""
+
+    seq: int
+    action: str
+    fingerprint: str
+    announced: Announcement | None
+
+
+# -- signing ------------------------------------------------------------------------------------------------------
+
+
+def sign_checkpoint(program: Program, actor: Actor = SYSTEM) -> int | None:
+    """Sign the log when there is anything new, and say so in the log. Returns the size signed, or None.
+
+    The checkpoint covers its own checkpoint:sign entry, so an idle log does not grow. Raises `LogBroken` when the log
+    does not continue what was signed before, or announces a key that is not the signer's.
+    """
+    finish_rotation(program, actor)
+    with transaction(program, actor) as tx:
+        size = lock_head(tx)
+        keys = _keys_in_use(tx)
+        _check_continues(tx, size, keys)
+        newest = audit_trail.newest_checkpoint(tx.session)
+        idle = newest is not None and newest.size == size and not _unannounced(tx.session, keys)
+        signed = None if idle or size == 0 else _sign(tx, keys)
+    settle(program)
+    return signed
+
+
+def lock_head(tx: Transaction) -> int:
+    """The size of the log, which nobody else can change until the commit."""
+    return tx.session.execute(select(LogHead.size).where(LogHead.id == 1).with_for_update()).scalar_one()
+
+
+def sign(tx: Transaction) -> int:
+    """Announce and sign a checkpoint over the log, the events noted in this transaction, and the announcement.
+
+    For a use case that has to be covered at once (an export). Locks the head until the commit, so call it last, and
+    `settle` after the commit. Returns the size signed. Raises `LogBroken` as `sign_checkpoint` does.
+    """
+    size = lock_head(tx)
+    keys = _keys_in_use(tx)
+    _check_continues(tx, size, keys)
+    return _sign(tx, keys)
+
+
+def settle(program: Program) -> None:
+    """What follows a commit that signed: keep the newest note as a file of the signer's own, and list its keys.
+
+    Not before the commit, because what was rolled back must not count as signed. A crash before it is made up next time.
+    """
+    settings = program.settings
+    with reading(program) as session:
+        newest = audit_trail.newest_checkpoint(session)
+        known = {one.new for one in _announced(session)}
+    if newest is not None:
+        log_keys.keep_note(settings, newest.size, newest.note)
+    keys = (key.verifier() for key in log_keys.signers(settings.log_key))
+    log_keys.list_keys(settings, [key for key in keys if key.fingerprint in known])
+
+
+def _sign(tx: Transaction, keys: Sequence[Signer]) -> int:
+    if tx.events:
+        tx.append_now()
+    for key in _unannounced(tx.session, keys):
+        details = {"purpose": key_chain.PURPOSE, "key_fingerprint": key.verifier().fingerprint}
+        tx.record("key:make", object_type="log", details=details)
+    covered = lock_head(tx) + len(tx.events) + 1
+    tx.record("checkpoint:sign", object_type="log", details={"size": covered})
+    tx.append_now()
+    tree = _grown(tx.session, audit_trail.newest_checkpoint(tx.session), covered)
+    head = tx.session.execute(select(LogHead.size, LogHead.frontier).where(LogHead.id == 1)).one()
+    if head.size != covered or bytes(head.frontier) != tree.to_bytes():
+        raise LogBroken(f"expected a log of {covered} entries whose tree is that of the entries; nothing was signed")
+    made = Checkpoint(keys[0].name, covered, tree.root())
+    note = checkpoint.sign(made, *keys, timestamp=int(tx.now.timestamp()))
+    tx.session.add(LogCheckpoint(size=covered, note=note, signed_at=tx.now))
+    return covered
+
+
+def _grown(session: Session, last: LogCheckpoint | None, size: int) -> CompactRange:
+    """The tree over `size` entries, hashed from the entries themselves as far back as HASHED_ANEW before the last checkpoint.
+
+    Begins with stored roots, and comes by the root that was signed last, so the result continues what was signed.
+    """
+    signed = parse_text(read_text(last.note)[0]) if last else None
+    begin = max(0, signed.size - HASHED_ANEW) if signed else 0
+    tree = audit_trail.frontier(session, begin)
+    rows = session.execute(
+        select(LogEntry.seq, LogEntry.entry, LogEntry.leaf)
+        .where(LogEntry.seq >= begin, LogEntry.seq < size)
+        .order_by(LogEntry.seq)
+        .execution_options(yield_per=audit_trail.BATCH),
+    )
+    for row in rows:
+        leaf = leaf_hash(row.entry)
+        if row.seq != tree.size or leaf != row.leaf:
+            raise LogBroken(f"entry {tree.size} is not the one that was appended; nothing was signed")
+        tree.append(leaf)
+        if signed and tree.size == signed.size and tree.root() != signed.root:
+            raise LogBroken("the log does not continue the last checkpoint; nothing was signed")
+    return tree
+
+
+# -- what may be signed -------------------------------------------------------------------------------------------
+
+
+def _check_continues(tx: Transaction, size: int, keys: Sequence[Signer]) -> None:
+    """Refuse unless the log begins with every newest state that was signed, and announces no key of a stranger."""
+    for signed in _signed_before(tx, keys):
+        if signed.size > size:
+            raise LogBroken(f"the log holds {size} entries, of {signed.size} that were signed; nothing was signed")
+        try:
+            root = audit_trail.frontier(tx.session, signed.size).root()
+        except AuditError as error:
+            raise LogBroken("the tree of the log cannot be read; nothing was signed") from error
+        if root != signed.root:
+            raise LogBroken("the log does not continue the last checkpoint; nothing was signed")
+    last = audit_trail.newest_checkpoint(tx.session)
+    _check_announcements(tx, last.size if last else 0, keys)
+
+
+def _signed_before(tx: Transaction, keys: Sequence[Signer]) -> list[Checkpoint]:
+    """The newest state signed according to the database, and according to the files of the signer."""
+    verifiers = log_keys.public_keys(tx.program.settings)
+    newest = audit_trail.newest_checkpoint(tx.session)
+    try:
+        found = [] if newest is None else [checkpoint.open_note(newest.note, verifiers)]
+    except AuditError as error:
+        raise LogBroken("the last checkpoint is none that this log signed; nothing was signed") from error
+    own = [key.verifier() for key in keys]
+    for kept in log_keys.kept_notes(tx.program.settings):
+        try:
+            # A note of keys that were replaced after a restore tells of what was lost; the log says so (key:rotate).
+            return [*found, checkpoint.open_note(kept.note, own)]
+        except AuditError:
+            continue
+    return found
+
+
+def _check_announcements(tx: Transaction, signed: int, keys: Sequence[Signer]) -> None:
+    """Refuse to sign over a key that somebody else announced: under a signature of ours it would count.
+
+    A replacement is announced and signed in one commit, so there is never one that waits for its signature.
+    """
+    own = {key.verifier().fingerprint for key in keys}
+    for one in _key_entries(tx.session, since=signed):
+        if one.action == "key:rotate" or (one.action == "key:make" and one.fingerprint not in own):
+            raise LogBroken(f"entry {one.seq} announces a key that is not the signer's; nothing was signed")
+
+
+def _key_entries(session: Session, since: int = 0) -> list[_KeyEntry]:
+    """What the log tells of its own keys, from entry `since` on. Raises `LogBroken` where it cannot be read."""
+    rows = session.execute(
+        select(LogEntry.seq, LogEntry.action, LogEntry.entry, LogDetail.details, LogDetail.salt)
+        .outerjoin(LogDetail, LogDetail.seq == LogEntry.seq)
+        .where(LogEntry.action.in_(KEY_ACTIONS), LogEntry.seq >= since)
+        .order_by(LogEntry.seq),
+    )
+    found = []
+    for row in rows:
+        try:
+            entry = parse(row.entry)
+            details = open_details(entry, row.details or b"", row.salt or b"")
+        except AuditError as error:
+            raise LogBroken(f"what entry {row.seq} tells of a key cannot be read; nothing was signed") from error
+        if details.get("purpose") == key_chain.PURPOSE:
+            announced = key_chain.announcement(row.seq, entry.action, details)
+            found.append(_KeyEntry(row.seq, entry.action, str(details.get("key_fingerprint")), announced))
+    return found
+
+
+def _announced(session: Session) -> list[Announcement]:
+    return [one.announced for one in _key_entries(session) if one.announced]
+
+
+def _unannounced(session: Session, keys: Iterable[Signer]) -> list[Signer]:
+    known = {one.new for one in _announced(session)}
+    return [key for key in keys if key.verifier().fingerprint not in known]
+
+
+# -- keys ---------------------------------------------------------------------------------------------------------
+
+
+def _keys_in_use(tx: Transaction) -> tuple[Signer, ...]:
+    """The keys to sign with: those of the file, or those of a change that the log has told of already.
+
+    Call with the head locked: then no change can be told of between the two looks. The waiting keys are looked at first,
+    because a change that is finished meanwhile takes them away.
+    """
+    settings = tx.program.settings
+    waiting = log_keys.next_file(settings)
+    if waiting.exists():
+        keys = log_keys.signers(waiting)
+        if not _unannounced(tx.session, keys):
+            return _wanted(settings, keys)
+    return _wanted(settings, _all_keys(settings))
+
+
+def _all_keys(settings: Settings) -> tuple[Signer, ...]:
+    """The keys of the file; with an ML-DSA-44 key when the settings ask for one, which is made when there is none."""
+    keys = log_keys.signers(settings.log_key)
+    if settings.log_ml_dsa and all(key.algorithm != ML_DSA_44 for key in keys):
+        keys = (*keys, Signer.generate(keys[0].name, ML_DSA_44))
+        log_keys.write_signers(settings.log_key, keys)
+    return keys
+
+
+def _wanted(settings: Settings, keys: tuple[Signer, ...]) -> tuple[Signer, ...]:
+    return keys if settings.log_ml_dsa else keys[:1]
+
+
+def rotate_keys(program: Program, actor: Actor) -> tuple[str, ...]:
+    """Replace the keys of the log, and destroy the old private keys. Returns the fingerprints of the keys that count now.
+
+    Safe to stop anywhere: run again, it goes on with the same new keys. Raises `LogBroken` as `sign_checkpoint` does.
+    """
+    if not finish_rotation(program, actor):
+        _prepare_next(program.settings, _all_keys(program.settings))
+        with transaction(program, actor) as tx:
+            size = lock_head(tx)
+            old = _all_keys(program.settings)
+            new = log_keys.signers(log_keys.next_file(program.settings))
+            _check_continues(tx, size, old)
+            for before, after in zip(old, new, strict=True):
+                _record_rotation(tx, before.verifier().fingerprint, after)
+            _sign(tx, (*old, *new))
+        finish_rotation(program, actor)
+        settle(program)
+    return tuple(key.verifier().fingerprint for key in log_keys.signers(program.settings.log_key))
+
+
+def sign_after_restore(tx: Transaction) -> list[str]:
+    """Announce new keys for a log that was put back from a copy, and sign it with them; the old ones sign no more.
+
+    What the old keys have signed since the copy was made is lost, so they may never sign another history: whoever trusts
+    them gets a finding, whoever trusts a new key can check everything. Call last in the transaction that records
+    `system:restore`; after the commit call `finish_rotation` and `settle`. Returns the fingerprints of the keys that
+    were replaced. Raises `LogBroken` when not even the copy continues its own last checkpoint.
+    """
+    settings = tx.program.settings
+    lock_head(tx)
+    last = audit_trail.newest_checkpoint(tx.session)
+    _check_copy(tx, last)
+    _check_announcements(tx, last.size if last else 0, log_keys.signers(settings.log_key))
+    # Keys that waited for a change in the lost part are not those that the log will tell of now.
+    log_keys.next_file(settings).unlink(missing_ok=True)
+    new = _prepare_next(settings, _all_keys(settings))
+    own = {key.verifier() for key in new}
+    replaced = {one.previous for one in _announced(tx.session)}
+    before = [key for key in log_keys.public_keys(settings) if key not in own and key.fingerprint not in replaced]
+    for key in before:
+        after = next((one for one in new if one.algorithm == key.algorithm), new[0])
+        _record_rotation(tx, key.fingerprint, after, cause=RESTORED)
+    _sign(tx, new)
+    return [key.fingerprint for key in before]
+
+
+def _check_copy(tx: Transaction, last: LogCheckpoint | None) -> None:
+    if last is None:
+        return
+    try:
+        signed = checkpoint.open_note(last.note, log_keys.public_keys(tx.program.settings))
+        if audit_trail.frontier(tx.session, signed.size).root() == signed.root:
+            return
+    except AuditError as error:
+        raise LogBroken("the last checkpoint of the copy cannot be checked; nothing was signed") from error
+    raise LogBroken("the copy does not continue its own last checkpoint; nothing was signed")
+
+
+def _record_rotation(tx: Transaction, previous: str, after: Signer, cause: str = "") -> None:
+    details = {
+        "purpose": key_chain.PURPOSE,
+        "key_fingerprint": after.verifier().fingerprint,
+        "previous_fingerprint": previous,
+    }
+    tx.record("key:rotate", object_type="log", details=details | ({"cause": cause} if cause else {}))
+
+
+def _prepare_next(settings: Settings, old: Sequence[Signer]) -> tuple[Signer, ...]:
+    """New keys in the waiting file, one for each old one; those that wait there already stay, if they are as many."""
+    waiting = log_keys.next_file(settings)
+    kinds = [key.algorithm for key in old]
+    if not waiting.exists() or [key.algorithm for key in log_keys.signers(waiting)] != kinds:
+        log_keys.write_signers(waiting, [Signer.generate(key.name, key.algorithm) for key in old])
+    return log_keys.signers(waiting)
+
+
+def finish_rotation(program: Program, actor: Actor) -> bool:
+    """Take the last steps of a change of keys that the log has told of. Returns whether there was anything to do."""
+    settings = program.settings
+    waiting = log_keys.next_file(settings)
+    with reading(program) as session:
+        told = _key_entries(session)
+    known = {one.announced.new for one in told if one.announced}
+    moved = False
+    if waiting.exists():
+        keys = log_keys.signers(waiting)
+        if all(key.verifier().fingerprint in known for key in keys):
+            log_keys.list_keys(settings, (key.verifier() for key in keys))
+            log_keys.destroy_and_replace(settings.log_key, waiting)
+            moved = True
+    return _tell_destroyed(program, actor, told) or moved
+
+
+def _tell_destroyed(program: Program, actor: Actor, told: Sequence[_KeyEntry]) -> bool:
+    """An entry for each replaced key that is gone from the file and of which the log does not say so yet."""
+    here = {key.verifier().fingerprint for key in log_keys.signers(program.settings.log_key)}
+    destroyed = {one.fingerprint for one in told if one.action == "key:destroy"}
+    replaced = {one.announced.previous for one in told if one.announced and one.announced.previous}
+    gone = sorted(replaced - destroyed - here)
+    if gone:
+        with transaction(program, actor) as tx:
+            for fingerprint in gone:
+                details = {"purpose": key_chain.PURPOSE, "key_fingerprint": fingerprint}
+                tx.record("key:destroy", object_type="log", details=details)
+    return bool(gone)
