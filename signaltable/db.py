@@ -103,7 +103,38 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def refuse_writes(engine: Engine) -> None:
+    """Let every connection of this engine from now on refuse to change anything."""
+    statement = "PRAGMA query_only=ON" if engine.dialect.name == "sqlite" else "SET default_transaction_read_only = on"
+
+    def only_read(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        cursor.close()
+        if engine.dialect.name != "sqlite":
+            connection.commit()  # A setting that is rolled back with the first transaction would be none.
+
+    event.listen(engine, "connect", only_read)
+    engine.dispose()  # Connections from before would still take changes.
+
+
 def make_sessions(engine: Engine, *, writes: bool) -> sessionmaker[Session]:
     """A factory of sessions that read, or of sessions that write."""
     bind = engine.execution_options(**{WRITES: True}) if writes else engine
     return sessionmaker(bind, expire_on_commit=False)
+
+
+def empty_write_ahead_log(session: Session) -> None:
+    """Put everything that SQLite keeps beside the database into it, so that no old page stays in the file beside it.
+
+    With `secure_delete` the database itself holds zeros where something was deleted. On PostgreSQL nothing happens: there
+    a vacuum and the expiry of its own log do this (docs/operate.md). While others read, what they need stays.
+    """
+    bind = session.get_bind()
+    if bind.dialect.name != "sqlite":
+        return
+    connection = bind.engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+    finally:
+        connection.close()

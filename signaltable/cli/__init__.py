@@ -9,6 +9,7 @@ from signaltable.cli import (
     ground,
     home,
     log,
+    log_fsck,
     log_keys,
     log_processing,
     log_restored,
@@ -39,6 +40,7 @@ for command in (
     policies.policies,
 ):
     main.add_command(command)
+log.audit.add_command(log_fsck.audit_fsck)
 log.audit.add_command(log_processing.processing_log)
 log.audit.add_command(log_restored.restored)
 log.audit.add_command(log_keys.rotate_key)
