@@ -20,7 +20,7 @@ _SIGNAL, _DISCLOSURE = "S-", "D-"
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """What an event is about besides what its details say: ids of signals, or of exactly the subjects that were touched."""
+    """What an event is about besides what its details say: signals, by id or reference, or exactly the subjects with these ids."""
 
     signals: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
@@ -45,6 +45,10 @@ class _Found:
     by_id: dict[str, _Person] = field(default_factory=dict)
     # Reference of a disclosure -> reference of its signal, purpose.
     disclosures: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    def of(self, signal: str) -> list[_Person]:
+        """The people in a signal, by its id or its reference."""
+        return (self.by_reference if _is_signal(signal) else self.by_signal).get(signal, [])
 
     def add(self, reference: str, person: _Person) -> None:
         if person.id not in self.by_id:
@@ -80,9 +84,9 @@ def _look_up(session: Session, processing: Iterable[tuple[AuditEvent, Concerned]
     signals: set[str] = set()
     subjects: set[str] = set()
     for event, more in processing:
-        references |= _references(event.details, event.object_id)
+        references |= _references(event.details, event.object_id) | {one for one in more.signals if _is_signal(one)}
         disclosures |= {_disclosure(event)} - {""}
-        signals |= set(more.signals)
+        signals |= {one for one in more.signals if not _is_signal(one)}
         subjects |= set(more.subjects)
     if disclosures:
         query = select(Disclosure.reference, Signal.reference, Disclosure.purpose).join(Signal)
@@ -110,11 +114,11 @@ def _people(event: AuditEvent, more: Concerned, found: _Found) -> list[_Person]:
     """The subjects of one event, each once: exactly those that it names, or else all of its signals."""
     if more.subjects:
         return [found.by_id[one] for one in more.subjects if one in found.by_id]
-    people = [person for one in more.signals for person in found.by_signal.get(one, ())]
+    people = [person for one in more.signals for person in found.of(one)]
     references = _references(event.details, event.object_id)
     if not references and (disclosure := _disclosure(event)):
         references = {found.disclosures.get(disclosure, ("", ""))[0]}
-    people += [person for one in sorted(references) for person in found.by_reference.get(one, ())]
+    people += [person for one in sorted(references) for person in found.of(one)]
     number = event.details.get("subject")
     if isinstance(number, int):
         people = [person for person in people if person.number == number]
@@ -127,7 +131,12 @@ def _references(details: Mapping[str, Any], object_id: str) -> set[str]:
     for key in ("signals", "objects"):
         listed = details.get(key)
         named += listed if isinstance(listed, list | tuple) else []
-    return {one for one in named if isinstance(one, str) and one.startswith(_SIGNAL)}
+    return {one for one in named if isinstance(one, str) and _is_signal(one)}
+
+
+def _is_signal(name: str) -> bool:
+    """Whether this is a reference that people read, and no id."""
+    return name.startswith(_SIGNAL)
 
 
 def _disclosure(event: AuditEvent) -> str:

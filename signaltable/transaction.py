@@ -84,8 +84,8 @@ class Transaction:
     ) -> None:
         """Note an event for the log; it is written in the same commit as the rows.
 
-        Whom it is about follows from the references in object and details. `signals` are ids of signals that it is about
-        besides; `subjects`, ids too, say that it is about exactly these.
+        Whom it is about follows from the references in object and details. `signals` are ids or references of signals
+        that it is about besides; `subjects`, ids, say that it is about exactly these.
         """
         self.events.append(
             AuditEvent(action, object_type, object_id, outcome, reason, dict(details or {}), self.now),

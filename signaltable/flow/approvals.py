@@ -72,6 +72,7 @@ def waiting(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[Appr
         object_type="agency",
         object_id=tx.actor.agency_id,
         details={"view": "approvals", "count": len(shown)},
+        signals=[row.signal_id for row in shown],
     )
     lines = [
         ApprovalLine(

@@ -75,6 +75,7 @@ def listing(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[Duty
         object_type="agency",
         object_id=tx.actor.agency_id,
         details={"view": "duties", "count": len(shown)},
+        signals=[one.Disclosure.signal_id for one in shown],
     )
     last = shown[-1].Duty if len(found) > PAGE else None
     return [_line(tx, one.Duty, one.Disclosure, titles) for one in shown], (

@@ -279,6 +279,7 @@ def _put_question(
             "categories": sorted(carried.categories),
             "policy_digest": tx.program.policy.digest,
         },
+        subjects=[subject.id],
     )
     return question.id
 
@@ -314,6 +315,9 @@ def open_questions(tx: Transaction, *, after: str = "") -> QuestionPage:
         object_type="agency",
         object_id=agency,
         details={"view": "questions", "count": len(found[:PAGE]) + len(done)},
+        subjects=list(
+            dict.fromkeys(question.subject_id for question, _kind in (*found[:PAGE], *done) if question.subject_id)
+        ),
     )
     return QuestionPage(
         open=tuple(_line(tx, question, kind) for question, kind in found[:PAGE]),
@@ -365,6 +369,7 @@ def read_question(tx: Transaction, question_id: str) -> QuestionView:
         object_type="question",
         object_id=question.id,
         details={"signal": signal.reference, "ask": question.id, "view": "question", "fields": sorted(fields)},
+        subjects=[subject.id],
     )
     late = _late(question, tx.today)
     answerable = _answerable(tx, signal, question)
@@ -433,6 +438,7 @@ def compare(tx: Transaction, question_id: str, values: Mapping[str, str]) -> str
         object_type="question",
         object_id=question.id,
         details={"signal": signal.reference, "source": SOURCE, "ask": question.id, "result": result},
+        subjects=[subject.id],
     )
     return result
 
@@ -527,6 +533,12 @@ def answer(tx: Transaction, question_id: str, *, answer: str, context: str = "",
         "correction": correction,
     }
     details |= {"text_hash": text_hash(masked)} if masked else {}
-    tx.record("enrich:answer", object_type="question", object_id=question.id, details=details)
+    tx.record(
+        "enrich:answer",
+        object_type="question",
+        object_id=question.id,
+        details=details,
+        subjects=[question.subject_id] if question.subject_id else (),
+    )
     if not correction:
         mailing.tell(tx, [question.asked_by], "answer")

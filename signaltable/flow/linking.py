@@ -131,6 +131,7 @@ def _store(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal
             "evidence_kinds": sorted(dict(found.compared)),
             "strength": str(found.outcome),
         },
+        subjects=(first, second),
     )
     mailing.tell(tx, {signal.submitter for signal in signals.values()}, "link")
     return ProposedLink(made.id, str(found.outcome))
@@ -201,6 +202,7 @@ def own_links(tx: Transaction) -> list[LinkLine]:
         object_type="agency",
         object_id=tx.actor.agency_id,
         details={"view": "links", "count": len(lines)},
+        subjects=[side for made, _kind in found.values() for side in (made.subject_a, made.subject_b)],
     )
     return sorted(lines, key=lambda line: (_turn(line), line.own_sides))
 
@@ -275,6 +277,7 @@ def decide(tx: Transaction, link_id: str, *, confirmed: bool, reason: str = "") 
             "signals": sorted(signal.reference for signal in signals.values()),
             "strength": found.outcome,
         },
+        subjects=(found.subject_a, found.subject_b),
     )
     return found.state
 
@@ -301,4 +304,5 @@ def refuse_all_of(tx: Transaction, signal: Signal) -> None:
                     "strength": found.outcome,
                     "undone": False,
                 },
+                subjects=(found.subject_a, found.subject_b),
             )

@@ -97,6 +97,7 @@ def inbox(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[InboxL
         object_type="agency",
         object_id=tx.actor.agency_id,
         details={"view": "inbox", "count": len(shown)},
+        signals=[row.signal_id for row in shown],
     )
     return [_line(tx, row, titles) for row in shown], following
 

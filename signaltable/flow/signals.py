@@ -368,6 +368,7 @@ def own_signals(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[
         object_type="agency",
         object_id=tx.actor.agency_id,
         details={"view": "own", "count": len(shown)},
+        signals=[row.id for row in shown],
     )
     lines = [
         SignalLine(

@@ -155,6 +155,12 @@ def meetings(tx: Transaction) -> Meetings:
     held = tx.session.scalars(
         mine.where(Meeting.held_on < today).order_by(Meeting.held_on.desc(), Meeting.id).limit(PAGE),
     ).all()
+    tx.record(
+        "signal:list",
+        object_type="agency",
+        object_id=tx.actor.agency_id,
+        details={"view": "meetings", "count": len(coming) + len(held)},
+    )
     return Meetings(
         coming=tuple(_meeting_lines(tx, coming)),
         held=tuple(_meeting_lines(tx, held)),
@@ -252,6 +258,7 @@ def agenda(tx: Transaction, meeting_id: str) -> Agenda:
         object_type="meeting",
         object_id=meeting.id,
         details={"meeting": meeting.id, "view": "agenda", "count": len(lines)},
+        signals=[one.reference for one in lines],
     )
     (line,) = _meeting_lines(tx, [meeting])
     return Agenda(line, lines, tuple(_ready(tx, meeting)[:MOST_READY]) if open_for_more else (), open_for_more)

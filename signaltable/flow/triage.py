@@ -106,6 +106,7 @@ def listing(
             "count": len(shown),
             "filters": [f"{name}:{value}" for name, value in (("state", state), ("urgency", urgency)) if value],
         },
+        signals=[row.id for row in shown],
     )
     return TriagePage(tuple(_lines(tx, shown)), newer, older)
 

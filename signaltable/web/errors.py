@@ -9,10 +9,13 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
+from signaltable.web.guards import note_failure
 
 LOG = logging.getLogger("signaltable")
 
 PAGES = {400, 403, 404, 409}
+# What a browser of ours never asks: another method, another kind of body, too much of it.
+TOLD = {400, 405, 413, 415}
 
 
 def reason_text(reason: str) -> str:
@@ -38,10 +41,10 @@ def reason_text(reason: str) -> str:
 def register(app: Flask) -> None:
     """Answer every error with a page of our own."""
     app.register_error_handler(Refused, _refused)
-    app.register_error_handler(NotFound, lambda _error: _page(404))
+    app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(Conflict, _conflict)
-    app.register_error_handler(UnusableInput, lambda _error: _page(400))
-    app.register_error_handler(CSRFError, lambda _error: _page(400))
+    app.register_error_handler(UnusableInput, _unusable)
+    app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _broken)
 
@@ -50,13 +53,32 @@ def _refused(error: Refused) -> ResponseReturnValue:
     return render_template("errors/403.html", reason=reason_text(error.reason)), 403
 
 
+def _not_found(_error: NotFound) -> ResponseReturnValue:
+    # Somebody tries references, or the thing is of another agency: which one was asked is not ours to keep.
+    note_failure("not_found", 404)
+    return _page(404)
+
+
+def _unusable(_error: UnusableInput) -> ResponseReturnValue:
+    note_failure("unusable_input", 400)
+    return _page(400)
+
+
+def _forged(_error: CSRFError) -> ResponseReturnValue:
+    note_failure("csrf", 400)
+    return _page(400)
+
+
 def _conflict(_error: Conflict) -> ResponseReturnValue:
+    note_failure("conflict", 409)
     return render_template("errors/409.html"), 409
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
     if error.code in {301, 302, 303, 307, 308}:
         return error
+    if error.code in TOLD:
+        note_failure(f"http_{error.code}", error.code)
     return _page(error.code or 500)
 
 
@@ -74,4 +96,5 @@ def _broken(error: Exception) -> ResponseReturnValue:
         trace = trace.tb_next
     place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
     LOG.error("unexpected %s at %s", type(error).__name__, place)
+    note_failure("broken", 500)
     return render_template("errors/500.html"), 500

@@ -4,6 +4,7 @@ Everything is refused unless a view declares otherwise: a view without a declare
 posted field that the form did not offer is refused and recorded (design.md, rules 1 and 5).
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -22,6 +23,8 @@ from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive
 from signaltable.transaction import Program, Transaction, refuse, transaction
 
+LOG = logging.getLogger("signaltable")
+
 PACKAGE = Path(__file__).resolve().parent.parent
 STATIC = PACKAGE / "static"
 TRANSLATIONS = PACKAGE / "translations"
@@ -35,6 +38,8 @@ TELLING_NAMES = frozenset(
 
 # No browser sends this sign from a page, and PostgreSQL holds no text with it.
 NOTHING = "\0"
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
@@ -125,7 +130,7 @@ def _open_the_door() -> ResponseReturnValue | None:
     if actor().must_choose_password and request.endpoint not in BEFORE_OWN_PASSWORD:
         return redirect(url_for("account.choose_password"))
     if all(isinstance(may(actor(), one), Denied) for one in needed):
-        refuse(program(), actor(), Refused("no_permission", details={"permission": needed[0].value}))
+        refuse(program(), actor(), Refused("no_permission", details={"permission": needed[0].value, **_asked()}))
     return None
 
 
@@ -199,6 +204,36 @@ def _refuse_unoffered(field: Any) -> None:
     posted = {str(value) for value in field.raw_data} - {""}
     if posted - choices or (not isinstance(field, SelectMultipleField) and len(field.raw_data) > 1):
         refuse_request("not_offered", [field.name] if field.name in TELLING_NAMES else [], len(posted - choices))
+
+
+def _asked() -> dict[str, str]:
+    """The page and the method of this request; a method that HTTP does not know could say anything."""
+    method = request.method if request.method in METHODS else "other"
+    return {"endpoint": request.endpoint or "", "method": method}
+
+
+def note_failure(cause: str, status: int) -> None:
+    """Record that a request of somebody who is signed in came to nothing; never raises, for there is an error page to show.
+
+    Of strangers nothing is recorded: whoever has no account cannot fill the log.
+    """
+    if "actor" not in g:
+        _identify()  # The token of the form is looked at before anything else.
+    if not is_known(actor()):
+        return
+    endpoint = request.endpoint or ""
+    try:
+        with begin() as tx:
+            tx.record(
+                "request:refuse",
+                object_type="view",
+                object_id=endpoint,
+                outcome="error" if status >= 500 else "refused",
+                reason=cause,
+                details={"cause": cause, "status": status, **_asked()},
+            )
+    except Exception as error:  # noqa: BLE001 -- the database is away, say; the page says that something went wrong
+        LOG.error("a request that came to nothing was not recorded: %s", type(error).__name__)  # noqa: TRY400
 
 
 def refuse_request(reason: str, names: list[str], count: int) -> NoReturn:
