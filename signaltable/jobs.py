@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,12 +21,13 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
-from signaltable.flow import accounts, auditing, outbox, retention, sample_report
+from signaltable.flow import accounts, auditing, incidents, outbox, retention, sample_report
 from signaltable.flow.claims import ERROR, claim, finish
 from signaltable.program import open_program
 from signaltable.settings import Settings
 from signaltable.trace_context import start
 from signaltable.transaction import Program, transaction
+from signaltable.users import work_as_web_user
 
 LOG = logging.getLogger("signaltable.jobs")
 
@@ -43,8 +45,15 @@ JOBS = Actor(
 EXPORTS_EVERY = 5
 PARENT_EVERY = 5
 DAY = 24 * 60
+# The job that reads everything; it has a thread of its own, so that signing and mails do not wait for it.
+CHECKING = "fsck"
 # Why a run was not done here.
 TAKEN = "taken"
+STOPPING = threading.Event()
+
+
+class Interrupted(SignaltableError):
+    """A job was broken off because its process ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,24 @@ def run_sessions(program: Program) -> str:
     return f"ended:{ended}" if ended else ""
 
 
+def run_fsck(program: Program) -> str:
+    """Check the log, the rows and what stands outside; what is found becomes an incident."""
+    report = incidents.check(program, JOBS, progress=_go_on)
+    return f"entries:{report.entries},findings:{sum(report.counts.values())}"
+
+
+def run_checks(program: Program) -> str:
+    """Make the checks that somebody asked for at a screen. Each is claimed by its own row."""
+    made = incidents.fulfil_checks(program, JOBS, progress=_go_on)
+    return f"made:{made}" if made else ""
+
+
+def _go_on(_done: int, _of: int) -> None:
+    """A check of a long log must not keep a process alive that was told to end."""
+    if STOPPING.is_set():
+        raise Interrupted("the process was told to end")
+
+
 def jobs(settings: Settings) -> tuple[Job, ...]:
     """All jobs with a slot."""
     return (
@@ -125,6 +152,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("overdue", 60, run_overdue),
         Job("outbox", 1, run_outbox),
         Job("sessions", 15, run_sessions),
+        Job(CHECKING, DAY, run_fsck, tells_itself=True),
     )
 
 
@@ -152,6 +180,11 @@ def run_requests(program: Program) -> str:
     return ",".join(filter(None, (made, signed)))
 
 
+def run_check_requests(program: Program) -> str:
+    """Make the checks that people wait for. Never raises."""
+    return _outcome_of(run_checks.__name__, run_checks, program)
+
+
 def _outcome_of(name: str, work: Callable[[Program], str], program: Program) -> str:
     try:
         return work(program)
@@ -167,22 +200,35 @@ def make_scheduler(program: Program) -> BlockingScheduler:
     """A clock that calls every job at its time, one at a time, and at once when the process starts."""
     scheduler = BlockingScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(1)},
+        executors={"default": ThreadPoolExecutor(1), CHECKING: ThreadPoolExecutor(1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     now = datetime.now(UTC)
     for number, job in enumerate(jobs(program.settings)):
         first = now + timedelta(seconds=number)
         # Asking twice per turn costs one refused claim and makes up for a clock that ticks just before the turn.
-        scheduler.add_job(run_once, "interval", args=(program, job), seconds=job.minutes * 30, next_run_time=first)
+        executor = CHECKING if job.name == CHECKING else "default"
+        scheduler.add_job(
+            run_once,
+            "interval",
+            args=(program, job),
+            seconds=job.minutes * 30,
+            next_run_time=first,
+            executor=executor,
+        )
     scheduler.add_job(run_requests, "interval", args=(program,), seconds=EXPORTS_EVERY, next_run_time=now)
+    scheduler.add_job(
+        run_check_requests, "interval", args=(program,), seconds=EXPORTS_EVERY, next_run_time=now, executor=CHECKING
+    )
     return scheduler
 
 
 def main() -> int:
     """Run until SIGTERM, Ctrl-C, or the end of the process that started this one."""
     try:
-        program = open_program(Settings.from_env())
+        settings = Settings.from_env()
+        work_as_web_user(settings)
+        program = open_program(settings)
     except SignaltableError as error:
         print(f"signaltable: {error}", file=sys.stderr)  # noqa: T201 -- the one line that a start script shows
         return 2
@@ -202,6 +248,7 @@ def main() -> int:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    STOPPING.set()
     raise SystemExit(0)
 
 

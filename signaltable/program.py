@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from signaltable.access import Permission
-from signaltable.db import make_engine, make_sessions
+from signaltable.db import make_engine, make_sessions, refuse_writes
 from signaltable.domain import SignaltableError
 from signaltable.flow.field_names import check_fields
 from signaltable.keys import KeyRing
@@ -44,6 +44,25 @@ def load_policy(settings: Settings) -> PolicySet:
 
 def open_program(settings: Settings) -> Program:
     """Everything the use cases need. Raises `NotInitialised` before `signaltable init`."""
+    engine = _existing(settings)
+    write_to_log_file(settings)
+    return _opened(settings, engine)
+
+
+def open_to_read(settings: Settings) -> Program:
+    """The same, with a database that takes no change at all, and no file opened for writing: for who only looks."""
+    engine = _existing(settings)
+    refuse_writes(engine)
+    return _opened(settings, engine)
+
+
+def _opened(settings: Settings, engine: Engine) -> Program:
+    program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=not settings.demo))
+    return replace(program, work=start(program.randomness))
+
+
+def _existing(settings: Settings) -> Engine:
+    """The database of a home that was made. Raises `NotInitialised`."""
     if not settings.key_ring.exists():
         raise NotInitialised(
             f"no key ring in {settings.home}; run `signaltable init` or `signaltable init --demo` first"
@@ -53,9 +72,7 @@ def open_program(settings: Settings) -> Program:
     engine = _reachable(settings)
     if not inspect(engine).has_table("log_head"):
         raise NotInitialised("the database is empty; run `signaltable init` or `signaltable init --demo` first")
-    write_to_log_file(settings)
-    program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=not settings.demo))
-    return replace(program, work=start(program.randomness))
+    return engine
 
 
 def _reachable(settings: Settings) -> Engine:

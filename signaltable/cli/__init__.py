@@ -32,6 +32,7 @@ def main() -> None:
 for command in (
     home.init,
     home.run,
+    home.jobs,
     home.accounts,
     signals.submit,
     signals.route,

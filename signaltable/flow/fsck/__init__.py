@@ -8,7 +8,7 @@ snapshot, in one pass, and keeps what it needs to remember on disk.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 from audit import merkle
 from audit.errors import AuditError
 from signaltable import audit_trail, erasures, row_digests
-from signaltable.audit_trail import AuditEvent
 from signaltable.db import Base
 from signaltable.domain import Actor
 from signaltable.flow.fsck import heads, triggers
@@ -28,10 +27,9 @@ from signaltable.flow.fsck.rows import check_rows
 from signaltable.flow.fsck.said import Sayings
 from signaltable.flow.fsck.seals import check_seals
 from signaltable.models import LogEntry
-from signaltable.row_digests import Key
 from signaltable.transaction import ROWS_PER_ENTRY, Program, transaction
 
-__all__ = ["SEALS", "Progress", "Report", "as_bytes", "fsck", "inspect", "snapshot", "stored"]
+__all__ = ["SEALS", "Progress", "Report", "adopt", "as_bytes", "inspect", "snapshot", "stored"]
 
 # How much of what is sealed is opened.
 SEALS = ("none", "sample", "all")
@@ -55,48 +53,22 @@ def inspect(
     `seals` is one of SEALS. With `try_fence` it is also tried to change the log, in a transaction that is rolled back; an
     account that may only read the database leaves that out. `progress(done, of)` is called now and then.
     """
-    report, _ = _inspect(program, seals, try_fence, progress)
-    return report
-
-
-def fsck(
-    program: Program, actor: Actor, *, seals: str = "sample", progress: Progress = lambda _done, _of: None
-) -> Report:
-    """The same, and record that it was done. Rows from before the log spoke of rows are taken up in it, once."""
-    report, early = _inspect(program, seals, True, progress)
-    _adopt(program, actor, early)
-    with transaction(program, actor) as tx:
-        tx.record(
-            "log:check",
-            object_type="log",
-            details={
-                "findings": sum(report.counts.values()),
-                "kinds": sorted(report.counts),
-                "entries": report.entries,
-                "root": report.root,
-                "checkpoints": report.checked.get("checkpoints", 0),
-                "duration_ms": report.duration_ms,
-            },
-        )
-    return report
-
-
-def _inspect(program: Program, seals: str, try_fence: bool, progress: Progress) -> tuple[Report, list[tuple[str, Key]]]:
     began = time.monotonic()
-    found = Found()
+    found, now = Found(), program.clock()
     with _sayings() as sayings, snapshot(program) as session:
         head = read_head(session)
-        walk = _check_log(session, program, found, sayings, head, progress)
+        walk, covered = _check_log(session, program, found, sayings, head, progress)
+        _check_times(session, program, found, walk, covered, now)
         step = _steps(progress, walk.count)
         check_rows(session, program.keys, found, sayings, step)
         if seals != "none":
             check_seals(session, program.keys, found, everything=seals == "all", step=step)
         triggers.check_triggers(session, found)
-        early = sayings.early()
+        early = tuple(sayings.early())
     if try_fence:
         triggers.try_triggers(program, found)
     progress(walk.count + STEPS, walk.count + STEPS)
-    report = Report(
+    return Report(
         entries=walk.count,
         size=head.size if head else walk.count,
         root=walk.leaves.root().hex(),
@@ -104,8 +76,8 @@ def _inspect(program: Program, seals: str, try_fence: bool, progress: Progress) 
         counts=dict(found.findings.counts),
         findings=found.findings.listed(),
         duration_ms=int((time.monotonic() - began) * 1000),
+        early=early,
     )
-    return report, early
 
 
 @contextmanager
@@ -130,7 +102,7 @@ def _steps(progress: Progress, entries: int) -> Callable[[], None]:
 
 def _check_log(
     session: Session, program: Program, found: Found, sayings: Sayings, head: Head | None, progress: Progress
-) -> Walk:
+) -> tuple[Walk, int]:
     chain = heads.trusted_keys(session, program)
     for key in chain.unreached:
         found.add(
@@ -149,8 +121,7 @@ def _check_log(
     heads.check_announced(found, walk, session)
     heads.check_strays(found, session, walk.leaves.size)
     _check_register(program, found)
-    _check_times(session, program, found, walk, covered)
-    return walk
+    return walk, covered
 
 
 def _root_of(head: Head | None) -> bytes:
@@ -171,9 +142,11 @@ def _check_register(program: Program, found: Found) -> None:
         found.add("changed-register", f"erasures.jsonl line {bad.number}", f"{bad.kind}: not as the program wrote it")
 
 
-def _check_times(session: Session, program: Program, found: Found, walk: Walk, covered: int) -> None:
-    """Whether the clock runs on, and whether checkpoints keep coming: a long wait means that nobody signs."""
-    now = program.clock()
+def _check_times(session: Session, program: Program, found: Found, walk: Walk, covered: int, now: datetime) -> None:
+    """Whether the clock runs on, and whether checkpoints keep coming: a long wait means that nobody signs.
+
+    `now` is the moment at which the check began: reading a long log takes longer than a turn of signing.
+    """
     if walk.last_recorded_at > audit_trail.milliseconds(now + CLOCK_SLACK):
         last = walk.leaves.size - 1
         found.add("clock-set-back", span(last, last), "the clock of this machine stands before the newest entry")
@@ -182,8 +155,12 @@ def _check_times(session: Session, program: Program, found: Found, walk: Walk, c
         found.add("signing-stopped", span(covered, covered), "this entry has waited for a signature for too long")
 
 
-def _adopt(program: Program, actor: Actor, early: list[tuple[str, Key]]) -> None:
-    """Let the log speak of rows from before it did; the last part says that there are no more."""
+def adopt(program: Program, actor: Actor, report: Report) -> int:
+    """Let the log speak of rows from before it did; the last part says that there are no more. Returns how many they are.
+
+    Only rows that the log names otherwise are taken up, and only once: what turns up later has no entry.
+    """
+    early = report.early
     for start in range(0, len(early), ROWS_PER_ENTRY):
         part = early[start : start + ROWS_PER_ENTRY]
         with transaction(program, actor) as tx:
@@ -194,4 +171,5 @@ def _adopt(program: Program, actor: Actor, early: list[tuple[str, Key]]) -> None
                     tx.session, program.keys, table, [key for of, key in part if of == name]
                 )
             left = len(early) - start - len(part)
-            tx.events.append(AuditEvent("log:rows", "log", details={"cause": "adopted", "rows": rows, "count": left}))
+            tx.record("log:rows", object_type="log", details={"cause": "adopted", "rows": rows, "count": left})
+    return len(early)

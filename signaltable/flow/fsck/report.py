@@ -22,6 +22,8 @@ class Report:
     counts: Mapping[str, int]
     findings: tuple[Finding, ...]
     duration_ms: int
+    # (table, key) of rows of which only entries speak from before the log spoke of rows.
+    early: tuple[tuple[str, tuple[Any, ...]], ...] = ()
 
     @property
     def ok(self) -> bool:

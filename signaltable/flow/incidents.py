@@ -1,0 +1,324 @@
+"""What checks of the log found: incidents that people settle. A finding opens one, and as long as it is open stays that one.
+
+Whoever asks for a check at a screen leaves a request; the jobs process makes it, because a long log takes longer than a
+page may.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select, update
+
+from audit.errors import AuditError
+from audit.findings import Finding
+from signaltable.access import Permission, require
+from signaltable.domain import Actor, Conflict, NotFound, UnusableInput
+from signaltable.flow import fsck, mailing
+from signaltable.flow.claims import claim
+from signaltable.flow.masking import for_others, text_hash
+from signaltable.flow.on_behalf import on_behalf
+from signaltable.models import Account, Agency, Incident, JobRun
+from signaltable.queries import PageKey, newest_first
+from signaltable.transaction import Program, Transaction, reading, transaction
+
+# Of one kind so many become incidents of their own; one more says how many others there are.
+MOST_PER_KIND = 50
+MANY = "log"
+RESULTS = ("repaired", "explained", "false-alarm", "reported")
+EXPLANATION_LIMIT = 800
+PLACE_LENGTH, MESSAGE_LENGTH = 200, 500
+
+# A request is a row under the first name; whoever fulfils it claims the second (unique, so it happens once).
+REQUESTED = "check-request"
+CLAIMED = "check"
+# A claim this old without any progress belongs to a process that died.
+LOST_AFTER = timedelta(minutes=10)
+TOLD_EVERY = timedelta(seconds=2)
+DONE, FAILED = "done", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentLine:
+    """One incident as the page shows it. `settled_by` is the name of a person, "" as long as it is open."""
+
+    id: str
+    kind: str
+    place: str
+    message: str
+    opened_at: datetime
+    seen_at: datetime
+    times: int
+    settled_at: datetime | None
+    settled_by: str
+    result: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check that somebody asked for. `state` is waiting, running, done or failed; `percent` how far it is."""
+
+    id: str
+    requested_at: datetime
+    finished_at: datetime | None
+    state: str
+    percent: int
+    findings: int
+
+
+# -- checking -----------------------------------------------------------------------------------------------------
+
+
+def check(
+    program: Program,
+    actor: Actor,
+    *,
+    seals: str = "sample",
+    progress: fsck.Progress = lambda _done, _of: None,
+) -> fsck.Report:
+    """Check everything, record that it was done, and open an incident for what was found.
+
+    Rows from before the log spoke of rows are taken up in it, once. For the jobs process and the command line: reads
+    between short transactions, so that nobody waits. Raises `UnusableLogKey` without the public keys of the log.
+    """
+    report = fsck.inspect(program, seals=seals, progress=progress)
+    record(program, actor, report)
+    return report
+
+
+def record(program: Program, actor: Actor, report: fsck.Report) -> None:
+    """Put in the log that a check was done and what it found, and open incidents."""
+    fsck.adopt(program, actor, report)
+    with transaction(program, actor) as tx:
+        tx.record("log:check", object_type="log", details=_told(report))
+        _open_incidents(tx, report)
+
+
+def _told(report: fsck.Report) -> dict[str, object]:
+    return {
+        "findings": sum(report.counts.values()),
+        "kinds": sorted(report.counts),
+        "entries": report.entries,
+        "root": report.root,
+        "checkpoints": report.checked.get("checkpoints", 0),
+        "duration_ms": report.duration_ms,
+    }
+
+
+def _open_incidents(tx: Transaction, report: fsck.Report) -> None:
+    known = {(row.kind, row.place): row for row in tx.session.scalars(select(Incident).where(_is_open()))}
+    fresh = 0
+    for one in _worth_an_incident(report):
+        place, message = one.at[:PLACE_LENGTH], one.message[:MESSAGE_LENGTH]
+        row = known.get((one.kind, place))
+        if row is not None:
+            row.seen_at, row.times, row.message = tx.now, row.times + 1, message
+            continue
+        row = known[one.kind, place] = Incident(
+            id=tx.new_id(), kind=one.kind, place=place, message=message, opened_at=tx.now, seen_at=tx.now, times=1
+        )
+        tx.session.add(row)
+        fresh += 1
+        details = {"incident": row.id, "kind": row.kind, "at": row.place, "finding_hash": text_hash(row.message)}
+        tx.record("incident:open", object_type="incident", object_id=row.id, details=details)
+    if fresh:
+        _tell(tx)
+
+
+def _worth_an_incident(report: fsck.Report) -> Iterator[Finding]:
+    """What was found, of each kind the first ones; then one line for each kind of which there were more."""
+    met: Counter[str] = Counter()
+    for one in report.findings:
+        met[one.kind] += 1
+        if one.at and met[one.kind] <= MOST_PER_KIND:
+            yield one
+    for kind, count in report.counts.items():
+        if count > MOST_PER_KIND:
+            yield Finding(kind, MANY, f"{count} of this kind were found; {MOST_PER_KIND} of them are listed")
+
+
+def _is_open() -> ColumnElement[bool]:
+    return Incident.settled_at.is_(None)
+
+
+def _tell(tx: Transaction) -> None:
+    """A mail to everybody who may settle, wherever they work."""
+    agencies = tx.session.scalars(select(Agency.id).where(Agency.active)).all()
+    mailing.tell_agency(tx, agencies, Permission.INCIDENT_SETTLE_ALL, "incident")
+
+
+# -- looking at them, settling them -------------------------------------------------------------------------------
+
+
+def open_incidents(tx: Transaction) -> list[IncidentLine]:
+    """All incidents that are open, newest first. Records that they were consulted."""
+    require(tx.actor, Permission.INCIDENT_CONSULT_ALL)
+    rows = tx.session.scalars(select(Incident).where(_is_open()).order_by(Incident.opened_at.desc(), Incident.id))
+    lines = [_line(row, {}) for row in rows]
+    details = {"view": "open", "count": len(lines)}
+    tx.record("incident:consult", object_type="incident", details=details)
+    return lines
+
+
+def settled_incidents(tx: Transaction, after: PageKey | None = None) -> tuple[list[IncidentLine], PageKey | None]:
+    """A page of the incidents that were settled, newest first, with the key of the next page."""
+    require(tx.actor, Permission.INCIDENT_CONSULT_ALL)
+    query = select(Incident).where(~_is_open())
+    shown, following = newest_first(tx, query, Incident.opened_at, Incident.id, after)
+    names = _names(tx, {row.settled_by for row in shown})
+    details = {"view": "settled", "count": len(shown)}
+    tx.record("incident:consult", object_type="incident", details=details)
+    return [_line(row, names) for row in shown], following
+
+
+def consult(tx: Transaction, incident_id: str) -> IncidentLine:
+    """One incident. Raises `NotFound`."""
+    require(tx.actor, Permission.INCIDENT_CONSULT_ALL)
+    row = _row(tx, incident_id)
+    details = {"view": "incident", "incident": row.id}
+    tx.record("incident:consult", object_type="incident", object_id=row.id, details=details)
+    return _line(row, _names(tx, {row.settled_by}))
+
+
+def settle(tx: Transaction, incident_id: str, result: str, explanation: str) -> None:
+    """Say what was done about an incident. Found again after this, it opens anew.
+
+    Raises `UnusableInput` without a result of RESULTS or a usable explanation, `Conflict` when it is settled already.
+    """
+    require(tx.actor, Permission.INCIDENT_SETTLE_ALL)
+    row = _row(tx, incident_id, locked=True)
+    if row.settled_at is not None:
+        raise Conflict("settled", "this incident was settled already")
+    if result not in RESULTS:
+        raise UnusableInput({"result": "expected one of the results"})
+    row.explanation = for_others(tx, explanation, "explanation", limit=EXPLANATION_LIMIT, required=True)
+    row.settled_at, row.settled_by, row.result = tx.now, tx.actor.account_id, result
+    details = {"incident": row.id, "result": result, "motivation_hash": text_hash(row.explanation)}
+    tx.record("incident:close", object_type="incident", object_id=row.id, details=details)
+
+
+def count_open(tx: Transaction) -> int:
+    """How many incidents are open, for the overview of those who settle them."""
+    return tx.session.scalar(select(func.count()).select_from(Incident).where(_is_open())) or 0
+
+
+def _row(tx: Transaction, incident_id: str, *, locked: bool = False) -> Incident:
+    row = tx.session.get(Incident, incident_id, with_for_update=locked or None)
+    if row is None:
+        raise NotFound("no such incident")
+    return row
+
+
+def _names(tx: Transaction, account_ids: set[str]) -> Mapping[str, str]:
+    rows = tx.session.execute(select(Account.id, Account.name).where(Account.id.in_(sorted(account_ids))))
+    return {row.id: row.name for row in rows}
+
+
+def _line(row: Incident, names: Mapping[str, str]) -> IncidentLine:
+    return IncidentLine(
+        id=row.id,
+        kind=row.kind,
+        place=row.place,
+        message=row.message,
+        opened_at=row.opened_at,
+        seen_at=row.seen_at,
+        times=row.times,
+        settled_at=row.settled_at,
+        settled_by=names.get(row.settled_by, ""),
+        result=row.result,
+        explanation=row.explanation,
+    )
+
+
+# -- a check that somebody asks for -------------------------------------------------------------------------------
+
+
+def request_check(tx: Transaction) -> str:
+    """Ask for a check. Returns its id; that of the one that still runs, when there is one: one answer serves everybody."""
+    require(tx.actor, Permission.INCIDENT_CONSULT_ALL)
+    running = tx.session.scalar(
+        select(JobRun.slot).where(JobRun.job == REQUESTED, JobRun.finished_at.is_(None)).limit(1)
+    )
+    request = running or tx.new_id()
+    if running is None:
+        tx.session.add(JobRun(job=REQUESTED, slot=request, claimed_at=tx.now))
+    tx.record("log:request", object_type="check", object_id=request, details={"request": request, "kind": "check"})
+    return request
+
+
+def newest_check(tx: Transaction) -> Check | None:
+    """The last check that somebody asked for, and how far it is; None when nobody ever did."""
+    require(tx.actor, Permission.INCIDENT_CONSULT_ALL)
+    query = select(JobRun).where(JobRun.job == REQUESTED).order_by(JobRun.claimed_at.desc(), JobRun.slot).limit(1)
+    row = tx.session.scalars(query).first()
+    if row is None:
+        return None
+    state, _, number = row.outcome.partition(":")
+    told = int(number) if number.isdigit() else 0
+    running = state == "running"
+    return Check(
+        row.slot, row.claimed_at, row.finished_at, state or "waiting", told if running else 0, 0 if running else told
+    )
+
+
+def fulfil_checks(program: Program, actor: Actor, *, progress: fsck.Progress = lambda _done, _of: None) -> int:
+    """Make every check that was asked for. Returns how many were made. `progress` may raise to break it off."""
+    with reading(program) as session:
+        waiting = session.scalars(
+            select(JobRun.slot).where(JobRun.job == REQUESTED, JobRun.finished_at.is_(None)).order_by(JobRun.claimed_at)
+        ).all()
+    return sum(_fulfil(program, actor, request, progress) for request in waiting)
+
+
+def _fulfil(program: Program, actor: Actor, request: str, progress: fsck.Progress) -> int:
+    if not claim(program, actor, CLAIMED, request, lost_after=LOST_AFTER):
+        return 0
+    with suppress(
+        AuditError
+    ):  # Who asked cannot be read in a broken log; that it is broken is what the check will say.
+        actor = on_behalf(program, actor, request)
+    try:
+        report = check(program, actor, progress=_Teller(program, actor, request, progress))
+    except Exception:
+        _note(program, actor, request, FAILED, finished=True)
+        raise
+    _note(program, actor, request, f"{DONE}:{sum(report.counts.values())}", finished=True)
+    return 1
+
+
+class _Teller:
+    """Writes how far a check is, so that the page can say it; also shows that the process is alive."""
+
+    def __init__(self, program: Program, actor: Actor, request: str, progress: fsck.Progress) -> None:
+        self._program, self._actor, self._request, self._progress = program, actor, request, progress
+        self._told_at = program.clock()
+
+    def __call__(self, done: int, of: int) -> None:
+        """Told at most every two seconds."""
+        self._progress(done, of)
+        now = self._program.clock()
+        if now - self._told_at >= TOLD_EVERY:
+            self._told_at = now
+            _note(self._program, self._actor, self._request, f"running:{100 * done // max(1, of)}", finished=False)
+
+
+def _note(program: Program, actor: Actor, request: str, outcome: str, *, finished: bool) -> None:
+    with transaction(program, actor) as tx:
+        values = {"outcome": outcome} | ({"finished_at": tx.now} if finished else {})
+        tx.session.execute(update(JobRun).where(JobRun.job == REQUESTED, JobRun.slot == request).values(**values))
+        # A claim that moves on is not lost, however long the log is.
+        mine = update(JobRun).where(JobRun.job == CLAIMED, JobRun.slot == request)
+        tx.session.execute(mine.values(claimed_at=tx.now, **values))
+        if outcome == FAILED:
+            details = {"job": CLAIMED, "slot": request}
+            tx.record(
+                "job:run",
+                object_type="check",
+                object_id=request,
+                outcome="error",
+                reason="check_failed",
+                details=details,
+            )
