@@ -87,6 +87,11 @@ def by_file(texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     return {path: parse_toml(text, path) for path, text in texts.items()}
 
 
+def is_ground(path: str) -> bool:
+    """Whether a file of a set of rules is a legal ground, of the nation or of the region."""
+    return _folder(path) == GROUNDS
+
+
 def _folder(path: str) -> str:
     """The folder of a file, that of the region taken for the national one."""
     return path.removeprefix("region/").rpartition("/")[0]

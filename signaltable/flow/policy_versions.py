@@ -13,8 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from signaltable.comparison.files import ChangedIds, Contents, changed_ids, contents_of, reading_once
+from signaltable.comparison.files import ChangedIds, Contents, changed_ids, contents_of, is_ground, reading_once
 from signaltable.domain import NotFound, SignaltableError
+from signaltable.grounds import canonical_digest
 from signaltable.models import LogDetail, LogEntry, PolicyVersion
 from signaltable.policy import PolicySet, load_texts
 from signaltable.transaction import Transaction
@@ -147,6 +148,17 @@ def find_digest(session: Session, prefix: str) -> str:
     if len(found) != 1:
         raise NotFound("no rules kept under this digest" if not found else "several digests start with this")
     return found[0]
+
+
+def reviewed_grounds(session: Session) -> frozenset[str]:
+    """The digests of all versions of grounds, in any kept set of rules, for which somebody had signed."""
+    read = reading_once()
+    found = set()
+    for row in session.execute(select(PolicyVersion.digest, PolicyVersion.files)):
+        for path, text in _unpacked(row.files, row.digest).items():
+            if is_ground(path) and "reviewed_by" in (raw := read(text, path)):
+                found.add(canonical_digest(raw))
+    return frozenset(found)
 
 
 def versions(tx: Transaction) -> list[RulesVersion]:

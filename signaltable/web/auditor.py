@@ -1,21 +1,30 @@
 """The auditor's pages: the log, one entry, the disclosures, and the proof that nothing was changed. No content."""
 
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
-
-from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import to_utc
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Conflict, NotFound
 from signaltable.flow import auditing
-from signaltable.flow.auditing import Filters
 from signaltable.flow.disclosures import disclosure_account
 from signaltable.queries import agency_titles
+from signaltable.web.auditor_filters import (
+    NAME_OF,
+    address,
+    chips,
+    disclosure_choices,
+    disclosure_labels,
+    log_choices,
+    log_labels,
+    marks,
+    questions,
+    read_disclosure_filters,
+    read_log_filters,
+)
 from signaltable.web.duty_words import DUTY_WORDS
 from signaltable.web.guards import actor, begin, only, permission, program
+from signaltable.web.log_sentences import sentence
 from signaltable.web.log_words import WORDS, detail_rows
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.wording import WORDS as SENDING_WORDS
@@ -23,26 +32,28 @@ from signaltable.web.wording import category_label, field_label
 
 pages = Blueprint("auditor", __name__, url_prefix="/audit")
 
-# Names in the address of the list, and the filter that each of them fills.
-FILTERS = {
-    "organisatie": "agency",
-    "actie": "action",
-    "uitkomst": "outcome",
-    "ontvanger": "receiver",
-    "kenmerk": "object",
-}
-
-
-# No log is older than time on this kind of machine.
-EARLIEST = date(1970, 1, 1)
 # How many digits the number of an entry has at most; more would not fit the column.
 DIGITS = 9
 SEQ = f"<int(max={10**DIGITS - 1}):seq>"
 
 
 def _render(template: str, **values: object) -> str:
-    sees_all = isinstance(may(actor(), Permission.LOG_CONSULT_ALL), Allowed)
-    return render_template(template, **{**SENDING_WORDS, **DUTY_WORDS, **WORDS, "sees_all": sees_all, **values})
+    shown = {"sees_all": _sees_all(), "tab_pages": _tab_pages()}
+    return render_template(template, **{**SENDING_WORDS, **DUTY_WORDS, **WORDS, **shown, **values})
+
+
+def _sees_all() -> bool:
+    return isinstance(may(actor(), Permission.LOG_CONSULT_ALL), Allowed)
+
+
+def _tab_pages() -> frozenset[str]:
+    """The views of the workbench that exist and that the actor's roles open."""
+    views = current_app.view_functions
+    return frozenset(
+        endpoint
+        for endpoint in views
+        if any(isinstance(may(actor(), one), Allowed) for one in getattr(views[endpoint], "needed_permissions", ()))
+    )
 
 
 # -- the log ------------------------------------------------------------------------------------------------------
@@ -51,55 +62,29 @@ def _render(template: str, **values: object) -> str:
 @pages.get("")
 @permission(Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)
 def listing() -> ResponseReturnValue:
-    """The log with its filters, newest first."""
-    problems: dict[str, str] = {}
-    filters = _filters(problems)
+    """The log with its filters, newest first, each entry as a sentence."""
+    before, after = _number("voor"), _number("na")
     with begin() as tx:
-        page = auditing.entries(tx, filters, before=_number("voor"), after=_number("na"))
         titles = agency_titles(tx)
-    kept: dict[str, Any] = {name: request.args[name] for name in ("van", "tot", *FILTERS) if request.args.get(name)}
+        choices = log_choices(titles, auditing.offered(tx), sees_all=_sees_all())
+        filters, asked = read_log_filters(choices)
+        page = auditing.entries(tx, filters, before=before, after=after)
+    labels = log_labels()
+    used = chips(asked, "auditor.listing", choices, labels)
+    loosened = {NAME_OF[name]: count for name, count in page.loosened.items()}
     return _render(
         "auditor/listing.html",
         page=page,
-        titles=titles,
-        kept=kept,
-        problems=problems,
-        newer=url_for("auditor.listing", **kept, na=page.newer) if page.newer is not None else None,
-        older=url_for("auditor.listing", **kept, voor=page.older) if page.older is not None else None,
+        sentences={line.seq: sentence(line, titles) for line in page.lines},
+        choices=choices,
+        labels=labels,
+        asked=asked,
+        used=used,
+        loosen=[(chip, loosened[chip.name]) for chip in used if chip.name in loosened],
+        questions=questions(sees_all=_sees_all()),
+        newer=address("auditor.listing", {**asked.kept, "na": page.newer}) if page.newer is not None else None,
+        older=address("auditor.listing", {**asked.kept, "voor": page.older}) if page.older is not None else None,
     )
-
-
-def _filters(problems: dict[str, str]) -> Filters:
-    since, until = _day("van", problems), _day("tot", problems)
-    chosen = {to: request.args.get(name, "").strip()[:64] for name, to in FILTERS.items()}
-    chosen["object"] = chosen["object"].upper() if chosen["object"][:2].upper() in {"S-", "D-"} else chosen["object"]
-    return Filters(
-        since=_midnight(since) if since else None,
-        until=_midnight(until + timedelta(days=1)) if until else None,
-        **chosen,
-    )
-
-
-def _day(name: str, problems: dict[str, str]) -> date | None:
-    typed = request.args.get(name, "").strip()
-    if not typed:
-        return None
-    for shape in ("%Y-%m-%d", "%d-%m-%Y"):
-        try:
-            day = datetime.strptime(typed, shape).date()  # noqa: DTZ007 -- only the day counts
-        except ValueError:
-            continue
-        if EARLIEST.year <= day.year < date.max.year:  # At the ends of the calendar there is no day before or after.
-            return day
-    problems[name] = {
-        "van": _("From: fill in a day, for example 3-11-2026"),
-        "tot": _("Up to and including: fill in a day, for example 3-11-2026"),
-    }[name]
-    return None
-
-
-def _midnight(day: date) -> datetime:
-    return to_utc(datetime.combine(day, time.min)).replace(tzinfo=UTC)
 
 
 def _number(name: str) -> int | None:
@@ -120,7 +105,8 @@ def show(seq: int) -> ResponseReturnValue:
         titles = agency_titles(tx)
     rows = detail_rows(view.details, titles) if view.details is not None else None
     steps = [[str(number), step] for number, step in enumerate(view.proof.steps, start=1)] if view.proof else []
-    return _render("auditor/show.html", view=view, rows=rows, steps=steps)
+    said = sentence(view.line, titles)
+    return _render("auditor/show.html", view=view, rows=rows, steps=steps, said=said)
 
 
 @pages.get(f"/{SEQ}/bewijs")
@@ -155,12 +141,25 @@ def _file(text: str, name: str) -> Response:
 @pages.get("/verstrekkingen")
 @permission(Permission.DISCLOSURE_AUDIT_ALL)
 def disclosures() -> ResponseReturnValue:
-    """All disclosures, newest first."""
+    """The disclosures with their filters, newest first."""
     after = read_key(request.args.get("na", ""))
     with begin() as tx:
-        lines, following = auditing.disclosures(tx, after=after)
-    older = url_for("auditor.disclosures", na=write_key(following)) if following else None
-    return _render("auditor/disclosures.html", lines=lines, older=older, first=after is None)
+        choices = disclosure_choices(agency_titles(tx))
+        filters, asked = read_disclosure_filters(choices)
+        page = auditing.disclosures(tx, filters, after=after)
+    labels = disclosure_labels()
+    older = {**asked.kept, "na": write_key(page.following)}
+    return _render(
+        "auditor/disclosures.html",
+        page=page,
+        choices=choices,
+        labels=labels,
+        asked=asked,
+        used=chips(asked, "auditor.disclosures", choices, labels),
+        marks=marks(),
+        older=address("auditor.disclosures", older) if page.following else None,
+        newest=address("auditor.disclosures", asked.kept) if after is not None else None,
+    )
 
 
 @pages.get("/verstrekkingen/<reference>")
@@ -170,11 +169,13 @@ def disclosure(reference: str) -> ResponseReturnValue:
     with begin() as tx:
         account = disclosure_account(tx, reference)
         lines = auditing.entries_of(tx, [account.reference])
+        titles = agency_titles(tx)
     roles = {line.actor: line.roles for line in lines}
     return _render(
         "auditor/disclosure.html",
         account=account,
         lines=lines,
+        sentences={line.seq: sentence(line, titles) for line in lines},
         roles=roles,
         categories=", ".join(category_label(one) for one in account.categories),
         fields=", ".join(field_label(one) for one in account.fields),

@@ -20,12 +20,9 @@ from signaltable.web.duty_words import result_word
 from signaltable.web.errors import reason_text
 from signaltable.web.filters import in_words, lang, moment
 from signaltable.web.guards import program
-from signaltable.web.wording import article, category_label, cause_label, field_label, obligation_text, result_label
+from signaltable.web.log_codes import AGENCIES, cause_words, filter_name, view_title
+from signaltable.web.wording import article, category_label, field_label, obligation_text, result_label
 
-# Details that name an agency by its id, and those that hold a digest or an id that nobody reads aloud.
-AGENCIES = frozenset(
-    {"agency", "agencies", "asked", "recipient", "recipients_told", "sealed_for", "sent_to", "present"}
-)
 ROLES = frozenset({"roles", "roles_added", "roles_removed"})
 
 
@@ -78,6 +75,7 @@ DETAILS: Mapping[str, Any] = {
     "expired": _l("Ended with the signal"),
     "expires_at": _l("Ends"),
     "facts_hash": _l("Digest of the facts"),
+    "failed": _l("Failed"),
     "fields": _l("Fields"),
     "file_hash": _l("Digest of the file"),
     "files": _l("Files"),
@@ -89,6 +87,7 @@ DETAILS: Mapping[str, Any] = {
     "ground_digest": _l("Digest of the ground"),
     "grounds": _l("Legal grounds"),
     "identifier_kinds": _l("Kinds of identifying data"),
+    "idle": _l("Nothing to do"),
     "incident": _l("Incident"),
     "indicators": _l("Indicators"),
     "inform_due_at": _l("Tell the person before"),
@@ -96,6 +95,7 @@ DETAILS: Mapping[str, Any] = {
     "key": _l("Key"),
     "key_fingerprint": _l("Fingerprint of the key"),
     "key_version": _l("Version of the key"),
+    "keys": _l("Keys that were used"),
     "kind": _l("Kind"),
     "kinds": _l("Kinds"),
     "late": _l("Too late"),
@@ -130,6 +130,7 @@ DETAILS: Mapping[str, Any] = {
     "permitted": _l("Allowed"),
     "policy_digest": _l("Version of the rules (digest)"),
     "population": _l("Out of how many"),
+    "population_hash": _l("Digest of what was drawn from"),
     "present": _l("Present"),
     "previous_digest": _l("Rules before (digest)"),
     "previous_due_at": _l("Was due"),
@@ -137,7 +138,9 @@ DETAILS: Mapping[str, Any] = {
     "previous_origin": _l("Earlier log"),
     "previous_root": _l("Earlier root"),
     "previous_size": _l("Earlier size"),
+    "provider": _l("Provider"),
     "purpose": _l("Purpose"),
+    "question": _l("Question"),
     "questions": _l("Questions"),
     "reasons": _l("Reasons"),
     "recipient": _l("Receiver"),
@@ -156,6 +159,7 @@ DETAILS: Mapping[str, Any] = {
     "roles_removed": _l("Roles taken away"),
     "root": _l("Root of the log"),
     "routes": _l("Routes"),
+    "rows": _l("Rows of the database that were written"),
     "rule": _l("Rule"),
     "same": _l("With the same outcome"),
     "sample": _l("Sample"),
@@ -175,6 +179,7 @@ DETAILS: Mapping[str, Any] = {
     "starts_at": _l("Starts"),
     "status": _l("Status"),
     "step": _l("Step"),
+    "stratified": _l("Drawn from every part"),
     "strength": _l("Strength"),
     "subject": _l("Subject"),
     "subject_classes": _l("Part and age of the subjects"),
@@ -225,6 +230,8 @@ def _value(key: str, value: Any, titles: Mapping[str, str]) -> str:
         return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(_value(key, one, titles) for one in value)
+    if key == "rows" and isinstance(value, dict):  # Table -> row -> digest: for the check, not for reading.
+        return ", ".join(f"{table} {len(rows)}" for table, rows in sorted(value.items()))
     if isinstance(value, dict):
         return ": ".join(_value(name, one, titles) for name, one in sorted(value.items()))
     if isinstance(value, int) and key.endswith("_at"):
@@ -240,7 +247,7 @@ def _code(key: str, code: str, titles: Mapping[str, str]) -> str:
     if key == "fields":
         return field_label(code)
     if key == "filters":
-        return filter_label(code)
+        return filter_name(code) or code
     if key == "obligations":
         return obligation_text({"kind": code})
     if key == "legal_basis":
@@ -251,39 +258,6 @@ def _code(key: str, code: str, titles: Mapping[str, str]) -> str:
         return PLAIN[key](code) or code
     words = _policy_words(key, code)
     return f"{words} ({code})" if words else code
-
-
-def _view_title(view: str) -> str:
-    """Which page or list was opened, and by whose side."""
-    return {
-        "agenda": _("Agenda of a meeting"),
-        "approvals": _("What waits for a second look"),
-        "check": _("The check of the log"),
-        "disclose": _("Where a signal may go"),
-        "disclosure": _("A disclosure, without content"),
-        "disclosures": _("All disclosures"),
-        "duties": _("Duties after a disclosure"),
-        "duty": _("A duty after a disclosure"),
-        "export": _("An export of the log"),
-        "inbox": _("Received disclosures"),
-        "item": _("A signal on the agenda"),
-        "links": _("Links"),
-        "log": _("Audit log"),
-        "own": _("Signals of the own organisation"),
-        "owner": _("By the owner"),
-        "provider": _("By the owner"),
-        "question": _("A question"),
-        "questions": _("Questions to the own organisation"),
-        "receiver": _("By the receiver"),
-        "second_person": _("By the second person"),
-        "triage": _("Signals at the table"),
-    }.get(view, "")
-
-
-def _cause(code: str) -> str:
-    """Why something was sent back or refused; of our reasons for refusing only those that have words."""
-    refused = reason_text(code)
-    return cause_label(code) if refused == reason_text("") else refused
 
 
 def object_text(line: EntryLine) -> str:
@@ -329,17 +303,38 @@ def _titled(part: Mapping[str, Any], code: str, otherwise: str) -> str:
     return in_words(found.title) if found else otherwise
 
 
-def filter_label(name: str) -> str:
-    """A filter of the log in words."""
+def kind_title(kind: str) -> str:
+    """A kind of act, as a jurist groups them."""
     return {
-        "since": _("from a day"),
-        "until": _("until a day"),
-        "agency": _("organisation"),
-        "action": _("action"),
-        "outcome": _("outcome"),
-        "receiver": _("receiver"),
-        "object": _("reference"),
-    }.get(name, name)
+        "signals": _("Signals and drafts"),
+        "links": _("Links between signals"),
+        "enriching": _("Questions to organisations"),
+        "table": _("The regional table"),
+        "disclosing": _("Disclosing data"),
+        "duties": _("What is owed afterwards, and consent"),
+        "refusals": _("Refused access and requests"),
+        "logins": _("Signing in"),
+        "accounts": _("Accounts and organisations"),
+        "rules": _("The rules and decisions"),
+        "erasing": _("Keeping and erasing"),
+        "reports": _("Who saw the data of a person"),
+        "audit": _("The auditor at work"),
+        "log": _("The log and its proofs"),
+        "incidents": _("Incidents about the log"),
+        "keys": _("Keys"),
+        "program": _("The program itself"),
+    }[kind]
+
+
+def retention_label(retention_class: str) -> str:
+    """How long the details of an entry are kept: the class in words."""
+    return {
+        "login": _("signing in"),
+        "access": _("who looked at what"),
+        "case": _("what was done in a case"),
+        "disclosure": _("what left an organisation"),
+        "program": _("the program and its rules"),
+    }.get(retention_class, retention_class)
 
 
 def outcome_label(outcome: str) -> str:
@@ -454,11 +449,11 @@ def check_words(line: CheckLine) -> str:
 
 # Details of which the words say all that the code says.
 PLAIN: Mapping[str, Callable[[str], str]] = {
-    "cause": _cause,
+    "cause": cause_words,
     "kind": duty_label,
     "method": strength_label,
     "result": _result,
-    "view": _view_title,
+    "view": view_title,
 }
 
 WORDS: Mapping[str, Any] = {
@@ -471,6 +466,7 @@ WORDS: Mapping[str, Any] = {
     "object_text": object_text,
     "outcome_label": outcome_label,
     "outcome_tone": outcome_tone,
+    "retention_label": retention_label,
     "role_titles": role_titles,
     "strength_label": strength_label,
     "why": why,

@@ -20,7 +20,7 @@ from signaltable.domain import Channel, Conflict, NotFound, Refused, UnusableInp
 from signaltable.flow import auditing, enrich, linking, signals
 from signaltable.flow.auditing import Filters
 from signaltable.flow.claims import claim
-from signaltable.flow.log_export import LogBroken
+from signaltable.flow.signing import LogBroken
 from signaltable.keys import KeyRing
 from signaltable.models import JobRun, LogCheckpoint, LogEntry
 from signaltable.program import assemble
@@ -161,7 +161,13 @@ def test_a_privacy_officer_does_not_learn_which_signal_of_another_a_link_or_ques
     assert not [action for action, text in told.items() if foreign in text]
     assert own in told["link:propose"]
     with transaction(program, actor(program, "auditor")) as tx:
-        assert sum(foreign in str(auditing.entry(tx, line.seq)) for line in lines) == 5
+        assert {line.action for line in lines if foreign in str(auditing.entry(tx, line.seq))} >= {
+            "link:propose",
+            "link:confirm",
+            "enrich:consult",
+            "enrich:compare",
+            "enrich:answer",
+        }
 
 
 @pytest.mark.parametrize("login", ["havendam", "coordinator", "voorzitter", "essm", "beheer"])
@@ -193,7 +199,8 @@ def test_consulting_the_log_stands_in_the_log(program, actor):
     with transaction(program, auditor) as tx:
         view = auditing.entry(tx, auditing.entries(tx, Filters(action="log:consult")).lines[0].seq)
     assert view.line.actor == auditor.account_id
-    assert view.details == {"view": "log", "count": view.details["count"], "filters": ["agency"]}
+    told = {name: view.details[name] for name in ("view", "filters")}
+    assert told == {"view": "log", "filters": ["agency"]}
 
 
 # -- proofs -------------------------------------------------------------------------------------------------------
@@ -350,12 +357,12 @@ def test_a_disclosure_that_says_something_else_than_its_entry_is_found(program, 
 def test_the_auditor_lists_disclosures_and_finds_them_by_receiver(program, actor):
     made = [_disclose(program, actor(program, "havendam")) for _ in range(2)]
     with transaction(program, actor(program, "auditor")) as tx:
-        lines, following = auditing.disclosures(tx)
+        page = auditing.disclosures(tx)
         found = auditing.entries(tx, Filters(receiver="essm", action="signal:disclose"))
         told = auditing.entries_of(tx, [made[0]])
-    assert {line.reference for line in lines} == set(made)
-    assert following is None
-    assert {(line.provider, line.recipient) for line in lines} == {("Gemeente Havendam", "ESSM, zorgcoördinatie")}
+    assert {line.reference for line in page.lines} == set(made)
+    assert (page.following, page.count, page.more) == (None, 2, False)
+    assert {(line.provider, line.recipient) for line in page.lines} == {("Gemeente Havendam", "ESSM, zorgcoördinatie")}
     assert {line.object for line in found.lines} == set(made)
     assert [line.action for line in told] == ["signal:disclose"]
 

@@ -56,7 +56,6 @@ def test_the_log_reads_in_titles_and_names_no_role_that_did_not_look(program, ac
     assert "Een overzicht is bekeken of doorzocht" in page
     organisation = agency_title(program, "var")
     assert re.search(rf"Organisatie<br><span[^>]*>{organisation}</span>", page)
-    assert ACTIONS["disclosure:consult"].summary_nl == "Een verstrekking is geopend"
     seq = re.search(r'href="/audit/(\d+)"', page)[1]
     assert "Signalen aan de tafel" in auditor.get(f"/audit/{seq}").text
 
@@ -82,8 +81,8 @@ def test_a_privacy_officer_sees_the_own_part_and_no_more(program, reference):
     officer = Person(program, "fg.havendam")
     page = officer.get("/audit")
     assert page.status_code == 200
-    assert "Een signaal is vastgelegd" in page.text
-    assert "Een organisatie is om verrijking gevraagd" not in page.text.split("<tbody")[1]
+    assert reference in page.text.split("<tbody")[1]
+    assert "enrich:ask" not in page.text.split("<tbody")[1]
     assert officer.get("/audit/bewijs").status_code == officer.get("/audit/verstrekkingen").status_code == 403
     with reading(program) as session:
         foreign = session.scalars(select(LogEntry.seq).where(LogEntry.agency == "var")).first()
@@ -101,7 +100,7 @@ def test_the_pages_hold_no_content_and_no_names(program, auditor, reference):
 def test_a_line_says_when_what_who_and_on_what(auditor, reference):
     page = auditor.get(f"/audit?kenmerk={reference.lower()}&actie=signal:record").text
     row = re.search(r"<tbody.*?</tbody>", page, re.DOTALL)[0]
-    for words in ("Een signaal is vastgelegd", "Aandachtsfunctionaris", "Gemeente Havendam", reference, "2026"):
+    for words in ("aandachtsfunctionaris", "Gemeente Havendam", reference, "2026", "signal:record"):
         assert words in row
     assert row.count("<tr") == 1
 

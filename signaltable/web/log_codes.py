@@ -1,0 +1,327 @@
+"""The codes of the log in words and nothing but words: for sentences, where a code that has none is left out."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_babel import format_decimal
+from flask_babel import gettext as _
+
+from audit.vocabulary import ACTIONS
+from signaltable.flow.dossier import DECISIONS
+from signaltable.grounds import Ground
+from signaltable.texts import Text
+from signaltable.web.dossier_words import compare_label, decision_label, destination_label
+from signaltable.web.duty_words import kind_label as duty_label
+from signaltable.web.duty_words import result_word
+from signaltable.web.errors import reason_text
+from signaltable.web.filters import answer_label, in_words, moment, state_label
+from signaltable.web.guards import program
+from signaltable.web.wording import article, articles, category_label, cause_label, field_label, obligation_text
+from signaltable.web.wording import result_label as feedback_label
+
+Titles = Mapping[str, str]
+# Details that name an agency by its id.
+AGENCIES = frozenset(
+    {"agency", "agencies", "asked", "provider", "recipient", "recipients_told", "sealed_for", "sent_to", "present"}
+)
+
+
+def in_plain_words(key: str, value: Any, titles: Titles, *, action: str = "") -> str:
+    """A detail in words, without codes; "" for what has no words. `titles`: agency id -> how people call it."""
+    if value is None or isinstance(value, bool):
+        return ""
+    if isinstance(value, list | tuple):
+        found = dict.fromkeys(in_plain_words(key, one, titles, action=action) for one in value)
+        return ", ".join(one for one in found if one)
+    if isinstance(value, Mapping):
+        return in_plain_words("code", value.get("code"), titles, action=action)
+    if isinstance(value, int):
+        return moment(datetime.fromtimestamp(value / 1000, UTC)) if _is_moment(key) else format_decimal(value)
+    return _word(key, str(value), titles, action)
+
+
+def lower_first(text: str) -> str:
+    """A title within a sentence: the first letter small, unless it is an abbreviation such as AVIM or BSN."""
+    return text if len(text) > 1 and not text[1].islower() and text[1] != " " else text[:1].lower() + text[1:]
+
+
+def _is_moment(key: str) -> bool:
+    return key.endswith("_at") or key == "locked_until"
+
+
+def _word(key: str, code: str, titles: Titles, action: str) -> str:
+    if key in AGENCIES:
+        return titles.get(code, "")
+    if key == "result":
+        return _result(code, action)
+    if key == "purpose" and action.startswith("key:"):
+        return ""
+    reader = _READERS.get(key)
+    words = reader(code) if reader else ""
+    return "" if words == code else words if key in _AS_IT_IS else lower_first(words)
+
+
+def _titled(part: str) -> Callable[[str], str]:
+    def read(code: str) -> str:
+        found = getattr(program().policy, part).get(code)
+        return in_words(found.title) if found else ""
+
+    return read
+
+
+def ground_words(code: str) -> str:
+    """A legal ground by its title with its articles; of one that is no longer in the rules only that."""
+    rows: list[Ground] = [row for row in program().policy.grounds.rows if row.id == code]
+    if not rows:
+        return _("a ground that is no longer in the rules")
+    cited = articles(rows[-1].legal_basis)
+    title = in_words(rows[-1].title)
+    return f"{title} ({cited})" if cited else title
+
+
+def _summary(code: str) -> str:
+    found = ACTIONS.get(code)
+    return in_words(Text(found.summary_nl, found.summary_en)) if found else ""
+
+
+def _article(code: str) -> str:
+    known = {one.code: one for row in program().policy.grounds.rows for one in row.legal_basis}
+    return article(known[code]) if code in known else ""
+
+
+def _urgency(code: str) -> str:
+    return _titled("urgencies")(code.replace("_", "-"))
+
+
+def _route(code: str) -> str:
+    """A route as M9:destination, or the destination alone, by the title of the destination."""
+    return _titled("destinations")(code.rpartition(":")[2])
+
+
+def cause_words(code: str) -> str:
+    refused = reason_text(code)
+    if refused != reason_text(""):
+        return refused.rstrip(".")
+    own = {
+        "account_changed": _("the account was changed"),
+        "by_author": _("by the author"),
+        "by_owner": _("by the owner"),
+        "expired": _("it ended by itself"),
+        "idle": _("nothing was done for too long"),
+        "log_out": _("the person logged out"),
+        "password_changed": _("the password was changed"),
+        "submitted": _("it was submitted"),
+        "unfinished": _("it was not finished in time"),
+    }
+    return own.get(code) or cause_label(code)
+
+
+def _rule(code: str) -> str:
+    own = {
+        "duty": _("Duties after a disclosure"),
+        "receiver": _("The receiver erased what it got"),
+    }
+    return own.get(code) or _titled("retention")(code) or _titled("deadlines")(code)
+
+
+def _result(code: str, action: str) -> str:
+    """What came of it; what the codes mean depends on the action."""
+    words = {
+        "duty:fulfil": result_word,
+        "disclosure:feedback": feedback_label,
+        "signal:triage": state_label,
+        "signal:close": lambda one: {"table": _("by a decision of the table")}.get(one, ""),
+        "enrich:compare": _compared,
+    }.get(action)
+    found = words(code) if words else _of_others(code)
+    return "" if found == code else lower_first(found)
+
+
+def _of_others(code: str) -> str:
+    return {"match": _("it fits"), "fits": _("it fits"), "differs": _("it does not fit")}.get(code, "")
+
+
+def _compared(code: str) -> str:
+    return compare_label(code) if code in {"match", "possible", "none"} else ""
+
+
+def _decision(code: str) -> str:
+    return decision_label(code) if code in DECISIONS else ""
+
+
+def answer_label_or_none(code: str) -> str:
+    """An answer in words; nothing for another code."""
+    return answer_label(code) if code in {"hit", "no_hit", "cannot_search", "may_not_say"} else ""
+
+
+def _consent(code: str) -> str:
+    status = {
+        "given": _("given"),
+        "refused": _("refused"),
+        "not_asked": _("not asked"),
+        "cannot_ask": _("could not be asked"),
+        "withdrawn": _("withdrawn"),
+    }
+    return status.get(code) or _titled("conditions")(code)
+
+
+def _changed(code: str) -> str:
+    return {
+        "active": _("whether access is open"),
+        "agenda": _("the agenda"),
+        "destinations": _("the destinations"),
+        "kind": _("the kind"),
+        "name": _("the name"),
+        "password": _("the password"),
+        "planned": _("the meeting was planned"),
+        "removed": _("a signal was taken off"),
+        "roles": _("the roles"),
+    }.get(code, "")
+
+
+def _permission(code: str) -> str:
+    return {
+        "account": _("accounts"),
+        "agency": _("organisations"),
+        "checkpoint": _("signed states of the log"),
+        "disclosure": _("disclosures"),
+        "dossier": _("the dossier of a signal"),
+        "duty": _("duties after a disclosure"),
+        "enrich": _("questions to organisations"),
+        "identity": _("the identity of a person"),
+        "incident": _("incidents about the log"),
+        "link": _("links between signals"),
+        "log": _("the log"),
+        "policy": _("the rules"),
+        "referral": _("received disclosures"),
+        "report": _("who saw the data of a person"),
+        "sample": _("samples"),
+        "signal": _("signals"),
+        "table": _("the regional table"),
+    }.get(code.partition(":")[0], "")
+
+
+def _strength(code: str) -> str:
+    return {"match": _("the same person or thing"), "possible": _("possibly the same")}.get(code, "")
+
+
+def _job(code: str) -> str:
+    return {
+        "checkpoint": _("sign the state of the log"),
+        "export": _("make an export of the log"),
+        "fsck": _("check the log"),
+        "log-check": _("check the log"),
+        "outbox": _("write the mails"),
+        "overdue": _("remind who is late"),
+        "retention": _("erase what is kept long enough"),
+        "witnesses": _("send the state of the log to organisations"),
+    }.get(code, "")
+
+
+def _method(code: str) -> str:
+    return {"password": _("with a password"), "machine": _("as owner of the machine")}.get(code, "")
+
+
+def _kind(code: str) -> str:
+    whole = {"whole": _("the whole log"), "agency": _("the part of one organisation")}
+    return whole.get(code) or duty_label(code)
+
+
+def _evidence_kind(code: str) -> str:
+    found = next((one for one in program().policy.linking.compared if one.id == code), None)
+    return in_words(found.label) if found else ""
+
+
+def view_title(code: str) -> str:
+    return {
+        "agenda": _("Agenda of a meeting"),
+        "approvals": _("What waits for a second look"),
+        "check": _("The check of the log"),
+        "compare": _("Two sets of rules compared"),
+        "disclose": _("Where a signal may go"),
+        "disclosure": _("A disclosure, without content"),
+        "disclosures": _("All disclosures"),
+        "duties": _("Duties after a disclosure"),
+        "duty": _("A duty after a disclosure"),
+        "entry": _("One entry"),
+        "export": _("An export of the log"),
+        "inbox": _("Received disclosures"),
+        "item": _("A signal on the agenda"),
+        "links": _("Links"),
+        "log": _("A page of the log"),
+        "own": _("Signals of the own organisation"),
+        "owner": _("By the owner"),
+        "proof": _("The proof of an entry"),
+        "provider": _("By the owner"),
+        "question": _("A question"),
+        "questions": _("Questions to the own organisation"),
+        "receiver": _("By the receiver"),
+        "second_person": _("By the second person"),
+        "triage": _("Signals at the table"),
+        "workplace": _("The start page of the auditor"),
+    }.get(code, "")
+
+
+def filter_name(code: str) -> str:
+    """A filter of the log in words; of one with a value behind a colon its name."""
+    return {
+        "since": _("from a day"),
+        "until": _("until a day"),
+        "agency": _("organisation"),
+        "kind": _("kind of act"),
+        "action": _("action"),
+        "outcome": _("outcome"),
+        "ground": _("legal ground"),
+        "purpose": _("purpose"),
+        "category": _("data category"),
+        "receiver": _("receiver"),
+        "provider": _("provider"),
+        "case": _("signal or disclosure"),
+        "subject": _("pseudonym of a person"),
+        "object": _("reference"),
+        "version": _("version of the rules"),
+        "person": _("person (account)"),
+        "channel": _("way in"),
+        "state": _("state"),
+        "urgency": _("urgency"),
+        "mark": _("what stands out"),
+    }.get(code.partition(":")[0], "")
+
+
+# Which words belong to which detail.
+_READERS: Mapping[str, Callable[[str], str]] = {
+    "action": _summary,
+    "answer": answer_label_or_none,
+    "categories": category_label,
+    "cause": cause_words,
+    "changed": _changed,
+    "code": _titled("conditions"),
+    "consent": _consent,
+    "decision": _decision,
+    "destinations": destination_label,
+    "evidence_kinds": _evidence_kind,
+    "fields": field_label,
+    "filters": filter_name,
+    "ground": ground_words,
+    "identifier_kinds": lambda code: field_label(f"subject.{code}").removeprefix("subject."),
+    "job": _job,
+    "kind": _kind,
+    "legal_basis": _article,
+    "method": _method,
+    "missing": _titled("conditions"),
+    "near": ground_words,
+    "obligations": lambda code: obligation_text({"kind": code}),
+    "permission": _permission,
+    "purpose": _titled("purposes"),
+    "roles": _titled("roles"),
+    "roles_added": _titled("roles"),
+    "roles_removed": _titled("roles"),
+    "routes": _route,
+    "rule": _rule,
+    "strength": _strength,
+    "urgency": _urgency,
+    "view": view_title,
+}
+# Names of laws keep their capitals.
+_AS_IT_IS = frozenset({"legal_basis"})

@@ -1,0 +1,307 @@
+"""What each action of the log says as a sentence: who did what to which thing.
+
+Of the templates of an action the first counts for which everything is known; the last one needs only who acted, so that
+an entry of which the details were destroyed still reads. The rest of what is known follows as clauses (log_sentences).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+Heads = tuple[Any, ...]
+
+HEADS: Mapping[str, Heads] = {
+    # --- the program and its rules
+    "system:init": (_l("%(who)s started this log"),),
+    "system:restore": (_l("%(who)s put the database back from a copy"),),
+    "policy:load": (_l("%(who)s put a set of rules into use"),),
+    "policy:consult": (_l("%(who)s looked at the rules"),),
+    "decision:replay": (
+        _l("%(who)s had the decisions about disclosure %(disclosure)s decided again"),
+        _l("%(who)s had the decisions about signal %(signal)s decided again"),
+        _l("%(who)s had earlier decisions decided again"),
+    ),
+    "job:run": (_l("%(who)s carried out the planned task “%(job)s”"), _l("%(who)s carried out a planned task")),
+    # --- keys
+    "key:make": (_l("%(who)s made a key for %(agency)s"), _l("%(who)s made a key")),
+    "key:rotate": (_l("%(who)s replaced a key of %(agency)s"), _l("%(who)s replaced a key")),
+    "key:destroy": (_l("%(who)s destroyed a key of %(agency)s"), _l("%(who)s destroyed a key")),
+    "key:use": (
+        _l("%(who)s used a key of %(agency)s for disclosure %(disclosure)s"),
+        _l("%(who)s used a key of %(agency)s for signal %(signal)s"),
+        _l("%(who)s used a key of %(agency)s"),
+        _l("%(who)s used a key"),
+    ),
+    # --- logging in, accounts, agencies
+    "login:succeed": (_l("%(who)s logged in"),),
+    "login:fail": (_l("%(who)s tried to log in and did not succeed"),),
+    "login:end": (_l("%(who)s left the program: the session ended"),),
+    "account:record": (_l("%(who)s made an account at %(agency)s"), _l("%(who)s made an account")),
+    "account:change": (_l("%(who)s changed an account at %(agency)s"), _l("%(who)s changed an account")),
+    "account:consult": (_l("%(who)s looked at accounts of %(agency)s"), _l("%(who)s looked at accounts")),
+    "agency:record": (
+        _l("%(who)s recorded or changed the organisation %(agency)s"),
+        _l("%(who)s recorded or changed an organisation"),
+    ),
+    "agency:consult": (
+        _l("%(who)s looked at what is recorded of %(agency)s"),
+        _l("%(who)s looked at the organisations"),
+    ),
+    # --- drafts and signals
+    "draft:record": (_l("%(who)s kept a draft of a signal"),),
+    "draft:consult": (_l("%(who)s opened a draft of a signal"),),
+    "draft:erase": (
+        _l("%(who)s erased the draft of signal %(signal)s"),
+        _l("%(who)s erased a draft of a signal"),
+    ),
+    "signal:record": (_l("%(who)s recorded signal %(signal)s"), _l("%(who)s recorded a signal")),
+    "signal:consult": (_l("%(who)s looked at signal %(signal)s"), _l("%(who)s looked at a signal")),
+    "signal:list": (_l("%(who)s looked through the list “%(view)s”"), _l("%(who)s looked through a list")),
+    "signal:withdraw": (_l("%(who)s withdrew signal %(signal)s"), _l("%(who)s withdrew a signal")),
+    "signal:close": (_l("%(who)s closed signal %(signal)s"), _l("%(who)s closed a signal")),
+    "identity:consult": (
+        _l("%(who)s looked at the identity of a person in signal %(signal)s"),
+        _l("%(who)s looked at the identity of a person"),
+    ),
+    # --- linking
+    "link:propose": (
+        _l("%(who)s proposed to link signals %(signals)s"),
+        _l("%(who)s proposed to link signals"),
+    ),
+    "link:confirm": (
+        _l("%(who)s confirmed the link between signals %(signals)s"),
+        _l("%(who)s confirmed a link between signals"),
+    ),
+    "link:refuse": (
+        _l("%(who)s refused or undid the link between signals %(signals)s"),
+        _l("%(who)s refused or undid a link between signals"),
+    ),
+    # --- triage and route
+    "signal:triage": (_l("%(who)s assessed signal %(signal)s on arrival"), _l("%(who)s assessed a signal on arrival")),
+    "signal:route": (
+        _l("%(who)s had the routes for signal %(signal)s determined"),
+        _l("%(who)s had the routes for a signal determined"),
+    ),
+    # --- enriching
+    "enrich:ask": (
+        _l("%(who)s asked %(asked)s what it knows about a subject of signal %(signal)s"),
+        _l("%(who)s asked %(asked)s what it knows about a subject of a signal"),
+        _l("%(who)s asked an organisation what it knows about a subject of a signal"),
+    ),
+    "enrich:answer": (
+        _l("%(who)s answered a question about signal %(signal)s"),
+        _l("%(who)s answered a question about a signal"),
+    ),
+    "enrich:compare": (
+        _l("%(who)s compared data in signal %(signal)s with a source of its own"),
+        _l("%(who)s compared data in a signal with a source of its own"),
+    ),
+    "enrich:consult": (
+        _l("%(who)s looked at questions or answers about signal %(signal)s"),
+        _l("%(who)s looked at questions or answers about a signal"),
+    ),
+    # --- the table
+    "table:schedule": (_l("%(who)s planned or changed a meeting"),),
+    "table:note": (
+        _l("%(who)s made a note about signal %(signal)s at a meeting"),
+        _l("%(who)s made a note at a meeting"),
+    ),
+    "table:decide": (
+        _l("%(who)s recorded what the table decided about signal %(signal)s"),
+        _l("%(who)s recorded a decision of the table"),
+    ),
+    "table:consult": (
+        _l("%(who)s looked at signal %(signal)s among the papers of a meeting"),
+        _l("%(who)s looked at the papers of a meeting"),
+    ),
+    # --- disclosing
+    "disclosure:prepare": (
+        _l("%(who)s had a disclosure about signal %(signal)s to %(recipient)s prepared and saw the preview"),
+        _l("%(who)s had a disclosure about signal %(signal)s prepared and saw the preview"),
+        _l("%(who)s had a disclosure prepared and saw the preview"),
+    ),
+    "disclosure:request": (
+        _l(
+            "%(who)s asked a second person to look at disclosure %(disclosure)s about signal %(signal)s to %(recipient)s"
+        ),
+        _l("%(who)s asked a second person to look at disclosure %(disclosure)s"),
+        _l("%(who)s asked a second person to look at a disclosure"),
+    ),
+    "disclosure:approve": (
+        _l("%(who)s approved disclosure %(disclosure)s about signal %(signal)s to %(recipient)s as the second person"),
+        _l("%(who)s approved disclosure %(disclosure)s as the second person"),
+        _l("%(who)s approved a disclosure as the second person"),
+    ),
+    "disclosure:reject": (
+        _l("%(who)s turned down disclosure %(disclosure)s about signal %(signal)s to %(recipient)s"),
+        _l("%(who)s turned down disclosure %(disclosure)s"),
+        _l("%(who)s turned down a disclosure"),
+    ),
+    "signal:disclose": (
+        _l("%(who)s disclosed %(disclosure)s about signal %(signal)s of %(provider)s to %(recipient)s"),
+        _l("%(who)s disclosed %(disclosure)s about signal %(signal)s to %(recipient)s"),
+        _l("%(who)s disclosed %(disclosure)s to another organisation"),
+        _l("%(who)s disclosed data to another organisation"),
+    ),
+    "disclosure:refuse": (
+        _l("%(who)s was refused to disclose data about signal %(signal)s to %(recipient)s"),
+        _l("%(who)s was refused to disclose data about signal %(signal)s"),
+        _l("%(who)s was refused to disclose data"),
+    ),
+    "disclosure:consult": (_l("%(who)s opened disclosure %(disclosure)s"), _l("%(who)s opened a disclosure")),
+    "disclosure:accept": (_l("%(who)s accepted disclosure %(disclosure)s"), _l("%(who)s accepted a disclosure")),
+    "disclosure:return": (_l("%(who)s gave disclosure %(disclosure)s back"), _l("%(who)s gave a disclosure back")),
+    "disclosure:feedback": (
+        _l("%(who)s gave feedback about disclosure %(disclosure)s"),
+        _l("%(who)s gave feedback about a disclosure"),
+    ),
+    # --- what is owed after a disclosure
+    "duty:fulfil": (
+        _l("%(who)s fulfilled a duty after disclosure %(disclosure)s"),
+        _l("%(who)s fulfilled a duty after a disclosure"),
+    ),
+    "duty:postpone": (
+        _l("%(who)s postponed a duty after disclosure %(disclosure)s, with a reason"),
+        _l("%(who)s postponed a duty after a disclosure, with a reason"),
+    ),
+    "consent:withdraw": (
+        _l("%(who)s recorded that the person withdrew the consent behind disclosure %(disclosure)s"),
+        _l("%(who)s recorded that a person withdrew the consent behind a disclosure"),
+    ),
+    # --- what was refused
+    "access:refuse": (_l("%(who)s asked for something that the program did not allow"),),
+    "request:refuse": (_l("%(who)s sent something that the page did not ask for"),),
+    # --- the log itself
+    "log:consult": (_l("%(who)s looked at the log: %(view)s"), _l("%(who)s looked at the log")),
+    "log:export": (
+        _l("%(who)s exported the part of %(agency)s of the log"),
+        _l("%(who)s exported the log or a part of it"),
+    ),
+    "log:request": (_l("%(who)s asked for an export of the log"),),
+    "log:check": (_l("%(who)s checked the log"),),
+    "log:rows": (_l("%(who)s recorded anew how rows of the database read"),),
+    "checkpoint:sign": (_l("%(who)s signed the state of the log"),),
+    "checkpoint:send": (
+        _l("%(who)s sent the state of the log to %(sent_to)s"),
+        _l("%(who)s sent the state of the log to organisations that keep it"),
+    ),
+    "checkpoint:fetch": (_l("%(who)s fetched a signed state of the log"),),
+    "checkpoint:compare": (_l("%(who)s compared a kept state with the log"),),
+    "receipt:fetch": (
+        _l("%(who)s fetched the receipt of disclosure %(disclosure)s"),
+        _l("%(who)s fetched the receipt of a disclosure"),
+    ),
+    # --- incidents
+    "incident:open": (_l("%(who)s found something in the log that is not right"),),
+    "incident:consult": (_l("%(who)s looked at the incidents about the log"),),
+    "incident:close": (_l("%(who)s settled an incident about the log"),),
+    # --- the auditor at work
+    "sample:draw": (_l("%(who)s drew a sample of disclosures"),),
+    "sample:judge": (
+        _l("%(who)s judged disclosure %(disclosure)s of a sample"),
+        _l("%(who)s judged a disclosure of a sample"),
+    ),
+    "sample:conclude": (_l("%(who)s concluded a sample"),),
+    "sample:consult": (_l("%(who)s looked at a sample or fetched it"),),
+    "misuse:ask": (
+        _l("%(who)s asked a question about how %(agency)s used the program"),
+        _l("%(who)s asked a question about how the program was used"),
+    ),
+    "misuse:settle": (
+        _l("%(who)s settled a question about how %(agency)s used the program"),
+        _l("%(who)s settled a question about how the program was used"),
+    ),
+    # --- who saw this person's data
+    "report:request": (
+        _l("%(who)s asked for an overview of who saw the data of a person in signal %(signal)s"),
+        _l("%(who)s asked for an overview of who saw the data of a person"),
+    ),
+    "report:decide": (
+        _l(
+            "%(who)s decided whether the overview of who saw the data of a person in signal %(signal)s may be handed over"
+        ),
+        _l("%(who)s decided whether an overview of who saw the data of a person may be handed over"),
+    ),
+    "report:consult": (
+        _l("%(who)s looked at the overview of who saw the data of a person in signal %(signal)s, or fetched it"),
+        _l("%(who)s looked at an overview of who saw the data of a person, or fetched it"),
+    ),
+    # --- keeping and erasing
+    "retention:erase": (_l("%(who)s erased data"),),
+    "retention:overdue": (_l("%(who)s found data that are kept too long"),),
+    "deadline:overdue": (_l("%(who)s found that somebody is late, and prepared a reminder"),),
+}
+
+# Clauses that follow a head, in this order; "%(value)s" is the detail in words.
+CLAUSES: Mapping[str, Any] = {
+    "purpose": _l("purpose: %(value)s"),
+    "ground": _l("legal ground: %(value)s"),
+    "legal_basis": _l("articles: %(value)s"),
+    "categories": _l("data: %(value)s"),
+    "identifier_kinds": _l("identifying data: %(value)s"),
+    "evidence_kinds": _l("compared: %(value)s"),
+    "fields": _l("fields: %(value)s"),
+    "conditions": _l("conditions met: %(value)s"),
+    "consent": _l("consent: %(value)s"),
+    "missing": _l("missing: %(value)s"),
+    "near": _l("grounds that came near: %(value)s"),
+    "obligations": _l("owed afterwards: %(value)s"),
+    "permission": _l("asked for: %(value)s"),
+    "cause": _l("cause: %(value)s"),
+    "rule": _l("rule: %(value)s"),
+    "kind": _l("kind: %(value)s"),
+    "result": _l("result: %(value)s"),
+    "answer": _l("answer: %(value)s"),
+    "decision": _l("decision: %(value)s"),
+    "strength": _l("strength: %(value)s"),
+    "urgency": _l("urgency: %(value)s"),
+    "routes": _l("routes: %(value)s"),
+    "destinations": _l("destinations: %(value)s"),
+    "view": _l("page: %(value)s"),
+    "filters": _l("filters: %(value)s"),
+    "search_kinds": _l("searched by: %(value)s"),
+    "roles": _l("roles: %(value)s"),
+    "roles_added": _l("roles added: %(value)s"),
+    "roles_removed": _l("roles taken away: %(value)s"),
+    "changed": _l("changed: %(value)s"),
+    "method": _l("way of signing in: %(value)s"),
+    "agencies": _l("organisations: %(value)s"),
+    "recipients_told": _l("told: %(value)s"),
+    "subjects": _l("number of subjects: %(value)s"),
+    "indicators": _l("number of indicators: %(value)s"),
+    "questions": _l("number of open questions: %(value)s"),
+    "grounds": _l("number of legal grounds: %(value)s"),
+    "unreviewed": _l("grounds that no lawyer has reviewed: %(value)s"),
+    "findings": _l("findings: %(value)s"),
+    "count": _l("number: %(value)s"),
+    "population": _l("out of: %(value)s"),
+    "same": _l("with the same outcome: %(value)s"),
+    "different": _l("with another outcome: %(value)s"),
+    "size": _l("entries in the log: %(value)s"),
+    "lost_size": _l("entries that were lost: %(value)s"),
+    "attempts": _l("attempts: %(value)s"),
+    "due_at": _l("due %(value)s"),
+    "previous_due_at": _l("was due %(value)s"),
+    "expires_at": _l("ends %(value)s"),
+    "starts_at": _l("on %(value)s"),
+    "locked_until": _l("closed until %(value)s"),
+    "withdrawn_at": _l("withdrawn %(value)s"),
+    "oldest_at": _l("oldest of %(value)s"),
+    "review_due_at": _l("look back before %(value)s"),
+    "inform_due_at": _l("tell the person before %(value)s"),
+}
+# Details that are there or not, and what it says when they are.
+FLAGS: Mapping[str, Any] = {
+    "approver": _l("approved by a second person"),
+    "emergency": _l("as an emergency"),
+    "minor": _l("about a minor"),
+    "late": _l("too late"),
+    "expired": _l("because nobody decided in time"),
+    "anonymous": _l("anonymous to the others"),
+    "correction": _l("as a correction"),
+    "undone": _l("after it had been confirmed"),
+    "demo": _l("in the demonstration"),
+}
+# The same for what is told when a flag says no.
+NOT_FLAGS: Mapping[str, Any] = {"active": _l("access was closed")}
