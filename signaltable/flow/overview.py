@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Decision, DisclosureState, LinkState, State
-from signaltable.flow import approvals, duty_lists
+from signaltable.flow import approvals, duty_lists, incidents
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.models import AgendaItem, Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
 from signaltable.queries import tables_of
@@ -23,8 +23,9 @@ class Waiting:
 
 
 def waiting(tx: Transaction) -> list[Waiting]:
-    """What waits for the actor: drafts, links, advice to refer, questions, cases, second looks, duties, new signals."""
+    """What waits for the actor: incidents, drafts, links, advice to refer, questions, cases, second looks, duties, new signals."""
     counters: tuple[tuple[tuple[Permission, ...], str, Callable[[Transaction], int]], ...] = (
+        ((Permission.INCIDENT_SETTLE_ALL,), "incidents", incidents.count_open),
         ((Permission.SIGNAL_SUBMIT_OWN,), "drafts", _drafts),
         ((Permission.LINK_DECIDE_OWN,), "links", _links),
         ((Permission.SIGNAL_DISCLOSE_OWN,), "referrals", _referrals),

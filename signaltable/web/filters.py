@@ -109,6 +109,7 @@ def menu() -> list[tuple[str, str, bool]]:
         ("duties.listing", _("Duties"), (Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER)),
         ("card.show", _("Meldroutekaart"), (Permission.POLICY_CONSULT_ALL,)),
         ("auditor.listing", _("Audit log"), (Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)),
+        ("incidents.listing", _("Incidents"), (Permission.INCIDENT_CONSULT_ALL,)),
         ("admin.listing", _("Administration"), (Permission.ACCOUNT_CHANGE_ALL,)),
     )
     if not is_known(actor()):

@@ -1,0 +1,237 @@
+"""What was found in words: for each kind what it is called, what it means, and what to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """For people who are no programmers: what it is, what it can mean, and what to do now."""
+
+    title: str
+    means: str
+    todo: tuple[str, ...]
+
+
+# Kind -> the group of kinds that mean the same for who has to act.
+GROUPS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "changed-entry",
+            "changed-leaf",
+            "changed-tree",
+            "missing-entry",
+            "misplaced-entry",
+            "malformed-entry",
+            "time-backwards",
+            "changed-head",
+            "fork",
+            "missing-checkpoint",
+            "bad-checkpoint",
+            "bad-held-checkpoint",
+            "retired-key",
+            "replaced-key",
+        ),
+        "history",
+    ),
+    **dict.fromkeys(
+        (
+            "changed-details",
+            "malformed-details",
+            "missing-details",
+            "restored-details",
+            "unexplained-erasure",
+            "orphan-details",
+            "not-in-vocabulary",
+        ),
+        "details",
+    ),
+    **dict.fromkeys(("changed-column", "changed-term", "changed-node"), "index"),
+    **dict.fromkeys(("row-without-entry", "changed-row"), "row"),
+    "entry-without-row": "gone",
+    **dict.fromkeys(("changed-seal", "missing-key"), "seal"),
+    **dict.fromkeys(("missing-trigger", "unknown-trigger"), "fence"),
+    "restored-database": "restored",
+    **dict.fromkeys(("signing-stopped", "too-few-witnesses"), "signing"),
+    "clock-set-back": "clock",
+    "changed-register": "register",
+}
+
+
+def meaning(kind: str) -> Meaning:
+    """The words for a kind; a kind that has none yet is told as a change of the log."""
+    means, todo = _group(GROUPS.get(kind, "history"))
+    return Meaning(kind_label(kind), means, todo)
+
+
+def kind_label(kind: str) -> str:
+    """What a kind is called."""
+    return _titles().get(kind, kind)
+
+
+def result_label(result: str) -> str:
+    """What was done about an incident."""
+    return {
+        "repaired": _("It was repaired"),
+        "explained": _("There is an explanation; nothing has to be repaired"),
+        "false-alarm": _("It was a false alarm"),
+        "reported": _("It was reported as a data breach, or to the authority"),
+    }.get(result, result)
+
+
+def place_entry(place: str) -> int | None:
+    """The number of the entry that a place names, to link to; None for any other place."""
+    first, _space, number = place.partition(" ")
+    number = number.partition(" ")[0].partition("..")[0]
+    return int(number) if first in {"entry", "entries"} and number.isascii() and number.isdigit() else None
+
+
+def _titles() -> dict[str, str]:
+    return {
+        "changed-entry": _("An entry of the log was changed"),
+        "changed-leaf": _("The stored hash of an entry was changed"),
+        "changed-tree": _("The log is not the one that was signed"),
+        "missing-entry": _("Entries of the log are missing"),
+        "misplaced-entry": _("An entry stands in another place"),
+        "malformed-entry": _("An entry can no longer be read"),
+        "time-backwards": _("An entry is older than the one before it"),
+        "changed-head": _("The end of the log was changed"),
+        "fork": _("There are two histories of the log"),
+        "missing-checkpoint": _("A signed checkpoint is missing"),
+        "bad-checkpoint": _("A checkpoint has no valid signature"),
+        "bad-held-checkpoint": _("A checkpoint that was kept has no valid signature"),
+        "retired-key": _("A checkpoint was signed with a key that did not count"),
+        "replaced-key": _("A key of the log has no origin"),
+        "changed-details": _("The details of an entry were changed"),
+        "malformed-details": _("The details of an entry can no longer be read"),
+        "missing-details": _("The details of an entry are gone"),
+        "restored-details": _("Destroyed details came back"),
+        "unexplained-erasure": _("Details were destroyed and the log does not say why"),
+        "orphan-details": _("There are details without an entry"),
+        "not-in-vocabulary": _("An entry says something that the program does not know"),
+        "changed-column": _("A search field of an entry was changed"),
+        "changed-term": _("The search words of an entry were changed"),
+        "changed-node": _("A stored part of the proof was changed"),
+        "row-without-entry": _("Data without an entry in the log"),
+        "changed-row": _("Data were changed outside the program"),
+        "entry-without-row": _("Data disappeared outside the program"),
+        "changed-seal": _("Sealed data no longer open"),
+        "missing-key": _("A key is missing"),
+        "missing-trigger": _("The lock on the log is off"),
+        "unknown-trigger": _("The database does something that is not from this program"),
+        "restored-database": _("An old database was put back"),
+        "signing-stopped": _("The log is no longer signed"),
+        "too-few-witnesses": _("Too few organisations keep the checkpoints"),
+        "clock-set-back": _("The clock was set back"),
+        "changed-register": _("The register of erasures was changed"),
+    }
+
+
+def _group(name: str) -> tuple[str, tuple[str, ...]]:
+    look = _("Find out with the technical administrator who could reach the database, and when.")
+    keep = _(
+        "Do not repair anything yet: that wipes out the traces. Keep an export of the log and a copy of the database."
+    )
+    told: dict[str, tuple[str, tuple[str, ...]]] = {
+        "history": (
+            _(
+                "The log tells something else than it did when it was signed. Somebody changed it in the database itself, or the disk is damaged."
+            ),
+            (
+                keep,
+                look,
+                _("Compare with the checkpoints that other organisations keep. They show which part is still sound."),
+            ),
+        ),
+        "details": (
+            _(
+                "What an entry tells besides its main facts was changed, removed or put back. The entry itself and its place still hold."
+            ),
+            (keep, look, _("Was it an erasure that was broken off? Then the technical administrator can finish it.")),
+        ),
+        "index": (
+            _(
+                "The log itself is sound. A copy of it that makes searching or proving fast says something else, so a search can miss something."
+            ),
+            (look, _("The technical administrator can make these copies anew from the log.")),
+        ),
+        "row": (
+            _(
+                "The database holds something that nobody did in the program: it was added or changed by hand, or an older copy was put back."
+            ),
+            (
+                keep,
+                look,
+                _(
+                    "Do not trust this record until it is explained. If it is about a role or an account, block that account now."
+                ),
+                _(
+                    "Could somebody have seen or changed personal data? Then judge with the privacy officer whether it is a data breach (GDPR art. 33: report within 72 hours)."
+                ),
+            ),
+        ),
+        "gone": (
+            _(
+                "The log tells of data that are no longer there, and not that they were erased. They were removed by hand or lost."
+            ),
+            (keep, look, _("Losing personal data can be a data breach (GDPR art. 33: report within 72 hours).")),
+        ),
+        "seal": (
+            _(
+                "Sealed data do not open in their own place. They were changed, moved to another record, or the key ring is not complete."
+            ),
+            (keep, look, _("Check whether the key ring was put back from an older copy.")),
+        ),
+        "fence": (
+            _(
+                "The database itself refuses changes of the log. That lock was taken away or changed. The log may still be whole: other findings say so."
+            ),
+            (look, _("The technical administrator can put the lock back with the last migration of the database.")),
+        ),
+        "restored": (
+            _(
+                "The database is older than what was signed before. Everything that happened after that moment is gone from it, erasures too."
+            ),
+            (
+                _("Stop working in the program until this is cleared up."),
+                _(
+                    "Was it put back on purpose? Then the technical administrator has to finish this with the command for a restored copy. It erases again what had been erased."
+                ),
+                _("Was it not? Then somebody wiped out what happened. Report it."),
+            ),
+        ),
+        "signing": (
+            _(
+                "New entries are not protected as well as they should be: nobody signs them, or too few organisations keep the signatures."
+            ),
+            (_("Ask the technical administrator whether the process that signs is running and whether mails go out."),),
+        ),
+        "clock": (
+            _(
+                "The newest entry is later than the clock of this machine says. Times in the log can no longer be relied on from then on."
+            ),
+            (_("Ask the technical administrator to set the clock right, by a time server."), look),
+        ),
+        "register": (
+            _("The list of what was erased, which is kept outside the database, was changed or damaged."),
+            (
+                keep,
+                look,
+                _(
+                    "Until this is cleared up, do not put back an old copy of the database: it might bring back what was erased."
+                ),
+            ),
+        ),
+    }
+    return told[name]
+
+
+INCIDENT_WORDS: Mapping[str, Any] = {
+    "meaning": meaning,
+    "kind_label": kind_label,
+    "result_label": result_label,
+    "place_entry": place_entry,
+}
