@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +15,9 @@ from audit.note import MAX_NOTE_BYTES
 
 _TOP_FILES = frozenset({ENTRIES, DETAILS, LEAVES, KEY, MANIFEST, SIGNATURE})
 _CHECKPOINT_NAME = re.compile(r"[0-9]{4,9}\.txt")
+# Reading this much takes no time, whatever is in it.
+_SURELY_SMALL = 64 * 1024 * 1024
+_PAGE = 4096
 _OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -61,6 +64,16 @@ class Reader:
         """Open a regular file of the export. Raises OSError."""
         return os.fdopen(os.open(self.directory / name, _OPEN), "rb")
 
+    def open_or_report(self, name: str) -> BinaryIO | None:
+        """As `open`; None when the file is not there, and a finding when it cannot be opened."""
+        if not self.has(name):
+            return None
+        try:
+            return self.open(name)
+        except OSError:
+            self.unreadable(name)
+            return None
+
     def read(self, name: str, limit: int) -> bytes | None:
         """A small file as a whole; None, and a finding, when it cannot be had."""
         if not self.has(name):
@@ -69,7 +82,7 @@ class Reader:
             with self.open(name) as file:
                 raw = file.read(limit + 1)
         except OSError:
-            self._unreadable(name)
+            self.unreadable(name)
             return None
         if len(raw) > limit:
             self.found.add("too-long", name, f"expected at most {limit} bytes, found more")
@@ -88,30 +101,6 @@ class Reader:
             self.found.add("not-text", name, "expected UTF-8 text, found other bytes")
             return None
 
-    def lines(self, name: str, limit: int) -> Iterator[Line]:
-        """The lines of a file one by one, none longer than `limit` bytes; nothing when the file is not there."""
-        if not self.has(name):
-            return
-        counted = Counted()
-        number = 0
-        last = b"\n"
-        try:
-            with self.open(name) as file:
-                while first := file.readline(limit + 1):
-                    number += 1
-                    counted.add(first)
-                    last = first
-                    while len(last) > limit and not last.endswith(b"\n"):
-                        last = file.readline(limit + 1)
-                        counted.add(last)
-                    yield Line(number, first.removesuffix(b"\n") if last is first else None)
-        except OSError:
-            self._unreadable(name)
-            return
-        if not last.endswith(b"\n"):
-            self.found.add("cut-off", f"{name} line {number}", "the file stops in the middle of a line")
-        self.digests[name] = counted.digest()
-
     def count(self, name: str) -> None:
         """Take the digest of a file that is not read from begin to end."""
         if not self.has(name):
@@ -122,7 +111,7 @@ class Reader:
                 while block := file.read(1 << 20):
                     counted.add(block)
         except OSError:
-            self._unreadable(name)
+            self.unreadable(name)
             return
         self.digests[name] = counted.digest()
 
@@ -144,15 +133,30 @@ class Reader:
             self.found.add("extra-file", printable(name), "expected no such file in the export")
             return False
         try:
-            regular = stat.S_ISREG((self.directory / name).lstat().st_mode)
+            status = (self.directory / name).lstat()
+            if not stat.S_ISREG(status.st_mode):
+                self.found.add("not-a-file", name, "expected a regular file, found a link, directory or device")
+                return False
+            if status.st_size > _SURELY_SMALL and self._has_hole(name, status.st_size):
+                self.found.add("sparse-file", name, "expected a file that was written, found one with a hole in it")
+                return False
         except OSError:
-            self._unreadable(name)
+            self.unreadable(name)
             return False
-        if not regular:
-            self.found.add("not-a-file", name, "expected a regular file, found a link, directory or device")
-        return regular
+        return True
 
-    def _unreadable(self, name: str) -> None:
+    def _has_hole(self, name: str, length: int) -> bool:
+        """Whether a part of the file was never written: it costs nothing to make and days to read."""
+        with self.open(name) as file:
+            try:
+                hole = os.lseek(file.fileno(), 0, os.SEEK_HOLE)
+            except (AttributeError, OSError):
+                return False  # A system that does not know holes.
+            file.seek(hole)
+            return hole < length and not any(file.read(_PAGE))
+
+    def unreadable(self, name: str) -> None:
+        """Report a file of the export that cannot be read."""
         self.found.add("unreadable-file", name, "expected a file that can be read")
 
 

@@ -1,62 +1,80 @@
-"""One pass over an export: entries, details and leaf hashes side by side, in bounded memory."""
+"""One pass over an export: entries, details and leaf hashes side by side, in bounded memory.
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO
+A block of entries that `chunk.check` finds flawless is taken as a whole. In any other block every line is read by
+itself, which says what is wrong and where. Both ways give the same findings: the first only where the second has none.
+"""
 
-from audit import bundle
-from audit.bundle import DetailsLine
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from audit.bundle_format import ENTRIES, LEAVES
+from audit.chunk import TELLING, Chunk, Told, check, grow
+from audit.details_lines import DetailsLines
 from audit.entry import MAX_ENTRY_BYTES, Entry, commit, parse
 from audit.errors import MalformedEntry, NotInVocabulary
-from audit.findings import Findings
+from audit.leaves import Leaves
 from audit.merkle import HASH_BYTES, CompactRange, leaf_hash
+from audit.places import Order
 from audit.reader import Line, Reader
-from audit.vocabulary import ACTIONS, check
+from audit.source import Source
+from audit.vocabulary import ACTIONS
+from audit.vocabulary import check as check_words
 
-# How many single numbers are remembered to tell a moved entry from a missing one.
+# Small enough to stay in the cache of a processor, large enough that what is done once for a block does not count.
+ENTRIES_BLOCK = 1 << 18
+DETAILS_BLOCK = 1 << 18
+# How many entries are remembered that are not those of leaves.bin.
 _REMEMBERED = 1000
-_PROGRESS_EVERY = 4096
+# So many lines are read one by one before a block is tried again; twice as many after each try in vain.
+_FEW, _MANY = 32, 4096
+
+Progress = Callable[[int, int], None]
+# Gives the flawless chunk that begins at this place of the two files, when somebody has checked it already.
+Checked = Callable[[int, int], Chunk | None]
 
 
 class Walk:
     """One pass over entries.jsonl, with details.jsonl and leaves.bin beside it.
 
-    Afterwards `tree` is the tree over the lines as they stand, `roots` holds its root at each of `sizes`, and
-    `announced` the checkpoints that the entries speak of: size -> (seq, root in hex or None).
+    Afterwards `tree` is the tree over the lines as they stand, `roots` holds its root at each of `sizes`, and `told`
+    what the entries say about checkpoints and keys. `line_by_line` takes nothing as a whole, which is slow and finds
+    the same.
     """
 
-    def __init__(self, reader: Reader, sizes: Sequence[int]) -> None:
+    def __init__(
+        self, reader: Reader, sizes: Sequence[int], checked: Checked | None = None, *, line_by_line: bool = False
+    ) -> None:
+        counted = checked is None
         self.reader = reader
         self.found = reader.found
         self.tree = CompactRange()
         self.roots: dict[int, bytes] = {}
-        self.details = _Details(reader)
-        self.order = _Order(reader.found)
+        self.entries = Source(reader, ENTRIES, MAX_ENTRY_BYTES, counted=counted)
+        self.details = DetailsLines(reader, counted=counted)
+        self.leaves = Leaves(reader)
+        self.order = Order(reader.found)
         self.destroyed = 0
-        self.announced: dict[int, tuple[int, str | None]] = {}
-        self._sizes = list(reversed(sizes))
-        self._leaf_count = reader.length(bundle.LEAVES) // HASH_BYTES
+        self.told: list[Told] = []
+        self._checked = checked or (lambda _entries, _details: None)
+        self._sizes = frozenset(sizes)
+        self._cuts = sorted(self._sizes)
+        self._line_by_line = line_by_line
+        self._patience = _FEW
         self._other_leaves: list[int] = []
         self._previous_time = 0
 
-    def run(self, progress: Callable[[int, int], None] | None) -> None:
+    def run(self, progress: Progress | None = None) -> None:
         """Read everything."""
-        leaves = self._open_leaves()
-        total, done = self.reader.length(bundle.ENTRIES), 0
+        total = self.reader.length(ENTRIES)
         self._note_root()
-        try:
-            for line in self.reader.lines(bundle.ENTRIES, MAX_ENTRY_BYTES):
-                self._take(line, leaves)
-                done += len(line.raw or b"") + 1
-                if progress and line.number % _PROGRESS_EVERY == 0:
-                    progress(done, total)
-        finally:
-            if leaves:
-                leaves.close()
-        if progress:
-            progress(total, total)
+        while self._take_chunk() or self._take_lines():
+            if progress:
+                progress(self.entries.offset, total)
         self.order.finish()
         self.details.finish()
-        self.reader.count(bundle.LEAVES)
+        self.leaves.finish()
+        if progress:
+            progress(total, total)
 
     def report_leaves(self, *, entries_are_genuine: bool) -> None:
         """Say where entries and leaves.bin differ, and which of the two is to blame."""
@@ -67,17 +85,56 @@ class Walk:
         )
         for seq in self._other_leaves:
             self.found.add(kind, f"entry {seq}", message)
-        length = self.reader.length(bundle.LEAVES)
-        if self.reader.has(bundle.LEAVES) and length != HASH_BYTES * self.tree.size:
+        length = self.reader.length(LEAVES)
+        if self.reader.has(LEAVES) and length != HASH_BYTES * self.tree.size:
             self.found.add(
                 "wrong-count",
-                bundle.LEAVES,
+                LEAVES,
                 f"expected {HASH_BYTES} bytes for each of {self.tree.size} entries, found {length}",
             )
 
-    def _take(self, line: Line, leaves: BinaryIO | None) -> None:
+    # --- a block at a time
+
+    def _take_chunk(self) -> bool:
+        first = self.order.next_in_line
+        if first is None or self._line_by_line:
+            return False
+        self.details.put_back()
+        chunk = self._checked(self.entries.offset, self.details.source.offset)
+        if chunk is None or chunk.first != first or chunk.at != self.tree.size:
+            chunk = self._check_block(first)
+        if chunk is None or chunk.first_time < self._previous_time:
+            return False
+        self._patience = _FEW
+        self.entries.skip(chunk.entries_length, chunk.count)
+        self.details.skip(chunk)
+        self.order.take_run(chunk.count)
+        for size in grow(self.tree, chunk.nodes):
+            if size in self._sizes:
+                self.roots[size] = self.tree.root()
+        self.destroyed += chunk.count - chunk.details_count
+        self.told.extend(chunk.told)
+        self._previous_time = chunk.last_time
+        return True
+
+    def _check_block(self, first: int) -> Chunk | None:
+        entries, _ = self.entries.block(ENTRIES_BLOCK)
+        details, more = self.details.source.block(DETAILS_BLOCK)
+        leaves = self.leaves.read(first, entries.count(b"\n"))
+        return check(entries, details, leaves, first=first, at=self.tree.size, more_details=more, cuts=self._cuts)
+
+    # --- a line at a time
+
+    def _take_lines(self) -> bool:
+        line = None
+        for line in islice(iter(self.entries.line, None), self._patience):
+            self._take(line)
+        self._patience = min(2 * self._patience, _MANY)
+        return line is not None
+
+    def _take(self, line: Line) -> None:
         leaf = leaf_hash(line.raw or b"")
-        at = f"{bundle.ENTRIES} line {line.number}"
+        at = f"{ENTRIES} line {line.number}"
         self.tree.append(leaf)
         self._note_root()
         try:
@@ -89,29 +146,14 @@ class Walk:
             self.order.take_unknown()
             return
         self.order.take(entry.seq, at)
-        self._check_leaf(entry.seq, leaf, leaves)
+        if not self.leaves.fits(entry.seq, leaf) and len(self._other_leaves) < _REMEMBERED:
+            self._other_leaves.append(entry.seq)
         self._check_time(entry)
         self._check_details(entry)
 
     def _note_root(self) -> None:
-        while self._sizes and self._sizes[-1] == self.tree.size:
-            self.roots[self._sizes.pop()] = self.tree.root()
-
-    def _open_leaves(self) -> BinaryIO | None:
-        if not self.reader.has(bundle.LEAVES):
-            return None
-        try:
-            return self.reader.open(bundle.LEAVES)
-        except OSError:
-            return None  # `count` reports it.
-
-    def _check_leaf(self, seq: int, leaf: bytes, leaves: BinaryIO | None) -> None:
-        if leaves is None or seq >= self._leaf_count:
-            return
-        leaves.seek(seq * HASH_BYTES)
-        exported = leaves.read(HASH_BYTES)
-        if exported != leaf and len(self._other_leaves) < _REMEMBERED:
-            self._other_leaves.append(seq)
+        if self.tree.size in self._sizes:
+            self.roots[self.tree.size] = self.tree.root()
 
     def _check_time(self, entry: Entry) -> None:
         if entry.recorded_at < self._previous_time:
@@ -120,7 +162,7 @@ class Walk:
 
     def _check_details(self, entry: Entry) -> None:
         at = f"entry {entry.seq}"
-        line = self.details.take(entry.seq)
+        line = self.details.of(entry.seq)
         if line is None:
             self.destroyed += 1
             if entry.action not in ACTIONS:
@@ -130,133 +172,8 @@ class Walk:
             self.found.add("changed-details", at, "details or salt are not the ones the entry was committed to")
             return
         try:
-            check(entry.action, line.details)
+            check_words(entry.action, line.details)
         except NotInVocabulary as error:
             self.found.add("not-in-vocabulary", at, str(error))
-        if entry.action == "checkpoint:sign" and entry.outcome == "ok":
-            self._note_announced(entry.seq, line.details.get("size"), line.details.get("root"))
-
-    def _note_announced(self, seq: int, size: object, root: object) -> None:
-        if type(size) is int:
-            self.announced[size] = (seq, root if root is None or isinstance(root, str) else "")
-
-
-class _Order:
-    """Follows the numbers of the entries: each one once, in order, from 0."""
-
-    def __init__(self, found: Findings) -> None:
-        self._found = found
-        self._expected = 0
-        self._unknown = 0
-        self._missing: dict[int, None] = {}
-
-    def take(self, seq: int, at: str) -> None:
-        """The next line says that it is entry `seq`."""
-        if seq == self._expected:
-            self._expected += 1
-        elif seq > self._expected:
-            # Lines that could not be read may have been the ones that are not there.
-            if seq - self._expected > self._unknown:
-                self._miss(self._expected, seq)
-            self._expected = seq + 1
-        elif seq in self._missing:
-            del self._missing[seq]
-            self._found.add("misplaced-entry", f"entry {seq}", f"stands at {at}, after entries with higher numbers")
-        else:
-            self._found.add("repeated-entry", f"entry {seq}", f"stands at {at} too: two lines claim this number")
-        self._unknown = 0
-
-    def take_unknown(self) -> None:
-        """The next line could not be read."""
-        self._unknown += 1
-
-    def finish(self) -> None:
-        """Report the numbers that never came."""
-        for first, last in _ranges(self._missing):
-            self._report(first, last)
-
-    def _miss(self, first: int, end: int) -> None:
-        if len(self._missing) + end - first > _REMEMBERED:
-            self._report(first, end - 1)
-        else:
-            self._missing.update(dict.fromkeys(range(first, end)))
-
-    def _report(self, first: int, last: int) -> None:
-        self._found.add("missing-entry", name_range(first, last), "the export does not hold it")
-
-
-class _Details:
-    """Reads details.jsonl in step with the entries."""
-
-    def __init__(self, reader: Reader) -> None:
-        self.count = 0
-        self._found = reader.found
-        self._lines = reader.lines(bundle.DETAILS, bundle.MAX_DETAILS_LINE)
-        self._parsed = self._parse()
-        self._passed: dict[int, DetailsLine] = {}
-        self._next = next(self._parsed, None)
-
-    def take(self, seq: int) -> DetailsLine | None:
-        """The details of entry `seq`, or None when they are not there."""
-        while self._next is not None and self._next.seq < seq:
-            self._pass(self._next)
-            self._next = next(self._parsed, None)
-        if self._next is None or self._next.seq > seq:
-            return self._passed.pop(seq, None)
-        line, self._next = self._next, next(self._parsed, None)
-        return line
-
-    def finish(self) -> None:
-        """Read what is left, and report details whose entry never came."""
-        while self._next is not None:
-            self._pass(self._next)
-            self._next = next(self._parsed, None)
-        for seq in self._passed:
-            self._report(seq)
-
-    def _pass(self, line: DetailsLine) -> None:
-        # The entry may still come, when entries were swapped; not kept without end.
-        if len(self._passed) < _REMEMBERED:
-            self._passed[line.seq] = line
-        else:
-            self._report(line.seq)
-
-    def _report(self, seq: int) -> None:
-        self._found.add("orphan-details", f"entry {seq}", "details without an entry in this place")
-
-    def _parse(self) -> Iterator[DetailsLine]:
-        last = -1
-        for line in self._lines:
-            at = f"{bundle.DETAILS} line {line.number}"
-            self.count += 1
-            try:
-                if line.raw is None:
-                    raise MalformedEntry(f"expected at most {bundle.MAX_DETAILS_LINE} bytes, found a longer line")
-                parsed = bundle.parse_details_line(line.raw)
-            except MalformedEntry as error:
-                self._found.add("malformed-details", at, str(error))
-                continue
-            if parsed.seq <= last:
-                self._found.add("misplaced-details", at, f"the details of entry {parsed.seq} come twice or too late")
-                continue
-            last = parsed.seq
-            yield parsed
-
-
-def _ranges(numbers: dict[int, None]) -> Iterator[tuple[int, int]]:
-    """Rising numbers, gathered into runs (first, last)."""
-    run: tuple[int, int] | None = None
-    for number in sorted(numbers):
-        if run and number == run[1] + 1:
-            run = (run[0], number)
-            continue
-        if run:
-            yield run
-        run = (number, number)
-    if run:
-        yield run
-
-
-def name_range(first: int, last: int) -> str:
-    """How a place is written: "entry 5" or "entries 5..9"."""
-    return f"entry {first}" if first >= last else f"entries {first}..{last}"
+        if entry.action in TELLING:
+            self.told.append(Told(entry.seq, entry.action, entry.outcome, line.details))
