@@ -1,0 +1,266 @@
+"""Which reads of a case had no task around them, by the rows of the business: questions, meetings, disclosures, duties.
+
+Who reads a case has a reason when the case is their own, when their agency was asked, when it stands on an agenda of their
+table, when something was disclosed from or to their agency, when something is owed, or when they did something with it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from audit.vocabulary import ACTIONS
+from signaltable.access import Permission
+from signaltable.domain import ENDED, ZONE
+from signaltable.models import (
+    AccountRole,
+    AgendaItem,
+    Disclosure,
+    Duty,
+    LogEntry,
+    Meeting,
+    Question,
+    Signal,
+    SignalMove,
+    TableMember,
+)
+from signaltable.policy import PolicySet
+
+# Acts by which somebody sees a case or an identity.
+READS: Final = ("signal:consult", "identity:consult", "disclosure:consult")
+_ACTS: Final = tuple(sorted(name for name, action in ACTIONS.items() if action.effect != "R"))
+_CHUNK: Final = 400
+_ALWAYS: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read without a task."""
+
+    seq: int
+    recorded_at: datetime
+    object: str
+    actor: str
+    agency: str
+
+
+@dataclass(slots=True)
+class _Case:
+    """When there was a task around a signal: for whom. Spans are already as wide as the rule allows."""
+
+    submitter: str = ""
+    owner: str = ""
+    live: Span = _ALWAYS
+    table: frozenset[str] = frozenset()
+    per_agency: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
+    for_table: list[Span] = field(default_factory=list)
+
+    def has_task(self, actor: str, agency: str, at: datetime, *, coordinates: bool) -> bool:
+        """Whether this person had a reason at that moment, as far as the rows can tell."""
+        if actor == self.submitter:
+            return True
+        if _within(at, [self.live]) and (agency == self.owner or (coordinates and agency in self.table)):
+            return True
+        if agency in self.table and _within(at, self.for_table):
+            return True
+        return _within(at, self.per_agency.get(agency, ()))
+
+
+def _within(at: datetime, spans: Iterable[Span]) -> bool:
+    return any(start <= at <= end for start, end in spans)
+
+
+def without_task(
+    session: Session,
+    policy: PolicySet,
+    wanted: Sequence[ColumnElement[bool]],
+    floors: Mapping[str, int],
+    around: timedelta,
+) -> Iterator[Read]:
+    """The reads of cases for which no task was there within `around` of them. `floors`: actor -> what was settled."""
+    grouped = (
+        select(
+            LogEntry.actor,
+            LogEntry.agency,
+            LogEntry.object,
+            func.min(LogEntry.recorded_at).label("first"),
+            func.max(LogEntry.recorded_at).label("last"),
+        )
+        .where(*wanted, or_(LogEntry.object.like("S-%"), LogEntry.object.like("D-%")))
+        .group_by(LogEntry.actor, LogEntry.agency, LogEntry.object)
+    )
+    groups = session.execute(grouped).all()
+    coordinators = _coordinators(session, policy)
+    for start in range(0, len(groups), _CHUNK):
+        chunk = groups[start : start + _CHUNK]
+        cases = _cases(session, {row.object for row in chunk}, around)
+        for row in chunk:
+            case = cases.get(row.object)
+            coordinates = row.actor in coordinators
+            if case is None or _covered(case, row, coordinates=coordinates):
+                continue
+            yield from _reads(session, wanted, row, case, floors.get(row.actor, -1), around, coordinates=coordinates)
+
+
+def _covered(case: _Case, row: Any, *, coordinates: bool) -> bool:
+    """Whether first and last read fall in one and the same time with a task, so that all between do."""
+    if row.actor == case.submitter:
+        return True
+    spans: list[Span] = list(case.per_agency.get(row.agency, ()))
+    if row.agency == case.owner or (coordinates and row.agency in case.table):
+        spans.append(case.live)
+    if row.agency in case.table:
+        spans += case.for_table
+    return any(start <= row.first and row.last <= end for start, end in spans)
+
+
+def _reads(
+    session: Session,
+    wanted: Sequence[ColumnElement[bool]],
+    row: Any,
+    case: _Case,
+    floor: int,
+    around: timedelta,
+    *,
+    coordinates: bool,
+) -> Iterator[Read]:
+    own = LogEntry.actor == row.actor, LogEntry.agency == row.agency, LogEntry.object == row.object
+    acted = session.scalars(select(LogEntry.recorded_at).where(*own, LogEntry.action.in_(_ACTS))).all()
+    spans = [(at - around, at + around) for at in acted]
+    columns = select(LogEntry.seq, LogEntry.recorded_at).where(*wanted, *own, LogEntry.seq > floor)
+    for read in session.execute(columns.order_by(LogEntry.seq)):
+        at = read.recorded_at
+        if not _within(at, spans) and not case.has_task(row.actor, row.agency, at, coordinates=coordinates):
+            yield Read(read.seq, at, row.object, row.actor, row.agency)
+
+
+def _coordinators(session: Session, policy: PolicySet) -> frozenset[str]:
+    """Who keeps all cases of a table moving, and looks at each of them for that."""
+    rows = session.execute(select(AccountRole.account_id, AccountRole.role))
+    needed = Permission.SIGNAL_TRIAGE_OWN_TABLE.value
+    return frozenset(row.account_id for row in rows if needed in policy.permissions_of([row.role]))
+
+
+# -- the rows -------------------------------------------------------------------------------------------------------
+
+
+def _cases(session: Session, objects: Iterable[str], around: timedelta) -> dict[str, _Case]:
+    """Reference of a signal or disclosure -> the tasks around its signal. One that has no row is left out: fsck's."""
+    references = sorted(objects)
+    of_disclosure = dict(
+        session.execute(
+            select(Disclosure.reference, Disclosure.signal_id).where(Disclosure.reference.in_(references)),
+        ).all(),
+    )
+    signals = session.execute(
+        select(
+            Signal.id,
+            Signal.reference,
+            Signal.owner_agency,
+            Signal.submitter,
+            Signal.table_id,
+            Signal.created_at,
+            Signal.state,
+        ).where(or_(Signal.reference.in_(references), Signal.id.in_(set(of_disclosure.values())))),
+    ).all()
+    members = _members(session)
+    ended = _ended(session, [row.id for row in signals if row.state in ENDED])
+    cases = {
+        row.id: _Case(
+            submitter=row.submitter,
+            owner=row.owner_agency,
+            live=(row.created_at - around, ended[row.id] + around if row.id in ended else _ALWAYS[1]),
+            table=members.get(row.table_id, frozenset()),
+        )
+        for row in signals
+    }
+    _add_questions(session, cases, around)
+    _add_meetings(session, cases, around)
+    _add_disclosures(session, cases, around)
+    named = {row.reference: cases[row.id] for row in signals}
+    return named | {reference: cases[signal] for reference, signal in of_disclosure.items() if signal in cases}
+
+
+def _members(session: Session) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for table, agency in session.execute(select(TableMember.table_id, TableMember.agency_id)):
+        found[table].add(agency)
+    return {table: frozenset(agencies) for table, agencies in found.items()}
+
+
+def _ended(session: Session, signal_ids: Sequence[str]) -> dict[str, datetime]:
+    query = (
+        select(SignalMove.signal_id, func.max(SignalMove.at))
+        .where(SignalMove.signal_id.in_(signal_ids), SignalMove.state_to.in_(ENDED))
+        .group_by(SignalMove.signal_id)
+    )
+    return dict(session.execute(query).all())
+
+
+def _add_questions(session: Session, cases: Mapping[str, _Case], around: timedelta) -> None:
+    columns = select(Question.signal_id, Question.agency_id, Question.asked_at, Question.answered_at, Question.due_on)
+    for row in session.execute(columns.where(Question.signal_id.in_(list(cases)))):
+        end = row.answered_at or _end_of(row.due_on)
+        cases[row.signal_id].per_agency[row.agency_id].append((row.asked_at - around, end + around))
+
+
+def _add_meetings(session: Session, cases: Mapping[str, _Case], around: timedelta) -> None:
+    columns = select(AgendaItem.signal_id, Meeting.held_on).join(Meeting, Meeting.id == AgendaItem.meeting_id)
+    for row in session.execute(columns.where(AgendaItem.signal_id.in_(list(cases)))):
+        cases[row.signal_id].for_table.append((_start_of(row.held_on) - around, _end_of(row.held_on) + around))
+
+
+def _add_disclosures(session: Session, cases: Mapping[str, _Case], around: timedelta) -> None:
+    rows = session.execute(
+        select(
+            Disclosure.id,
+            Disclosure.signal_id,
+            Disclosure.provider_agency,
+            Disclosure.recipient_agency,
+            Disclosure.requested_at,
+            Disclosure.approved_at,
+            Disclosure.disclosed_at,
+            Disclosure.responded_at,
+            Disclosure.feedback_at,
+            Disclosure.due_on,
+        ).where(Disclosure.signal_id.in_(list(cases))),
+    ).all()
+    for row in rows:
+        case = cases[row.signal_id]
+        moments = [row.requested_at, row.approved_at, row.disclosed_at, row.responded_at, row.feedback_at]
+        last = max(one for one in moments if one is not None)
+        last = max(last, _end_of(row.due_on)) if row.due_on else last
+        for agency in (row.provider_agency, row.recipient_agency):
+            case.per_agency[agency].append((row.requested_at - around, last + around))
+        # Whoever may agree at the table looks between the request and the decision.
+        decided = row.approved_at or row.disclosed_at or row.responded_at or _ALWAYS[1] - around
+        case.for_table.append((row.requested_at, decided + around))
+    _add_duties(session, cases, {row.id: row.signal_id for row in rows}, around)
+
+
+def _add_duties(session: Session, cases: Mapping[str, _Case], signals: Mapping[str, str], around: timedelta) -> None:
+    columns = select(
+        Duty.disclosure_id, Duty.agency_id, Duty.kind, Duty.created_at, Duty.due_at, Duty.fulfilled_at
+    ).where(Duty.disclosure_id.in_(list(signals)))
+    for row in session.execute(columns):
+        case = cases[signals[row.disclosure_id]]
+        for at in (row.created_at, row.due_at, row.fulfilled_at):
+            if at is not None:
+                span = (at - around, at + around)
+                case.per_agency[row.agency_id].append(span)
+                if row.kind == "review":
+                    case.for_table.append(span)
+
+
+def _start_of(day: date) -> datetime:
+    return datetime.combine(day, time.min, ZONE)
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day, time(23, 59, 59), ZONE)
