@@ -89,7 +89,10 @@ def mine(tx: Transaction) -> list[DraftLine]:
     rows = tx.session.scalars(
         select(Draft).where(Draft.account_id == tx.actor.account_id).order_by(Draft.updated_at.desc(), Draft.id),
     )
-    return [DraftLine(row.id, row.step, row.updated_at, row.expires_at) for row in rows]
+    lines = [DraftLine(row.id, row.step, row.updated_at, row.expires_at) for row in rows]
+    details = {"view": "drafts", "count": len(lines)}
+    tx.record("signal:list", object_type="agency", object_id=tx.actor.agency_id, details=details)
+    return lines
 
 
 def discard(tx: Transaction, draft_id: str, *, cause: str = "by_author") -> None:

@@ -3,6 +3,7 @@
 There are no personal data in here. What is filled in for practice is not kept, not logged and not put in an address.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -25,7 +26,7 @@ from signaltable.card.words import alternatives_words
 from signaltable.comparison.rules import rule_changes
 from signaltable.domain import NotFound, day_of
 from signaltable.facts import FACTS, Fact, Facts, UnusableFacts, parse_facts
-from signaltable.flow import policy_versions
+from signaltable.flow import looks, policy_versions
 from signaltable.grounds import CATEGORIES
 from signaltable.pictures import Svg
 from signaltable.policy import PolicySet
@@ -34,7 +35,7 @@ from signaltable.policy_shapes import DerivedFact
 from signaltable.transaction import Transaction, reading
 from signaltable.web.card_grounds import GroundFilter, ground_view, grounds_view
 from signaltable.web.filters import in_words, lang
-from signaltable.web.guards import actor, offered, only, permission, program, submitted
+from signaltable.web.guards import actor, begin, offered, only, permission, program, submitted
 from signaltable.web.wording import WORDS, category_label
 
 pages = Blueprint("card", __name__, url_prefix="/meldroutekaart")
@@ -55,6 +56,7 @@ def today() -> date:
 @permission(Permission.POLICY_CONSULT_ALL)
 def show() -> ResponseReturnValue:
     """The card as a picture and as a list, with the panel to try it out."""
+    _look("card")
     return _card(_practice_form())
 
 
@@ -70,6 +72,7 @@ def practise() -> ResponseReturnValue:
     except UnusableFacts as problem:
         _show_problems(form, problem)
         return _card(form, status=422)
+    _look("practice")
     return _card(form, facts)
 
 
@@ -81,7 +84,14 @@ def situation() -> ResponseReturnValue:
     ready = {one.key: one for one in _situations()}
     chosen = ready[offered("example", ready)]
     facts = parse_facts(dict(chosen.facts))
+    _look("example")
     return _card(_practice_form(facts), facts, chosen=chosen)
+
+
+def _look(view: str, object_id: str = "", *, digests: Sequence[str] = (), count: int = 0) -> None:
+    """Record that the rules were consulted. What somebody tries out is not kept and not told."""
+    with begin() as tx:
+        looks.rules(tx, view, object_id, digests=digests, count=count)
 
 
 def _card(
@@ -135,6 +145,7 @@ def _situations() -> tuple[Situation, ...]:
 @permission(Permission.POLICY_CONSULT_ALL)
 def pdf() -> ResponseReturnValue:
     """The card of today on A4, for the wall."""
+    _look("card_pdf")
     content = card_pdf(draw_card(program().policy, on=today(), lang=lang()))
     return _download(content, "application/pdf", "pdf")
 
@@ -143,6 +154,7 @@ def pdf() -> ResponseReturnValue:
 @permission(Permission.POLICY_CONSULT_ALL)
 def svg() -> ResponseReturnValue:
     """The card of today as a picture that stands alone."""
+    _look("card_svg")
     content = card_svg(draw_card(program().policy, on=today(), lang=lang()))
     return _download(content.encode(), "image/svg+xml", "svg")
 
@@ -235,6 +247,7 @@ def _expected(fact: Fact) -> str:
 def grounds() -> ResponseReturnValue:
     """Who may give what to whom and for what: a table with counts, and the rows that fit the filter."""
     view = grounds_view(program().policy, GroundFilter.from_address(request.args), on=today())
+    _look("grounds", count=len(view.rows))
     return render_template(
         "card/grounds.html",
         **WORDS,
@@ -252,6 +265,7 @@ def ground(ground_id: str) -> ResponseReturnValue:
     if not versions:
         raise NotFound("no such ground")
     view = [ground_view(row, program().policy, on=today()) for row in versions]
+    _look("ground", ground_id)
     return render_template("card/ground.html", **WORDS, versions=view, ground_id=ground_id)
 
 
@@ -264,6 +278,7 @@ def versions() -> ResponseReturnValue:
     """Every set of rules that was ever loaded here, the newest first."""
     with reading(program()) as session:
         found = policy_versions.versions(Transaction(program(), actor(), session, program().clock()))
+    _look("versions", count=len(found))
     return render_template("card/versions.html", versions=found)
 
 
@@ -276,7 +291,9 @@ def compare() -> ResponseReturnValue:
         try:
             old, new = (_version(session, digest) for digest in digests)
         except BrokenPolicy:
+            _look("compare", digests=digests)
             return render_template("card/compare.html", digests=digests, changes=None)
+    _look("compare", digests=digests)
     changes = rule_changes(old, new, lang())
     return render_template("card/compare.html", digests=digests, changes=changes, titles=_titles(old) | _titles(new))
 

@@ -4,10 +4,9 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from signaltable.access import Permission
-from signaltable.flow import overview
+from signaltable.flow import looks
 from signaltable.flow.accounts import is_known
-from signaltable.transaction import Transaction, reading
-from signaltable.web.guards import actor, permission, program
+from signaltable.web.guards import actor, begin, permission
 
 pages = Blueprint("overview", __name__)
 
@@ -22,7 +21,7 @@ def home() -> ResponseReturnValue:
 @pages.get("/overzicht")
 @permission(Permission.ACCOUNT_CONSULT_SELF)
 def show() -> ResponseReturnValue:
-    """What waits for this person. Counts of the own work only, so no entry in the log."""
-    with reading(program()) as session:
-        waiting = overview.waiting(Transaction(program(), actor(), session, program().clock()))
+    """What waits for this person."""
+    with begin() as tx:
+        waiting = looks.overview(tx)
     return render_template("overview/show.html", waiting=waiting)

@@ -1,0 +1,41 @@
+"""Looking at what is shared or counted, where the page needs no use case of its own: the log still says who looked."""
+
+from collections.abc import Sequence
+
+from signaltable.access import Permission, require
+from signaltable.flow.overview import Waiting, waiting
+from signaltable.transaction import Transaction
+
+
+def rules(tx: Transaction, view: str, object_id: str = "", *, digests: Sequence[str] = (), count: int = 0) -> None:
+    """Somebody read, printed or tried the rules. `digests` are the older and the newer one of a comparison."""
+    require(tx.actor, Permission.POLICY_CONSULT_ALL)
+    older, newer = digests or ("", tx.program.policy.digest)
+    tx.record(
+        "policy:consult",
+        object_type="policy",
+        object_id=object_id,
+        details={
+            "view": view,
+            "policy_digest": newer,
+            **({"previous_digest": older} if older else {}),
+            **({"count": count} if count else {}),
+        },
+    )
+
+
+def log(tx: Transaction, view: str) -> None:
+    """Somebody looked at, or fetched, what stands around the log: its newest state, its public key."""
+    tx.record("log:consult", object_type="log", details={"view": view})
+
+
+def overview(tx: Transaction) -> list[Waiting]:
+    """What waits for the actor, counted."""
+    found = waiting(tx)
+    tx.record(
+        "signal:list",
+        object_type="agency",
+        object_id=tx.actor.agency_id,
+        details={"view": "overview", "count": sum(one.count for one in found)},
+    )
+    return found
