@@ -23,6 +23,7 @@ from signaltable.queries import agency_titles
 from signaltable.web.filters import in_words
 from signaltable.web.forms import DateParts
 from signaltable.web.guards import begin, permission, program, submitted
+from signaltable.web.open_pages import open_pages
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
 from signaltable.web.wording import category_label
@@ -352,6 +353,7 @@ def _render(template: str, **values: object) -> str:
     return render_template(
         template,
         sees_all=True,
+        tab_pages=open_pages(),
         verdict_words=VERDICTS,
         result_words=RESULTS,
         tones=TONES,
