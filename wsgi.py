@@ -1,6 +1,9 @@
 """The WSGI entry point: `gunicorn wsgi:app`."""
 
 from signaltable.settings import Settings
+from signaltable.users import check_key_apart
 from signaltable.web import create_app
 
-app = create_app(Settings.from_env())
+settings = Settings.from_env()
+check_key_apart(settings)
+app = create_app(settings)

@@ -17,6 +17,7 @@ from gunicorn.app.base import BaseApplication
 
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
+from signaltable.users import check_key_apart, hand_over_home, web_user
 from signaltable.web import create_app
 
 LOG = logging.getLogger("signaltable")
@@ -54,13 +55,32 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self._app
 
 
-def serve(settings: Settings, port: int) -> None:
-    """Serve on 127.0.0.1 until stopped. Raises `PortTaken` when another program listens there."""
+def serve(settings: Settings, port: int, *, with_jobs: bool = True) -> None:
+    """Serve on 127.0.0.1 until stopped. Raises `PortTaken` when another program listens there.
+
+    Raises `KeyWithinReach` in production when the web workers could read the signing key of the log.
+    """
     _check_port(port)
+    check_key_apart(settings)
     _limit_pools()
     app = create_app(settings)
-    jobs = Jobs(settings, port)
-    options = {
+    hand_over_home(settings)
+    jobs = Jobs(settings, port) if with_jobs else None
+    options = _options(settings, port, jobs)
+    if jobs:
+        jobs.start()
+    # What stands now is shared by the workers; a collection that visits it would give each of them a copy of its own.
+    gc.collect()
+    gc.freeze()
+    try:
+        Server(app, options).run()
+    finally:
+        if jobs:
+            jobs.stop()
+
+
+def _options(settings: Settings, port: int, jobs: "Jobs | None") -> dict[str, Any]:
+    options: dict[str, Any] = {
         "bind": f"127.0.0.1:{port}",
         "workers": WORKERS,
         "threads": THREADS,
@@ -70,17 +90,13 @@ def serve(settings: Settings, port: int) -> None:
         "accesslog": None,  # Addresses hold references; who looked at what stands in the audit log.
         "control_socket_disable": True,
         "graceful_timeout": 10,
-        "when_ready": lambda _server: jobs.watch(),
-        "on_exit": lambda _server: jobs.stop(),
     }
-    jobs.start()
-    # What stands now is shared by the workers; a collection that visits it would give each of them a copy of its own.
-    gc.collect()
-    gc.freeze()
-    try:
-        Server(app, options).run()
-    finally:
-        jobs.stop()
+    if jobs:
+        options |= {"when_ready": lambda _server: jobs.watch(), "on_exit": lambda _server: jobs.stop()}
+    user = web_user(settings)
+    if user:
+        options |= {"user": user.pw_uid, "group": user.pw_gid, "initgroups": True}
+    return options
 
 
 def _limit_pools() -> None:

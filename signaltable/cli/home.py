@@ -77,8 +77,9 @@ def _make_demo(program: "Program") -> None:
 
 @click.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--no-jobs", is_flag=True, help="The web alone; `signaltable jobs` runs elsewhere, as another user.")
 @plainly
-def run(port: int) -> None:
+def run(port: int, *, no_jobs: bool) -> None:
     """Serve on 127.0.0.1 with the scheduler, until Ctrl-C."""
     from signaltable import serve
     from signaltable.flow import setup
@@ -92,7 +93,16 @@ def run(port: int) -> None:
     click.echo(f"signaltable on http://127.0.0.1:{port}  (stop with Ctrl-C)")
     if settings.demo and (settings.home / setup.DEMO_ACCOUNTS).exists():
         click.echo(_accounts_table(setup.demo_accounts(settings)))
-    serve.serve(settings, port)
+    serve.serve(settings, port, with_jobs=not no_jobs)
+
+
+@click.command()
+@plainly
+def jobs() -> None:
+    """The scheduler alone, until Ctrl-C: for a user who may read the signing key of the log, beside `run --no-jobs`."""
+    from signaltable import jobs
+
+    sys.exit(jobs.main())
 
 
 @click.command()

@@ -16,6 +16,7 @@ from audit.errors import AuditError
 from audit.note import ED25519, Signer, Verifier
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
+from signaltable.users import as_key_holder
 
 _NOTE_NAME = re.compile(r"[0-9]{12}\.txt")
 
@@ -35,7 +36,9 @@ class KeptNote:
 def signers(path: Path) -> tuple[Signer, ...]:
     """The private keys in a file, Ed25519 first. Raises `UnusableLogKey`, or OSError when it cannot be read."""
     try:
-        found = tuple(Signer.from_text(line) for line in path.read_text(encoding="utf-8").splitlines())
+        with as_key_holder():
+            text = path.read_text(encoding="utf-8")
+        found = tuple(Signer.from_text(line) for line in text.splitlines())
     except (AuditError, ValueError):
         raise UnusableLogKey(f"{path}: expected the signing key of the log, found something else") from None
     if not found or found[0].algorithm != ED25519 or len({one.algorithm for one in found}) != len(found):
@@ -45,12 +48,27 @@ def signers(path: Path) -> tuple[Signer, ...]:
 
 def write_signers(path: Path, keys: Iterable[Signer]) -> None:
     """Put private keys into a file that only its owner reads: whole, or not at all."""
-    replace_file(path, "".join(f"{key.to_text()}\n" for key in keys), 0o600)
+    with as_key_holder():
+        replace_file(path, "".join(f"{key.to_text()}\n" for key in keys), 0o600)
 
 
 def next_file(settings: Settings) -> Path:
     """Where the keys of a change wait until the log has told of them."""
     return settings.log_key.with_name(settings.log_key.name + ".next")
+
+
+def waiting_keys(settings: Settings) -> tuple[Signer, ...]:
+    """The keys of a change that is under way, none when there is none. Raises `UnusableLogKey`."""
+    try:
+        return signers(next_file(settings))
+    except FileNotFoundError:
+        return ()
+
+
+def forget_waiting(settings: Settings) -> None:
+    """Drop the keys of a change that will not be made."""
+    with as_key_holder():
+        next_file(settings).unlink(missing_ok=True)
 
 
 def public_keys(settings: Settings) -> tuple[Verifier, ...]:
@@ -77,7 +95,7 @@ def destroy_and_replace(old: Path, new: Path) -> None:
     The new file stands in its place before the old bytes go, so a crash leaves a key that works. What a disk or a
     backup kept of the old bytes is out of reach; the log tells no more than that the file is gone.
     """
-    with old.open("r+b") as file:
+    with as_key_holder(), old.open("r+b") as file:
         try:
             new.replace(old)
         except FileNotFoundError:
@@ -91,19 +109,23 @@ def destroy_and_replace(old: Path, new: Path) -> None:
 def keep_note(settings: Settings, size: int, note: str) -> None:
     """Keep a signed note as a file of the signer. A note that is kept already stays as it is."""
     folder = settings.signed_notes
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{size:012d}.txt"
-    if not path.exists():
-        replace_file(path, note, 0o600)
+    with as_key_holder():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            replace_file(path, note, 0o600)
 
 
 def kept_notes(settings: Settings) -> Iterable[KeptNote]:
     """The notes that the signer kept, the newest first, read one by one."""
     folder = settings.signed_notes
-    names = sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
+    with as_key_holder():
+        names = sorted((path.name for path in folder.iterdir()), reverse=True) if folder.is_dir() else []
     for name in names:
         if _NOTE_NAME.fullmatch(name):
-            yield KeptNote(int(name[:12]), (folder / name).read_text(encoding="utf-8", errors="replace"))
+            with as_key_holder():
+                note = (folder / name).read_text(encoding="utf-8", errors="replace")
+            yield KeptNote(int(name[:12]), note)
 
 
 def replace_file(path: Path, text: str, mode: int) -> None:

@@ -234,11 +234,9 @@ def _keys_in_use(tx: Transaction) -> tuple[Signer, ...]:
     because a change that is finished meanwhile takes them away.
     """
     settings = tx.program.settings
-    waiting = log_keys.next_file(settings)
-    if waiting.exists():
-        keys = log_keys.signers(waiting)
-        if not _unannounced(tx.session, keys):
-            return _wanted(settings, keys)
+    waiting = log_keys.waiting_keys(settings)
+    if waiting and not _unannounced(tx.session, waiting):
+        return _wanted(settings, waiting)
     return _wanted(settings, _all_keys(settings))
 
 
@@ -261,11 +259,10 @@ def rotate_keys(program: Program, actor: Actor) -> tuple[str, ...]:
     Safe to stop anywhere: run again, it goes on with the same new keys. Raises `LogBroken` as `sign_checkpoint` does.
     """
     if not finish_rotation(program, actor):
-        _prepare_next(program.settings, _all_keys(program.settings))
         with transaction(program, actor) as tx:
             size = lock_head(tx)
             old = _all_keys(program.settings)
-            new = log_keys.signers(log_keys.next_file(program.settings))
+            new = _prepare_next(program.settings, old)
             _check_continues(tx, size, old)
             for before, after in zip(old, new, strict=True):
                 _record_rotation(tx, before.verifier().fingerprint, after)
@@ -289,7 +286,7 @@ def sign_after_restore(tx: Transaction) -> list[str]:
     _check_copy(tx, last)
     _check_announcements(tx, last.size if last else 0, log_keys.signers(settings.log_key))
     # Keys that waited for a change in the lost part are not those that the log will tell of now.
-    log_keys.next_file(settings).unlink(missing_ok=True)
+    log_keys.forget_waiting(settings)
     new = _prepare_next(settings, _all_keys(settings))
     own = {key.verifier() for key in new}
     replaced = {one.previous for one in _announced(tx.session)}
@@ -324,27 +321,25 @@ def _record_rotation(tx: Transaction, previous: str, after: Signer, cause: str =
 
 def _prepare_next(settings: Settings, old: Sequence[Signer]) -> tuple[Signer, ...]:
     """New keys in the waiting file, one for each old one; those that wait there already stay, if they are as many."""
-    waiting = log_keys.next_file(settings)
-    kinds = [key.algorithm for key in old]
-    if not waiting.exists() or [key.algorithm for key in log_keys.signers(waiting)] != kinds:
-        log_keys.write_signers(waiting, [Signer.generate(key.name, key.algorithm) for key in old])
-    return log_keys.signers(waiting)
+    waiting = log_keys.waiting_keys(settings)
+    if [key.algorithm for key in waiting] == [key.algorithm for key in old]:
+        return waiting
+    new = tuple(Signer.generate(key.name, key.algorithm) for key in old)
+    log_keys.write_signers(log_keys.next_file(settings), new)
+    return new
 
 
 def finish_rotation(program: Program, actor: Actor) -> bool:
     """Take the last steps of a change of keys that the log has told of. Returns whether there was anything to do."""
     settings = program.settings
-    waiting = log_keys.next_file(settings)
+    waiting = log_keys.waiting_keys(settings)
     with reading(program) as session:
         told = _key_entries(session)
     known = {one.announced.new for one in told if one.announced}
-    moved = False
-    if waiting.exists():
-        keys = log_keys.signers(waiting)
-        if all(key.verifier().fingerprint in known for key in keys):
-            log_keys.list_keys(settings, (key.verifier() for key in keys))
-            log_keys.destroy_and_replace(settings.log_key, waiting)
-            moved = True
+    moved = bool(waiting) and all(key.verifier().fingerprint in known for key in waiting)
+    if moved:
+        log_keys.list_keys(settings, (key.verifier() for key in waiting))
+        log_keys.destroy_and_replace(settings.log_key, log_keys.next_file(settings))
     return _tell_destroyed(program, actor, told) or moved
 
 

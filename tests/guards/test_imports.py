@@ -26,12 +26,15 @@ LAYERS = (
         "signaltable.analysis",
         "signaltable.card",
         "signaltable.comparison",
+        "signaltable.draw",
         "signaltable.recorded",
         "signaltable.ground_request",
         "signaltable.intake",
+        "signaltable.odd_hours",
         "signaltable.outlook",
         "signaltable.payload",
         "signaltable.pictures",
+        "signaltable.reports",
     ),
     ("signaltable.route", "signaltable.disclose", "signaltable.link", "signaltable.text"),
     ("signaltable.disclosure",),
@@ -56,12 +59,12 @@ LAYERS = (
     ),
     ("signaltable.origin",),
     ("signaltable.keys", "signaltable.facts", "signaltable.policy_errors", "signaltable.texts"),
-    ("signaltable.settings",),
+    ("signaltable.settings", "signaltable.users"),
     ("signaltable.domain", "signaltable.trace_context"),
     ("audit",),
 )
 # The steps: pure functions that know neither the web nor the database (design.md, "The house").
-PURE = LAYERS[LAYERS.index(("signaltable.db",)) + 1 : LAYERS.index(("signaltable.settings",))]
+PURE = LAYERS[LAYERS.index(("signaltable.db",)) + 1 : LAYERS.index(("signaltable.settings", "signaltable.users"))]
 NEVER_IN_PURE = {
     "flask",
     "flask_babel",

@@ -1,0 +1,220 @@
+"""The web never opens the signing key of the log, and in production it cannot: with the real server and a real other user."""
+
+import http.cookiejar
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from signaltable.settings import Settings, UnusableSettings
+from signaltable.users import KeyWithinReach, check_key_apart, web_user
+from tests.conftest import PASSWORD
+
+ROOT = Path(__file__).resolve().parents[2]
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _usable(interpreter: str) -> bool:
+    """Whether nobody in particular can run it: one below /root does not start for anybody else."""
+    try:
+        return not subprocess.run(
+            [interpreter, "-c", "import flask"], user="nobody", env=ANY, check=False, stderr=-3
+        ).returncode
+    except OSError:
+        return False
+
+
+# Another interpreter of the same version finds the same packages.
+ANY = {"PYTHONPATH": os.pathsep.join([str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))])}
+PYTHON = next(filter(_usable, (sys.executable, f"/usr/bin/python{VERSION}")), "") if os.getuid() == 0 else ""
+as_root = pytest.mark.skipif(not PYTHON, reason="only root can become somebody else, who needs a Python to run")
+
+# Fails on the first attempt to open the key, whatever it is called and however it is done; then looks at every page that
+# an auditor, a witness and a stranger can open without an argument.
+VISIT = """
+import sys
+KEY = {key!r}
+def refuse(event, arguments):
+    if event == "open" and str(arguments[0]).startswith(KEY):
+        raise SystemExit("the web opened the signing key")
+sys.addaudithook(refuse)
+from wsgi import app
+app.config["WTF_CSRF_ENABLED"] = False
+for login in ("", "auditor", "havendam"):
+    client = app.test_client()
+    if login:
+        assert client.post("/aanmelden", data={{"login": login, "password": {password!r}}}).status_code == 302
+    paths = [rule.rule for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
+    assert len(paths) > 20
+    for path in paths:
+        assert client.get(path).status_code < 500, path
+"""
+
+
+def test_no_page_opens_the_signing_key(sqlite_settings):
+    code = VISIT.format(key=str(sqlite_settings.log_key), password=PASSWORD)
+    environment = {
+        "SIGNALTABLE_HOME": str(sqlite_settings.home),
+        "DATABASE_URL": sqlite_settings.database_url,
+        "PATH": os.environ["PATH"],
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+
+
+def test_in_production_the_web_refuses_a_key_within_reach(sqlite_settings):
+    serious = replace(sqlite_settings, mode="production")
+    with pytest.raises(KeyWithinReach, match="SIGNALTABLE_LOG_KEY_SHARED"):
+        check_key_apart(serious)
+    check_key_apart(replace(serious, log_key_shared=True))
+    check_key_apart(sqlite_settings)
+    serious.log_key.unlink()
+    check_key_apart(serious)  # A machine that only serves the web has no such key.
+
+
+def test_a_web_user_that_cannot_be(sqlite_settings):
+    for name in ("root", "no-such-user"):
+        with pytest.raises(UnusableSettings, match="SIGNALTABLE_WEB_USER"):
+            web_user(replace(sqlite_settings, web_user=name))
+
+
+@as_root
+def test_what_the_other_user_can_read_is_asked_of_the_system(open_home):
+    settings = Settings.from_env(open_home)
+    signaltable(open_home, "init")
+    check_key_apart(settings)
+    settings.log_key.chmod(0o644)
+    check_key_apart(settings)  # Still behind a folder that only root enters.
+    settings.log_key.parent.chmod(0o755)
+    with pytest.raises(KeyWithinReach):
+        check_key_apart(settings)
+
+
+@pytest.fixture
+def open_home() -> Iterator[dict[str, str]]:
+    """Where another user may come (the folders of pytest are closed): a home, and a key in a folder of root's."""
+    folder = Path(tempfile.mkdtemp(prefix="signaltable-apart-"))
+    folder.chmod(0o755)
+    (folder / "key").mkdir(mode=0o700)
+    yield {
+        "SIGNALTABLE_HOME": str(folder / "home"),
+        "SIGNALTABLE_LOG_KEY": str(folder / "key" / "log-signer.key"),
+        "SIGNALTABLE_MODE": "production",
+        "SIGNALTABLE_WEB_USER": "nobody",
+        "SIGNALTABLE_SECURE_COOKIES": "no",
+        "SIGNALTABLE_CHECKPOINT_MINUTES": "1",
+        "PATH": os.environ["PATH"],
+        **ANY,
+    }
+    shutil.rmtree(folder)
+
+
+def signaltable(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [PYTHON, "-m", "signaltable.cli", *arguments]
+    return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=60)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([PYTHON, "-m", "signaltable.cli", *arguments], env=environment, cwd="/")
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def eventually(what, seconds: float = 40):
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            found = what()
+        except OSError:
+            found = None
+        if found or time.monotonic() > until:
+            return found
+        time.sleep(0.2)
+
+
+def children(parent: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def uids(pid: int) -> list[str]:
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("Uid:"))
+    return line.split()[1:5]
+
+
+def try_to_log_in(port: int, login: str, password: str) -> str:
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    address = f"http://127.0.0.1:{port}/aanmelden"
+    form = opener.open(address).read().decode()
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)[1]
+    sent = urllib.parse.urlencode({"csrf_token": token, "login": login, "password": password}).encode()
+    return opener.open(urllib.request.Request(address, sent, {"Referer": address})).geturl()
+
+
+@as_root
+def test_the_real_server_as_another_user_works_and_cannot_read_the_key(open_home):
+    made = signaltable(open_home, "init")
+    assert made.returncode == 0, made.stderr
+    login, password = made.stdout.split()[:2]
+    nobody = str(pwd.getpwnam("nobody").pw_uid)
+    port = free_port()
+
+    with running(open_home, "run", "--port", str(port)) as server:
+        assert eventually(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/aanmelden").status == 200)
+        # The web is that user for good, and it writes: signing in is recorded in the log.
+        workers = [pid for pid in children(server.pid) if uids(pid) == [nobody] * 4]
+        assert len(workers) == 2
+        assert "/aanmelden" not in try_to_log_in(port, login, password)
+        # The jobs work as that user as well, and are root for the key alone.
+        (jobs,) = (pid for pid in children(server.pid) if pid not in workers)
+        assert eventually(lambda: uids(jobs) == ["0", nobody, "0", nobody])
+        notes = Path(open_home["SIGNALTABLE_LOG_KEY"]).parent / "checkpoints"
+        assert eventually(lambda: list(notes.iterdir()))
+        # What that user can do besides, it can do too: open no key and no note, and trace no process that holds one.
+        code = f"open({open_home['SIGNALTABLE_LOG_KEY']!r})"
+        for denied in (code, f"import os; os.listdir({str(notes)!r})", f"open('/proc/{jobs}/mem', 'rb')"):
+            tried = subprocess.run([PYTHON, "-c", denied], user="nobody", env=ANY, capture_output=True, check=False)
+            assert b"PermissionError" in tried.stderr
+        home = Path(open_home["SIGNALTABLE_HOME"])
+        foreign = [path.name for path in home.rglob("*") if str(path.stat().st_uid) != nobody]
+        assert foreign == []
+
+
+@as_root
+def test_the_web_and_the_jobs_as_two_services(open_home):
+    assert signaltable(open_home, "init").returncode == 0
+    refused = signaltable(open_home | {"SIGNALTABLE_WEB_USER": ""}, "run", "--port", str(free_port()), "--no-jobs")
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "SIGNALTABLE_WEB_USER" in refused.stderr
+    port = free_port()
+    with running(open_home, "run", "--port", str(port), "--no-jobs") as web:
+        assert eventually(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/aanmelden").status == 200)
+        assert {uids(pid)[0] for pid in children(web.pid)} == {str(pwd.getpwnam("nobody").pw_uid)}
+        notes = Path(open_home["SIGNALTABLE_LOG_KEY"]).parent / "checkpoints"
+        assert not notes.exists()
+        with running(open_home, "jobs"):
+            assert eventually(lambda: list(notes.iterdir()))
