@@ -93,6 +93,7 @@ TRACKED: Mapping[str, Tracked] = {
     "incidents": Tracked("id"),
     "samples": Tracked("reference"),
     "sample_items": Tracked(parents={"sample_id": "samples"}),
+    "misuse_questions": Tracked("id", parents={"agency_id": "agencies"}),
     "subject_reports": Tracked("reference"),
 }
 

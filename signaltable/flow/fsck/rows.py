@@ -129,9 +129,10 @@ class _Table:
             return dict(self.session.execute(reading_of(self.table).where(*same)).mappings().one())
         except (ValueError, TypeError, SQLAlchemyError):
             token = token_of(self.ring, self.table, one[:1] if self.declared.grouped else one)
-            self.sayings.of(self.table.name, token)
+            known = self.sayings.of(self.table.name, token) is not None
             at = place(self.table.name, token, {})
-            self.found.add("changed-row", at, "the row holds values that its columns cannot have")
+            kind = "changed-row" if known else "row-without-entry"
+            self.found.add(kind, at, "the row holds values that its columns cannot have")
             return None
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,7 @@ class Sayings:
         )
         self.begun = False
         self.adopted = False
-        self.early_until = 0
+        self.early_until = sys.maxsize  # The first entry that speaks of rows.
         self._early: list[tuple[str, Key]] = []  # Once in the life of an old home.
 
     def close(self) -> None:
