@@ -158,6 +158,18 @@ def evidence_hash(evidence: Mapping[str, Any], salt: bytes = b"") -> str:
     return hashlib.sha256(salt + _canonical(evidence).encode()).hexdigest()
 
 
+def hash_of(code: str, data: Mapping[str, Any]) -> str:
+    """The hash that evidence of this condition has in its canonical form, whether or not it would be judged good.
+
+    "" when it has not the shape of such evidence. KeyError only for an unknown code.
+    """
+    try:
+        evidence = MODELS[code].model_validate_json(_canonical(data))
+    except (ValidationError, TypeError, ValueError):
+        return ""
+    return evidence_hash(evidence.model_dump(mode="json"))
+
+
 def _canonical(content: Mapping[str, Any]) -> str:
     return json.dumps(dict(content), sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_iso)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from signaltable.card.words import alternatives_words
 from signaltable.comparison.files import by_file
+from signaltable.grounds import Ground
 from signaltable.policy import EXAMPLES, GROUNDS, LISTS, MELDROUTES, PolicySet
 from signaltable.policy_shapes import FactTest, Target
 from signaltable.texts import Text
@@ -140,6 +141,13 @@ def _keys(
         if one != other:
             shown = lang if _differs_in(one, other, lang) else "en" if lang == "nl" else "nl"
             yield KeyChange(key, in_words(one, old, shown), in_words(other, new, shown))
+
+
+def ground_changes(
+    one: Ground, other: Ground, old: PolicySet, new: PolicySet, lang: str = "nl"
+) -> tuple[KeyChange, ...]:
+    """Which keys of a ground say something else in another version of it, with both values in words."""
+    return tuple(_keys(_said(one), _said(other), old, new, lang))
 
 
 def _differs_in(one: Any, other: Any, lang: str) -> bool:

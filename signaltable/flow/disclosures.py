@@ -235,7 +235,11 @@ def disclosure_account(tx: Transaction, reference: str) -> DisclosureAccount:
         ground_unchanged=ground is not None and ground.digest == row.ground_digest,
         policy_digest=row.policy_digest,
         policy_unchanged=row.policy_digest == policy.digest,
-        conditions=tuple((policy.conditions[code], digest) for code, digest in row.evidence_hashes.items()),
+        conditions=tuple(
+            (policy.conditions[code], digest)
+            for code, digest in row.evidence_hashes.items()
+            if code in policy.conditions
+        ),
         categories=tuple(row.categories),
         fields=tuple(name for name in policy.fields.fields if name in row.fields),
         obligations=tuple(row.obligations),

@@ -38,6 +38,16 @@ class RulesVersion:
     changes: ChangedIds
 
 
+@dataclass(frozen=True, slots=True)
+class GroundVersion:
+    """How a ground read from this set of rules on, until the next line: the digests of its files, none when it was gone."""
+
+    policy_digest: str
+    first_loaded_at: datetime
+    ground_digests: tuple[str, ...]
+    reviewed: bool
+
+
 def keep(tx: Transaction) -> None:
     """Keep the rules of this program under their digest, and say so in the log; nothing when they are kept already."""
     if not _is_kept(tx):
@@ -159,6 +169,25 @@ def reviewed_grounds(session: Session) -> frozenset[str]:
             if is_ground(path) and "reviewed_by" in (raw := read(text, path)):
                 found.add(canonical_digest(raw))
     return frozenset(found)
+
+
+def versions_of_ground(session: Session, ground_id: str) -> tuple[GroundVersion, ...]:
+    """How a ground changed through all kept sets of rules, oldest first: one line whenever its files say something else."""
+    rows = session.execute(
+        select(PolicyVersion.digest, PolicyVersion.first_loaded_at, PolicyVersion.files).order_by(
+            PolicyVersion.first_loaded_at, PolicyVersion.digest
+        )
+    )
+    found: list[GroundVersion] = []
+    read = reading_once()
+    for row in rows:
+        texts = _unpacked(row.files, row.digest)
+        said = [raw for path, text in texts.items() if is_ground(path) and (raw := read(text, path))["id"] == ground_id]
+        digests = tuple(sorted(canonical_digest(raw) for raw in said))
+        if digests != (found[-1].ground_digests if found else ()):
+            reviewed = bool(said) and all("reviewed_by" in raw for raw in said)
+            found.append(GroundVersion(row.digest, row.first_loaded_at, digests, reviewed))
+    return tuple(found)
 
 
 def versions(tx: Transaction) -> list[RulesVersion]:

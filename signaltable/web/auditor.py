@@ -1,13 +1,12 @@
 """The auditor's pages: the log, one entry, the disclosures, and the proof that nothing was changed. No content."""
 
-from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Conflict, NotFound
-from signaltable.flow import auditing
-from signaltable.flow.disclosures import disclosure_account
+from signaltable.flow import auditing, looks
 from signaltable.queries import agency_titles
 from signaltable.web.auditor_filters import (
     NAME_OF,
@@ -22,38 +21,35 @@ from signaltable.web.auditor_filters import (
     read_disclosure_filters,
     read_log_filters,
 )
+from signaltable.web.card_grounds import ground_view
+from signaltable.web.disclosure_file import WORDS as FILE_WORDS
+from signaltable.web.disclosure_file import happenings, timeline
 from signaltable.web.duty_words import DUTY_WORDS
+from signaltable.web.filters import lang
 from signaltable.web.guards import actor, begin, only, permission, program
 from signaltable.web.log_sentences import sentence
 from signaltable.web.log_words import WORDS, detail_rows
+from signaltable.web.open_pages import open_pages
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.wording import WORDS as SENDING_WORDS
 from signaltable.web.wording import category_label, field_label
 
 pages = Blueprint("auditor", __name__, url_prefix="/audit")
 
+# The view that hands out receipts.
+RECEIPT = "receipts.audited"
 # How many digits the number of an entry has at most; more would not fit the column.
 DIGITS = 9
 SEQ = f"<int(max={10**DIGITS - 1}):seq>"
 
 
 def _render(template: str, **values: object) -> str:
-    shown = {"sees_all": _sees_all(), "tab_pages": _tab_pages()}
+    shown = {"sees_all": _sees_all(), "tab_pages": open_pages()}
     return render_template(template, **{**SENDING_WORDS, **DUTY_WORDS, **WORDS, **shown, **values})
 
 
 def _sees_all() -> bool:
     return isinstance(may(actor(), Permission.LOG_CONSULT_ALL), Allowed)
-
-
-def _tab_pages() -> frozenset[str]:
-    """The views of the workbench that exist and that the actor's roles open."""
-    views = current_app.view_functions
-    return frozenset(
-        endpoint
-        for endpoint in views
-        if any(isinstance(may(actor(), one), Allowed) for one in getattr(views[endpoint], "needed_permissions", ()))
-    )
 
 
 # -- the log ------------------------------------------------------------------------------------------------------
@@ -124,6 +120,7 @@ def public_key() -> ResponseReturnValue:
     """The public key of the log as a file."""
     with begin() as tx:
         text = auditing.public_key(tx)
+        looks.log(tx, "public_key")
     return _file(text, "public-key.txt")
 
 
@@ -167,19 +164,28 @@ def disclosures() -> ResponseReturnValue:
 def disclosure(reference: str) -> ResponseReturnValue:
     """One disclosure: ground, conditions, rules, people's roles, times, obligations, and its entries."""
     with begin() as tx:
-        account = disclosure_account(tx, reference)
-        lines = auditing.entries_of(tx, [account.reference])
+        read = auditing.disclosure_file(tx, reference, lang())
         titles = agency_titles(tx)
-    roles = {line.actor: line.roles for line in lines}
+    sentences = {line.seq: sentence(line, titles) for line in read.lines}
+    rule = read.rule
     return _render(
         "auditor/disclosure.html",
-        account=account,
-        lines=lines,
-        sentences={line.seq: sentence(line, titles) for line in lines},
-        roles=roles,
-        categories=", ".join(category_label(one) for one in account.categories),
-        fields=", ".join(field_label(one) for one in account.fields),
+        **FILE_WORDS,
+        read=read,
+        said=sentences.get(read.disclosed_seq, "") if read.disclosed_seq is not None else "",
+        view=ground_view(rule.ground, rule.policy, on=rule.day) if rule.ground and rule.policy else None,
+        svg=timeline(read),
+        rows=[[one.when, one.what] for one in happenings(read)],
+        sentences=sentences,
+        receipt_url=_receipt_url(read.account.reference),
+        categories=", ".join(category_label(one) for one in read.account.categories),
+        fields=", ".join(field_label(one) for one in read.account.fields),
     )
+
+
+def _receipt_url(reference: str) -> str:
+    """Where the receipt of a disclosure is fetched, as far as the program hands receipts to auditors."""
+    return url_for(RECEIPT, reference=reference) if RECEIPT in open_pages() else ""
 
 
 # -- the proof ----------------------------------------------------------------------------------------------------
@@ -206,6 +212,8 @@ def _evidence(*, checked: bool) -> ResponseReturnValue:
     with begin() as tx:
         head = auditing.head(tx)
         exports = auditing.my_exports(tx) if may_export else None
+        if not checked:
+            looks.log(tx, "evidence")
     return _render("auditor/evidence.html", head=head, lines=lines, exports=exports)
 
 
@@ -229,6 +237,7 @@ def export(request_id: str) -> ResponseReturnValue:
     """How far an export is, and the file when it is ready."""
     with begin() as tx:
         state = auditing.export_state(tx, request_id)
+        looks.log(tx, "export_state")
         head = auditing.head(tx)
     return _render("auditor/export.html", export=state, head=head)
 

@@ -5,6 +5,7 @@ consults the log leaves an entry in it. What an agency sees of it stands in `log
 `log_check`, handing it out in `log_export`.
 """
 
+from signaltable.flow.auditing.disclosure_file import DisclosureFile, disclosure_file
 from signaltable.flow.auditing.disclosures import DisclosureFilters, DisclosureLine, DisclosurePage, disclosures
 from signaltable.flow.auditing.filters import KINDS, Filters, actions_of, kind_of
 from signaltable.flow.auditing.lines import EntryLine
@@ -25,6 +26,7 @@ from signaltable.flow.signing import sign_checkpoint
 __all__ = [
     "KINDS",
     "CheckLine",
+    "DisclosureFile",
     "DisclosureFilters",
     "DisclosureLine",
     "DisclosurePage",
@@ -38,6 +40,7 @@ __all__ = [
     "SignedHead",
     "actions_of",
     "check",
+    "disclosure_file",
     "disclosures",
     "entries",
     "entries_of",
