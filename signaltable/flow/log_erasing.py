@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from audit.entry import parse
@@ -20,7 +20,7 @@ from audit.errors import AuditError
 from audit.vocabulary import ACTIONS, RETENTION_CLASSES
 from signaltable import audit_trail
 from signaltable.domain import ENDED, Actor, DisclosureState, day_of
-from signaltable.erasures import ranges_of
+from signaltable.erasures import Range, ranges_of
 from signaltable.models import (
     Disclosure,
     Duty,
@@ -46,7 +46,7 @@ OF_A_SIGNAL: Final = frozenset({"access", "case"})
 # They tell about those who tried, or about a whole agenda, and nothing about a person of the signal beyond its reference.
 NOT_ABOUT_THE_PERSON: Final = frozenset({"access:refuse", "request:refuse", "table:schedule", "deadline:overdue"})
 
-_ENTRY_PLACE = re.compile(r"\bentry (\d+)\b")
+_ENTRY_PLACE = re.compile(r"\bentr(?:y|ies) (\d+)(?:\.\.(\d+))?")
 _REFERENCE = re.compile(r"\b[SD]-[0-9A-Z]{4}-[0-9A-Z]{2}\b")
 
 
@@ -63,7 +63,7 @@ class _Needed:
     """What keeps details although their term is over: references of signals and disclosures, entries, or all of them."""
 
     references: frozenset[str]
-    entries: frozenset[int]
+    entries: tuple[Range, ...]
     everything: bool
 
 
@@ -108,7 +108,8 @@ def _due_entries(tx: Transaction, retention_class: str, after: int) -> tuple[lis
     # Days are a little short of years, so this lets a few through that are not due; the term itself is asked of each.
     shortest = timedelta(days=(term.days or 365 * (term.years or 0)) - 1)
     rows = tx.session.execute(
-        _with_details(select(LogEntry.seq, LogEntry.recorded_at, LogEntry.entry))
+        select(LogEntry.seq, LogEntry.recorded_at, LogEntry.entry)
+        .join(LogDetail, LogDetail.seq == LogEntry.seq)
         .where(
             LogEntry.action.in_([name for name, one in ACTIONS.items() if one.retention_class == retention_class]),
             LogEntry.seq > after,
@@ -129,10 +130,6 @@ def _is_of(entry: bytes, retention_class: str) -> bool:
         return parse(bytes(entry)).retention_class in {"", retention_class}
     except AuditError:
         return False
-
-
-def _with_details(query: "Select[Any]") -> "Select[Any]":
-    return query.join(LogDetail, LogDetail.seq == LogEntry.seq)
 
 
 def _note_waiting(tx: Transaction, retention_class: str, count: int) -> None:
@@ -164,21 +161,20 @@ def _needed_among(session: Session, seqs: Sequence[int]) -> frozenset[int]:
             LogTerm.seq.in_(seqs), LogTerm.name.in_(("signal", "linked", "disclosure"))
         ),
     )
-    return (frozenset(seqs) & needed.entries) | {
-        seq for found in (objects, about) for seq, reference in found if reference in needed.references
-    }
+    evidence = frozenset(seq for seq in seqs if any(first <= seq <= last for first, last in needed.entries))
+    return evidence | {seq for found in (objects, about) for seq, reference in found if reference in needed.references}
 
 
 def _needed(session: Session) -> _Needed:
-    references, entries, everything = set(_open_references(session)), set[int](), False
+    references, entries, everything = set(_open_references(session)), list[Range](), False
     for place in session.scalars(select(Incident.place).where(Incident.settled_at.is_(None))):
         named = _ENTRY_PLACE.findall(place)
         told = _REFERENCE.findall(place)
-        entries.update(int(one) for one in named)
+        entries.extend((int(first), int(last or first)) for first, last in named)
         references.update(told)
         # A finding about the log as a whole: until somebody looked at it, all of it may be evidence.
         everything = everything or not (named or told)
-    return _Needed(frozenset(references), frozenset(entries), everything)
+    return _Needed(frozenset(references), tuple(entries), everything)
 
 
 def _open_references(session: Session) -> Iterable[str]:
@@ -222,7 +218,8 @@ def entries_about(session: Session, reference: str) -> list[int]:
         name for name, one in ACTIONS.items() if one.retention_class in OF_A_SIGNAL and name not in NOT_ABOUT_THE_PERSON
     ]
     rows = session.execute(
-        _with_details(select(LogEntry.seq))
+        select(LogEntry.seq)
+        .join(LogDetail, LogDetail.seq == LogEntry.seq)
         .where(
             or_(
                 LogEntry.seq.in_(named),
