@@ -582,7 +582,7 @@ _TABLE: tuple[Action, ...] = (
         "C",
         "access",
         required="request",
-        optional="kind purpose",
+        optional="kind purpose period_from period_to agency",
         nl="Een export van het logboek is aangevraagd",
         en="An export of the log was requested",
     ),

@@ -29,6 +29,7 @@ class Permission(StrEnum):
     LOG_CONSULT_ALL = "log:consult:all"
     LOG_CONSULT_OWN = "log:consult:own-agency"
     LOG_EXPORT_ALL = "log:export:all"
+    LOG_EXPORT_OWN = "log:export:own-agency"
     POLICY_CONSULT_ALL = "policy:consult:all"
     REFERRAL_RECEIVE_OWN = "referral:receive:own-agency"
     REPORT_DECIDE_OWN = "report:decide:own-agency"

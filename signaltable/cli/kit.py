@@ -117,3 +117,25 @@ def day(text: str | None) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise Stop("--on: expected a day as YYYY-MM-DD", UNUSABLE) from None
+
+
+# How wide the bar of a long command is.
+BAR = 30
+
+
+def progress_bar() -> Callable[[int, int], None]:
+    """Shows how many of how many are done on a terminal; nothing in a file or a pipe."""
+    if not sys.stderr.isatty():
+        return lambda _done, _of: None
+    shown = -1
+
+    def show(done: int, of: int) -> None:
+        nonlocal shown
+        percent = 100 * done // max(1, of)
+        if percent == shown:
+            return
+        shown = percent
+        filled = BAR * percent // 100
+        click.echo(f"\r[{'#' * filled}{'.' * (BAR - filled)}] {percent:3d} %", err=True, nl=percent >= 100)
+
+    return show

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from signaltable.cli.kit import plainly
+from signaltable.cli.kit import plainly, progress_bar
 from signaltable.settings import Settings
 
 
@@ -16,13 +16,24 @@ def audit() -> None:
 
 @audit.command("export")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--from", "first", default="", metavar="DATE", help="The first day, in the Netherlands, as YYYY-MM-DD.")
+@click.option("--to", "last", default="", metavar="DATE", help="The last day, included.")
+@click.option("--agency", default="", metavar="ID", help="What this agency did, and nothing of others.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object: entries, details, checkpoints, size, root, kind."
+)
 @plainly
-def audit_export(directory: Path, *, as_json: bool) -> None:
-    """Write a signed export that `python -m audit verify DIRECTORY` checks on any machine."""
-    from signaltable.flow import auditing, setup
+def audit_export(directory: Path, *, first: str, last: str, agency: str, as_json: bool) -> None:
+    """Write a signed export that `python -m audit verify DIRECTORY` checks on any machine.
+
+    Without options the whole log; otherwise a part, each entry of which is proven against all leaf hashes of the log.
+    """
+    from signaltable.flow import log_export, log_parts, setup
     from signaltable.program import open_program
+    from signaltable.transaction import reading
 
     program = open_program(Settings.from_env())
-    summary = auditing.export(program, setup.INSTALLER, directory)
+    with reading(program) as session:
+        part = log_parts.read_part(session, first, last, agency)
+    summary = log_export.export(program, setup.INSTALLER, directory, part=part, progress=progress_bar())
     click.echo(json.dumps(summary) if as_json else f"{summary['entries']} entries in {directory}")

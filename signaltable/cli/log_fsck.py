@@ -1,12 +1,11 @@
 """Checking the log and the rows by hand, or by an officer who trusts nobody here."""
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from signaltable.cli.kit import UNUSABLE, Stop, plainly
+from signaltable.cli.kit import UNUSABLE, Stop, plainly, progress_bar
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from signaltable.transaction import Program
 
 FINDINGS = 1
-WIDTH = 30
 
 
 @click.command("fsck")
@@ -39,7 +37,7 @@ def audit_fsck(*, as_json: bool, read_only: bool, seals: str) -> None:
     Exit code 0: nothing was found. 1: there are findings. 2: the check could not be done.
     """
     program = _open(read_only=read_only)
-    report, problem = _check(program, seals, read_only=read_only, progress=_bar())
+    report, problem = _check(program, seals, read_only=read_only, progress=progress_bar())
     if problem:
         click.echo(f"signaltable: {problem}", err=True)
     click.echo(json.dumps(report.as_json()) if as_json else _told(report, read_only=read_only))
@@ -86,21 +84,3 @@ def _told(report: "Report", *, read_only: bool) -> str:
     found = sum(report.counts.values())
     lines.append(f"{'OK' if report.ok else 'FINDINGS':<11} {'nothing was found' if report.ok else f'{found} found'}")
     return "\n".join(lines)
-
-
-def _bar() -> "Progress":
-    """A bar on a terminal; nothing in a file or a pipe."""
-    if not sys.stderr.isatty():
-        return lambda _done, _of: None
-    shown = -1
-
-    def show(done: int, of: int) -> None:
-        nonlocal shown
-        percent = 100 * done // max(1, of)
-        if percent == shown:
-            return
-        shown = percent
-        filled = WIDTH * percent // 100
-        click.echo(f"\r[{'#' * filled}{'.' * (WIDTH - filled)}] {percent:3d} %", err=True, nl=percent >= 100)
-
-    return show

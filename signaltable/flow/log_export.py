@@ -4,29 +4,30 @@ An auditor at a screen asks for an export with a request row; the jobs process f
 never reads the key, so nobody who breaks into one can sign another history.
 """
 
+import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
 
 from audit import bundle
 from audit.errors import AuditError
 from signaltable import audit_trail
-from signaltable.access import Permission, require
-from signaltable.domain import Actor, Channel, Conflict, NotFound, UnusableInput
-from signaltable.flow import signing
+from signaltable.access import Allowed, Denied, Permission, may, require
+from signaltable.domain import Actor, Channel, Conflict, NotFound, Resource, UnusableInput
+from signaltable.flow import log_keys, log_parts, signing
 from signaltable.flow.claims import claim
-from signaltable.flow.log_check import as_bytes, snapshot, stored
+from signaltable.flow.log_check import as_bytes, snapshot
+from signaltable.flow.log_parts import Part
 from signaltable.flow.on_behalf import on_behalf
 from signaltable.flow.setup import signer
-from signaltable.models import JobRun, LogCheckpoint, LogEntry
+from signaltable.models import JobRun, LogCheckpoint, LogDetail, LogEntry
 from signaltable.transaction import Program, Transaction, transaction
 
 # A request is a row under the first name; whoever fulfils it claims the second (unique, so it happens once).
@@ -35,6 +36,9 @@ CLAIMED = "export"
 KEEP_EXPORTS = timedelta(hours=24)
 # A claim this old belongs to a process that died; somebody else may try again.
 LOST_AFTER = timedelta(minutes=10)
+WHOLE = Part()
+# How many entries are written between two reports of how far it is.
+PROGRESS_EVERY = 1000
 FOLDER = "logboek"
 
 # These channels may read the signing key; who may use them owns the machine.
@@ -55,6 +59,14 @@ the public key that you received earlier and by another way.
 """
 
 
+# How many of how many entries are done.
+Progress = Callable[[int, int], None]
+
+
+def no_progress(_done: int, _of: int) -> None:
+    """For whoever does not look on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Export:
     """An export that the actor asked for. `state` is waiting, ready, failed or gone."""
@@ -63,17 +75,27 @@ class Export:
     requested_at: datetime
     state: str
     bytes: int
+    part: Part = WHOLE
 
 
 # -- exporting ----------------------------------------------------------------------------------------------------
 
 
-def export(program: Program, actor: Actor, directory: Path, *, request: str = "") -> dict[str, Any]:
-    """Write a signed export of the whole log into a new or empty directory. Returns entries, checkpoints, root, size.
+def export(
+    program: Program,
+    actor: Actor,
+    directory: Path,
+    *,
+    part: Part = WHOLE,
+    request: str = "",
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Write a signed export of the log, or a part of it, into a new or empty directory. Returns entries, checkpoints, root, size.
 
     Records log:export, signs a checkpoint that covers that entry, and writes exactly what this checkpoint covers, so
     that people who work meanwhile change nothing about it. Raises `UnusableInput` for a directory that is in use or
-    cannot be written, `LogBroken`, and `Refused` for whoever may not export.
+    cannot be written, `LogBroken`, and `Refused` for whoever may not export. `progress` is told how many of how many
+    entries were written, or of a part: looked through.
     """
     if actor.channel not in KEY_HOLDERS:
         require(actor, Permission.LOG_EXPORT_ALL)
@@ -85,31 +107,48 @@ def export(program: Program, actor: Actor, directory: Path, *, request: str = ""
             "log:export",
             object_type="export",
             object_id=request,
-            details={"size": size + 2, "kind": "whole"} | ({"request": request} if request else {}),
+            details={"size": size + 2, **part.told()} | ({"request": request} if request else {}),
         )
         covered = signing.sign(tx)
     signing.settle(program)
-    with snapshot(program) as session:
-        notes = session.scalars(
-            select(LogCheckpoint.note).where(LogCheckpoint.size <= covered).order_by(LogCheckpoint.size),
-        ).all()
-        try:
-            manifest = bundle.write(
-                directory,
-                records=_records(session, covered),
-                checkpoints=notes,
-                signers=[signer(program.settings)],
-                created_at=audit_trail.milliseconds(program.clock()),
-            )
-        except AuditError as error:
-            raise UnusableInput({"directory": str(error)}) from error
+    try:
+        manifest = _write(program, directory, part, covered, progress)
+    except AuditError as error:
+        raise UnusableInput({"directory": str(error)}) from error
     return {
         "entries": manifest.entries,
         "details": manifest.details,
         "checkpoints": manifest.checkpoints,
         "size": covered,
         "root": manifest.root,
+        **part.told(),
     }
+
+
+def _write(program: Program, directory: Path, part: Part, covered: int, progress: Progress) -> bundle.Manifest:
+    settings = program.settings
+    with snapshot(program) as session:
+        notes = session.scalars(
+            select(LogCheckpoint.note).where(LogCheckpoint.size <= covered).order_by(LogCheckpoint.size),
+        ).all()
+        return bundle.write(
+            directory,
+            records=_told_of(log_parts.records(session, covered, part), covered, progress),
+            checkpoints=notes,
+            signers=log_keys.signers(settings.log_key),
+            keys=log_keys.public_keys(settings),
+            created_at=audit_trail.milliseconds(program.clock()),
+            selection=None if part.whole else part.selection,
+            leaves=None if part.whole else log_parts.leaves(session, covered),
+        )
+
+
+def _told_of(records: Iterator[bundle.Record], covered: int, progress: Progress) -> Iterator[bundle.Record]:
+    for record in records:
+        yield record
+        if record.seq is not None and record.seq % PROGRESS_EVERY == 0:
+            progress(record.seq, covered)
+    progress(covered, covered)
 
 
 def _prepare(directory: Path) -> None:
@@ -123,37 +162,48 @@ def _prepare(directory: Path) -> None:
         raise UnusableInput({"directory": "expected a new or an empty directory"})
 
 
-def _records(session: Session, until: int) -> Iterator[bundle.Record]:
-    for row in session.execute(stored(until)):
-        # A log that somebody changed is exported as it stands: it is the verification that judges.
-        details, salt = (None if one is None else as_bytes(one) for one in (row.details, row.salt))
-        yield bundle.Record(as_bytes(row.entry), details, salt)
-
-
 # -- exports for an auditor at a screen ---------------------------------------------------------------------------
 
 
-def request_export(tx: Transaction) -> str:
-    """Ask for an export. Returns its id. Raises `Conflict` while an earlier one of the actor is being made."""
-    require(tx.actor, Permission.LOG_EXPORT_ALL)
+def request_export(tx: Transaction, part: Part = WHOLE) -> str:
+    """Ask for an export. Returns its id. Raises `Conflict` while an earlier one of the actor is being made.
+
+    Who may have the part of the own agency only (a privacy officer) gets that, and `Refused` for any other agency's.
+    """
+    part = _permitted(tx, part)
     if any(one.state == "waiting" for one in my_exports(tx)):
         raise Conflict("export_waiting", "an earlier export is still being made")
     request = tx.new_id()
     tx.session.add(JobRun(job=REQUESTED, slot=request, claimed_at=tx.now))
-    tx.record("log:request", object_type="export", object_id=request, details={"request": request, "kind": "whole"})
+    tx.record("log:request", object_type="export", object_id=request, details={"request": request, **part.told()})
     return request
+
+
+def _permitted(tx: Transaction, part: Part) -> Part:
+    if isinstance(may(tx.actor, Permission.LOG_EXPORT_ALL), Allowed):
+        return part
+    agency = part.agency or tx.actor.agency_id
+    require(tx.actor, Permission.LOG_EXPORT_OWN, Resource("export", owner_agency=agency))
+    return replace(part, agency=agency)
+
+
+def _require_some_export(tx: Transaction) -> None:
+    """Each export has its owner, who is looked at besides."""
+    if isinstance(may(tx.actor, Permission.LOG_EXPORT_ALL), Denied):
+        require(tx.actor, Permission.LOG_EXPORT_OWN)
 
 
 def my_exports(tx: Transaction) -> list[Export]:
     """The exports that the actor asked for and that were not removed yet, newest first."""
-    require(tx.actor, Permission.LOG_EXPORT_ALL)
-    rows = tx.session.scalars(
-        select(JobRun)
+    _require_some_export(tx)
+    rows = tx.session.execute(
+        select(JobRun, LogDetail.details)
         .join(LogEntry, LogEntry.object == JobRun.slot)
+        .outerjoin(LogDetail, LogDetail.seq == LogEntry.seq)
         .where(JobRun.job == REQUESTED, LogEntry.action == "log:request", LogEntry.actor == tx.actor.account_id)
         .order_by(JobRun.claimed_at.desc(), JobRun.slot),
     )
-    return [_export(tx, row) for row in rows]
+    return [_export(tx, row, Part.from_told(json.loads(details or b"{}"))) for row, details in rows]
 
 
 def export_state(tx: Transaction, request: str) -> Export:
@@ -172,11 +222,11 @@ def export_file(tx: Transaction, request: str) -> Path:
     return _zip(tx.program, request)
 
 
-def _export(tx: Transaction, row: JobRun) -> Export:
+def _export(tx: Transaction, row: JobRun, part: Part) -> Export:
     path = _zip(tx.program, row.slot)
     size = path.stat().st_size if path.exists() else 0
     state = row.outcome or "waiting"
-    return Export(row.slot, row.claimed_at, "gone" if state == "ready" and not size else state, size)
+    return Export(row.slot, row.claimed_at, "gone" if state == "ready" and not size else state, size, part)
 
 
 def _zip(program: Program, request: str) -> Path:
@@ -207,7 +257,7 @@ def _fulfil(program: Program, actor: Actor, request: str) -> int:
     folder = program.settings.exports / request
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        export(program, actor, folder / FOLDER, request=request)
+        export(program, actor, folder / FOLDER, part=_asked_for(program, request), request=request)
         _pack(program, folder, _zip(program, request))
     except Exception:
         _finish(program, actor, request, "failed")
@@ -216,6 +266,17 @@ def _fulfil(program: Program, actor: Actor, request: str) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     _finish(program, actor, request, "ready")
     return 1
+
+
+def _asked_for(program: Program, request: str) -> Part:
+    """The part that was asked for, as the log says it: there nobody can change it between asking and making."""
+    query = (
+        select(LogDetail.details)
+        .join(LogEntry, LogEntry.seq == LogDetail.seq)
+        .where(LogEntry.action == "log:request", LogEntry.object == request)
+    )
+    with snapshot(program) as session:
+        return Part.from_told(json.loads(as_bytes(session.scalars(query).one())))
 
 
 def _pack(program: Program, folder: Path, target: Path) -> None:
