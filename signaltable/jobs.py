@@ -162,7 +162,7 @@ def run_once(program: Program, job: Job) -> str:
     Returns what the job said, "taken", or "error:" with the type of what went wrong (its text may hold data).
     """
     slot = job.slot(program.clock())
-    program = replace(program, work=start(program.randomness))
+    program = _at_new_work(program)
     try:
         if not claim(program, JOBS, job.name, slot):
             return TAKEN
@@ -176,13 +176,18 @@ def run_once(program: Program, job: Job) -> str:
 
 def run_requests(program: Program) -> str:
     """Make what auditors wait for. Never raises."""
-    made, signed = (_outcome_of(work.__name__, work, program) for work in (run_exports, run_reports))
+    made, signed = (_outcome_of(work.__name__, work, _at_new_work(program)) for work in (run_exports, run_reports))
     return ",".join(filter(None, (made, signed)))
 
 
 def run_check_requests(program: Program) -> str:
     """Make the checks that people wait for. Never raises."""
-    return _outcome_of(run_checks.__name__, run_checks, program)
+    return _outcome_of(run_checks.__name__, run_checks, _at_new_work(program))
+
+
+def _at_new_work(program: Program) -> Program:
+    """The program in a trace of its own: one for each run, so that the log tells what belongs together."""
+    return replace(program, work=start(program.randomness))
 
 
 def _outcome_of(name: str, work: Callable[[Program], str], program: Program) -> str:

@@ -110,7 +110,8 @@ def jobs() -> None:
 @plainly
 def accounts(*, as_json: bool) -> None:
     """The demo accounts (demo mode only)."""
-    from signaltable.flow import setup
+    from signaltable.flow import looks, setup
+    from signaltable.program import open_program
 
     settings = Settings.from_env()
     if not settings.demo:
@@ -118,6 +119,7 @@ def accounts(*, as_json: bool) -> None:
     if not (settings.home / setup.DEMO_ACCOUNTS).exists():
         raise Stop(f"refused: no demo accounts in {settings.home}; make them with `signaltable init --demo`", REFUSED)
     found = setup.demo_accounts(settings)
+    looks.demo_accounts(open_program(settings), setup.INSTALLER, len(found))
     click.echo(json.dumps(found, ensure_ascii=False, indent=1) if as_json else _accounts_table(found))
 
 

@@ -470,6 +470,7 @@ def record_agency(
         object_id=agency.id,
         details={"agency": agency.id, "kind": kind, "destinations": sorted(destinations)},
     )
+    tx.record("key:make", object_type="key", details={"purpose": "agency", "agency": agency.id, "key_version": 1})
     return agency.id
 
 

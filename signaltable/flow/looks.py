@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from signaltable.access import Permission, require
+from signaltable.domain import Actor
 from signaltable.flow.overview import Waiting, waiting
-from signaltable.transaction import Transaction
+from signaltable.transaction import Program, Transaction, transaction
 
 
 def rules(tx: Transaction, view: str, object_id: str = "", *, digests: Sequence[str] = (), count: int = 0) -> None:
@@ -22,6 +23,12 @@ def rules(tx: Transaction, view: str, object_id: str = "", *, digests: Sequence[
             **({"count": count} if count else {}),
         },
     )
+
+
+def demo_accounts(program: Program, actor: Actor, count: int) -> None:
+    """Somebody at the machine had the demo accounts shown, passwords included."""
+    with transaction(program, actor) as tx:
+        tx.record("account:consult", object_type="account", details={"view": "demo", "count": count})
 
 
 def log(tx: Transaction, view: str) -> None:

@@ -17,7 +17,7 @@ from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import log_keys, policy_versions
 from signaltable.flow.accounts import SYSTEM, record_account, record_agency
-from signaltable.keys import KeyRing
+from signaltable.keys import PURPOSES, KeyRing
 from signaltable.models import Agency, RegionalTable
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, transaction
@@ -84,6 +84,9 @@ def start_log(program: Program) -> None:
         for key in log_keys.public_keys(program.settings):
             details = {"purpose": PURPOSE, "key_fingerprint": key.fingerprint}
             tx.record("key:make", object_type="log", details=details)
+        for purpose in PURPOSES:
+            made = {"purpose": purpose, "key_version": program.keys.version(purpose)}
+            tx.record("key:make", object_type="key", details=made)
         policy_versions.note(tx)
 
 
