@@ -1,0 +1,212 @@
+"""What each way into the program leaves in the log: every page with its method, every command, every job.
+
+Whoever adds a page, a command or a job adds a row here, or says why it leaves nothing. tests/guards/test_recorded_acts.py
+makes the list of ways in from the program itself and compares; tests/web/test_nothing_missing.py goes through them and
+reads the log. What is refused leaves `access:refuse` or `request:refuse` whichever way it came.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """What one way in leaves when it goes through: `acts` always, one of `either`, `also` sometimes; or `why` nothing."""
+
+    acts: frozenset[str] = frozenset()
+    either: frozenset[str] = frozenset()
+    also: frozenset[str] = frozenset()
+    why: str = ""
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Everything that it may leave."""
+        return self.acts | self.either | self.also
+
+
+def _leaves(acts: str = "", *, either: str = "", also: str = "") -> Leaves:
+    return Leaves(frozenset(acts.split()), frozenset(either.split()), frozenset(also.split()))
+
+
+def _nothing(why: str) -> Leaves:
+    return Leaves(why=why)
+
+
+EMPTY_FORM = "an empty form, with choices out of the rules; sending it is recorded"
+# What comes of a consultation of a signal's answers, and of opening it with the key of an agency.
+_DOSSIER = "signal:consult enrich:consult"
+_DISCLOSED = "disclosure:prepare identity:consult"
+
+WEB: Mapping[str, Leaves] = {
+    # --- coming in and going out
+    "GET static": _nothing("files of the program, the same for everybody"),
+    "GET account.healthy": _nothing("one word for a proxy, about nobody"),
+    "GET account.log_in": _nothing("an empty form for strangers; every attempt is recorded"),
+    "POST account.log_in": _leaves("login:succeed", also="login:fail login:end"),
+    "POST account.log_out": _leaves("login:end"),
+    "POST account.choose_language": _nothing("a choice that is kept in the own browser"),
+    "GET account.choose_password": _nothing("an empty form about the own account; sending it is recorded"),
+    "POST account.choose_password": _leaves("account:change", also="login:end login:fail"),
+    "GET overview.home": _nothing("the address people type: leads on and shows nothing"),
+    "GET overview.show": _leaves("signal:list"),
+    # --- accounts and agencies
+    "GET admin.listing": _leaves("account:consult"),
+    "GET admin.account": _leaves("account:consult"),
+    "POST admin.account": _leaves("account:change", also="account:consult login:end"),
+    "POST admin.password": _leaves("account:change", also="account:consult login:end"),
+    "GET admin.add_account": _nothing(EMPTY_FORM),
+    "POST admin.add_account": _leaves("account:record"),
+    "GET admin.agencies": _leaves("agency:consult"),
+    "GET admin.add_agency": _nothing(EMPTY_FORM),
+    "POST admin.add_agency": _leaves("agency:record key:make"),
+    # --- a signal, from draft to submitted
+    "GET intake.start": _leaves("signal:list"),
+    "POST intake.start": _leaves("draft:record"),
+    "GET intake.safety": _leaves("draft:consult"),
+    "POST intake.safety": _leaves("draft:consult draft:record"),
+    "GET intake.seen": _leaves("draft:consult"),
+    "POST intake.seen": _leaves("draft:consult draft:record"),
+    "GET intake.about": _leaves("draft:consult"),
+    "POST intake.about": _leaves("draft:consult draft:record"),
+    "GET intake.subject": _leaves("draft:consult"),
+    "POST intake.subject": _leaves("draft:consult draft:record"),
+    "GET intake.consent": _leaves("draft:consult"),
+    "POST intake.consent": _leaves("draft:consult draft:record"),
+    "GET intake.danger": _leaves("draft:consult"),
+    "GET intake.check": _leaves("draft:consult"),
+    "POST intake.check": _leaves(
+        "draft:consult", either="signal:record draft:record", also="draft:erase signal:route link:propose"
+    ),
+    "POST intake.discard": _leaves("draft:erase"),
+    "GET signals.listing": _leaves("signal:list"),
+    "GET signals.show": _leaves("signal:consult"),
+    "GET signals.receipt": _leaves("signal:consult"),
+    "POST signals.identity": _leaves("signal:consult identity:consult"),
+    "POST signals.withdraw": _leaves("signal:withdraw", also="identity:consult signal:consult link:refuse"),
+    "GET links.listing": _leaves("signal:list"),
+    "POST links.decide": _leaves(either="link:confirm link:refuse"),
+    # --- triage, questions, the table
+    "GET triage.listing": _leaves("signal:list"),
+    "GET triage.show": _leaves("signal:consult", also="enrich:consult"),
+    "POST triage.judge": _leaves("signal:triage", also=_DOSSIER),
+    "POST triage.ask": _leaves("enrich:ask", also=_DOSSIER),
+    "GET questions.listing": _leaves("signal:list"),
+    "GET questions.show": _leaves("enrich:consult"),
+    "POST questions.compare": _leaves("enrich:compare", also="enrich:consult"),
+    "POST questions.answer": _leaves("enrich:answer", also="enrich:consult"),
+    "GET table.listing": _leaves("signal:list"),
+    "POST table.schedule": _leaves("table:schedule", also="signal:list"),
+    "GET table.agenda": _leaves("table:consult"),
+    "POST table.put_on_agenda": _leaves("table:schedule", also="table:consult"),
+    "POST table.reorder": _leaves("table:schedule", also="table:consult"),
+    "POST table.take_off": _leaves("table:schedule", also="table:consult"),
+    "GET table.item": _leaves("table:consult signal:consult", also="enrich:consult"),
+    "POST table.note": _leaves("table:note", also=f"table:consult {_DOSSIER}"),
+    "POST table.decide": _leaves("table:decide", also=f"table:consult signal:close {_DOSSIER}"),
+    "GET table.show_dossier": _leaves("signal:consult", also="enrich:consult"),
+    # --- disclosing and receiving
+    "GET disclosures.choose": _leaves("signal:consult"),
+    "GET disclosures.preview": _leaves(either="disclosure:prepare disclosure:refuse", also="identity:consult"),
+    "POST disclosures.disclose": _leaves(
+        either="signal:disclose disclosure:request disclosure:refuse disclosure:prepare", also=_DISCLOSED
+    ),
+    "GET disclosures.show": _leaves("disclosure:consult"),
+    "POST disclosures.withdraw_consent": _leaves("consent:withdraw", also="disclosure:consult disclosure:reject"),
+    "GET approvals.listing": _leaves("signal:list"),
+    "GET approvals.show": _leaves("disclosure:consult"),
+    "POST approvals.approve": _leaves("disclosure:approve", also="signal:disclose disclosure:consult"),
+    "POST approvals.reject": _leaves("disclosure:reject", also="disclosure:consult"),
+    "GET inbox.listing": _leaves("signal:list"),
+    "GET inbox.show": _leaves("disclosure:consult"),
+    "POST inbox.accept": _leaves("disclosure:accept", also="duty:fulfil"),
+    "POST inbox.give_back": _leaves("disclosure:return", also="duty:fulfil"),
+    "POST inbox.feed_back": _leaves("disclosure:feedback", also="duty:fulfil"),
+    "GET duties.listing": _leaves("signal:list"),
+    "GET duties.show": _leaves("disclosure:consult"),
+    "POST duties.fulfil": _leaves("duty:fulfil", also="disclosure:consult retention:erase"),
+    "POST duties.postpone": _leaves("duty:postpone", also="disclosure:consult"),
+    "POST duties.review": _leaves("duty:fulfil", also="disclosure:consult"),
+    # --- the rules
+    "GET card.show": _leaves("policy:consult"),
+    "POST card.practise": _leaves("policy:consult"),
+    "POST card.situation": _leaves("policy:consult"),
+    "GET card.pdf": _leaves("policy:consult"),
+    "GET card.svg": _leaves("policy:consult"),
+    "GET card.grounds": _leaves("policy:consult"),
+    "GET card.ground": _leaves("policy:consult"),
+    "GET card.versions": _leaves("policy:consult"),
+    "GET card.compare": _leaves("policy:consult"),
+    # --- the log, and who works with it
+    "GET auditor.listing": _leaves("log:consult"),
+    "GET auditor.show": _leaves("log:consult"),
+    "GET auditor.proof": _leaves("log:consult"),
+    "GET auditor.public_key": _leaves("log:consult"),
+    "GET auditor.disclosures": _leaves("log:consult"),
+    "GET auditor.disclosure": _leaves("log:consult"),
+    "GET auditor.evidence": _leaves("log:consult"),
+    "POST auditor.check": _leaves(either="log:consult log:check log:request"),
+    "POST auditor.request_export": _leaves("log:request"),
+    "GET auditor.export": _leaves("log:consult"),
+    "GET auditor.download": _leaves("log:consult"),
+    "GET incidents.listing": _leaves("incident:consult"),
+    "GET incidents.show": _leaves("incident:consult"),
+    "POST incidents.settle": _leaves("incident:close", also="incident:consult"),
+    "POST incidents.request_check": _leaves("log:request"),
+    "GET misuse.listing": _leaves("log:consult"),
+    "GET misuse.show": _leaves("log:consult"),
+    "POST misuse.ask": _leaves("misuse:ask", also="log:consult"),
+    "POST misuse.settle": _leaves("misuse:settle", also="log:consult"),
+    "GET samples.listing": _leaves("sample:consult"),
+    "GET samples.draw": _nothing(EMPTY_FORM),
+    "POST samples.draw": _leaves("sample:draw"),
+    "GET samples.show": _leaves("sample:consult"),
+    "GET samples.item": _leaves("sample:consult", also="log:consult"),
+    "POST samples.judge": _leaves("sample:judge", also="sample:consult log:consult"),
+    "POST samples.conclude": _leaves("sample:conclude", also="sample:consult"),
+    "GET samples.report": _leaves("sample:consult"),
+}
+
+ONLY_FILES = "works on files and on the rules that were given to it; the home and its log need not exist"
+
+CLI: Mapping[str, Leaves] = {
+    "init": _leaves("system:init policy:load key:make agency:record account:record", also="checkpoint:sign"),
+    "run": _leaves(also="policy:load"),
+    "jobs": _nothing("starts the jobs, of which every run is accounted for"),
+    "accounts": _leaves("account:consult"),
+    "submit": _leaves("signal:record signal:route", also="link:propose"),
+    "route": _nothing(ONLY_FILES),
+    "ground": _nothing(ONLY_FILES),
+    "audit export": _leaves("log:export checkpoint:sign"),
+    "audit fsck": _leaves("log:check", also="incident:open checkpoint:sign"),
+    "audit processing-log": _leaves("log:export"),
+    "audit restored": _leaves("system:restore", also="key:rotate retention:erase checkpoint:sign"),
+    "audit rotate-key": _leaves("key:rotate", also="key:make key:destroy checkpoint:sign"),
+    "policies replay": _leaves("decision:replay"),
+    "policies card": _nothing(ONLY_FILES),
+    "policies compare": _leaves(also="policy:consult"),
+    "policies show": _nothing(ONLY_FILES),
+    "policies check": _nothing(ONLY_FILES),
+}
+
+# A run that did something; what leaves nothing is told by the next job:run, at least once a day.
+JOBS: Mapping[str, Leaves] = {
+    "checkpoint": _leaves("checkpoint:sign", also="job:run checkpoint:send"),
+    "retention": _leaves("job:run", also="retention:erase retention:overdue draft:erase disclosure:reject"),
+    "overdue": _leaves("job:run deadline:overdue"),
+    "outbox": _leaves("job:run"),
+    "sessions": _leaves("job:run login:end"),
+    "fsck": _leaves("log:check", also="incident:open job:run"),
+    # Those without a turn: what somebody waits for at a screen.
+    "exports": _leaves("log:export checkpoint:sign", also="job:run"),
+    "reports": _leaves("sample:conclude", also="job:run checkpoint:sign"),
+    "checks": _leaves("log:check", also="incident:open job:run"),
+}
+
+# Ways in that have no row of their own: what stops a request anywhere, what keeps the log whole.
+ANYWHERE: Mapping[str, str] = {
+    "access:refuse": "transaction.py: whoever may not",
+    "request:refuse": "web/guards.py: what no page of ours sends, and what came to nothing",
+    "disclosure:refuse": "transaction.py: a disclosure that no ground permits",
+    "key:use": "transaction.py: an envelope was opened for an act that came to nothing",
+    "log:rows": "transaction.py: more rows than one entry holds",
+}
