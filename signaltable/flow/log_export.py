@@ -23,7 +23,7 @@ from signaltable.access import Allowed, Denied, Permission, may, require
 from signaltable.domain import Actor, Channel, Conflict, NotFound, Resource, UnusableInput
 from signaltable.flow import log_keys, log_parts, signing
 from signaltable.flow.claims import claim
-from signaltable.flow.log_check import as_bytes, snapshot
+from signaltable.flow.fsck import as_bytes, snapshot
 from signaltable.flow.log_parts import Part
 from signaltable.flow.on_behalf import on_behalf
 from signaltable.flow.setup import signer

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from audit.bundle import Record, Selection
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import ZONE, UnusableInput
-from signaltable.flow.log_check import as_bytes, stored
+from signaltable.flow.fsck import as_bytes, stored
 from signaltable.flow.log_scope import ROWS, OwnPart, own_part
 from signaltable.models import Agency, LogEntry
 

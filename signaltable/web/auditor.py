@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Conflict, NotFound
-from signaltable.flow import auditing, looks
+from signaltable.flow import auditing, checking, incidents, looks
 from signaltable.queries import agency_titles
 from signaltable.web.auditor_filters import (
     NAME_OF,
@@ -201,8 +201,12 @@ def evidence() -> ResponseReturnValue:
 @pages.post("/bewijs")
 @permission(Permission.LOG_CONSULT_ALL)
 def check() -> ResponseReturnValue:
-    """Check the whole log now, and show what was found on the same page."""
+    """Check everything now, and show what was found on the same page; of a long log the jobs process does it."""
     only()
+    if checking.is_long(program()):
+        with begin() as tx:
+            incidents.request_check(tx)
+        return redirect(url_for("incidents.listing", _anchor="controle"), 303)
     return _evidence(checked=True)
 
 

@@ -20,6 +20,7 @@ from signaltable.web.duty_words import result_word
 from signaltable.web.errors import reason_text
 from signaltable.web.filters import in_words, lang, moment
 from signaltable.web.guards import program
+from signaltable.web.incident_words import place_entry
 from signaltable.web.log_codes import AGENCIES, cause_words, filter_name, view_title
 from signaltable.web.wording import article, category_label, field_label, obligation_text, result_label
 
@@ -169,6 +170,7 @@ DETAILS: Mapping[str, Any] = {
     "seed": _l("Seed"),
     "sent_to": _l("Sent to"),
     "session_hash": _l("Session (digest)"),
+    "caused_by": _l("Part of the work with the trace"),
     "signal": _l("Signal"),
     "signals": _l("Signals"),
     "size": _l("Size of the log"),
@@ -432,8 +434,8 @@ def check_title(code: str) -> str:
         "checkpoints": _("Every signed checkpoint fits these entries"),
         "details": _("The details are those that the entry was bound to"),
         "kept": _("No details are gone, except those that the log says were erased"),
-        "signals": _("Every signal has its entry, and every entry its signal"),
-        "disclosures": _("Every disclosure has its entry with the same ground, receiver and content"),
+        "rows": _("Every record is what the log says of it, and none is there or gone without an entry"),
+        "fence": _("The database itself refuses changes of the log"),
         "signing": _("The log is signed at the agreed times"),
     }[code]
 
@@ -466,6 +468,7 @@ WORDS: Mapping[str, Any] = {
     "object_text": object_text,
     "outcome_label": outcome_label,
     "outcome_tone": outcome_tone,
+    "place_entry": place_entry,
     "retention_label": retention_label,
     "role_titles": role_titles,
     "strength_label": strength_label,

@@ -275,7 +275,7 @@ def test_an_honest_log_passes_every_check(program, actor):
     lines = _checked(program, actor(program, "auditor"))
 
     assert [code for code, line in lines.items() if not line.ok] == []
-    assert lines["signals"].checked == 3
+    assert lines["rows"].checked > 100
     assert lines["details"].checked == lines["leaves"].checked == lines["numbers"].checked > 20
 
 
@@ -285,73 +285,31 @@ def test_an_honest_log_passes_every_check(program, actor):
         (
             "UPDATE log_entries SET entry = :raw WHERE seq = 4",
             {"raw": b"{}"},
-            {"leaves", "columns", "tree", "checkpoints"},
+            {"leaves": "entry 4", "columns": "entry 4"},
         ),
-        ("UPDATE log_entries SET agency = 'riec' WHERE seq = 4", {}, {"columns"}),
-        ("UPDATE log_details SET details = :raw WHERE seq = 4", {"raw": b'{"agency":"riec"}'}, {"details"}),
-        ("DELETE FROM log_details WHERE seq = 4", {}, {"kept"}),
-        ("UPDATE log_head SET size = size + 1", {}, {"tree"}),
+        ("UPDATE log_entries SET agency = 'riec' WHERE seq = 4", {}, {"columns": "entry 4 agency"}),
+        ("UPDATE log_details SET details = :raw WHERE seq = 4", {"raw": b"{}"}, {"details": "entry 4"}),
+        ("DELETE FROM log_details WHERE seq = 4", {}, {"kept": "entry 4"}),
+        ("UPDATE agencies SET kind = 'police' WHERE id = 'riec'", {}, {"rows": "agencies riec"}),
     ],
-    ids=["entry", "column", "details", "details-gone", "head"],
+    ids=["entry", "column", "details", "details-gone", "row"],
 )
 def test_the_check_finds_what_somebody_changed(program, actor, statement, values, found):
+    # Details of what happened to which kind stand in test_fsck; here it is the line on the page that counts.
     _submit(program, actor(program, "havendam"))
     jobs.run_checkpoint(program)
     tamper(program, statement, **values)
 
-    wrong = _checked(program, actor(program, "auditor"))
+    lines = _checked(program, actor(program, "auditor"))
 
-    assert {code for code, line in wrong.items() if not line.ok} == found
-    for code in found - {"tree", "checkpoints"}:
-        assert wrong[code].places == ("4",)
-
-
-def test_the_check_finds_a_whole_history_that_was_written_anew(program, actor):
-    # Somebody who rewrites entry, leaf and head together deceives the tree, not the signature.
-    jobs.run_checkpoint(program)
-    from audit import entry, merkle
-
-    with reading(program) as session:
-        rows = session.scalars(select(LogEntry).order_by(LogEntry.seq)).all()
-    forged = replace(entry.parse(rows[4].entry), actor="somebody-else").to_bytes()
-    leaves = [row.leaf for row in rows]
-    leaves[4] = merkle.leaf_hash(forged)
-    tree = merkle.CompactRange()
-    for leaf in leaves:
-        tree.append(leaf)
-    tamper(
-        program,
-        "UPDATE log_entries SET entry = :e, leaf = :l, actor = 'somebody-else' WHERE seq = 4",
-        e=forged,
-        l=leaves[4],
-    )
-    tamper(program, "UPDATE log_head SET frontier = :f", f=tree.to_bytes())
-
-    assert _wrong(program, actor(program, "auditor")) == {"checkpoints"}
-
-
-def test_a_signal_without_entry_and_an_entry_without_signal_are_found(program, actor):
-    hidden = _submit(program, actor(program, "havendam"))
-    tamper(program, "UPDATE signals SET reference = 'S-0000-00' WHERE reference = :r", r=hidden)
-
-    line = _checked(program, actor(program, "auditor"))["signals"]
-
-    assert (line.wrong, set(line.places)) == (2, {hidden, "S-0000-00"})
+    assert not lines["fence"].ok
+    for code, place in found.items():
+        assert place in lines[code].places
 
 
 def _disclose(program: Program, who) -> str:
     reference = submitted(program, who, a_signal(consent=GIVEN))
     return disclosed(program, who, reference, "essm", ground="X1").reference
-
-
-@pytest.mark.parametrize("column", ["recipient_agency", "ground", "payload_hash", "policy_digest"])
-def test_a_disclosure_that_says_something_else_than_its_entry_is_found(program, actor, column):
-    reference = _disclose(program, actor(program, "havendam"))
-    assert _checked(program, actor(program, "auditor"))["disclosures"].checked == 1
-
-    tamper(program, f"UPDATE disclosures SET {column} = 'riec' WHERE reference = :r", r=reference)
-
-    assert _checked(program, actor(program, "auditor"))["disclosures"].places == (reference,)
 
 
 def test_the_auditor_lists_disclosures_and_finds_them_by_receiver(program, actor):

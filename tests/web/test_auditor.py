@@ -11,9 +11,9 @@ from audit import receipt
 from audit.note import Verifier
 from audit.vocabulary import ACTIONS
 from signaltable import jobs
-from signaltable.flow import log_check, triage
+from signaltable.flow import checking, triage
 from signaltable.flow.accounts import agency_title
-from signaltable.models import LogEntry
+from signaltable.models import LogCheckpoint, LogEntry
 from signaltable.transaction import reading
 from signaltable.web import create_app
 from signaltable.web.filters import file_size
@@ -167,8 +167,7 @@ def test_a_change_by_the_owner_of_the_database_is_shown(program, auditor, refere
 def test_the_proof_page_has_the_checkpoint_and_no_way_to_sign(program, auditor, reference):
     page = auditor.get("/audit/bewijs").text
     with reading(program) as session:
-        note = log_check.LogCheckpoint
-        signed = session.scalars(select(note.note)).first()
+        signed = session.scalars(select(LogCheckpoint.note)).first()
     assert signed.split("\n")[2] in page
     forms = re.findall(r'<form[^>]+action="([^"]+)"', page.split("<main")[1])
     assert set(forms) == {"/audit/bewijs", "/audit/export"}
@@ -214,5 +213,5 @@ def test_every_word_of_the_log_has_words_on_the_screen(program):
     with app.test_request_context():
         assert [key for key in sorted(keys) if detail_label(key) == key] == []
         assert {name for name, _text in actions()} == set(ACTIONS)
-        codes = re.search(r"`code` is one of (.*?)\.\n", log_check.CheckLine.__doc__, re.DOTALL)[1]
+        codes = re.search(r"`code` is one of (.*?)\.\n", checking.CheckLine.__doc__, re.DOTALL)[1]
         assert all(check_title(code.strip()) for code in codes.split(","))

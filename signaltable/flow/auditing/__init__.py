@@ -2,7 +2,7 @@
 
 Shows codes, references and opaque ids, never a case and never a name: names of people stand in a table apart. Whoever
 consults the log leaves an entry in it. What an agency sees of it stands in `log_scope`, checking the whole log in
-`log_check`, handing it out in `log_export`.
+`fsck`, handing it out in `log_export`.
 """
 
 from signaltable.flow.auditing.disclosure_file import DisclosureFile, disclosure_file
@@ -11,7 +11,7 @@ from signaltable.flow.auditing.filters import KINDS, Filters, actions_of, kind_o
 from signaltable.flow.auditing.lines import EntryLine
 from signaltable.flow.auditing.proofs import EntryProof, SignedHead, head, public_key
 from signaltable.flow.auditing.reading import EntryPage, EntryView, Offered, entries, entries_of, entry, offered, proof
-from signaltable.flow.log_check import CheckLine, check
+from signaltable.flow.checking import CheckLine, check
 from signaltable.flow.log_export import (
     Export,
     export,

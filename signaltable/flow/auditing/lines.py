@@ -14,7 +14,7 @@ from audit.errors import AuditError
 from audit.vocabulary import ACTIONS
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import Resource
-from signaltable.flow.log_check import as_bytes
+from signaltable.flow.fsck import as_bytes
 from signaltable.flow.log_scope import ROWS, OwnPart, own_part
 from signaltable.models import LogDetail, LogEntry, LogErased
 from signaltable.queries import agency_titles

@@ -12,7 +12,7 @@ from audit.note import Verifier
 from signaltable import audit_trail
 from signaltable.access import Permission, require
 from signaltable.flow.auditing.lines import scope
-from signaltable.flow.log_check import as_bytes
+from signaltable.flow.fsck import as_bytes
 from signaltable.models import LogCheckpoint, LogEntry
 from signaltable.settings import Settings
 from signaltable.transaction import Transaction

@@ -13,7 +13,7 @@ from signaltable.domain import NotFound, Resource
 from signaltable.flow.auditing.filters import MOST_COUNTED, Filters, count, find, loosened
 from signaltable.flow.auditing.lines import EntryLine, lines, may_name, scope
 from signaltable.flow.auditing.proofs import EntryProof, proof_of
-from signaltable.flow.log_check import as_bytes
+from signaltable.flow.fsck import as_bytes
 from signaltable.models import Account, LogEntry, PolicyVersion
 from signaltable.queries import PAGE
 from signaltable.transaction import Transaction

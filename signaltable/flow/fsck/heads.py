@@ -1,6 +1,7 @@
 """The tree against what was signed over it: the head, every checkpoint, and what the log says was signed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from signaltable.flow.fsck.entries import Head, Walk
 from signaltable.flow.fsck.reading import as_bytes
 from signaltable.flow.fsck.report import Found, span
 from signaltable.flow.fsck.said import read_details
+from signaltable.flow.log_keys import KeptNote
 from signaltable.models import LogCheckpoint, LogDetail, LogEntry, LogNode, LogTerm
 from signaltable.transaction import Program
 
@@ -114,10 +116,16 @@ def check_kept(found: Found, walk: Walk, kept: Sequence[Signed]) -> None:
             found.add("fork", f"checkpoint {one.size}", "the signer keeps a checkpoint that does not fit the entries")
 
 
+def _notes(program: Program) -> Iterator[KeptNote]:
+    """The notes one by one. Who serves pages may be another user than who signs, and then has no business in that folder."""
+    with suppress(PermissionError):
+        yield from log_keys.kept_notes(program.settings)
+
+
 def read_kept(program: Program, chain: Chain, found: Found) -> list[Signed]:
     """The notes in the folder of the signer. What only keys signed that were replaced since, tells of a log that was lost."""
     read: list[Signed] = []
-    for kept in log_keys.kept_notes(program.settings):
+    for kept in _notes(program):
         found.count("kept_checkpoints")
         try:
             opened = chain.open_note(kept.note)
