@@ -8,19 +8,25 @@ Exit status: 0 nothing found, 1 findings, 2 the input could not be used (one lin
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit import receipt
+from audit import key_chain, receipt
 from audit.checkpoint import Verifier
 from audit.entry import MAX_ENTRY_BYTES
 from audit.errors import AuditError
 from audit.findings import Finding, printable
+from audit.kept import note_in
 from audit.note import MAX_NOTE_BYTES, open_text
+from audit.progress import Progress
 from audit.receipt import Proven
 from audit.verify import Report, verify
+
+# A mail with a checkpoint is small; with pictures in its footer it may be larger.
+_MAX_MAIL_BYTES = 16 * 1024 * 1024
 
 
 class _UnusableError(Exception):
@@ -35,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _UnusableError as error:
         print(f"audit: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\naudit: stopped; nothing was concluded", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,7 +55,15 @@ def _parser() -> argparse.ArgumentParser:
     whole.add_argument("directory", type=Path, metavar="DIR", help="the directory of the export")
     whole.add_argument("--public-key", type=Path, metavar="FILE", help="the key you got from elsewhere")
     whole.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", action="append", default=[], help="a checkpoint that you kept"
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="a checkpoint that you kept: the note, or the mail",
+    )
+    whole.add_argument(
+        "--jobs", type=_count, metavar="N", default=_cores(), help="how many processes (default: one for each core)"
     )
     whole.add_argument("--json", action="store_true", help="print the findings as JSON")
     whole.set_defaults(run=_verify)
@@ -68,9 +85,10 @@ def _verify(options: argparse.Namespace) -> int:
         raise _UnusableError(f"{printable(str(options.directory))}: expected the directory of an export")
     report = verify(
         options.directory,
-        public_key=_read_key(options.public_key).to_text() if options.public_key else None,
-        checkpoints=[_read_note(path) for path in options.checkpoint],
-        progress=_show_progress if sys.stderr.isatty() else None,
+        public_key=key_chain.to_text(_read_keys(options.public_key)) if options.public_key else None,
+        checkpoints=[note_in(_read(path, _MAX_MAIL_BYTES)) for path in options.checkpoint],
+        progress=Progress(sys.stderr) if sys.stderr.isatty() else None,
+        jobs=options.jobs,
     )
     values = {"entries": report.entries, "size": report.size, "root": report.root}
     key = {"source": report.key_source, "fingerprint": report.fingerprint}
@@ -79,32 +97,32 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _receipt(options: argparse.Namespace) -> int:
-    verifier = _read_key(options.public_key)
-    key = {"source": "given", "fingerprint": verifier.fingerprint}
+    verifiers = _read_keys(options.public_key)
+    key = {"source": "given", "fingerprint": verifiers[-1].fingerprint}
     text = _read_note(options.file)
     entry_bytes = _read(options.entry, MAX_ENTRY_BYTES + 1).removesuffix(b"\n") if options.entry else None
     try:
-        proven = receipt.verify(text, [verifier], entry_bytes)
+        proven = receipt.verify(text, verifiers, entry_bytes)
     except AuditError as error:
         finding = Finding("bad-receipt", printable(options.file.name), str(error))
         told = f"NOT OK      the receipt proves nothing: {printable(finding.message)}"
         print(_as_json({"entries": 0, "size": 0, "root": ""}, key, [finding]) if options.json else told)
         return 1
     values = {"entries": 1, "size": proven.checkpoint.size, "root": proven.checkpoint.root.hex()}
-    print(_as_json(values, key, []) if options.json else "\n".join(_describe_proven(proven, verifier)))
+    print(_as_json(values, key, []) if options.json else "\n".join(_describe_proven(proven, verifiers[-1])))
     return 0
 
 
 def _note(options: argparse.Namespace) -> int:
     """Whether the key signed this note; prints what it says, for it means nothing beyond its words."""
-    verifier = _read_key(options.public_key)
+    verifiers = _read_keys(options.public_key)
     try:
-        text, _signed_by = open_text(_read_note(options.file), [verifier])
+        text, signed_by = open_text(_read_note(options.file), verifiers)
     except AuditError as error:
         print(f"NOT OK      the note proves nothing: {printable(str(error))}")
         return 1
     print(*(f"Says        {printable(line)}" for line in text.removesuffix("\n").split("\n")), sep="\n")
-    print(f"Key         {verifier.fingerprint}")
+    print(f"Key         {signed_by[0].fingerprint}")
     print("OK          this key signed exactly these words")
     return 0
 
@@ -147,14 +165,23 @@ def _describe(report: Report) -> list[str]:
     return [*lines, *(f"  {item.kind}  {item.at}  {printable(item.message)}" for item in report.findings)]
 
 
-def _show_progress(done: int, total: int) -> None:
-    end = "\n" if done >= total else ""
-    print(f"\r{100 * done // max(total, 1):3d} % of the entries", end=end, file=sys.stderr, flush=True)
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= len(text) <= 3 or int(text) < 1:
+        raise argparse.ArgumentTypeError("expected a number from 1 to 999")
+    return int(text)
 
 
-def _read_key(path: Path) -> Verifier:
+def _cores() -> int:
+    """How many processors this process may use."""
     try:
-        return Verifier.from_text(_read_note(path).strip())
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _read_keys(path: Path) -> tuple[Verifier, ...]:
+    try:
+        return key_chain.parse(_read_note(path).strip() + "\n")
     except AuditError as error:
         raise _UnusableError(f"{printable(str(path))}: {error}") from error
 

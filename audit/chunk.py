@@ -21,6 +21,10 @@ from audit.merkle import HASH_BYTES, CompactRange
 from audit.strict import Entries
 from audit.vocabulary import ACTIONS
 
+# How much of a file is checked at a time: small enough to stay in the cache of a processor, large enough that what is
+# done once for a block does not count.
+ENTRIES_BLOCK = 1 << 18
+DETAILS_BLOCK = 1 << 18
 # What these say is needed beyond their own line: which checkpoints and which keys there must be.
 TELLING = frozenset({"checkpoint:sign", "key:make", "key:rotate"})
 _KNOWN = frozenset(action.encode() for action in ACTIONS)

@@ -29,8 +29,11 @@ def note_in(raw: bytes) -> str:
 
 
 def _body(raw: bytes) -> str:
-    part = email.message_from_bytes(raw, policy=email.policy.default).get_body(preferencelist=("plain",))
-    content = part.get_content() if part is not None else None
+    try:
+        part = email.message_from_bytes(raw, policy=email.policy.default).get_body(preferencelist=("plain",))
+        content = part.get_content() if part is not None else None
+    except Exception:  # noqa: BLE001 - a mail can be malformed in more ways than the library foresees
+        content = None
     return content if isinstance(content, str) else raw.decode("utf-8", errors="replace")
 
 

@@ -29,14 +29,12 @@ class Leaves:
         """Whether this is the exported hash of entry `seq`, or none was exported."""
         return self.read(seq, 1) in {b"", leaf}
 
-    def finish(self) -> None:
-        """Close the file, after taking its digest."""
+    def close(self) -> None:
+        """Read no more."""
         if self._file is not None:
             self._file.close()
-            self._reader.count(LEAVES)
+            self._file = None
 
     def _fail(self) -> None:
         self._reader.unreadable(LEAVES)
-        if self._file is not None:
-            self._file.close()
-        self._file = None
+        self.close()

@@ -6,17 +6,27 @@ the export was tampered with. Memory does not grow with the number of entries.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from audit import bundle
-from audit.bundle import Manifest
-from audit.checkpoint import Checkpoint, Verifier, open_note
-from audit.errors import AuditError
-from audit.findings import Finding, Findings
-from audit.note import open_text
+from audit.ahead import PART_BYTES, checking
+from audit.findings import Finding, Findings, printable
+from audit.key_chain import Chain
+from audit.part import Part
 from audit.places import name_range
 from audit.reader import Reader
+from audit.signatures import (
+    ReadManifest,
+    Signed,
+    check_signature,
+    claimed_sizes,
+    follow,
+    open_held,
+    open_kept,
+    read_keys,
+    read_manifest,
+    read_notes,
+)
 from audit.walk import Walk
 
 __all__ = ["Finding", "Report", "verify"]
@@ -49,151 +59,64 @@ class Report:
         return not self.findings
 
 
-@dataclass(frozen=True, slots=True)
-class _Signed:
-    """A checkpoint that the key vouches for, and where it was read."""
-
-    at: str
-    checkpoint: Checkpoint
-
-
 def verify(
     directory: Path,
     *,
     public_key: str | None = None,
     checkpoints: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    jobs: int = 1,
     line_by_line: bool = False,
+    part_bytes: int = PART_BYTES,
 ) -> Report:
     """Check a whole export and report everything that is wrong with it.
 
-    `public_key` is the vkey that the auditor got from elsewhere, `checkpoints` are signed notes that somebody else
-    kept, `progress` is called with bytes done and bytes in all. `line_by_line` uses the exact reader alone, slowly: for
+    `public_key` is the vkey that the auditor got from elsewhere (or several, a line each), `checkpoints` are signed notes that somebody else
+    kept, `progress` is called with bytes done and bytes in all. `jobs` is how many processes
+    may work on a long log, each on parts of about `part_bytes`. `line_by_line` uses the exact reader alone, slowly: for
     whoever doubts the fast one. Promises to raise nothing on account of the content.
     """
     found = Findings()
     reader = Reader(directory, found)
-    manifest = _read_manifest(reader)
-    key, key_source = _choose_key(reader, public_key)
-    verifiers = [key] if key else []
-    _check_signature(reader, manifest, verifiers)
-    kept = _open_checkpoints(reader, verifiers)
-    held = _open_held(checkpoints, verifiers, found)
-    walk = Walk(reader, sorted({signed.checkpoint.size for signed in (*kept, *held)}), line_by_line=line_by_line)
-    walk.run(progress)
+    manifest = read_manifest(reader)
+    keys = read_keys(reader, public_key)
+    notes = read_notes(reader)
+    sizes = claimed_sizes([*notes.values(), *checkpoints])
+    selection = manifest.said.selection if manifest else None
+    with checking(reader, sizes, 1 if line_by_line or selection else jobs, part_bytes) as ahead:
+        walk = (
+            Walk(reader, sizes, ahead, line_by_line=line_by_line)
+            if selection is None
+            else Part(reader, sizes, selection)
+        )
+        walk.run(progress)
+    chain = follow(reader, keys, notes.values(), walk.told)
+    check_signature(reader, manifest, chain)
+    kept = open_kept(reader, notes, chain)
+    held = open_held(found, checkpoints, chain)
     _check_trees(walk, kept, held, found)
     _check_coverage(walk, kept, found)
-    _check_manifest(reader, manifest, walk, key)
+    _check_manifest(reader, manifest, walk, chain)
     newest = max((signed.checkpoint for signed in kept), key=lambda checkpoint: checkpoint.size, default=None)
     return Report(
         findings=found.listed(),
-        origin=key.name if key else "",
-        entries=walk.tree.size,
+        origin=keys.anchor.name if keys.anchor else "",
+        entries=walk.entries.number,
         details=walk.details.count,
         destroyed=walk.destroyed,
         checkpoints=len(kept),
         held=len(held),
         size=newest.size if newest else 0,
         root=newest.root.hex() if newest else "",
-        key_source=key_source,
-        fingerprint=key.fingerprint if key else "",
+        key_source=keys.source,
+        fingerprint=keys.anchor.fingerprint if keys.anchor else "",
     )
-
-
-# --- manifest, key, signatures
-
-
-def _read_manifest(reader: Reader) -> tuple[bytes, Manifest] | None:
-    raw = reader.read(bundle.MANIFEST, bundle.MAX_MANIFEST_BYTES)
-    if raw is None:
-        return None
-    try:
-        return raw, bundle.parse_manifest(raw)
-    except AuditError as error:
-        reader.found.add("bad-manifest", bundle.MANIFEST, str(error))
-        return None
-
-
-def _choose_key(reader: Reader, public_key: str | None) -> tuple[Verifier | None, str]:
-    """The key to trust. One that was given always wins: an export cannot vouch for itself."""
-    given = _parse_key(public_key, "the given public key", reader.found) if public_key is not None else None
-    text = reader.read_text(bundle.KEY)
-    own = None
-    if text is not None:
-        own = _parse_key(text, bundle.KEY, reader.found) if text.endswith("\n") else None
-        if not text.endswith("\n"):
-            reader.found.add("cut-off", bundle.KEY, "expected one line that ends in a newline")
-    if public_key is None:
-        if own is None:
-            reader.found.add("no-key", bundle.KEY, "no public key: no signature could be checked")
-        return own, "bundle" if own else "none"
-    if given is not None and own is not None and own != given:
-        reader.found.add("replaced-key", bundle.KEY, "the export carries another key than the one given")
-    return given, "given" if given else "none"
-
-
-def _parse_key(text: str, at: str, found: Findings) -> Verifier | None:
-    try:
-        return Verifier.from_text(text.removesuffix("\n"))
-    except AuditError as error:
-        found.add("bad-key", at, str(error))
-        return None
-
-
-def _check_signature(reader: Reader, manifest: tuple[bytes, Manifest] | None, verifiers: Sequence[Verifier]) -> None:
-    note = reader.read_text(bundle.SIGNATURE)
-    if note is None or not verifiers:
-        return
-    try:
-        text, signed_by = open_text(note, verifiers)
-    except AuditError as error:
-        reader.found.add("bad-signature", bundle.SIGNATURE, str(error))
-        return
-    raw = manifest[0] if manifest else reader.read(bundle.MANIFEST, bundle.MAX_MANIFEST_BYTES)
-    bundle_format = manifest[1].format if manifest else bundle.FORMAT
-    if text != bundle.signature_text(signed_by[0].name, raw or b"", bundle_format):
-        reader.found.add("bad-signature", bundle.SIGNATURE, "the key has signed another manifest than this one")
-
-
-def _open_checkpoints(reader: Reader, verifiers: Sequence[Verifier]) -> list[_Signed]:
-    """Every checkpoint of the export that the key vouches for, in order of file name."""
-    signed = []
-    for number, name in enumerate(reader.checkpoint_names, start=1):
-        if name != bundle.checkpoint_name(number):
-            reader.found.add("missing-checkpoint", name, f"expected {bundle.checkpoint_name(number)} in this place")
-        note = reader.read_text(name)
-        if note is not None and verifiers:
-            signed.extend(_open(note, name, "bad-checkpoint", verifiers, reader.found))
-    for earlier, later in pairwise(signed):
-        if later.checkpoint.size < earlier.checkpoint.size:
-            reader.found.add("checkpoint-order", later.at, "this checkpoint is smaller than the one before it")
-    if verifiers and not signed:
-        reader.found.add("no-checkpoint", bundle.CHECKPOINTS, "expected at least one checkpoint that the key signed")
-    return signed
-
-
-def _open_held(notes: Sequence[str], verifiers: Sequence[Verifier], found: Findings) -> list[_Signed]:
-    if not verifiers:
-        return []
-    return [
-        signed
-        for number, note in enumerate(notes, start=1)
-        for signed in _open(note, f"held checkpoint {number}", "bad-held-checkpoint", verifiers, found)
-    ]
-
-
-def _open(note: str, at: str, kind: str, verifiers: Sequence[Verifier], found: Findings) -> list[_Signed]:
-    try:
-        return [_Signed(at, open_note(note, verifiers))]
-    except AuditError as error:
-        found.add(kind, at, str(error))
-        return []
 
 
 # --- the tree against the signatures
 
 
-def _check_trees(walk: Walk, kept: Sequence[_Signed], held: Sequence[_Signed], found: Findings) -> None:
+def _check_trees(walk: Walk | Part, kept: Sequence[Signed], held: Sequence[Signed], found: Findings) -> None:
     _check_two_roots([*kept, *held], found)
     genuine_up_to = max((signed.checkpoint.size for signed in kept if _fits(walk, signed)), default=0)
     later = [signed.checkpoint.size for signed in kept if signed.checkpoint.size > genuine_up_to]
@@ -213,7 +136,7 @@ def _check_trees(walk: Walk, kept: Sequence[_Signed], held: Sequence[_Signed], f
     walk.report_leaves(entries_are_genuine=entries_are_genuine)
 
 
-def _check_held(walk: Walk, kept: Sequence[_Signed], held: Sequence[_Signed], found: Findings) -> None:
+def _check_held(walk: Walk | Part, kept: Sequence[Signed], held: Sequence[Signed], found: Findings) -> None:
     sizes = {signed.checkpoint.size for signed in kept}
     for signed in held:
         size = signed.checkpoint.size
@@ -225,19 +148,19 @@ def _check_held(walk: Walk, kept: Sequence[_Signed], held: Sequence[_Signed], fo
             found.add("missing-checkpoint", signed.at, f"the export does not hold this checkpoint of size {size}")
 
 
-def _check_two_roots(signed: Sequence[_Signed], found: Findings) -> None:
-    first: dict[int, _Signed] = {}
+def _check_two_roots(signed: Sequence[Signed], found: Findings) -> None:
+    first: dict[int, Signed] = {}
     for one in signed:
         other = first.setdefault(one.checkpoint.size, one)
         if other.checkpoint.root != one.checkpoint.root:
             found.add("fork", one.at, f"the key signed another tree of the same size in {other.at}")
 
 
-def _fits(walk: Walk, signed: _Signed) -> bool:
+def _fits(walk: Walk | Part, signed: Signed) -> bool:
     return walk.roots.get(signed.checkpoint.size) == signed.checkpoint.root
 
 
-def _check_coverage(walk: Walk, kept: Sequence[_Signed], found: Findings) -> None:
+def _check_coverage(walk: Walk | Part, kept: Sequence[Signed], found: Findings) -> None:
     covered = max((signed.checkpoint.size for signed in kept), default=0)
     if kept and covered < walk.tree.size:
         found.add("uncovered-entry", name_range(covered, walk.tree.size - 1), "no checkpoint signs it")
@@ -253,27 +176,28 @@ def _check_coverage(walk: Walk, kept: Sequence[_Signed], found: Findings) -> Non
             )
 
 
-def _check_manifest(reader: Reader, manifest: tuple[bytes, Manifest] | None, walk: Walk, key: Verifier | None) -> None:
+def _check_manifest(reader: Reader, manifest: ReadManifest | None, walk: Walk | Part, chain: Chain) -> None:
     if manifest is None:
         return
-    said = manifest[1]
+    said = manifest.said
     found = reader.found
     counts = {
-        "entries": (said.entries, walk.tree.size),
+        "entries": (said.entries, walk.entries.number),
         "details": (said.details, walk.details.count),
         "checkpoints": (said.checkpoints, len(reader.checkpoint_names)),
+        "size": (said.size, walk.tree.size),
     }
     for name, (expected, actual) in counts.items():
-        if expected != actual:
+        if expected != actual and not (name == "size" and said.selection is None):
             found.add("wrong-count", name, f"the manifest says {expected}, the export holds {actual}")
     if said.root != walk.tree.root().hex():
         found.add("changed-tree", bundle.MANIFEST, "the root in the manifest is not the root of these entries")
-    if key and said.origin != key.name:
+    if chain.verifiers and said.origin not in {key.name for key in chain.verifiers}:
         found.add("bad-manifest", bundle.MANIFEST, "expected the origin that the key is named after, found another")
     for name in sorted(said.files.keys() | reader.digests.keys() - {bundle.MANIFEST, bundle.SIGNATURE}):
         if name not in said.files:
-            found.add("extra-file", name, "the manifest does not name this file")
+            found.add("extra-file", printable(name), "the manifest does not name this file")
         elif name not in reader.digests:
-            found.add("missing-file", name, "the manifest names this file")
+            found.add("missing-file", printable(name), "the manifest names this file")
         elif reader.digests[name] != said.files[name]:
             found.add("changed-file", name, "length or SHA-256 is not the one in the manifest")

@@ -7,30 +7,25 @@ itself, which says what is wrong and where. Both ways give the same findings: th
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from audit.bundle_format import ENTRIES, LEAVES
-from audit.chunk import TELLING, Chunk, Told, check, grow
+from audit.ahead import Ahead
+from audit.bundle_format import DETAILS, ENTRIES, LEAVES
+from audit.chunk import DETAILS_BLOCK, ENTRIES_BLOCK, Chunk, Told, check, grow
 from audit.details_lines import DetailsLines
-from audit.entry import MAX_ENTRY_BYTES, Entry, commit, parse
-from audit.errors import MalformedEntry, NotInVocabulary
+from audit.entry import MAX_ENTRY_BYTES, Entry, parse
+from audit.errors import MalformedEntry
 from audit.leaves import Leaves
 from audit.merkle import HASH_BYTES, CompactRange, leaf_hash
 from audit.places import Order
 from audit.reader import Line, Reader
 from audit.source import Source
-from audit.vocabulary import ACTIONS
-from audit.vocabulary import check as check_words
+from audit.words import check_details
 
-# Small enough to stay in the cache of a processor, large enough that what is done once for a block does not count.
-ENTRIES_BLOCK = 1 << 18
-DETAILS_BLOCK = 1 << 18
 # How many entries are remembered that are not those of leaves.bin.
 _REMEMBERED = 1000
 # So many lines are read one by one before a block is tried again; twice as many after each try in vain.
 _FEW, _MANY = 32, 4096
 
 Progress = Callable[[int, int], None]
-# Gives the flawless chunk that begins at this place of the two files, when somebody has checked it already.
-Checked = Callable[[int, int], Chunk | None]
 
 
 class Walk:
@@ -42,9 +37,9 @@ class Walk:
     """
 
     def __init__(
-        self, reader: Reader, sizes: Sequence[int], checked: Checked | None = None, *, line_by_line: bool = False
+        self, reader: Reader, sizes: Sequence[int], ahead: Ahead | None = None, *, line_by_line: bool = False
     ) -> None:
-        counted = checked is None
+        counted = ahead is None
         self.reader = reader
         self.found = reader.found
         self.tree = CompactRange()
@@ -55,7 +50,7 @@ class Walk:
         self.order = Order(reader.found)
         self.destroyed = 0
         self.told: list[Told] = []
-        self._checked = checked or (lambda _entries, _details: None)
+        self._ahead = ahead
         self._sizes = frozenset(sizes)
         self._cuts = sorted(self._sizes)
         self._line_by_line = line_by_line
@@ -72,7 +67,8 @@ class Walk:
                 progress(self.entries.offset, total)
         self.order.finish()
         self.details.finish()
-        self.leaves.finish()
+        self.leaves.close()
+        self._take_digests()
         if progress:
             progress(total, total)
 
@@ -93,6 +89,17 @@ class Walk:
                 f"expected {HASH_BYTES} bytes for each of {self.tree.size} entries, found {length}",
             )
 
+    def _take_digests(self) -> None:
+        """Of the files that were not read from begin to end here."""
+        digests = (
+            {name: self._ahead.digest(name) for name in (ENTRIES, DETAILS, LEAVES)} if self._ahead else {LEAVES: None}
+        )
+        for name, digest in digests.items():
+            if digest is not None:
+                self.reader.digests[name] = digest
+            else:
+                self.reader.count(name)
+
     # --- a block at a time
 
     def _take_chunk(self) -> bool:
@@ -100,7 +107,7 @@ class Walk:
         if first is None or self._line_by_line:
             return False
         self.details.put_back()
-        chunk = self._checked(self.entries.offset, self.details.source.offset)
+        chunk = self._ahead(self.entries.offset, self.details.source.offset) if self._ahead else None
         if chunk is None or chunk.first != first or chunk.at != self.tree.size:
             chunk = self._check_block(first)
         if chunk is None or chunk.first_time < self._previous_time:
@@ -149,7 +156,7 @@ class Walk:
         if not self.leaves.fits(entry.seq, leaf) and len(self._other_leaves) < _REMEMBERED:
             self._other_leaves.append(entry.seq)
         self._check_time(entry)
-        self._check_details(entry)
+        self.destroyed += check_details(self.found, entry, self.details.of(entry.seq), self.told)
 
     def _note_root(self) -> None:
         if self.tree.size in self._sizes:
@@ -159,21 +166,3 @@ class Walk:
         if entry.recorded_at < self._previous_time:
             self.found.add("time-backwards", f"entry {entry.seq}", "recorded before the entry that stands before it")
         self._previous_time = entry.recorded_at
-
-    def _check_details(self, entry: Entry) -> None:
-        at = f"entry {entry.seq}"
-        line = self.details.of(entry.seq)
-        if line is None:
-            self.destroyed += 1
-            if entry.action not in ACTIONS:
-                self.found.add("not-in-vocabulary", at, "expected an action of the vocabulary, found another")
-            return
-        if commit(line.details_bytes, line.salt) != entry.details_commitment:
-            self.found.add("changed-details", at, "details or salt are not the ones the entry was committed to")
-            return
-        try:
-            check_words(entry.action, line.details)
-        except NotInVocabulary as error:
-            self.found.add("not-in-vocabulary", at, str(error))
-        if entry.action in TELLING:
-            self.told.append(Told(entry.seq, entry.action, entry.outcome, line.details))
