@@ -20,9 +20,10 @@ RETENTION_CLASSES = ("login", "access", "case", "disclosure", "program")
 # What may stand beside any action: where it came from, whom it was about, under which processing activity. Refs are
 # opaque (`S-7F3K-Q2.1`), and classes stand in the order of the refs, `role:age_band`. `rows` says what the act made of
 # the rows of the database: table -> row -> keyed digest, "" for a row that is gone. `keys` names the keys that were used, by
-# the agency or purpose that they belong to and their version (`agency:<id>:1`). session_hash, network_hash and
+# the agency or purpose that they belong to and their version (`agency:<id>:1`). `caused_by`, trace id and span id, is the work
+# of which an entry with a trace of its own is part. session_hash, network_hash and
 # account_hash are keyed digests, cut to 32 hex digits.
-COMMON = frozenset("session_hash network_hash device subject_refs subject_classes activity rows keys".split())
+COMMON = frozenset("session_hash network_hash device subject_refs subject_classes activity rows keys caused_by".split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,14 @@ from signaltable.audit_trail.tree import node_rows
 from signaltable.db import Base
 from signaltable.domain import Actor
 from signaltable.models import LogDetail, LogEntry, LogHead, LogNode, LogTerm
+from signaltable.trace_context import SPAN_BYTES, TRACE_BYTES
 
 # Which program wrote an entry.
 SOURCE = f"signaltable/{VERSION}"
+# Sender and receiver of a disclosure get these entries as receipts. A trace is chosen by whoever calls, and may run through
+# several disclosures of one signal: by it two receivers could join their lists. So here a trace of its own begins, and
+# the details, which no receipt holds, say what it is part of.
+HANDED_OUT = frozenset({"signal:disclose", "disclosure:accept", "disclosure:return", "disclosure:feedback"})
 
 _TABLES = tuple(Base.metadata.tables[mapped.__tablename__] for mapped in (LogEntry, LogDetail, LogNode, LogTerm))
 _HEAD = select(LogHead.size, LogHead.frontier, LogHead.recorded_at).where(LogHead.id == 1).with_for_update()
@@ -96,7 +101,11 @@ def _seal(
     happened: AuditEvent, seq: int, recorded_at: int, actor: Actor, randomness: Callable[[int], bytes]
 ) -> entry.Sealed:
     occurred = recorded_at if happened.occurred_at is None else milliseconds(happened.occurred_at)
-    where_from = {"session_hash": actor.session_hash, "network_hash": actor.network_hash}
+    beside = {"session_hash": actor.session_hash, "network_hash": actor.network_hash}
+    trace_id, span_id, parent_span_id = actor.trace_id, actor.span_id, actor.parent_span_id
+    if happened.action in HANDED_OUT:
+        beside["caused_by"] = f"{trace_id}-{span_id}" if trace_id and span_id else ""
+        trace_id, span_id, parent_span_id = randomness(TRACE_BYTES).hex(), randomness(SPAN_BYTES).hex(), ""
     return entry.build(
         event_id=entry.new_event_id(recorded_at, randomness(entry.EVENT_RANDOM_BYTES)),
         seq=seq,
@@ -114,11 +123,11 @@ def _seal(
         object_type=happened.object_type,
         object=happened.object_id,
         object_version=happened.object_version,
-        trace_id=actor.trace_id,
-        span_id=actor.span_id,
-        parent_span_id=actor.parent_span_id,
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_span_id=parent_span_id,
         source=SOURCE,
-        details={name: value for name, value in where_from.items() if value} | happened.details,
+        details={name: value for name, value in beside.items() if value} | happened.details,
         salt=randomness(entry.SALT_BYTES),
     )
 

@@ -1,6 +1,7 @@
 """The log, for an auditor."""
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -37,3 +38,28 @@ def audit_export(directory: Path, *, first: str, last: str, agency: str, as_json
         part = log_parts.read_part(session, first, last, agency)
     summary = log_export.export(program, setup.INSTALLER, directory, part=part, progress=progress_bar())
     click.echo(json.dumps(summary) if as_json else f"{summary['entries']} entries in {directory}")
+
+
+@audit.command("receipt")
+@click.argument("reference")
+@click.option("--out", "target", required=True, type=click.Path(path_type=Path), help="A new file.")
+@plainly
+def audit_receipt(reference: str, target: Path) -> None:
+    """Write the proof that disclosure REFERENCE (D-...) stands in the log, for `python -m audit receipt FILE`.
+
+    A checkpoint is signed first when none covers the disclosure yet. The file is the same each time.
+    """
+    from signaltable.flow import receipts, setup
+    from signaltable.program import open_program
+
+    program = open_program(Settings.from_env())
+    # Taken before anything is signed or recorded, and given up again when there is no proof to write.
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            made = receipts.of_reference(program, setup.INSTALLER, reference)
+            file.write(made.text)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    click.echo(f"the proof of {reference} in {target}")

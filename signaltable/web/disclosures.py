@@ -16,11 +16,12 @@ from wtforms.validators import InputRequired
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Conflict, DisclosureState, UnusableInput, day_of
 from signaltable.evidence import NotMet
-from signaltable.flow import choices, disclosing, disclosures, withdrawing
+from signaltable.flow import choices, disclosing, disclosures, receipts, withdrawing
 from signaltable.flow.disclosing import Preview
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.web.conditions import asked, condition_form, evidence_in, show_problems, summary_of
 from signaltable.web.duty_words import DUTY_WORDS, put_problems
+from signaltable.web.files import text_file
 from signaltable.web.forms import DateParts
 from signaltable.web.guards import TELLING_NAMES, actor, begin, permission, program, refuse_request, submitted
 from signaltable.web.refusal_words import advice_contacts, condition_titles, off_labels
@@ -154,6 +155,15 @@ def show(reference: str) -> ResponseReturnValue:
     return _sent(reference, _withdraw_form())
 
 
+@pages.get("/verstrekkingen/<reference>/bewijs/<int:seq>")
+@permission(Permission.SIGNAL_DISCLOSE_OWN)
+def receipt(reference: str, seq: int) -> ResponseReturnValue:
+    """The proof of an entry about this disclosure, as a file to keep."""
+    with begin() as tx:
+        made = receipts.fetch_as_sender(tx, reference, seq)
+    return text_file(made.name, made.text)
+
+
 @pages.post("/verstrekkingen/<reference>/toestemming-ingetrokken")
 @permission(Permission.SIGNAL_DISCLOSE_OWN)
 def withdraw_consent(reference: str) -> ResponseReturnValue:
@@ -190,8 +200,15 @@ def _withdraw_form() -> WithdrawForm:
 def _sent(reference: str, withdrawing_form: FlaskForm) -> str:
     with begin() as tx:
         sent = disclosures.read_own(tx, reference)
+        proofs = receipts.for_sender(tx, reference)
     return render_template(
-        "disclosures/show.html", disclosure=sent, asked=asked, withdrawing=withdrawing_form, **WORDS, **DUTY_WORDS
+        "disclosures/show.html",
+        disclosure=sent,
+        proofs=proofs,
+        asked=asked,
+        withdrawing=withdrawing_form,
+        **WORDS,
+        **DUTY_WORDS,
     )
 
 

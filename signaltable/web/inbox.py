@@ -9,8 +9,9 @@ from wtforms import RadioField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from signaltable.access import Permission
-from signaltable.flow import referrals
+from signaltable.flow import receipts, referrals
 from signaltable.web.duty_words import DUTY_WORDS
+from signaltable.web.files import text_file
 from signaltable.web.guards import begin, only, permission, submitted
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
@@ -60,6 +61,15 @@ def show(reference: str) -> ResponseReturnValue:
     return _page(reference, _return_form(), _feedback_form())
 
 
+@pages.get("/postvak/<reference>/bewijs/<int:seq>")
+@permission(Permission.REFERRAL_RECEIVE_OWN)
+def receipt(reference: str, seq: int) -> ResponseReturnValue:
+    """The proof of an entry about this disclosure, as a file to keep."""
+    with begin() as tx:
+        made = receipts.fetch_as_receiver(tx, reference, seq)
+    return text_file(made.name, made.text)
+
+
 @pages.post("/postvak/<reference>/aannemen")
 @permission(Permission.REFERRAL_RECEIVE_OWN)
 def accept(reference: str) -> ResponseReturnValue:
@@ -100,10 +110,12 @@ def feed_back(reference: str) -> ResponseReturnValue:
 def _page(reference: str, returning: FlaskForm, feedback: FlaskForm) -> str:
     with begin() as tx:
         referral = referrals.read(tx, reference)
+        proofs = receipts.for_receiver(tx, reference)
     problems = [form for form in (returning, feedback) if form.errors]
     return render_template(
         "inbox/show.html",
         referral=referral,
+        proofs=proofs,
         returning=returning,
         feedback=feedback,
         problems=problems,
