@@ -98,7 +98,8 @@ def _clauses(
     line: EntryLine, details: Mapping[str, Any], used: frozenset[str], titles: Mapping[str, str]
 ) -> Iterator[str]:
     for key, template in CLAUSES.items():
-        if key in details and key not in used:
+        repeated = key == "legal_basis" and "ground" in details  # The ground comes with its articles.
+        if key in details and key not in used and not repeated:
             words = _clause_words(line, key, details[key], titles)
             if words:
                 yield str(template) % {"value": words}
