@@ -9,7 +9,7 @@ their action (audit/vocabulary.py) and stands in policies/retention.toml (`log-.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import or_, select
@@ -106,14 +106,14 @@ def _due_entries(tx: Transaction, retention_class: str, after: int) -> tuple[lis
     """
     term = tx.program.policy.retention[TERMS[retention_class]]
     # Days are a little short of years, so this lets a few through that are not due; the term itself is asked of each.
-    shortest = timedelta(days=(term.days or 365 * (term.years or 0)) - 1)
+    newest = _newest_before(tx.session, tx.now - timedelta(days=(term.days or 365 * (term.years or 0)) - 1))
     rows = tx.session.execute(
         select(LogEntry.seq, LogEntry.recorded_at, LogEntry.entry)
         .join(LogDetail, LogDetail.seq == LogEntry.seq)
         .where(
             LogEntry.action.in_([name for name, one in ACTIONS.items() if one.retention_class == retention_class]),
             LogEntry.seq > after,
-            LogEntry.recorded_at < tx.now - shortest,
+            LogEntry.seq <= newest,
         )
         .order_by(LogEntry.seq)
         .limit(BATCH),
@@ -122,6 +122,13 @@ def _due_entries(tx: Transaction, retention_class: str, after: int) -> tuple[lis
         row.seq for row in rows if term.ends(day_of(row.recorded_at)) <= tx.today and _is_of(row.entry, retention_class)
     ]
     return due, rows[-1].seq if len(rows) == BATCH else None
+
+
+def _newest_before(session: Session, moment: datetime) -> int:
+    """The newest entry that was recorded before this moment, -1 without one; found by index, however long the log is."""
+    older = select(LogEntry.seq).where(LogEntry.recorded_at < moment)
+    found = session.scalar(older.order_by(LogEntry.recorded_at.desc(), LogEntry.seq.desc()).limit(1))
+    return -1 if found is None else found
 
 
 def _is_of(entry: bytes, retention_class: str) -> bool:

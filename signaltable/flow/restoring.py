@@ -112,7 +112,7 @@ def restored(
         redone=redone,
         known=len(known),
         register=found.bad,
-        untold=_untold(program, found.erasures),
+        untold=_untold(program, _read_registers(program, registers).erasures),
         replaced=replaced,
         fingerprint=log_keys.signers(program.settings.log_key)[0].verifier().fingerprint,
     )

@@ -14,8 +14,9 @@ from datetime import date, timedelta
 from sqlalchemy import delete, exists, select, update
 
 from signaltable.access import Permission
+from signaltable.db import empty_write_ahead_log
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
-from signaltable.flow import decisions, duty_reminders, duty_rows, log_erasing
+from signaltable.flow import decisions, duty_reminders, duty_rows, log_erasing, subject_reports
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
@@ -90,7 +91,10 @@ def sweep(program: Program, actor: Actor) -> Swept:
         answers = erase_answers(tx)
     with transaction(program, actor) as tx:
         overdue = note_overdue(tx)
-    return Swept(drafts, signals, overdue, answers, log_erasing.empty_expired(program, actor).destroyed)
+    entries = log_erasing.empty_expired(program, actor).destroyed
+    with program.write_sessions() as session:
+        empty_write_ahead_log(session)
+    return Swept(drafts, signals, overdue, answers, entries)
 
 
 def erase_drafts(tx: Transaction) -> int:
@@ -265,6 +269,7 @@ def _erase_documents(tx: Transaction, signal: Signal) -> None:
     """The sealed documents of disclosures; what was disclosed when, on which ground, and its hash stay."""
     duty_rows.erase_of(tx, signal)
     decisions.erase_of(tx, signal)
+    subject_reports.erase_of(tx, signal)
     tx.session.execute(
         update(Disclosure)
         .where(Disclosure.signal_id == signal.id)

@@ -1,5 +1,6 @@
 """A database that was put back from a copy: what was erased since is erased again, and no key signs two histories."""
 
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -7,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from click.testing import CliRunner
+from sqlalchemy import make_url, select
 
 from audit.verify import verify
 from signaltable import erasures, jobs
+from signaltable.cli import main
 from signaltable.db import Base, make_engine
 from signaltable.domain import Refused
 from signaltable.flow import auditing, drafts, fsck, log_keys, referrals, restoring, retention, setup, signing
@@ -29,6 +32,7 @@ from signaltable.models import (
 )
 from signaltable.program import assemble
 from signaltable.transaction import reading
+from tests.conftest import _administer, _createdb
 from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_signal
 from tests.table_steps import log, row, submitted, triaged, use
@@ -40,23 +44,36 @@ def _file(program) -> Path:
     return program.settings.home / "signaltable.db"
 
 
-def _back_up(program, name="copy.db") -> Path:
-    """A copy as an operator makes it while the program runs."""
+def _back_up(program, server="", name="copy.db"):
+    """A copy as an operator makes it: on SQLite while the program runs, on PostgreSQL as a second database."""
+    if server:
+        program.write_sessions().get_bind().engine.dispose()
+        name = f"{_database(program)}_copy"
+        _createdb(server, name, _database(program))
+        return name
     copy = program.settings.home.parent / name
     with closing(sqlite3.connect(_file(program))) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     return copy
 
 
-def _put_back(program, copy):
+def _put_back(program, copy, server=""):
     """The program after somebody put the copy in the place of its database."""
     program.write_sessions().get_bind().engine.dispose()
-    for leftover in program.settings.home.glob("signaltable.db*"):
-        leftover.unlink()
-    shutil.copy(copy, _file(program))
+    if server:
+        _administer(server, f'DROP DATABASE "{_database(program)}" WITH (FORCE)')
+        _administer(server, f'ALTER DATABASE "{copy}" RENAME TO "{_database(program)}"')
+    else:
+        for leftover in program.settings.home.glob("signaltable.db*"):
+            leftover.unlink()
+        shutil.copy(copy, _file(program))
     engine = make_engine(program.settings.database_url)
     keys = KeyRing.load(program.settings.key_ring, require_private=True)
     return replace(assemble(program.settings, engine, keys, program.policy), clock=program.clock)
+
+
+def _database(program):
+    return make_url(program.settings.database_url).database
 
 
 def _restored(program, **given):
@@ -154,6 +171,49 @@ def test_the_log_goes_on_under_a_new_key_and_says_what_was_lost(erased, clock):
         "fork",
         "retired-key",
     }
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
+def test_the_same_on_postgresql(program, actor, clock, postgres_server):
+    server = postgres_server
+    reference = submitted(program, actor(program, "havendam"))
+    _sign(program, clock)
+    copy = _back_up(program, server)
+    clock.forward(days=TERM + 1)
+    retention.sweep(program, jobs.JOBS)
+    _sign(program, clock)
+    program = _put_back(program, copy, server)
+    assert len(_all(program, SubjectKey)) == 1
+
+    found = _restored(program)
+
+    assert (found.redone, len(found.replaced)) == (1, 1)
+    assert _all(program, SubjectKey) == []
+    assert row(program, reference).owner_sealed == b""
+    _sign(program, clock)
+    assert _findings(program) == []
+    program.write_sessions().get_bind().engine.dispose()
+
+
+def test_the_command_tells_what_it_did_and_what_the_agencies_have_to_know(erased, monkeypatch):
+    program, copy, _reference, note, _secrets = erased
+    held = program.settings.home.parent / "held.txt"
+    held.write_text(note)
+    program = _put_back(program, copy)
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(program.settings.home))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    said = CliRunner().invoke(main, ["audit", "restored", "--json"])
+
+    assert said.exit_code == 0, said.output
+    told = json.loads(said.stdout)
+    fingerprint = log_keys.signers(program.settings.log_key)[0].verifier().fingerprint
+    assert (told["redone"], told["is_copy"], told["fingerprint"]) == (1, True, fingerprint)
+    again = CliRunner().invoke(main, ["audit", "restored", "--checkpoint", str(held)])
+    assert (again.exit_code, "nothing was changed" in again.stdout) == (0, True)
+    other = CliRunner().invoke(main, ["audit", "restored", "--checkpoint", str(program.settings.erasures)])
+    assert other.exit_code == 2
 
 
 def test_a_second_run_finds_nothing_to_do(erased):
