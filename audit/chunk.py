@@ -82,9 +82,8 @@ def check(
     if entries is None or list(map(int, entries.numbers)) != list(range(first, first + len(entries.numbers))):
         return None
     details = details_block.split(b"\n")[:-1]
-    places, complete = _places(details, first, len(entries.numbers))
-    if not complete and more_details:
-        entries = entries.first(places[-1] + 1 if places else 0)
+    places, known = _places(details, first, len(entries.numbers), more_details)
+    entries = entries.first(known)
     count, details = len(entries.numbers), details[: len(places)]
     if not count or not _rising(places):
         return None
@@ -144,23 +143,24 @@ def grow(tree: CompactRange, nodes: Sequence[tuple[int, bytes]]) -> Iterator[int
         yield tree.size
 
 
-def _places(details: Sequence[bytes], first: int, count: int) -> tuple[Sequence[int], bool]:
-    """To which of `count` entries the lines of details belong, and whether a line shows that no more of them follow.
+def _places(details: Sequence[bytes], first: int, count: int, more: bool) -> tuple[Sequence[int], int]:
+    """To which of `count` entries the lines of details belong, and of how many entries all details are among them.
 
     Taken from the end of each line, which `_fit` compares with the entries afterwards.
     """
     if len(details) >= count and details[count - 1].endswith(b'"seq":%d}' % (first + count - 1)):
-        return range(count), True
+        return range(count), count
     places: list[int] = []
     for line in details:
         number = _NUMBER.search(line, max(0, len(line) - 32))
-        if number is None:
-            return places, False
-        place = int(number[1]) - first
+        place = -1 if number is None else int(number[1]) - first
         if place >= count:
-            return places, True
+            return places, count
+        if place < 0:
+            more = True
+            break
         places.append(place)
-    return places, False
+    return places, max(places, default=-1) + 1 if more else count
 
 
 def _fit(entries: Entries, details: Sequence[bytes], places: Sequence[int]) -> bool:
@@ -206,4 +206,4 @@ def _told(entries: Entries, details: Sequence[bytes], places: Sequence[int]) -> 
 
 
 def _rising(places: Sequence[int]) -> bool:
-    return isinstance(places, range) or (all(map(lt, places, places[1:])) and (not places or places[0] >= 0))
+    return isinstance(places, range) or all(map(lt, places, places[1:]))
