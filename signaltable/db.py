@@ -105,16 +105,19 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def refuse_writes(engine: Engine) -> None:
     """Let every connection of this engine from now on refuse to change anything."""
-    statement = "PRAGMA query_only=ON" if engine.dialect.name == "sqlite" else "SET default_transaction_read_only = on"
 
     def only_read(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        cursor.execute(statement)
+        cursor.execute("PRAGMA query_only=ON")
         cursor.close()
-        if engine.dialect.name != "sqlite":
-            connection.commit()  # A setting that is rolled back with the first transaction would be none.
 
-    event.listen(engine, "connect", only_read)
+    def ask_to_read(_dialect: Dialect, _record: object, _given: object, options: dict[str, Any]) -> None:
+        options["options"] = f"{options.get('options', '')} -c default_transaction_read_only=on".strip()
+
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", only_read)
+    else:
+        event.listen(engine, "do_connect", ask_to_read)
     engine.dispose()  # Connections from before would still take changes.
 
 

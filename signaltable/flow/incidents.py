@@ -93,6 +93,9 @@ def record(program: Program, actor: Actor, report: fsck.Report) -> None:
     """Put in the log that a check was done and what it found, and open incidents."""
     fsck.adopt(program, actor, report)
     with transaction(program, actor) as tx:
+        for (agency_id, version), count in report.keys.items():
+            for _ in range(count):
+                tx.use_key(f"agency:{agency_id}", version)
         tx.record("log:check", object_type="log", details=_told(report))
         _open_incidents(tx, report)
 

@@ -77,6 +77,7 @@ def inspect(
         findings=found.findings.listed(),
         duration_ms=int((time.monotonic() - began) * 1000),
         early=early,
+        keys=dict(found.keys),
     )
 
 

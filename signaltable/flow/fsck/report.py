@@ -24,6 +24,8 @@ class Report:
     duration_ms: int
     # (table, key) of rows of which only entries speak from before the log spoke of rows.
     early: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    # (agency, version) of the keys with which something sealed was opened -> how often.
+    keys: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -48,6 +50,7 @@ class Found:
 
     findings: Findings = field(default_factory=Findings)
     checked: Counter[str] = field(default_factory=Counter)
+    keys: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def add(self, kind: str, at: str, message: str) -> None:
         """One thing that is not as it should be."""

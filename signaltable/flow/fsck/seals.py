@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from signaltable.flow import sealing
 from signaltable.flow.fsck.report import Found
-from signaltable.keys import CannotOpen, DataKey, KeyRing, KeyRingError, open_field
+from signaltable.keys import CannotOpen, DataKey, KeyRing, KeyRingError, envelope_version, open_field
 from signaltable.models import Disclosure, Draft, Duty, LinkVerdict, Signal, SubjectField, SubjectKey
 
 # Of each kind at most so many are opened when only a sample is asked for, drawn at random each time.
@@ -46,6 +46,8 @@ def _open(ring: KeyRing, found: Found, one: Envelope) -> None:
         ring.open(one.agency_id, one.sealed, one.place.encode())
     except (CannotOpen, KeyRingError, TypeError):
         found.add("changed-seal", one.at, "what is sealed here does not open with the key of its agency in this place")
+    else:
+        found.keys[one.agency_id, envelope_version(one.sealed)] += 1
 
 
 def _some(session: Session, query: Any, everything: bool) -> Iterable[Any]:
@@ -123,6 +125,7 @@ def _identities(session: Session, ring: KeyRing, found: Found, everything: bool)
             at = f"subject_keys {subject}/{agency}"
             found.add("changed-seal", at, "the key of the subject does not open with the key of this agency")
         else:
+            found.keys[agency, envelope_version(wrapped)] += 1
             _fields(session, data_key, subject, found)
 
 
