@@ -21,7 +21,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
-from signaltable.flow import accounts, auditing, incidents, outbox, retention, sample_report
+from signaltable.flow import accounts, auditing, incidents, outbox, retention, sample_report, witnesses
 from signaltable.flow.claims import ERROR, claim, finish
 from signaltable.program import open_program
 from signaltable.settings import Settings
@@ -107,6 +107,11 @@ def run_outbox(program: Program) -> str:
     return f"written:{written}" if written else ""
 
 
+def run_witness(program: Program) -> str:
+    """Send the newest state of the log to the agencies that keep it."""
+    return f"agencies:{witnesses.send(program, JOBS)}"
+
+
 def run_exports(program: Program) -> str:
     """Make the exports that auditors asked for. Each is claimed by its own row, so this job needs no slot."""
     made = auditing.fulfil_exports(program, JOBS)
@@ -150,6 +155,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("checkpoint", settings.checkpoint_minutes, run_checkpoint, tells_itself=True),
         Job("retention", DAY, run_retention, always_recorded=True),
         Job("overdue", 60, run_overdue),
+        Job("witness", DAY, run_witness, always_recorded=True),
         Job("outbox", 1, run_outbox),
         Job("sessions", 15, run_sessions),
         Job(CHECKING, DAY, run_fsck, tells_itself=True),

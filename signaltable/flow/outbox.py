@@ -1,4 +1,4 @@
-"""Writing mails: that a task waits, and where the program is. No case, no reference, no name of anybody else.
+"""Writing mails: that a task waits, or the state of the log to keep. No case, no reference, no name of anybody else.
 
 A mail travels over networks and stays in mailboxes for years; so it says nothing that could not hang on a wall. What
 sends the files onward (a mail server of the region) stands outside the program.
@@ -6,16 +6,17 @@ sends the files onward (a mail server of the region) stands outside the program.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from signaltable.domain import Actor
-from signaltable.models import Account, Mail
+from signaltable.models import Account, LogCheckpoint, Mail
 from signaltable.settings import Settings
 from signaltable.texts import Text
 from signaltable.transaction import Program, reading, transaction
@@ -43,6 +44,22 @@ BODY = Text(
     "This mail names no case and no people, on purpose. You cannot reply to it.\n",
 )
 
+# A mail with this template carries the checkpoint over so many entries: `checkpoint:1234`.
+CHECKPOINT = "checkpoint:"
+CHECKPOINT_SUBJECT = Text("Stand van het logboek om te bewaren", "State of the log to keep")
+# What stands below these words is the checkpoint and nothing else: a program reads it out of the saved mail.
+CHECKPOINT_BODY = Text(
+    "Bewaar deze e-mail. Met de regels hieronder kan uw organisatie later nagaan dat niemand het logboek van de "
+    "signaaltafel heeft veranderd of ingekort.\nVergelijken kan op {address}\n\n",
+    "Keep this mail. With the lines below your organisation can check later that nobody changed or shortened the log of "
+    "the signal table.\nYou can compare them at {address}\n\n",
+)
+
+
+def checkpoint_template(size: int) -> str:
+    """The template of a mail that carries the checkpoint over `size` entries."""
+    return f"{CHECKPOINT}{size}"
+
 
 def write_mails(program: Program, actor: Actor) -> int:
     """Write every waiting mail as a file in the outbox. Returns how many. A file written twice is the same file."""
@@ -54,11 +71,12 @@ def write_mails(program: Program, actor: Actor) -> int:
             .order_by(Mail.created_at, Mail.id)
             .limit(BATCH),
         ).all()
+        notes = _notes(session, {row.template for row in waiting if row.template.startswith(CHECKPOINT)})
     if not waiting:
         return 0
     program.settings.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
     for row in waiting:
-        message = compose(program.settings, row.login, row.language, row.template)
+        message = compose(program.settings, row.login, row.language, row.template, notes.get(row.template, ""))
         message["Message-ID"] = f"<{row.id}@{NOWHERE}>"
         message["Date"] = row.created_at
         _write(program.settings.outbox / f"{row.id}.eml", message.as_bytes(policy=SMTP))
@@ -68,15 +86,26 @@ def write_mails(program: Program, actor: Actor) -> int:
     return len(waiting)
 
 
-def compose(settings: Settings, login: str, language: str, template: str) -> EmailMessage:
-    """The mail for one person. Every template reads the same but for how pressing it is."""
-    subject = SUBJECTS.get(template, SUBJECT).in_language(language)
+def _notes(session: Session, templates: Iterable[str]) -> dict[str, str]:
+    """The checkpoints that mails with these templates carry."""
+    sizes = [int(template.removeprefix(CHECKPOINT)) for template in templates]
+    rows = session.execute(select(LogCheckpoint.size, LogCheckpoint.note).where(LogCheckpoint.size.in_(sizes)))
+    return {checkpoint_template(row.size): row.note for row in rows}
+
+
+def compose(settings: Settings, login: str, language: str, template: str, note: str = "") -> EmailMessage:
+    """The mail for one person. Every template reads the same but for how pressing it is; a checkpoint carries its note."""
+    subject = CHECKPOINT_SUBJECT if note else SUBJECTS.get(template, SUBJECT)
+    told = subject.in_language(language)
+    address = f"{settings.address.rstrip('/')}/getuige" if note else settings.address
+    body = (CHECKPOINT_BODY if note else BODY).in_language(language).format(subject=told, address=address)
     message = EmailMessage()
     message["From"] = Address("Signaaltafel", "no-reply", NOWHERE)
     message["To"] = _address(login)
-    message["Subject"] = subject
+    message["Subject"] = told
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: holiday replies must not answer it.
-    message.set_content(BODY.in_language(language).format(subject=subject, address=settings.address))
+    # Quoted-printable keeps a checkpoint legible in the saved file, and its long lines whole (RFC 2045, 6.7).
+    message.set_content(body + note, cte="quoted-printable" if note else None)
     return message
 
 

@@ -19,7 +19,7 @@ from audit import checkpoint, key_chain
 from audit.checkpoint import Checkpoint
 from audit.entry import open_details, parse
 from audit.errors import AuditError
-from audit.key_chain import RESTORED, Announcement
+from audit.key_chain import RESTORED, Announcement, Chain
 from audit.merkle import CompactRange, leaf_hash
 from audit.note import ML_DSA_44, Signer, read_text
 from audit.tree_head import parse_text
@@ -34,6 +34,8 @@ from signaltable.transaction import Program, Transaction, reading, transaction
 # How many entries before the last checkpoint are hashed again each time: whoever changed one of them is found at once,
 # whoever changed an older one by the nightly check. It takes some 20 ms, during which nothing else is appended.
 HASHED_ANEW = 4096
+# How many checkpoints after the announcement of a key are looked at; the first one carries the lines of both keys.
+COVERING = 3
 KEY_ACTIONS = ("key:make", "key:rotate", "key:destroy")
 
 
@@ -222,6 +224,20 @@ def _announced(session: Session) -> list[Announcement]:
 def _unannounced(session: Session, keys: Iterable[Signer]) -> list[Signer]:
     known = {one.new for one in _announced(session)}
     return [key for key in keys if key.verifier().fingerprint not in known]
+
+
+def chain(session: Session, settings: Settings) -> Chain:
+    """Which key of this log counted when, by what the log itself tells. Raises `LogBroken` where that cannot be read."""
+    announced = _announced(session)
+    # Of all checkpoints only the first ones over an announcement say anything about keys.
+    covering = [
+        session.scalars(
+            select(LogCheckpoint.note).where(LogCheckpoint.size > one.seq).order_by(LogCheckpoint.size).limit(COVERING),
+        ).all()
+        for one in announced
+    ]
+    listed = log_keys.public_keys(settings)
+    return key_chain.trusted((), listed, {note for some in covering for note in some}, announced)
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------

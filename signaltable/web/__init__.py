@@ -33,6 +33,7 @@ from signaltable.web import (
     signals,
     table,
     triage,
+    witness,
 )
 
 BLUEPRINTS = (
@@ -54,6 +55,7 @@ BLUEPRINTS = (
     signals.pages,
     table.pages,
     triage.pages,
+    witness.pages,
 )
 
 

@@ -110,6 +110,7 @@ def menu() -> list[tuple[str, str, bool]]:
         ("card.show", _("Meldroutekaart"), (Permission.POLICY_CONSULT_ALL,)),
         ("auditor.listing", _("Audit log"), (Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)),
         ("incidents.listing", _("Incidents"), (Permission.INCIDENT_CONSULT_ALL,)),
+        ("witness.show", _("Witness"), (Permission.CHECKPOINT_KEEP_OWN,)),
         ("admin.listing", _("Administration"), (Permission.ACCOUNT_CHANGE_ALL,)),
     )
     if not is_known(actor()):
