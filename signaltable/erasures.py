@@ -11,13 +11,14 @@ round a crash could lose a line, and a restored copy would bring somebody back w
 
 import fcntl
 import hmac
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -31,6 +32,8 @@ from signaltable.models import LogHead
 FORMAT: Final = 1
 PURPOSE, USE = "match", "register of erasures"
 FIRST: Final = "0" * 64
+# Longer than any line: the details of an entry have at most a megabyte.
+TAIL: Final = 2 * 1024 * 1024
 # The actions by which something is erased, each for a reason of its own.
 ERASING: Final = frozenset({"retention:erase", "disclosure:return", "draft:erase"})
 _KEYS: Final = frozenset("format number previous key at seq rule cause object_type objects entries mac".split())
@@ -131,20 +134,36 @@ def ranges_of(seqs: Iterable[int]) -> list[list[int]]:
 def note(path: Path, ring: KeyRing, erasures: Sequence[Erasure]) -> None:
     """Add lines, on disk when this returns. Call it as the last thing before the commit. Raises OSError, KeyRingError."""
     with _locked(path), _opened(path) as file:
-        raw = file.read()
-        # What stands after the last newline never got as far as a commit.
-        whole = raw[: raw.rfind(b"\n") + 1]
-        file.seek(len(whole))
-        file.truncate()
-        lines = whole.splitlines()
-        previous = sha256(lines[-1]).hexdigest() if lines else FIRST
-        for number, erasure in enumerate(erasures, start=len(lines)):
-            line = _line(ring, erasure, number, previous)
+        number, previous = _end(file)
+        for following, erasure in enumerate(erasures, start=number):
+            line = _line(ring, erasure, following, previous)
             file.write(line + b"\n")
             previous = sha256(line).hexdigest()
         file.flush()
         os.fsync(file.fileno())
     _sync_folder(path.parent)
+
+
+def _end(file: BinaryIO) -> tuple[int, str]:
+    """Go to where the next line begins; its number, and the digest of the line before it.
+
+    What stands after the last newline never got as far as a commit, and is cut off.
+    """
+    length = file.seek(0, os.SEEK_END)
+    start = max(0, length - TAIL)
+    file.seek(start)
+    tail = file.read()
+    whole = tail[: tail.rfind(b"\n") + 1]
+    file.seek(start + len(whole))
+    file.truncate()
+    if not whole:
+        return 0, FIRST
+    last = whole.splitlines()[-1]
+    try:
+        number = int(json.loads(last)["number"]) + 1
+    except (ValueError, KeyError, TypeError):
+        number = 0  # Somebody wrote here; the line that comes says so by its number, and by the digest of this one.
+    return number, sha256(last).hexdigest()
 
 
 def read(path: Path, ring: KeyRing) -> Register:
@@ -220,6 +239,7 @@ def _erasure(told: Mapping[str, Any]) -> Erasure:
 def _locked(path: Path) -> Iterator[None]:
     lock = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
     try:
+        _hand_over(lock, path.parent)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
@@ -227,9 +247,17 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path) -> Iterator[BinaryIO]:
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        _hand_over(file.fileno(), path.parent)
         yield file
+
+
+def _hand_over(opened: int, folder: Path) -> None:
+    """What root writes in a home that belongs to somebody else has to stay writable for the program."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(opened, owner.st_uid, owner.st_gid)
 
 
 def _sync_folder(folder: Path) -> None:

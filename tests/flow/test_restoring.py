@@ -11,12 +11,14 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import make_url, select
 
+from audit.note import read_text
+from audit.tree_head import parse_text
 from audit.verify import verify
 from signaltable import erasures, jobs
 from signaltable.cli import main
 from signaltable.db import Base, make_engine
 from signaltable.domain import Refused
-from signaltable.flow import auditing, drafts, fsck, log_keys, referrals, restoring, retention, setup, signing
+from signaltable.flow import auditing, drafts, fsck, log_keys, receipts, referrals, restoring, retention, setup, signing
 from signaltable.flow.signing import LogBroken
 from signaltable.keys import CannotOpen, KeyRing
 from signaltable.models import (
@@ -214,6 +216,55 @@ def test_the_command_tells_what_it_did_and_what_the_agencies_have_to_know(erased
     assert (again.exit_code, "nothing was changed" in again.stdout) == (0, True)
     other = CliRunner().invoke(main, ["audit", "restored", "--checkpoint", str(program.settings.erasures)])
     assert other.exit_code == 2
+
+
+def test_a_home_that_was_put_back_whole_needs_what_others_kept(erased, clock):
+    program, copy, _reference, note, _secrets = erased
+    directory = program.settings.home.parent / "export"
+    auditing.export(program, setup.INSTALLER, directory)
+    # Of this home nothing is left of after the copy: not the register, not what the signer kept.
+    program.settings.erasures.unlink()
+    for path in program.settings.signed_notes.iterdir():
+        path.unlink()
+    program = _put_back(program, copy)
+    assert _restored(program).is_copy is False, "nothing here can tell"
+
+    found = _restored(program, exports=[directory], held=[note])
+
+    assert (found.redone, len(found.replaced), found.lost_root) == (1, 1, parse_text(read_text(note)[0]).root.hex())
+    assert _all(program, SubjectKey) == []
+    _sign(program, clock)
+    assert _findings(program) == []
+
+
+def test_keys_that_were_replaced_after_the_copy_sign_no_more_either(erased, clock):
+    program, copy, *_rest = erased
+    before = log_keys.public_keys(program.settings)
+    clock.forward(minutes=1)
+    signing.rotate_keys(program, jobs.JOBS)
+    gone = [one.fingerprint for one in log_keys.public_keys(program.settings)]
+    assert len(gone) == len(before) + 1
+    program = _put_back(program, copy)
+
+    found = _restored(program)
+
+    assert sorted(found.replaced) == sorted(gone)
+    _sign(program, clock)
+    assert _findings(program) == []
+
+
+def test_a_receipt_of_before_the_copy_stays_good(sqlite_program, actor, clock):
+    program, owner = sqlite_program, actor(sqlite_program, "havendam")
+    reference = submitted(program, owner, a_signal(consent=GIVEN))
+    sent = disclosed(program, owner, reference, "essm", ground="X1").reference
+    first = receipts.of_reference(program, setup.INSTALLER, sent).text
+    copy = _back_up(program)
+    clock.forward(days=11 * 366)
+    retention.sweep(program, jobs.JOBS)
+    _sign(program, clock)
+    program = _put_back(program, copy)
+    _restored(program)
+    assert receipts.of_reference(program, setup.INSTALLER, sent).text == first
 
 
 def test_a_second_run_finds_nothing_to_do(erased):
