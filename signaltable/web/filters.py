@@ -17,6 +17,10 @@ from signaltable.texts import Text
 from signaltable.web.guards import actor, program
 
 
+# Pages that are reached from the tabs of another entry of the menu.
+WITHIN = {"samples": "auditor", "misuse": "auditor"}
+
+
 def lang() -> str:
     """The language of this request: "nl" or "en"."""
     locale = get_locale()
@@ -111,11 +115,16 @@ def menu() -> list[tuple[str, str, bool]]:
         ("auditor.listing", _("Audit log"), (Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)),
         ("incidents.listing", _("Incidents"), (Permission.INCIDENT_CONSULT_ALL,)),
         ("witness.show", _("Witness"), (Permission.CHECKPOINT_KEEP_OWN,)),
+        (
+            "subject_reports.listing",
+            _("Who saw data"),
+            (Permission.REPORT_REQUEST_OWN, Permission.REPORT_DECIDE_OWN),
+        ),
         ("admin.listing", _("Administration"), (Permission.ACCOUNT_CHANGE_ALL,)),
     )
     if not is_known(actor()):
         return []
-    blueprint = request.blueprint or ""
+    blueprint = WITHIN.get(request.blueprint or "", request.blueprint or "")
     return [
         (url_for(endpoint), label, endpoint.split(".")[0] == blueprint)
         for endpoint, label, needed in entries

@@ -294,8 +294,7 @@ def sent(program, actor, focal, reference):
     """A disclosure of the first person to the inspectorate, read there; and a question to the police with an answer."""
     coordinator = actor(program, "coordinator")
     asked(program, coordinator, reference, "avim")
-    made = disclosed(program, focal, reference, _first_destination(program, focal, reference), chosen=[1])
-    return made
+    return disclosed(program, focal, reference, _first_destination(program, focal, reference), chosen=[1])
 
 
 def _first_destination(program, focal, reference):

@@ -1,0 +1,102 @@
+"""The pages of a report for a data subject: the check stands between asking and reading, in every order of requests."""
+
+import re
+
+import pytest
+
+from tests.flow.test_subject_reports import SAFE, WHY
+from tests.table_steps import submitted
+from tests.web.people import Person
+
+START = "/overzicht-inzage"
+
+
+@pytest.fixture
+def program(sqlite_program):
+    return sqlite_program
+
+
+@pytest.fixture
+def reference(program, actor):
+    return submitted(program, actor(program, "havendam"))
+
+
+@pytest.fixture
+def officer(program):
+    return Person(program, "fg.havendam")
+
+
+@pytest.fixture
+def focal(program):
+    return Person(program, "havendam")
+
+
+def _asked(officer, reference, **changes):
+    form = {"signal": reference, "number": "1", "asker": "self", "reason": WHY, **changes}
+    return officer.post(f"{START}/nieuw", form, page=f"{START}/nieuw")
+
+
+@pytest.fixture
+def request_page(officer, reference):
+    answer = _asked(officer, reference)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"]
+
+
+def _decided(person, page, answers=SAFE, **changes):
+    form = {f"check-{name}": value for name, value in answers.items()}
+    return person.post(page, {**form, "decision": "hand_over", "reason": WHY, **changes}, page=page)
+
+
+def test_asked_checked_read_and_printed(program, officer, focal, reference, request_page):
+    assert officer.get(f"{request_page}/overzicht").status_code == 409
+    assert reference not in officer.get(START).text
+    assert "check-exploiter" in focal.get(request_page).text
+    assert "check-exploiter" not in officer.get(request_page).text
+    assert _decided(focal, request_page).status_code == 303
+    page = officer.get(f"{request_page}/overzicht")
+    assert page.status_code == 200
+    assert "Gemeente Havendam" in page.text
+    for secret in ("Zorinka", "Hanneke", "Frits", reference):
+        assert secret not in page.text.split("<main")[1].split("</main")[0]
+    pdf = officer.get(f"{request_page}/overzicht.pdf")
+    assert pdf.mimetype == "application/pdf"
+    assert pdf.data.startswith(b"%PDF")
+
+
+def test_without_an_answer_or_with_a_dangerous_one_nothing_is_decided(officer, focal, request_page):
+    for answers in ({**SAFE, "exploiter": ""}, {**SAFE, "exploiter": "yes"}):
+        assert _decided(focal, request_page, answers).status_code == 422
+    for path in ("overzicht", "overzicht.pdf"):
+        assert officer.get(f"{request_page}/{path}").status_code == 409
+        assert focal.get(f"{request_page}/{path}").status_code == 409
+
+
+def test_an_answer_that_the_page_did_not_offer_is_refused(focal, request_page):
+    assert _decided(focal, request_page, {**SAFE, "exploiter": "of course not"}).status_code == 403
+    assert _decided(focal, request_page, available_until="2030-01-01").status_code == 403
+
+
+def test_whoever_asked_cannot_decide(officer, request_page):
+    assert _decided(officer, request_page).status_code == 403
+
+
+def test_a_mistake_comes_back_at_its_place(officer, focal, reference, request_page):
+    for changes, field in (({"number": "9"}, "signal"), ({"reason": "kort"}, "reason"), ({"asker": ""}, "asker")):
+        answer = _asked(officer, reference, **changes)
+        assert answer.status_code == 422
+        assert re.search(rf'href="#{field}', answer.text)
+    answer = _decided(focal, request_page, decision="postpone", exception="rights")
+    assert answer.status_code == 422
+    assert 'href="#until-day"' in answer.text
+
+
+def test_another_agency_and_other_roles(program, request_page):
+    for login in ("fg.delinde", "delinde"):
+        person = Person(program, login)
+        assert {person.get(path).status_code for path in (request_page, f"{request_page}/overzicht")} == {404}
+        assert request_page.rpartition("/")[2] not in person.get(START).text
+    for login in ("auditor", "avim", "coordinator"):
+        person = Person(program, login)
+        assert {person.get(path).status_code for path in (START, request_page, f"{request_page}/overzicht")} == {403}
+    assert _decided(Person(program, "delinde"), request_page).status_code == 404
