@@ -36,7 +36,8 @@ class Part:
         self._leaves = Leaves(reader)
         self._cuts = sorted(set(sizes))
         self._next = 0
-        self._any = False
+        # Where the next entry of the period has to stand; None as long as nothing tells where the period begins.
+        self._due = 0 if selection.from_ms is None else None
         self._previous_time = 0
 
     def run(self, progress: Callable[[int, int], None] | None = None) -> None:
@@ -47,7 +48,9 @@ class Part:
             self._take(line)
             if progress and not line.number & 0xFFF:
                 progress(self.entries.offset, total)
-        if self._selection.until_ms is None and not self._selection.agency:
+        # A period that begins after everything in the log has no entries; the manifest says how many there are.
+        begun = self._any or self._selection.from_ms is None
+        if self._selection.until_ms is None and not self._selection.agency and begun:
             self._miss(self.tree.size)
         self.details.finish()
         self._leaves.close()
@@ -92,21 +95,22 @@ class Part:
         self.destroyed += check_details(self.found, entry, self.details.of(entry.seq), self.told)
 
     def _check_place(self, entry: Entry, at: str) -> None:
-        if self._any and entry.seq < self._next:
+        if entry.seq < self._next:
             kind = "repeated-entry" if entry.seq == self._next - 1 else "misplaced-entry"
             self.found.add(
                 kind, f"entry {entry.seq}", f"stands at {at}, after an entry with this number or a higher one"
             )
             return
-        # Without an agency a part holds every entry of its time, and times never fall.
-        if not self._selection.agency and (self._any or self._selection.from_ms is None):
-            self._miss(entry.seq)
-        self._any = True
         self._next = entry.seq + 1
+        # Without an agency a part holds every entry of its time, and times never fall; what tells of a key of the log
+        # stands there from other times too, and those say nothing about gaps.
+        if not self._selection.agency and self._selection.covers(entry):
+            self._miss(entry.seq)
+            self._due = entry.seq + 1
 
     def _miss(self, end: int) -> None:
-        if self._next < end:
-            self.found.add("missing-entry", name_range(self._next, end - 1), "the export does not hold it")
+        if self._due is not None and self._due < end:
+            self.found.add("missing-entry", name_range(self._due, end - 1), "the export does not hold it")
 
     def _check_leaf(self, entry: Entry, leaf: bytes) -> None:
         if entry.seq >= self.tree.size:
