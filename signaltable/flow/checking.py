@@ -32,6 +32,7 @@ LINES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "retired-key",
             "replaced-key",
             "restored-database",
+            "witness-disagrees",
         ),
     ),
     "details": (("details",), ("changed-details", "malformed-details", "orphan-details", "not-in-vocabulary")),

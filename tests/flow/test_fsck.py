@@ -20,7 +20,7 @@ from signaltable import jobs, row_digests
 from signaltable.audit_trail import fence
 from signaltable.db import Base, make_engine
 from signaltable.demo import cases
-from signaltable.flow import accounts, incidents, retention, withdrawing
+from signaltable.flow import accounts, incidents, retention, withdrawing, witnesses
 from signaltable.flow.fsck import inspect
 from signaltable.models import Account, Disclosure, LogEntry, Signal
 from signaltable.transaction import reading, transaction
@@ -592,6 +592,30 @@ def test_a_changed_register_of_erasures_is_found(busy):
     lines = busy.settings.erasures.read_text().splitlines()
     busy.settings.erasures.write_text("\n".join([lines[0].replace('"rule":"', '"rule":"x'), *lines[1:]]) + "\n")
     assert ("changed-register", "erasures.jsonl line 1") in found(busy)
+
+
+def test_a_log_that_reaches_too_few_agencies_is_found_after_two_days(busy):
+    clock = Clock(NOW + timedelta(minutes=1))
+    program = replace(busy, clock=clock)
+    witnesses.send(program, jobs.JOBS)
+    assert found(program) == set()
+    clock.forward(days=3)
+    jobs.run_checkpoint(program)
+    assert found(program) == {("too-few-witnesses", "witnesses")}
+    witnesses.send(program, jobs.JOBS)
+    report = inspect(program)
+    assert report.findings == ()
+    assert report.checked["witnesses"] >= witnesses.ENOUGH
+
+
+def test_an_agency_that_keeps_another_state_of_the_log_is_told_once(busy):
+    with transaction(busy, jobs.JOBS) as tx:
+        tx.record("checkpoint:compare", outcome="error", reason="not_signed", details={"result": "not_signed"})
+        tx.record("checkpoint:compare", outcome="error", reason="fork", details={"result": "fork", "size": 60})
+    seq = one(busy, "SELECT max(seq) FROM log_entries")[0]
+    incidents.check(busy, jobs.JOBS)
+    assert [(line.kind, line.place) for line in lines(busy)] == [("witness-disagrees", f"entry {seq}")]
+    assert found(busy) == set()
 
 
 # -- incidents ----------------------------------------------------------------------------------------------------

@@ -8,35 +8,29 @@ snapshot, in one pass, and keeps what it needs to remember on disk.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit import merkle
 from audit.errors import AuditError
-from signaltable import audit_trail, erasures, row_digests
+from signaltable import row_digests
 from signaltable.db import Base
 from signaltable.domain import Actor
 from signaltable.flow.fsck import heads, triggers
 from signaltable.flow.fsck.destroyed import read_erasures
 from signaltable.flow.fsck.entries import Head, Progress, Walk, read_head
+from signaltable.flow.fsck.outside import check_outside
 from signaltable.flow.fsck.reading import as_bytes, snapshot, stored
-from signaltable.flow.fsck.report import Found, Report, span
+from signaltable.flow.fsck.report import Found, Report
 from signaltable.flow.fsck.rows import check_rows
 from signaltable.flow.fsck.said import Sayings
 from signaltable.flow.fsck.seals import check_seals
-from signaltable.models import LogEntry
 from signaltable.transaction import ROWS_PER_ENTRY, Program, transaction
 
 __all__ = ["SEALS", "Progress", "Report", "adopt", "as_bytes", "inspect", "snapshot", "stored"]
 
 # How much of what is sealed is opened.
 SEALS = ("none", "sample", "all")
-# After this many missed turns the signing of checkpoints has stopped.
-MISSED_TURNS = 3
-# So far a clock may stand before the newest entry: two machines are never quite equal.
-CLOCK_SLACK = timedelta(minutes=5)
 # Steps that are told to whoever watches, besides the entries: tables and kinds of seals.
 STEPS = len(row_digests.TRACKED) + 7
 
@@ -58,7 +52,7 @@ def inspect(
     with _sayings() as sayings, snapshot(program) as session:
         head = read_head(session)
         walk, covered = _check_log(session, program, found, sayings, head, progress)
-        _check_times(session, program, found, walk, covered, now)
+        check_outside(session, program, found, walk, covered, now)
         step = _steps(progress, walk.count)
         check_rows(session, program.keys, found, sayings, step)
         if seals != "none":
@@ -121,7 +115,6 @@ def _check_log(
     heads.check_kept(found, walk, kept)
     heads.check_announced(found, walk, session)
     heads.check_strays(found, session, walk.leaves.size)
-    _check_register(program, found)
     return walk, covered
 
 
@@ -130,30 +123,6 @@ def _root_of(head: Head | None) -> bytes:
         return merkle.CompactRange.from_bytes(head.frontier).root() if head else b""
     except AuditError:
         return b""
-
-
-def _check_register(program: Program, found: Found) -> None:
-    """The register of erasures, outside the database, as the program wrote it."""
-    try:
-        register = erasures.read(program.settings.erasures, program.keys)
-    except (FileNotFoundError, PermissionError):
-        return  # Who serves pages need not be the user who erases.
-    found.count("erasures", len(register.erasures))
-    for bad in register.bad:
-        found.add("changed-register", f"erasures.jsonl line {bad.number}", f"{bad.kind}: not as the program wrote it")
-
-
-def _check_times(session: Session, program: Program, found: Found, walk: Walk, covered: int, now: datetime) -> None:
-    """Whether the clock runs on, and whether checkpoints keep coming: a long wait means that nobody signs.
-
-    `now` is the moment at which the check began: reading a long log takes longer than a turn of signing.
-    """
-    if walk.last_recorded_at > audit_trail.milliseconds(now + CLOCK_SLACK):
-        last = walk.leaves.size - 1
-        found.add("clock-set-back", span(last, last), "the clock of this machine stands before the newest entry")
-    oldest = session.scalar(select(LogEntry.recorded_at).where(LogEntry.seq >= covered).order_by(LogEntry.seq).limit(1))
-    if oldest is not None and now - oldest > timedelta(minutes=program.settings.checkpoint_minutes * MISSED_TURNS):
-        found.add("signing-stopped", span(covered, covered), "this entry has waited for a signature for too long")
 
 
 def adopt(program: Program, actor: Actor, report: Report) -> int:

@@ -1,0 +1,92 @@
+"""What stands outside the database: the clock, the signer, the witnesses, and the register of erasures."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from signaltable import audit_trail, erasures
+from signaltable.flow import witnesses
+from signaltable.flow.fsck.entries import Walk
+from signaltable.flow.fsck.reading import as_bytes
+from signaltable.flow.fsck.report import Found, span
+from signaltable.flow.fsck.said import read_details
+from signaltable.flow.witnesses import Outcome
+from signaltable.models import LogDetail, LogEntry
+from signaltable.transaction import Program
+
+# After this many missed turns the signing of checkpoints has stopped.
+MISSED_TURNS = 3
+# So far a clock may stand before the newest entry: two machines are never quite equal.
+CLOCK_SLACK = timedelta(minutes=5)
+# What a comparison by an agency gave when the log is not what it was.
+DISAGREES = (Outcome.FORK, Outcome.SHORTENED)
+
+
+def check_outside(session: Session, program: Program, found: Found, walk: Walk, covered: int, now: datetime) -> None:
+    """Whether the clock runs on, checkpoints keep coming and reach enough agencies, and the register is whole.
+
+    `covered` is the size over which the newest checkpoint fits; `now` is the moment at which the check began, because
+    reading a long log takes longer than a turn of signing.
+    """
+    _check_clock(found, walk, now)
+    _check_signing(session, program, found, covered, now)
+    _check_witnesses(session, found, now)
+    _check_comparisons(session, found)
+    _check_register(program, found)
+
+
+def _check_clock(found: Found, walk: Walk, now: datetime) -> None:
+    if walk.last_recorded_at > audit_trail.milliseconds(now + CLOCK_SLACK):
+        last = walk.leaves.size - 1
+        found.add("clock-set-back", span(last, last), "the clock of this machine stands before the newest entry")
+
+
+def _check_signing(session: Session, program: Program, found: Found, covered: int, now: datetime) -> None:
+    """An entry that waits much longer than a turn means that nobody signs."""
+    oldest = session.scalar(select(LogEntry.recorded_at).where(LogEntry.seq >= covered).order_by(LogEntry.seq).limit(1))
+    if oldest is not None and now - oldest > timedelta(minutes=program.settings.checkpoint_minutes * MISSED_TURNS):
+        found.add("signing-stopped", span(covered, covered), "this entry has waited for a signature for too long")
+
+
+def _check_witnesses(session: Session, found: Found, now: datetime) -> None:
+    """Once checkpoints are sent, they have to reach enough agencies, every day."""
+    first = session.scalar(select(func.min(LogEntry.recorded_at)).where(LogEntry.action == "checkpoint:send"))
+    if first is None or now - first <= witnesses.FRESH:
+        return
+    reached = len(witnesses.reached(session, now))
+    found.count("witnesses", reached)
+    if reached < witnesses.ENOUGH:
+        message = f"{reached} agencies got a checkpoint in the last two days; {witnesses.ENOUGH} are needed"
+        found.add("too-few-witnesses", "witnesses", message)
+
+
+def _check_comparisons(session: Session, found: Found) -> None:
+    """What agencies found since the last check, when they compared what they keep with the log."""
+    last = session.scalar(select(func.max(LogEntry.seq)).where(LogEntry.action == "log:check"))
+    named = session.execute(
+        select(LogEntry.seq, LogEntry.agency, LogDetail.details)
+        .join(LogDetail, LogDetail.seq == LogEntry.seq)
+        .where(
+            LogEntry.action == "checkpoint:compare",
+            LogEntry.outcome == "error",
+            LogEntry.seq > (-1 if last is None else last),
+        )
+        .order_by(LogEntry.seq)
+    )
+    for seq, agency, details in named:
+        result = read_details(as_bytes(details)).get("result")
+        if result in DISAGREES:
+            message = f"agency {agency} keeps a checkpoint that does not fit the log: {result}"
+            found.add("witness-disagrees", span(seq, seq), message)
+
+
+def _check_register(program: Program, found: Found) -> None:
+    """The register of erasures, outside the database, as the program wrote it."""
+    try:
+        register = erasures.read(program.settings.erasures, program.keys)
+    except (FileNotFoundError, PermissionError):
+        return  # Who serves pages need not be the user who erases.
+    found.count("erasures", len(register.erasures))
+    for bad in register.bad:
+        found.add("changed-register", f"erasures.jsonl line {bad.number}", f"{bad.kind}: not as the program wrote it")
