@@ -49,8 +49,7 @@ class Part:
             if progress and not line.number & 0xFFF:
                 progress(self.entries.offset, total)
         # A period that begins after everything in the log has no entries; the manifest says how many there are.
-        begun = self._any or self._selection.from_ms is None
-        if self._selection.until_ms is None and not self._selection.agency and begun:
+        if self._selection.until_ms is None and not self._selection.agency:
             self._miss(self.tree.size)
         self.details.finish()
         self._leaves.close()
@@ -68,7 +67,7 @@ class Part:
         if 0 in self._cuts:
             self.roots[0] = self.tree.root()
         sizes = frozenset(self._cuts)
-        while raw := self._leaves.read(self.tree.size, _LEAVES_AT_ONCE):
+        while len(raw := self._leaves.read(self.tree.size, _LEAVES_AT_ONCE)) >= HASH_BYTES:
             hashes = [raw[at : at + HASH_BYTES] for at in range(0, len(raw) - HASH_BYTES + 1, HASH_BYTES)]
             for size in grow(self.tree, list(fold(self.tree.size, hashes, self._cuts))):
                 if size in sizes:
