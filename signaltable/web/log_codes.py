@@ -32,8 +32,8 @@ def in_plain_words(key: str, value: Any, titles: Titles, *, action: str = "") ->
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, list | tuple):
-        found = dict.fromkeys(in_plain_words(key, one, titles, action=action) for one in value)
-        return ", ".join(one for one in found if one)
+        found = [one for one in dict.fromkeys(in_plain_words(key, one, titles, action=action) for one in value) if one]
+        return (" + " if any("," in one for one in found) else ", ").join(found)  # Some names have commas themselves.
     if isinstance(value, Mapping):
         return in_plain_words("code", value.get("code"), titles, action=action)
     if isinstance(value, int):
@@ -115,6 +115,8 @@ def cause_words(code: str) -> str:
         "log_out": _("the person logged out"),
         "not_found": _("there is no such thing, or it is of somebody else"),
         "password_changed": _("the password was changed"),
+        "restore": _("the database was put back from a copy"),
+        "restored": _("the database was put back from a copy"),
         "submitted": _("it was submitted"),
         "unfinished": _("it was not finished in time"),
         "unusable_input": _("what was sent cannot be used"),
@@ -257,6 +259,7 @@ def view_title(code: str) -> str:
         "evidence": _("The proof of the log"),
         "example": _("An example on the meldroutekaart"),
         "export": _("An export of the log"),
+        "exports": _("Exports of the log"),
         "export_state": _("How far an export is"),
         "ground": _("One legal ground"),
         "grounds": _("All legal grounds"),
