@@ -1,19 +1,24 @@
 """The auditor's pages: the log, one entry, the disclosures, and the proof that nothing was changed. No content."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from signaltable.access import Allowed, Permission, may
-from signaltable.domain import Conflict, NotFound
+from signaltable.domain import Conflict, NotFound, UnusableInput
 from signaltable.flow import auditing, checking, incidents, looks
 from signaltable.queries import agency_titles
 from signaltable.web.auditor_filters import (
+    LONGEST,
     NAME_OF,
     address,
+    as_iso_day,
     chips,
     disclosure_choices,
     disclosure_labels,
+    export_problem,
     log_choices,
     log_labels,
     marks,
@@ -36,8 +41,6 @@ from signaltable.web.wording import category_label, field_label
 
 pages = Blueprint("auditor", __name__, url_prefix="/audit")
 
-# The view that hands out receipts.
-RECEIPT = "receipts.audited"
 # How many digits the number of an entry has at most; more would not fit the column.
 DIGITS = 9
 SEQ = f"<int(max={10**DIGITS - 1}):seq>"
@@ -50,6 +53,16 @@ def _render(template: str, **values: object) -> str:
 
 def _sees_all() -> bool:
     return isinstance(may(actor(), Permission.LOG_CONSULT_ALL), Allowed)
+
+
+@pages.get("/werkplek")
+@permission(Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)
+def workplace() -> ResponseReturnValue:
+    """What waits, and where to go: the start page of an auditor and a privacy officer."""
+    with begin() as tx:
+        found = auditing.workplace(tx)
+    asked = questions(sees_all=_sees_all())
+    return _render("auditor/workplace.html", found=found, questions=asked)
 
 
 # -- the log ------------------------------------------------------------------------------------------------------
@@ -177,15 +190,9 @@ def disclosure(reference: str) -> ResponseReturnValue:
         svg=timeline(read),
         rows=[[one.when, one.what] for one in happenings(read)],
         sentences=sentences,
-        receipt_url=_receipt_url(read.account.reference),
         categories=", ".join(category_label(one) for one in read.account.categories),
         fields=", ".join(field_label(one) for one in read.account.fields),
     )
-
-
-def _receipt_url(reference: str) -> str:
-    """Where the receipt of a disclosure is fetched, as far as the program hands receipts to auditors."""
-    return url_for(RECEIPT, reference=reference) if RECEIPT in open_pages() else ""
 
 
 # -- the proof ----------------------------------------------------------------------------------------------------
@@ -211,43 +218,74 @@ def check() -> ResponseReturnValue:
 
 
 def _evidence(*, checked: bool) -> ResponseReturnValue:
-    may_export = isinstance(may(actor(), Permission.LOG_EXPORT_ALL), Allowed)
     lines = auditing.check(program(), actor()) if checked else None
     with begin() as tx:
         head = auditing.head(tx)
-        exports = auditing.my_exports(tx) if may_export else None
         if not checked:
             looks.log(tx, "evidence")
-    return _render("auditor/evidence.html", head=head, lines=lines, exports=exports)
+    return _render("auditor/evidence.html", head=head, lines=lines)
+
+
+# -- exports ------------------------------------------------------------------------------------------------------
+
+
+@pages.get("/export")
+@permission(Permission.LOG_EXPORT_ALL, Permission.LOG_EXPORT_OWN)
+def exports() -> ResponseReturnValue:
+    """Ask for an export of a period or an agency, and the exports of the past day."""
+    return _exports({}, {})
 
 
 @pages.post("/export")
-@permission(Permission.LOG_EXPORT_ALL)
+@permission(Permission.LOG_EXPORT_ALL, Permission.LOG_EXPORT_OWN)
 def request_export() -> ResponseReturnValue:
     """Ask for an export; the jobs process makes it, because only that one reads the signing key."""
-    only()
+    only("van", "tot", "organisatie")
+    typed = {name: request.form.get(name, "").strip()[:LONGEST] for name in ("van", "tot", "organisatie")}
     try:
+        days = {name: as_iso_day(typed[name]) for name in ("van", "tot")}
         with begin() as tx:
-            request_id = auditing.request_export(tx)
+            part = auditing.read_part(tx.session, days["van"], days["tot"], typed["organisatie"])
+            request_id = auditing.request_export(tx, part)
+    except UnusableInput as error:
+        names = {"from": "van", "to": "tot", "agency": "organisatie"}
+        return _exports(typed, {names[name]: export_problem(name) for name in error.problems}), 422
     except Conflict:
         flash(_("An earlier export is still being made."), "info")
-        return redirect(url_for("auditor.evidence", _anchor="exports"), 303)
+        return redirect(url_for("auditor.exports"), 303)
     return redirect(url_for("auditor.export", request_id=request_id), 303)
 
 
+def _exports(typed: Mapping[str, str], problems: Mapping[str, str]) -> str:
+    with begin() as tx:
+        made = auditing.my_exports(tx)
+        titles = agency_titles(tx)
+        looks.log(tx, "exports")
+    agencies = sorted(titles.items(), key=lambda pair: pair[1].casefold())
+    may_choose = isinstance(may(actor(), Permission.LOG_EXPORT_ALL), Allowed)
+    return _render(
+        "auditor/exports.html",
+        exports=made,
+        titles=titles,
+        agencies=[("", _("All")), *agencies] if may_choose else [],
+        typed=typed,
+        problems=problems,
+    )
+
+
 @pages.get("/export/<request_id>")
-@permission(Permission.LOG_EXPORT_ALL)
+@permission(Permission.LOG_EXPORT_ALL, Permission.LOG_EXPORT_OWN)
 def export(request_id: str) -> ResponseReturnValue:
     """How far an export is, and the file when it is ready."""
     with begin() as tx:
         state = auditing.export_state(tx, request_id)
         looks.log(tx, "export_state")
-        head = auditing.head(tx)
-    return _render("auditor/export.html", export=state, head=head)
+        titles = agency_titles(tx)
+    return _render("auditor/export.html", export=state, titles=titles)
 
 
 @pages.get("/export/<request_id>/bestand")
-@permission(Permission.LOG_EXPORT_ALL)
+@permission(Permission.LOG_EXPORT_ALL, Permission.LOG_EXPORT_OWN)
 def download(request_id: str) -> ResponseReturnValue:
     """The zip of a finished export."""
     with begin() as tx:

@@ -275,10 +275,21 @@ def _read_period(asked: Asked) -> None:
         asked.keep("tot", "until", _midnight(until + timedelta(days=1)))
 
 
-def _read_day(asked: Asked, name: str) -> date | None:
-    typed = asked.text(name)
-    if not typed:
-        return None
+def as_iso_day(typed: str) -> str:
+    """A day as people type it, as 2026-11-03; what is none comes back as it was, for whoever judges it."""
+    found = _day_in(typed)
+    return found.isoformat() if found else typed
+
+
+def export_problem(name: str) -> str:
+    """What was expected of a field of the export form."""
+    return {
+        "from": _("From: fill in a day, for example 3-11-2026"),
+        "to": _("Up to and including: fill in a day on or after the first day, for example 30-11-2026"),
+    }.get(name, _("Choose one of the values of this list"))
+
+
+def _day_in(typed: str) -> date | None:
     for shape in ("%Y-%m-%d", "%d-%m-%Y"):
         try:
             found = datetime.strptime(typed, shape).date()  # noqa: DTZ007 -- only the day counts
@@ -286,6 +297,15 @@ def _read_day(asked: Asked, name: str) -> date | None:
             continue
         if EARLIEST.year <= found.year < date.max.year:  # At the ends of the calendar there is no day before or after.
             return found
+    return None
+
+
+def _read_day(asked: Asked, name: str) -> date | None:
+    typed = asked.text(name)
+    if not typed:
+        return None
+    if found := _day_in(typed):
+        return found
     asked.problems[name] = {
         "van": _("From: fill in a day, for example 3-11-2026"),
         "tot": _("Up to and including: fill in a day, for example 3-11-2026"),

@@ -99,7 +99,8 @@ def _clauses(
 ) -> Iterator[str]:
     for key, template in CLAUSES.items():
         repeated = key == "legal_basis" and "ground" in details  # The ground comes with its articles.
-        if key in details and key not in used and not repeated:
+        other = key == "size" and line.action.startswith("draft:")  # Of a draft it is the number of bytes.
+        if key in details and key not in used and not repeated and not other:
             words = _clause_words(line, key, details[key], titles)
             if words:
                 yield str(template) % {"value": words}

@@ -11,6 +11,7 @@ from signaltable.flow.auditing.filters import KINDS, Filters, actions_of, kind_o
 from signaltable.flow.auditing.lines import EntryLine
 from signaltable.flow.auditing.proofs import EntryProof, SignedHead, head, public_key
 from signaltable.flow.auditing.reading import EntryPage, EntryView, Offered, entries, entries_of, entry, offered, proof
+from signaltable.flow.auditing.workplace import Workplace, workplace
 from signaltable.flow.checking import CheckLine, check
 from signaltable.flow.log_export import (
     Export,
@@ -21,6 +22,7 @@ from signaltable.flow.log_export import (
     my_exports,
     request_export,
 )
+from signaltable.flow.log_parts import Part, read_part
 from signaltable.flow.signing import sign_checkpoint
 
 __all__ = [
@@ -37,7 +39,9 @@ __all__ = [
     "Export",
     "Filters",
     "Offered",
+    "Part",
     "SignedHead",
+    "Workplace",
     "actions_of",
     "check",
     "disclosure_file",
@@ -55,6 +59,8 @@ __all__ = [
     "offered",
     "proof",
     "public_key",
+    "read_part",
     "request_export",
     "sign_checkpoint",
+    "workplace",
 ]

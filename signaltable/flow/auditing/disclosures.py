@@ -90,6 +90,11 @@ def disclosures(
     return DisclosurePage(lines, following, min(counted, MOST_COUNTED), counted > MOST_COUNTED)
 
 
+def marked(tx: Transaction, mark: str) -> list[ColumnElement[bool]]:
+    """The conditions that one of MARKS stands for."""
+    return list(_conditions(tx, DisclosureFilters(mark=mark), policy_versions.reviewed_grounds(tx.session)))
+
+
 def _lines(tx: Transaction, rows: list[Disclosure], reviewed: frozenset[str]) -> tuple[DisclosureLine, ...]:
     titles, ids = agency_titles(tx), [row.id for row in rows]
     emergencies = set(tx.session.scalars(select(Disclosure.id).where(Disclosure.id.in_(ids), _is_emergency())))

@@ -6,11 +6,12 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audit import receipt
+from audit import key_chain, receipt
 from audit.errors import AuditError
-from audit.note import Verifier
+from audit.note import ED25519
 from signaltable import audit_trail
 from signaltable.access import Permission, require
+from signaltable.flow import log_keys
 from signaltable.flow.auditing.lines import scope
 from signaltable.flow.fsck import as_bytes
 from signaltable.models import LogCheckpoint, LogEntry
@@ -57,7 +58,7 @@ def head(tx: Transaction) -> SignedHead:
     require(tx.actor, Permission.LOG_CONSULT_ALL)
     signed = tx.session.scalars(select(LogCheckpoint).order_by(LogCheckpoint.size.desc()).limit(EARLIER + 1)).all()
     newest = signed[0] if signed else None
-    key = verifier(tx.program.settings)
+    key = [one for one in log_keys.public_keys(tx.program.settings) if one.algorithm == ED25519][-1]
     size = audit_trail.size(tx.session)
     return SignedHead(
         note=newest.note if newest else "",
@@ -73,14 +74,9 @@ def head(tx: Transaction) -> SignedHead:
 
 
 def public_key(tx: Transaction) -> str:
-    """The public key of the log as a file for auditors: the vkey and a newline."""
+    """Every public key that the log ever had, oldest first, as a file for auditors: one vkey a line."""
     scope(tx)
-    return verifier(tx.program.settings).to_text() + "\n"
-
-
-def verifier(settings: Settings) -> Verifier:
-    """The key with which the signatures of this log are checked."""
-    return Verifier.from_text(settings.log_public_key.read_text(encoding="utf-8").strip())
+    return key_chain.to_text(log_keys.public_keys(tx.program.settings))
 
 
 def proof_of(session: Session, settings: Settings, row: LogEntry) -> EntryProof | None:
@@ -93,7 +89,7 @@ def proof_of(session: Session, settings: Settings, row: LogEntry) -> EntryProof 
     steps = audit_trail.inclusion(session, row.seq, covering.size)
     text = receipt.write(index=row.seq, proof=steps, checkpoint_note=covering.note, entry_bytes=as_bytes(row.entry))
     try:
-        receipt.verify(text, [verifier(settings)])
+        receipt.verify(text, log_keys.public_keys(settings))
     except AuditError:
         verified = False
     else:
