@@ -9,6 +9,7 @@ Exit status: 0 nothing found, 1 findings, 2 the input could not be used (one lin
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -166,7 +167,7 @@ def _describe(report: Report) -> list[str]:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= len(text) <= 3 or int(text) < 1:
+    if not re.fullmatch("[1-9][0-9]{0,2}", text):
         raise argparse.ArgumentTypeError("expected a number from 1 to 999")
     return int(text)
 

@@ -1,18 +1,28 @@
 """`python -m audit`, as an auditor runs it: the folder copied to a machine that has nothing else."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from email.message import EmailMessage
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from log_samples import KEY, SIGNED_AT, SIGNER, STRANGER, change, entry_lines, put_lines, sample_log, sign_at
 
 import audit
 from audit import bundle, receipt
 from audit.__main__ import main
 from audit.merkle import inclusion_proof
+from audit.progress import Progress
+
+ROOT = Path(audit.__file__).parents[1]
 
 # Runs a copied audit folder with only the standard library and cryptography (with its C helpers) to import.
 ALONE = """
@@ -195,3 +205,107 @@ def test_unusable_arguments_are_status_2() -> None:
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 2
+
+
+# --- what people keep, and how they run it
+
+
+def mailed(note: str, encoding: str) -> bytes:
+    message = EmailMessage()
+    message["Subject"] = "Stand van het logboek"
+    message["From"], message["To"] = "log@example.org", "agency@example.org"
+    message.set_content("Bewaar deze e-mail.\n\n" + note, cte=encoding)
+    return message.as_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["quoted-printable", "base64", "8bit"])
+def test_a_saved_mail_is_a_held_checkpoint(
+    exported: Path, tmp_path: Path, encoding: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kept.eml"
+    path.write_bytes(mailed(sign_at(sample_log(), [8])[0], encoding))
+    assert main(["verify", str(exported), "--checkpoint", str(path)]) == 0
+    assert "1 kept elsewhere" in capsys.readouterr().out
+    path.write_bytes(mailed(sign_at(sample_log(history="other"), [8])[0], encoding))
+    assert main(["verify", str(exported), "--checkpoint", str(path), "--json"]) == 1
+    assert {one["kind"] for one in json.loads(capsys.readouterr().out)["findings"]} == {"fork"}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([b"", b"Subject: x\n", b"Content-Type: multipart/mixed; boundary=a\n\n--a\n"]),
+)
+def test_no_kept_file_breaks_the_command(exported: Path, tmp_path: Path, rubbish: bytes, head: bytes) -> None:
+    path = tmp_path / "held.eml"
+    path.write_bytes(head + rubbish)
+    with redirect_stdout(StringIO()):
+        assert main(["verify", str(exported), "--checkpoint", str(path)]) == 1
+
+
+def run(
+    *arguments: str, given_input: bytes | None = None, options: Sequence[str] = ("-m", "audit")
+) -> tuple[int, bytes, bytes]:
+    ran = subprocess.run(
+        [sys.executable, *options, *arguments],
+        input=given_input,
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        timeout=120,
+    )
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def test_more_processes_say_the_same(exported: Path) -> None:
+    # Given an export that was tampered with, and a pipe where a person would sit
+    spoil(exported)
+    outcomes = {run("verify", str(exported), "--jobs", jobs, "--json", given_input=b"y\n") for jobs in ("1", "2", "9")}
+    assert len(outcomes) == 1
+    assert next(iter(outcomes))[0::2] == (1, b"")
+
+
+SPAWNED = """
+import sys, threading, time
+from pathlib import Path
+from audit.verify import verify
+if __name__ == "__main__":
+    # Another thread: a process may not be copied then, so new ones are started.
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    report = verify(Path(sys.argv[1]), jobs=2, part_bytes=4000)
+    print(report.ok, report.entries)
+"""
+
+
+@pytest.mark.parametrize("way", ["file", "stdin"])
+def test_new_processes_can_be_started_from_anywhere(exported: Path, tmp_path: Path, way: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SPAWNED)
+    options = (str(script),) if way == "file" else ("-",)
+    environment = {"PYTHONPATH": str(ROOT)} | os.environ
+    ran = subprocess.run(
+        [sys.executable, *options, str(exported)],
+        input=SPAWNED.encode() if way == "stdin" else b"",
+        capture_output=True, check=False, timeout=120, env=environment, cwd=tmp_path,
+    )  # fmt: skip
+    assert (ran.stdout, ran.returncode) == (b"True 24\n", 0), ran.stderr
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "x", "1.5", "9" * 5000, "\u0661"])
+def test_an_unusable_number_of_processes_is_status_2(exported: Path, jobs: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", str(exported), "--jobs", jobs])
+    assert ended.value.code == 2
+
+
+def test_a_terminal_shows_how_far_it_is() -> None:
+    screen, now = StringIO(), [0.0]
+    progress = Progress(screen, lambda: now[0])
+    for now[0], done in ((1.0, 100_000_000), (1.01, 101_000_000), (2.0, 200_000_000), (8.0, 800_000_000)):
+        progress(done, 800_000_000)
+    shown = screen.getvalue().split("\r")[1:]
+    assert [line.split(" ]")[0].split("%")[0].strip() for line in shown] == ["12", "25", "100"]
+    assert "100 MB/s, 0:07 left" in shown[0]
+    assert shown[-1].endswith("\n")
+    progress(0, 0)
+    assert "100" not in screen.getvalue().split("\r")[-1]
