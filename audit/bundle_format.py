@@ -12,6 +12,7 @@ from hashlib import sha256
 from audit.canonical import TOKEN, canonical_bytes, parse_canonical
 from audit.entry import LAST_MOMENT, MAX_DETAILS_BYTES, SALT_BYTES, Entry
 from audit.errors import BadBundle, MalformedEntry
+from audit.key_chain import tells_of_key
 
 FORMAT = "signaltable-audit-bundle/2"
 FORMAT_1 = "signaltable-audit-bundle/1"
@@ -40,7 +41,7 @@ class FileDigest:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which entries an export of a part holds: those recorded in [from_ms, until_ms) by that agency.
+    """Which entries an export of a part holds: those recorded in [from_ms, until_ms) by that agency, and those on keys.
 
     Times are ms UTC; None and "" do not choose. A part of a period without an agency holds every entry of that period.
     """
@@ -50,11 +51,15 @@ class Selection:
     agency: str = ""
 
     def chooses(self, entry: Entry) -> bool:
-        """Whether this entry belongs to the part."""
-        return (
-            (self.from_ms is None or entry.recorded_at >= self.from_ms)
-            and (self.until_ms is None or entry.recorded_at < self.until_ms)
-            and self.agency in {"", entry.agency}
+        """Whether this entry belongs to the part; what tells of a key of the log belongs to every part."""
+        return tells_of_key(entry.action, entry.object_type) or (
+            self.covers(entry) and self.agency in {"", entry.agency}
+        )
+
+    def covers(self, entry: Entry) -> bool:
+        """Whether this entry was recorded in the period of the part."""
+        return (self.from_ms is None or entry.recorded_at >= self.from_ms) and (
+            self.until_ms is None or entry.recorded_at < self.until_ms
         )
 
     def to_json(self) -> dict[str, object]:

@@ -26,6 +26,7 @@ from audit.errors import AuditError, BadKey, RetiredKey
 
 MAX_KEYS = 1000
 PURPOSE = "log"
+ACTIONS = ("key:make", "key:rotate", "key:destroy")
 # Why a key was replaced without the old one: a restored copy of the database lacks what the old key has signed.
 RESTORED = "restore"
 
@@ -99,6 +100,11 @@ class _Handover:
     last: int | None
     down: bool = True
     up: bool = True
+
+
+def tells_of_key(action: str, object_type: str) -> bool:
+    """Whether an entry tells of a key of the log; every part of a log holds these, because its signatures rest on them."""
+    return object_type == PURPOSE and action in ACTIONS
 
 
 def parse(text: str) -> tuple[Verifier, ...]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, or_, select
 from sqlalchemy.orm import Session
 
+from audit import key_chain
 from audit.bundle import Record, Selection
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import ZONE, UnusableInput
@@ -101,13 +102,18 @@ def records(session: Session, covered: int, part: Part) -> Iterator[Record]:
 
     A log that somebody changed is exported as it stands: it is the verification that judges.
     """
-    query = stored(covered)
+    chosen = []
     if part.since:
-        query = query.where(LogEntry.recorded_at >= part.since)
+        chosen.append(LogEntry.recorded_at >= part.since)
     if part.until:
-        query = query.where(LogEntry.recorded_at < part.until)
+        chosen.append(LogEntry.recorded_at < part.until)
     if part.agency:
-        query = query.where(LogEntry.agency == part.agency)
+        chosen.append(LogEntry.agency == part.agency)
+    query = stored(covered)
+    if chosen:
+        # Whoever checks a part has to know which key of the log counted when, and only the log itself says so.
+        of_keys = and_(LogEntry.action.in_(key_chain.ACTIONS), LogEntry.object_type == key_chain.PURPOSE)
+        query = query.where(or_(and_(*chosen), of_keys))
     for rows in session.execute(query).partitions():
         yield from _of_agency(session, part.agency, rows) if part.agency else map(_record, rows)
 
@@ -129,7 +135,9 @@ def _of_agency(session: Session, agency: str, rows: Sequence["Row[Any]"]) -> Ite
     acts = [(row.action, details or {}) for row, details in zip(rows, told, strict=True)]
     own = own_part(session, agency, acts, {row.object for row in rows if row.object})
     for row, details in zip(rows, told, strict=True):
-        if row.object_type != "signal" or own.shows(row.action, row.object_type, row.object):
+        if key_chain.tells_of_key(row.action, row.object_type):
+            yield _record(row)
+        elif own.shows(row.action, row.object_type, row.object):
             yield _record(row, with_details=details is not None and _only_own(own, row.action, details))
 
 

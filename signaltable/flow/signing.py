@@ -36,7 +36,6 @@ from signaltable.transaction import Program, Transaction, reading, transaction
 HASHED_ANEW = 4096
 # How many checkpoints after the announcement of a key are looked at; the first one carries the lines of both keys.
 COVERING = 3
-KEY_ACTIONS = ("key:make", "key:rotate", "key:destroy")
 
 
 class LogBroken(SignaltableError):
@@ -201,7 +200,7 @@ def _key_entries(session: Session, since: int = 0) -> list[_KeyEntry]:
     rows = session.execute(
         select(LogEntry.seq, LogEntry.action, LogEntry.entry, LogDetail.details, LogDetail.salt)
         .outerjoin(LogDetail, LogDetail.seq == LogEntry.seq)
-        .where(LogEntry.action.in_(KEY_ACTIONS), LogEntry.seq >= since)
+        .where(LogEntry.action.in_(key_chain.ACTIONS), LogEntry.seq >= since)
         .order_by(LogEntry.seq),
     )
     found = []

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,11 @@ from audit import key_chain
 from audit.entry import open_details, parse
 from audit.errors import BadNote
 from audit.note import ED25519, ML_DSA_44, Signer
+from audit.verify import verify
 from signaltable import jobs
 from signaltable.domain import UnauditedWrite
-from signaltable.flow import log_keys, setup, signing
+from signaltable.flow import log_export, log_keys, setup, signing
+from signaltable.flow.log_parts import Part
 from signaltable.flow.signing import LogBroken
 from signaltable.models import Agency, LogCheckpoint, LogDetail, LogEntry
 from signaltable.transaction import Program, Transaction, reading, transaction
@@ -206,11 +209,33 @@ def test_a_log_changes_its_key_and_stays_one_log(program):
         assert [key.fingerprint for key in found.current] == [new]
         assert [found.open_note(note).origin for note in notes(program)] == [origin] * 3
     was = old.verifier().fingerprint
-    assert told(program, "key:make", "key:rotate", "key:destroy") == [
+    keys_of_the_log = [one for one in told(program, *key_chain.ACTIONS) if one[1]["purpose"] == "log"]
+    assert keys_of_the_log == [
         ("key:make", {"purpose": "log", "key_fingerprint": was}),
         ("key:rotate", {"purpose": "log", "key_fingerprint": new, "previous_fingerprint": was}),
         ("key:destroy", {"purpose": "log", "key_fingerprint": was}),
     ]
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["one algorithm", "two"])
+def test_every_part_of_a_log_that_changed_its_key_can_be_checked(sqlite_program, tmp_path, both):
+    program = replace(sqlite_program, settings=replace(sqlite_program.settings, log_ml_dsa=both))
+    signing.sign_checkpoint(program)
+    old = setup.signer(program.settings).verifier()
+    signing.rotate_keys(program, setup.INSTALLER)
+    work(program)
+    day = program.clock().date()
+    parts = (
+        Part(),
+        Part(agency="havendam"),
+        Part(first=day + timedelta(days=1)),
+        Part(last=day),
+        Part(first=day, last=day),
+    )
+    for number, part in enumerate(parts):
+        log_export.export(program, setup.INSTALLER, tmp_path / str(number), part=part)
+        for given in (None, old.to_text(), setup.signer(program.settings).verifier().to_text()):
+            assert verify(tmp_path / str(number), public_key=given).findings == ()
 
 
 STEPS = ("write_signers", "sign", "list_keys", "destroy_and_replace", "tell")
