@@ -70,7 +70,7 @@ een andere weg hebt gekregen. De vingerafdruk van de sleutel is {fingerprint}.
 
 De steekproef opnieuw trekken, uit een export van het logboek tot en met regel {last}:
 neem de kenmerken van alle regels `signal:disclose` die binnen het filter vallen (report.json, "filters"). Sorteer ze
-op SHA-256("signaltable/sample/v1" + nieuwe regel + zaad + nieuwe regel + kenmerk). De eerste {size} zijn de steekproef.
+op SHA-256("signaltable/sample/v1" + nieuwe regel + startwaarde + nieuwe regel + kenmerk). De eerste {size} zijn de steekproef.
 
     import hashlib, json
     report = json.load(open("report.json"))
@@ -203,7 +203,7 @@ def _pdf(tx: Transaction, told: Mapping[str, Any]) -> bytes:
         Heading("Zo is de steekproef getrokken"),
         Words(
             "De populatie is: alle verstrekkingen die volgens het logboek zijn gedaan en die binnen het filter vallen. "
-            "Elke verstrekking kreeg een rang: SHA-256 over een vaste tekst, het zaad en het kenmerk. De laagste rangen "
+            "Elke verstrekking kreeg een rang: SHA-256 over een vaste tekst, de startwaarde en het kenmerk. De laagste rangen "
             "zijn getrokken. Met een export van het logboek kan iedereen dit overdoen.",
         ),
         Facts(_proof(told, titles)),
@@ -253,7 +253,7 @@ def _proof(told: Mapping[str, Any], titles: Mapping[str, str]) -> tuple[tuple[st
     used = "; ".join(f"{FILTERS[name].nl} {titles.get(value, value)}" for name, value in told["filters"].items())
     groups = {"provider": "per verstrekker", "ground": "per grond"}.get(told["stratified"], "geen")
     return (
-        ("Zaad", told["seed"]),
+        ("Startwaarde", told["seed"]),
         ("Aantal gevraagd", str(told["size"])),
         ("Filter", used or "alle verstrekkingen"),
         ("Minstens een", groups),

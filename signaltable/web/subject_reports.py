@@ -278,7 +278,7 @@ def _blocks(made: Report) -> list[Block]:
         Facts(
             (
                 (_("Report"), made.reference),
-                (_("Made by"), made.agency),
+                (_("Drawn up by"), made.agency),
                 (_("Made on"), moment(made.made_at)),
                 (_("Recorded on"), day(made.recorded_at)),
                 (_("Where the data come from"), made.agency),

@@ -11,7 +11,9 @@ from signaltable.models import Disclosure, Mail, MisuseQuestion, Signal
 from signaltable.odd_hours import easter_sunday, is_odd
 from signaltable.policy_checks import MISUSE_PATTERNS
 from signaltable.transaction import reading, transaction
+from tests.disclosure_steps import disclosed
 from tests.flow.test_sampling import _disclosed
+from tests.flow.test_subject_reports import _first_destination
 from tests.table_steps import asked, log, on_the_agenda, submitted, triage_it, use
 
 WORDS = "Dit hoorde bij het overleg van die week; nagevraagd bij de persoon zelf."
@@ -88,6 +90,14 @@ def test_reads_with_a_task_are_none(program, actor, auditor, reference, clock):
     assert len(_found(program, auditor, "read-without-task")) == 1
     on_the_agenda(program, actor(program, "coordinator"), reference, days=3)
     assert _found(program, auditor, "read-without-task") == []
+
+
+def test_a_disclosure_is_no_reason_for_the_rest_of_the_table(program, actor, auditor, reference):
+    focal = actor(program, "havendam")
+    disclosed(program, focal, reference, _first_destination(program, focal, reference), chosen=[1])
+    for login in ("voorzitter", "fg.havendam", "nidos"):
+        _read(program, actor(program, login), reference)
+    assert [one.agency for one in _found(program, auditor, "read-without-task")] == ["nidos"]
 
 
 def test_a_task_of_long_ago_is_no_task(program, actor, auditor, reference, clock):

@@ -59,17 +59,30 @@ class _Case:
     live: Span = _ALWAYS
     table: frozenset[str] = frozenset()
     per_agency: dict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
-    for_table: list[Span] = field(default_factory=list)
+    meetings: list[Span] = field(default_factory=list)
+    second_looks: list[Span] = field(default_factory=list)
 
-    def has_task(self, actor: str, agency: str, at: datetime, *, coordinates: bool) -> bool:
-        """Whether this person had a reason at that moment, as far as the rows can tell."""
+    def spans(self, actor: str, agency: str, duties: "_Duties") -> list[Span]:
+        """When this person had a reason to look, as far as the rows can tell."""
         if actor == self.submitter:
-            return True
-        if _within(at, [self.live]) and (agency == self.owner or (coordinates and agency in self.table)):
-            return True
-        if agency in self.table and _within(at, self.for_table):
-            return True
-        return _within(at, self.per_agency.get(agency, ()))
+            return [_ALWAYS]
+        seated = agency in self.table
+        found = list(self.per_agency.get(agency, ()))
+        if agency == self.owner or (seated and actor in duties.coordinators):
+            found.append(self.live)
+        if seated:
+            found += self.meetings
+        if actor in duties.second_people and (seated or agency == self.owner):
+            found += self.second_looks
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Duties:
+    """Who looks at cases because of a role: the coordinators who keep them moving, and who may look a second time."""
+
+    coordinators: frozenset[str]
+    second_people: frozenset[str]
 
 
 def _within(at: datetime, spans: Iterable[Span]) -> bool:
@@ -96,55 +109,42 @@ def without_task(
         .group_by(LogEntry.actor, LogEntry.agency, LogEntry.object)
     )
     groups = session.execute(grouped).all()
-    coordinators = _coordinators(session, policy)
+    duties = _Duties(
+        _holders(session, policy, Permission.SIGNAL_TRIAGE_OWN_TABLE),
+        _holders(session, policy, Permission.DISCLOSURE_APPROVE_OTHER),
+    )
     for start in range(0, len(groups), _CHUNK):
         chunk = groups[start : start + _CHUNK]
         cases = _cases(session, {row.object for row in chunk}, around)
         for row in chunk:
             case = cases.get(row.object)
-            coordinates = row.actor in coordinators
-            if case is None or _covered(case, row, coordinates=coordinates):
-                continue
-            yield from _reads(session, wanted, row, case, floors.get(row.actor, -1), around, coordinates=coordinates)
-
-
-def _covered(case: _Case, row: Any, *, coordinates: bool) -> bool:
-    """Whether first and last read fall in one and the same time with a task, so that all between do."""
-    if row.actor == case.submitter:
-        return True
-    spans: list[Span] = list(case.per_agency.get(row.agency, ()))
-    if row.agency == case.owner or (coordinates and row.agency in case.table):
-        spans.append(case.live)
-    if row.agency in case.table:
-        spans += case.for_table
-    return any(start <= row.first and row.last <= end for start, end in spans)
+            spans = case.spans(row.actor, row.agency, duties) if case else [_ALWAYS]
+            # Whether first and last read fall in one and the same time with a task, so that all between do.
+            if not any(begin <= row.first and row.last <= end for begin, end in spans):
+                yield from _reads(session, wanted, row, spans, floors.get(row.actor, -1), around)
 
 
 def _reads(
     session: Session,
     wanted: Sequence[ColumnElement[bool]],
     row: Any,
-    case: _Case,
+    spans: Sequence[Span],
     floor: int,
     around: timedelta,
-    *,
-    coordinates: bool,
 ) -> Iterator[Read]:
     own = LogEntry.actor == row.actor, LogEntry.agency == row.agency, LogEntry.object == row.object
     acted = session.scalars(select(LogEntry.recorded_at).where(*own, LogEntry.action.in_(_ACTS))).all()
-    spans = [(at - around, at + around) for at in acted]
+    known = [*spans, *((at - around, at + around) for at in acted)]
     columns = select(LogEntry.seq, LogEntry.recorded_at).where(*wanted, *own, LogEntry.seq > floor)
     for read in session.execute(columns.order_by(LogEntry.seq)):
-        at = read.recorded_at
-        if not _within(at, spans) and not case.has_task(row.actor, row.agency, at, coordinates=coordinates):
-            yield Read(read.seq, at, row.object, row.actor, row.agency)
+        if not _within(read.recorded_at, known):
+            yield Read(read.seq, read.recorded_at, row.object, row.actor, row.agency)
 
 
-def _coordinators(session: Session, policy: PolicySet) -> frozenset[str]:
-    """Who keeps all cases of a table moving, and looks at each of them for that."""
+def _holders(session: Session, policy: PolicySet, needed: Permission) -> frozenset[str]:
+    """The accounts whose roles hold a permission."""
     rows = session.execute(select(AccountRole.account_id, AccountRole.role))
-    needed = Permission.SIGNAL_TRIAGE_OWN_TABLE.value
-    return frozenset(row.account_id for row in rows if needed in policy.permissions_of([row.role]))
+    return frozenset(row.account_id for row in rows if needed.value in policy.permissions_of([row.role]))
 
 
 # -- the rows -------------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def _add_questions(session: Session, cases: Mapping[str, _Case], around: timedel
 def _add_meetings(session: Session, cases: Mapping[str, _Case], around: timedelta) -> None:
     columns = select(AgendaItem.signal_id, Meeting.held_on).join(Meeting, Meeting.id == AgendaItem.meeting_id)
     for row in session.execute(columns.where(AgendaItem.signal_id.in_(list(cases)))):
-        cases[row.signal_id].for_table.append((_start_of(row.held_on) - around, _end_of(row.held_on) + around))
+        cases[row.signal_id].meetings.append((_start_of(row.held_on) - around, _end_of(row.held_on) + around))
 
 
 def _add_disclosures(session: Session, cases: Mapping[str, _Case], around: timedelta) -> None:
@@ -240,7 +240,7 @@ def _add_disclosures(session: Session, cases: Mapping[str, _Case], around: timed
             case.per_agency[agency].append((row.requested_at - around, last + around))
         # Whoever may agree at the table looks between the request and the decision.
         decided = row.approved_at or row.disclosed_at or row.responded_at or _ALWAYS[1] - around
-        case.for_table.append((row.requested_at, decided + around))
+        case.second_looks.append((row.requested_at, decided + around))
     _add_duties(session, cases, {row.id: row.signal_id for row in rows}, around)
 
 
@@ -255,7 +255,7 @@ def _add_duties(session: Session, cases: Mapping[str, _Case], signals: Mapping[s
                 span = (at - around, at + around)
                 case.per_agency[row.agency_id].append(span)
                 if row.kind == "review":
-                    case.for_table.append(span)
+                    case.second_looks.append(span)
 
 
 def _start_of(day: date) -> datetime:
