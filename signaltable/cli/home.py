@@ -82,14 +82,16 @@ def _make_demo(program: "Program") -> None:
 def run(port: int, *, no_jobs: bool) -> None:
     """Serve on 127.0.0.1 with the scheduler, until Ctrl-C."""
     from signaltable import serve
-    from signaltable.flow import setup
+    from signaltable.flow import restoring, setup
     from signaltable.program import migrate, open_program
 
     settings = Settings.from_env()
     _refuse_half_made(settings)
     if settings.key_ring.exists():
         migrate(settings)
-    setup.note_policy(open_program(settings))
+    program = open_program(settings)
+    restoring.refuse_older(program)
+    setup.note_policy(program)
     click.echo(f"signaltable on http://127.0.0.1:{port}  (stop with Ctrl-C)")
     if settings.demo and (settings.home / setup.DEMO_ACCOUNTS).exists():
         click.echo(_accounts_table(setup.demo_accounts(settings)))

@@ -25,7 +25,7 @@ from audit.verify import verify
 from audit.vocabulary import ACTIONS
 from signaltable import audit_trail, erasures
 from signaltable.db import empty_write_ahead_log
-from signaltable.domain import ENDED, Actor, Channel, Refused, State, UnusableInput, may_follow
+from signaltable.domain import ENDED, Actor, Channel, Refused, SignaltableError, State, UnusableInput, may_follow
 from signaltable.erasures import BadLine, Erasure
 from signaltable.flow import log_erasing, log_keys, retention, signing
 from signaltable.flow.moves import move
@@ -37,6 +37,10 @@ CAUSE: Final = "restored"
 LOST_FOLDER: Final = "lost"
 # Into which state a signal goes of which the copy does not know that it ended.
 _ENDS: Final[Mapping[str, State]] = {"withdrawn": State.WITHDRAWN, "case": State.CLOSED}
+
+
+class OlderThanSigned(SignaltableError):
+    """The database is older than what was signed of its log: it was put back, and holds what was erased since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,23 @@ def restored(
         replaced=replaced,
         fingerprint=log_keys.signers(program.settings.log_key)[0].verifier().fingerprint,
     )
+
+
+def refuse_older(program: Program) -> None:
+    """Raise `OlderThanSigned` for a database that was put back, before anybody reads in it what was erased since.
+
+    Looks at the notes that the signer keeps; whoever may not read these is not stopped. Any other difference between
+    notes and log does not stop the program either: that is a finding, and people have to be able to read it.
+    """
+    try:
+        size, outside = _compare(program, ())
+    except (PermissionError, log_keys.UnusableLogKey):
+        return
+    if outside.size > size:
+        raise OlderThanSigned(
+            f"the database holds {size} log entries, of {outside.size} that were signed: it was put back from a copy; "
+            "run `signaltable audit restored` first, so that what was erased since is erased again"
+        )
 
 
 def _gate(actor: Actor) -> None:

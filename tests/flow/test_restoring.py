@@ -267,6 +267,24 @@ def test_a_receipt_of_before_the_copy_stays_good(sqlite_program, actor, clock):
     assert receipts.of_reference(program, setup.INSTALLER, sent).text == first
 
 
+def test_nobody_works_on_a_copy_before_it_was_made_to_forget(erased, monkeypatch):
+    program, copy, *_rest = erased
+    restoring.refuse_older(program)
+    program = _put_back(program, copy)
+    with reading(program) as session:
+        before = session.scalars(select(LogEntry.seq)).all()
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(program.settings.home))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    said = CliRunner().invoke(main, ["run"])
+
+    assert (said.exit_code, "audit restored" in said.stderr) == (1, True)
+    with reading(program) as session:
+        assert session.scalars(select(LogEntry.seq)).all() == before
+    _restored(program)
+    restoring.refuse_older(program)
+
+
 def test_a_second_run_finds_nothing_to_do(erased):
     program, copy, *_rest = erased
     program = _put_back(program, copy)
