@@ -24,6 +24,8 @@ _OF_OBJECT = {"signal": "signal", "disclosure": "disclosure", "agency": "agency"
 _REFUSALS = frozenset({"access:refuse", "request:refuse", "disclosure:refuse", "login:fail"})
 # Shown as a number, however many there are: their names are for the page of the entry.
 _COUNTED = frozenset({"subjects", "indicators", "questions", "grounds", "unreviewed", "findings"})
+# Details that say again what another one says: a ground comes with its articles, fields fall under categories of data.
+_REPEATS = {"legal_basis": "ground", "fields": "categories", "consent": "conditions"}
 _COUNTED_LISTS = frozenset({"indicators", "questions", "findings"})
 
 
@@ -31,6 +33,8 @@ def sentence(line: EntryLine, titles: Mapping[str, str]) -> str:
     """What the entry says. `titles`: agency id -> how people call it."""
     details = line.details or {}
     values = {**_of_object(line, titles), **_for_heads(details, titles), "who": who(line)}
+    if details.get("provider") == line.agency_id:
+        values.pop("provider")  # Who acted says it.
     head, used = _head(line, values)
     return "; ".join([head, *_clauses(line, details, used, titles)]) + "." + _about_details(line)
 
@@ -98,9 +102,9 @@ def _clauses(
     line: EntryLine, details: Mapping[str, Any], used: frozenset[str], titles: Mapping[str, str]
 ) -> Iterator[str]:
     for key, template in CLAUSES.items():
-        repeated = key == "legal_basis" and "ground" in details  # The ground comes with its articles.
+        told_already = _REPEATS.get(key, "") in details
         other = key == "size" and line.action.startswith("draft:")  # Of a draft it is the number of bytes.
-        if key in details and key not in used and not repeated and not other:
+        if key in details and key not in used and not told_already and not other:
             words = _clause_words(line, key, details[key], titles)
             if words:
                 yield str(template) % {"value": words}
