@@ -1,4 +1,4 @@
-"""`make bench`: how fast the rules decide beside the engines that others use, in one run, and whether the goals are met.
+"""`make bench`: how fast the rules decide beside the engines that others use, and what the log costs, in one run.
 
 Ratios count, not rates: both sides take turns of a few hundredths of a second on the same machine, and their answers are
 compared before anything is timed. Ends with 1 when a goal is missed.
@@ -12,7 +12,7 @@ import click
 
 from signaltable import disclose
 from signaltable.policy import load
-from tests.bench import grounds, routes
+from tests.bench import grounds, log_store, routes, submit
 from tests.bench.rate import Line, compare, measure
 from tests.ground_examples import permitted_request
 
@@ -25,6 +25,8 @@ def lines() -> Iterator[Line]:
         yield compare(compared)
     for name, ours, theirs in grounds.run():
         yield Line(name, ours, theirs, grounds.GOAL)
+    yield from submit.lines()
+    yield from log_store.lines()
     yield from absolute()
 
 
@@ -46,11 +48,11 @@ def shown(line: Line) -> str:
     """One line of the table."""
     if line.theirs is None or line.ratio is None:
         return SHAPE.format(line.name, f"{line.ours:,.0f}", "", "", "", "", "")
-    spread = f"{min(line.ratios):.1f}..{max(line.ratios):.1f}" if line.ratios else ""
+    spread = f"{min(line.ratios):.3g}..{max(line.ratios):.3g}" if line.ratios else ""
     goal = "" if line.goal is None else f"{line.goal:g}"
     verdict = "ok" if line.reached else "MISSED"
     return SHAPE.format(
-        line.name, f"{line.ours:,.0f}", f"{line.theirs:,.0f}", f"{line.ratio:.1f}", spread, goal, verdict
+        line.name, f"{line.ours:,.0f}", f"{line.theirs:,.0f}", f"{line.ratio:.3g}", spread, goal, verdict
     )
 
 
