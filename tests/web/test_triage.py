@@ -1,11 +1,13 @@
 """The coordinator's pages as a browser without script sees them."""
 
+import re
 from html import unescape
 
 import pytest
 
 from signaltable.flow import linking
 from tests.factories import a_person, a_signal
+from tests.flow.test_kinds_of_data import without
 from tests.table_steps import asked, log, row, submitted, triaged, use, visitor
 
 SEXUAL = {"forms": ["sexual"], "form_rows": {"sexual-exploitation": 1}}
@@ -47,6 +49,22 @@ def test_a_filter_that_does_not_exist_gives_an_error_page_and_a_surplus_name_is_
     assert desk.get("/triage?toestand=alles").status_code == 400
     assert desk.get("/triage?owner=havendam").status_code == 403
     assert log(sqlite_program, "request:refuse")[-1][1]["fields"] == ["owner"]
+
+
+def test_advice_that_no_ground_lets_the_table_read_says_so_and_names_no_route(sqlite_program, owner):
+    program = sqlite_program
+    reference = submitted(program, owner, a_signal(**SEXUAL))
+    shown = visitor(program, "coordinator").get(f"/triage/{reference}").text
+    routes = {one["id"] for one in row(program, reference).advice["routes"]}
+    assert routes
+    assert all(f"{route} · " in shown for route in routes)
+
+    page = visitor(without(program, "X16"), "coordinator").get(f"/triage/{reference}")
+
+    assert page.status_code == 200
+    assert not [route for route in routes if f"{route} · " in page.text]
+    (card,) = re.findall(r'id="advies".*?</section>', page.text, re.DOTALL)
+    assert "st-muted" in card
 
 
 def test_the_coordinator_judges_and_asks(sqlite_program, desk, owner):
