@@ -90,6 +90,55 @@ def place_entry(place: str) -> int | None:
     return int(number) if first in {"entry", "entries"} and number.isascii() and number.isdigit() else None
 
 
+def place_label(place: str) -> str:
+    """What kind of thing a place names: a table in words, an entry, a part of the log."""
+    first = place.partition(" ")[0]
+    return {
+        "entry": _("Entry of the log"),
+        "entries": _("Entries of the log"),
+        "checkpoint": _("Signed checkpoint"),
+        "node": _("Stored part of the proof"),
+        "log_head": _("End of the log"),
+        "trigger": _("Lock in the database"),
+        "UPDATE": _("Lock in the database"),
+        "DELETE": _("Lock in the database"),
+        "key": _("Key of the log"),
+        "witnesses": _("Organisations that keep checkpoints"),
+        "erasures.jsonl": _("Register of erasures"),
+        "agencies": _("Organisation"),
+        "agency_destinations": _("Destination of an organisation"),
+        "accounts": _("Account"),
+        "account_roles": _("Role of an account"),
+        "sessions": _("Session of somebody who signed in"),
+        "regional_tables": _("Regional table"),
+        "table_members": _("Member of a table"),
+        "drafts": _("Draft of a signal"),
+        "signals": _("Signal"),
+        "signal_moves": _("Step in the life of a signal"),
+        "subjects": _("Person or thing in a signal"),
+        "subject_fields": _("Sealed identity of a subject"),
+        "subject_keys": _("Key to the identity of a subject"),
+        "match_tags": _("Marks for linking of a subject"),
+        "excluded_tags": _("Value that does not count for linking"),
+        "links": _("Link between signals"),
+        "link_verdicts": _("Judgement of a link"),
+        "questions": _("Question to an organisation"),
+        "meetings": _("Meeting"),
+        "agenda_items": _("Item of an agenda"),
+        "notes": _("Note of a meeting"),
+        "disclosures": _("Disclosure"),
+        "duties": _("Duty after a disclosure"),
+        "policy_versions": _("Version of the rules"),
+        "decisions": _("Recorded decision of the program"),
+        "checkpoint_copies": _("Checkpoint that went to an organisation"),
+        "incidents": _("Incident"),
+        "samples": _("Sample of an auditor"),
+        "sample_items": _("Disclosure in a sample"),
+        "misuse_questions": _("Question about use"),
+        "subject_reports": _("Request for who saw somebody's data"),
+    }.get(first, _("The log as a whole"))
+
+
 def _titles() -> dict[str, str]:
     return {
         "changed-entry": _("An entry of the log was changed"),
@@ -236,4 +285,5 @@ INCIDENT_WORDS: Mapping[str, Any] = {
     "kind_label": kind_label,
     "result_label": result_label,
     "place_entry": place_entry,
+    "place_label": place_label,
 }

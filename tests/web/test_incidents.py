@@ -13,9 +13,10 @@ from signaltable.cli import main
 from signaltable.db import make_engine
 from signaltable.flow import checking, fsck, incidents
 from signaltable.models import Incident, LogEntry
+from signaltable.row_digests import TRACKED
 from signaltable.transaction import reading
 from signaltable.web import create_app
-from signaltable.web.incident_words import GROUPS, kind_label, meaning
+from signaltable.web.incident_words import GROUPS, kind_label, meaning, place_label
 from tests.web.people import Person
 
 
@@ -144,6 +145,13 @@ def test_a_long_log_is_checked_by_the_jobs_and_not_while_somebody_waits(program,
     monkeypatch.setattr(checking, "LONG", 10)
     answer = Person(program, "auditor").post("/audit/bewijs")
     assert answer.location == "/meldingen#controle"
+
+
+def test_every_table_has_a_name_that_people_know(program):
+    app = create_app(program.settings, program)
+    with app.test_request_context():
+        whole = place_label("log")
+        assert [name for name in TRACKED if place_label(f"{name} x") == whole] == []
 
 
 def test_every_kind_that_a_check_can_find_has_words(program):
