@@ -15,7 +15,7 @@ from audit.merkle import HASH_BYTES, CompactRange, leaf_hash
 from audit.places import name_range
 from audit.reader import Line, Reader
 from audit.source import Source
-from audit.words import check_details
+from audit.words import Course, check_details
 
 _LEAVES_AT_ONCE = 1 << 13
 
@@ -38,7 +38,7 @@ class Part:
         self._next = 0
         # Where the next entry of the period has to stand; None as long as nothing tells where the period begins.
         self._due = 0 if selection.from_ms is None else None
-        self._previous_time = 0
+        self._course = Course(reader.found)
 
     def run(self, progress: Callable[[int, int], None] | None = None) -> None:
         """Read everything."""
@@ -88,9 +88,7 @@ class Part:
             self.found.add(
                 "not-chosen", f"entry {entry.seq}", "does not belong to the part that the manifest describes"
             )
-        if entry.recorded_at < self._previous_time:
-            self.found.add("time-backwards", f"entry {entry.seq}", "recorded before the entry that stands before it")
-        self._previous_time = entry.recorded_at
+        self._course.check(entry)
         self.destroyed += check_details(self.found, entry, self.details.of(entry.seq), self.told)
 
     def _check_place(self, entry: Entry, at: str) -> None:

@@ -11,7 +11,7 @@ from audit.chunk import Told
 from audit.errors import AuditError
 from audit.findings import Findings
 from audit.key_chain import Chain
-from audit.note import open_text, read_text
+from audit.note import ED25519, open_text, read_text
 from audit.reader import Reader
 from audit.tree_head import parse_text
 
@@ -40,7 +40,10 @@ class Keys:
         """The key that trust begins with."""
         if self.source == "given":
             return self.given[-1]
-        return self.listed[-1] if self.source == "bundle" else None
+        if self.source == "none":
+            return None
+        # An additional key of a later algorithm does not vouch for the key beside it; the one that signs exports does.
+        return next((key for key in reversed(self.listed) if key.algorithm == ED25519), self.listed[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ def follow(reader: Reader, keys: Keys, notes: Iterable[str], told: Iterable[Told
     announced = [
         one for say in told if say.outcome == "ok" and (one := key_chain.announcement(say.seq, say.action, say.details))
     ]
-    chain = key_chain.trusted(keys.given, keys.listed, notes, announced)
+    trusted = keys.given or ((keys.anchor,) if keys.anchor else ())
+    chain = key_chain.trusted(trusted, keys.listed, notes, announced)
     if chain.unlisted and keys.listed:
         reader.found.add("replaced-key", bundle.KEY, "the export carries another key than the one given")
     for key in chain.unreached:

@@ -11,14 +11,14 @@ from audit.ahead import Ahead
 from audit.bundle_format import DETAILS, ENTRIES, LEAVES
 from audit.chunk import DETAILS_BLOCK, ENTRIES_BLOCK, Chunk, Told, check, grow
 from audit.details_lines import DetailsLines
-from audit.entry import MAX_ENTRY_BYTES, Entry, parse
+from audit.entry import FORMAT, MAX_ENTRY_BYTES, parse
 from audit.errors import MalformedEntry
 from audit.leaves import Leaves
 from audit.merkle import HASH_BYTES, CompactRange, leaf_hash
 from audit.places import Order
 from audit.reader import Line, Reader
 from audit.source import Source
-from audit.words import check_details
+from audit.words import Course, check_details
 
 # How many entries are remembered that are not those of leaves.bin.
 _REMEMBERED = 1000
@@ -48,6 +48,7 @@ class Walk:
         self.details = DetailsLines(reader, counted=counted)
         self.leaves = Leaves(reader)
         self.order = Order(reader.found)
+        self.course = Course(reader.found)
         self.destroyed = 0
         self.told: list[Told] = []
         self._ahead = ahead
@@ -56,7 +57,6 @@ class Walk:
         self._line_by_line = line_by_line
         self._patience = _FEW
         self._other_leaves: list[int] = []
-        self._previous_time = 0
 
     def run(self, progress: Progress | None = None) -> None:
         """Read everything."""
@@ -110,7 +110,7 @@ class Walk:
         chunk = self._ahead(self.entries.offset, self.details.source.offset) if self._ahead else None
         if chunk is None or chunk.first != first or chunk.at != self.tree.size:
             chunk = self._check_block(first)
-        if chunk is None or chunk.first_time < self._previous_time:
+        if chunk is None or chunk.first_time < self.course.time:
             return False
         self._patience = _FEW
         self.entries.skip(chunk.entries_length, chunk.count)
@@ -121,7 +121,7 @@ class Walk:
                 self.roots[size] = self.tree.root()
         self.destroyed += chunk.count - chunk.details_count
         self.told.extend(chunk.told)
-        self._previous_time = chunk.last_time
+        self.course.time, self.course.format = chunk.last_time, FORMAT
         return True
 
     def _check_block(self, first: int) -> Chunk | None:
@@ -155,14 +155,9 @@ class Walk:
         self.order.take(entry.seq, at)
         if not self.leaves.fits(entry.seq, leaf) and len(self._other_leaves) < _REMEMBERED:
             self._other_leaves.append(entry.seq)
-        self._check_time(entry)
+        self.course.check(entry)
         self.destroyed += check_details(self.found, entry, self.details.of(entry.seq), self.told)
 
     def _note_root(self) -> None:
         if self.tree.size in self._sizes:
             self.roots[self.tree.size] = self.tree.root()
-
-    def _check_time(self, entry: Entry) -> None:
-        if entry.recorded_at < self._previous_time:
-            self.found.add("time-backwards", f"entry {entry.seq}", "recorded before the entry that stands before it")
-        self._previous_time = entry.recorded_at

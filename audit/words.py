@@ -8,6 +8,25 @@ from audit.findings import Findings
 from audit.vocabulary import ACTIONS, check
 
 
+class Course:
+    """What may not run back from one entry to the next: the time, and the version of the format."""
+
+    def __init__(self, found: Findings) -> None:
+        self.time = 0
+        self.format = 1
+        self._found = found
+
+    def check(self, entry: Entry) -> None:
+        """Compare an entry with the one that stands before it."""
+        at = f"entry {entry.seq}"
+        if entry.recorded_at < self.time:
+            self._found.add("time-backwards", at, "recorded before the entry that stands before it")
+        if entry.format < self.format:
+            self._found.add("format-backwards", at, "of an older format than an entry before it")
+        self.time = entry.recorded_at
+        self.format = max(self.format, entry.format)
+
+
 def check_details(found: Findings, entry: Entry, line: DetailsLine | None, told: list[Told]) -> bool:
     """Report what is wrong with the details of an entry, and add what it says of checkpoints or keys to `told`.
 

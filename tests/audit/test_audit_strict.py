@@ -157,7 +157,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(tmp_path_factory.mktemp("long") / "x", log, checkpoints=notes, destroyed=frozenset({5, 60, 61, 299}))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False))
 def test_both_ways_of_reading_find_the_same(long: Path, draw: random.Random) -> None:
     name = draw.choice([bundle.ENTRIES, bundle.ENTRIES, bundle.DETAILS, bundle.LEAVES])
