@@ -16,10 +16,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import JSON, ClauseElement, Column, Select, Table, event, inspect, select, tuple_
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from audit.canonical import TOKEN
 from signaltable.db import Base
@@ -115,12 +117,23 @@ UNTRACKED: Mapping[str, str] = {
 # -- what was written ---------------------------------------------------------------------------------------------
 
 
+class _Json(str):
+    """A JSON value that is text already."""
+
+    __slots__ = ()
+
+
 class Written:
-    """Which rows a session wrote, table by table. Watches the session from `watch` on."""
+    """Which rows a session wrote, table by table. Watches the session from `watch` on.
+
+    What was made here and not touched since is kept in hand (`made`): nobody else can see it yet, so it need not be read
+    again. Everything else is: a row may hold what somebody else committed while this transaction waited for it.
+    """
 
     def __init__(self) -> None:
         self.tables: set[str] = set()
         self.keys: dict[str, set[Key]] = defaultdict(set)
+        self.made: dict[str, dict[Key, Mapping[str, Any]]] = defaultdict(dict)
         self.carried: Rows = {}
 
     def watch(self, session: Session) -> None:
@@ -132,16 +145,20 @@ class Written:
         """What was written until here is accounted for."""
         self.tables.clear()
         self.keys.clear()
+        self.made.clear()
         self.carried = {}
 
     def _flushed(self, session: Session, _context: UOWTransaction) -> None:
+        for row in session.new:
+            table = row.__tablename__
+            self.tables.add(table)
+            if table in TRACKED:
+                self._make(table, inspect(row).mapper.primary_key_from_instance(row), inspect(row).dict)
         changed = (row for row in session.dirty if session.is_modified(row))
-        for made, rows in ((True, session.new), (False, changed), (False, session.deleted)):
-            for row in rows:
-                table = row.__tablename__
-                self.tables.add(table)
-                if _counts(table, made=made):
-                    self.keys[table].add(tuple(inspect(row).mapper.primary_key_from_instance(row)))
+        for row in (*changed, *session.deleted):
+            self.tables.add(row.__tablename__)
+            if _counts(row.__tablename__, made=False):
+                self._touch(row.__tablename__, [inspect(row).mapper.primary_key_from_instance(row)])
 
     def _executed(self, state: ORMExecuteState) -> None:
         if state.is_select:
@@ -150,20 +167,47 @@ class Written:
         # A textual statement does not say what it does, so it counts as a write.
         name = getattr(table, "name", "textual statement")
         self.tables.add(name)
-        if name == "log_details" and state.is_delete:
-            self._carry(state)
         if not _counts(name, made=state.is_insert):
             return
         assert isinstance(table, Table)  # Only a table has a name that is tracked.
-        keys = _inserted(state, table) if state.is_insert else _concerned(state, table)
-        self.keys[name].update(keys)
+        if not state.is_insert:
+            self._touch(name, _concerned(state, table))
+            return
+        for key, values in _inserted(state, table):
+            if getattr(state.statement, "_post_values_clause", None) is None:
+                self._make(name, key, values)
+            else:  # An insert that may change nothing, or another row.
+                self._touch(name, [key])
 
-    def _carry(self, state: ORMExecuteState) -> None:
-        """Details that are destroyed take digests with them: those that still hold are said again."""
-        table = Base.metadata.tables["log_details"]
-        for (raw,) in state.session.execute(_restricted(state, select(table.c.details))).all():
-            for name, said in rows_in(raw).items():
-                self.carried.setdefault(name, {}).update(said)
+    def _make(self, table: str, key: Sequence[Any], values: Mapping[str, Any]) -> None:
+        whole = _completed(Base.metadata.tables[table], values)
+        if whole is None or tuple(key) in self.keys[table]:
+            self._touch(table, [key])
+        else:
+            self.keys[table].add(tuple(key))
+            self.made[table][tuple(key)] = whole
+
+    def _touch(self, table: str, keys: Iterable[Sequence[Any]]) -> None:
+        for key in keys:
+            self.keys[table].add(tuple(key))
+            self.made[table].pop(tuple(key), None)
+
+
+def _completed(table: Table, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The values of a new row with those that its columns fill in by themselves; None when that cannot be told."""
+    whole: dict[str, Any] = {}
+    for column in columns_of(table):
+        if column.name in values:
+            value = values[column.name]
+            # As it is stored now: somebody may go on to change the object in hand.
+            whole[column.name] = _Json(_json(value)) if value and isinstance(column.type, JSON) else value
+        elif isinstance(column.default, ScalarElementColumnDefault):
+            whole[column.name] = column.default.arg
+        elif column.default is None and column.server_default is None:
+            whole[column.name] = None
+        else:
+            return None
+    return whole if not any(isinstance(value, ClauseElement) for value in whole.values()) else None
 
 
 def _counts(table: str, *, made: bool) -> bool:
@@ -182,7 +226,8 @@ def _concerned(state: ORMExecuteState, table: Table) -> Iterator[Key]:
     return (tuple(row) for row in state.session.execute(query).all())
 
 
-def _inserted(state: ORMExecuteState, table: Table) -> Iterator[Key]:
+def _inserted(state: ORMExecuteState, table: Table) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+    """The keys and values of the rows that an INSERT adds."""
     given: Any = state.parameters
     if given is None:
         given = cast("ClauseElement", state.statement).compile(dialect=state.session.get_bind().dialect).params
@@ -190,7 +235,7 @@ def _inserted(state: ORMExecuteState, table: Table) -> Iterator[Key]:
     for row in (given,) if isinstance(given, Mapping) else given:
         if any(row.get(name) is None for name in names):
             raise UnknownRows(f"expected the keys of the rows that are added to {table.name}, found none")
-        yield tuple(row[name] for name in names)
+        yield tuple(row[name] for name in names), row
 
 
 def account(session: Session, ring: KeyRing, written: Written) -> Rows:
@@ -198,14 +243,31 @@ def account(session: Session, ring: KeyRing, written: Written) -> Rows:
     said: Rows = {}
     for name in sorted(written.keys):
         table, declared = Base.metadata.tables[name], TRACKED[name]
-        keys = {key[:1] for key in written.keys[name]} if declared.grouped else written.keys[name]
+        in_hand = _in_hand(table, declared, written)
+        said[name] = dict(digests(ring, table, in_hand.values()))
+        if declared.grouped:
+            keys = {key[:1] for key in written.keys[name]} - {key[:1] for key in in_hand}
+        else:
+            keys = written.keys[name] - in_hand.keys()
         if keys:
-            said[name] = current(session, ring, table, keys)
+            said[name] |= current(session, ring, table, keys)
     for name, carried in written.carried.items():
         held = _still_held(session, ring, name, carried)
         if held:
             said[name] = held | said.get(name, {})
     return said
+
+
+def _in_hand(table: Table, declared: Tracked, written: Written) -> dict[Key, Mapping[str, Any]]:
+    """The rows that were made in this transaction, in the order of their keys; groups only when they were made whole."""
+    made = written.made.get(table.name, {})
+    if not declared.grouped:
+        return dict(made)
+    first = next(iter(table.primary_key.columns)).name
+    owners = written.made.get(declared.parents[first], {})
+    touched = {key[:1] for key in written.keys[table.name] - made.keys()}
+    whole = (key for key in made if key[:1] in owners and key[:1] not in touched)
+    return {key: made[key] for key in sorted(whole, key=repr)}
 
 
 def _still_held(session: Session, ring: KeyRing, name: str, carried: Mapping[str, str]) -> dict[str, str]:
@@ -235,9 +297,10 @@ def current(session: Session, ring: KeyRing, table: Table, keys: Iterable[Key]) 
 # -- digests ------------------------------------------------------------------------------------------------------
 
 
-def columns_of(table: Table) -> list["Column[Any]"]:
+@cache
+def columns_of(table: Table) -> tuple["Column[Any]", ...]:
     """The columns that count."""
-    return [column for column in table.columns if column.name not in TRACKED[table.name].ignored]
+    return tuple(column for column in table.columns if column.name not in TRACKED[table.name].ignored)
 
 
 def reading_of(table: Table) -> "Select[Any]":
@@ -298,14 +361,18 @@ _DERIVED: dict[bytes, bytes] = {}
 
 def _plain(column: "Column[Any]", value: Any) -> Any:
     if isinstance(column.type, JSON):
-        return ["json", json.dumps(value, sort_keys=True, ensure_ascii=True)]
+        return ["json", str(value) if isinstance(value, _Json) else _json(value)]
     if isinstance(value, datetime):
         return ["moment", value.astimezone(UTC).isoformat(timespec="microseconds")]
     if isinstance(value, date):
         return ["day", value.isoformat()]
-    if isinstance(value, bytes | memoryview):
+    if isinstance(value, bytes | bytearray | memoryview):
         return ["bytes", hashlib.sha256(value).hexdigest()]
     return int(value) if isinstance(value, bool) else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True)
 
 
 def token_of(ring: KeyRing, table: Table, key: Key) -> str:
