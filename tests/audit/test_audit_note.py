@@ -1,12 +1,16 @@
 """Signed notes, keys and checkpoints: known constants, and what must be refused."""
 
+from hashlib import sha256
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from log_samples import KEY, ORIGIN, SIGNER, STRANGER
 
 from audit import checkpoint
 from audit.checkpoint import Checkpoint
 from audit.errors import BadCheckpoint, BadKey, BadNote
-from audit.note import Signer, Verifier, open_text, sign_text
+from audit.note import ED25519, ML_DSA_44, Signer, Verifier, open_text, sign_text
 
 # Constants of golang/mod sumdb/note/note_test.go, so that our notes and keys are read by other programs and theirs by us.
 PETER = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -181,3 +185,137 @@ def test_a_signed_note_that_is_no_checkpoint_of_this_log(text: str) -> None:
 def test_a_checkpoint_that_is_not_signed(unfit: Checkpoint) -> None:
     with pytest.raises(BadCheckpoint):
         checkpoint.sign(unfit, SIGNER)
+
+
+# -- several signers, two algorithms
+
+STATE = Checkpoint(ORIGIN, 12, b"r" * 32)
+SECOND = Signer(ORIGIN, b"2" * 32)
+ML_DSA = Signer(ORIGIN, b"3" * 32, ML_DSA_44)
+ALL = (SIGNER, SECOND, ML_DSA)
+
+
+def test_a_checkpoint_with_lines_of_several_keys_opens_with_each() -> None:
+    note = checkpoint.sign(STATE, *ALL, timestamp=1_790_000_000)
+    assert note.count("\n— ") == 3
+    for signer in ALL:
+        assert checkpoint.open_signed(note, [signer.verifier()]) == (STATE, (signer.verifier(),))
+    keys = [signer.verifier() for signer in ALL]
+    assert checkpoint.open_signed(note, keys[::-1]) == (STATE, tuple(keys))
+
+
+def test_an_ml_dsa_key_survives_being_written_and_says_what_it_is() -> None:
+    assert Signer.from_text(ML_DSA.to_text()) == ML_DSA
+    key = ML_DSA.verifier()
+    assert Verifier.from_text(key.to_text()) == key
+    assert (len(key.public_bytes), key.algorithm) == (1312, b"\x06")
+    assert key.key_id == sha256(ORIGIN.encode() + b"\n\x06" + key.public_bytes).digest()[:4]
+    assert Signer.generate(ORIGIN, ML_DSA_44).algorithm == ML_DSA_44
+    text = key.to_text()
+    name, key_id, encoded = text.split("+", 2)
+    for other in (text[:-4], text + "AAAA", f"{name}+{key_id}+{encoded.replace('B', 'C', 1)}"):
+        with pytest.raises(BadKey):
+            Verifier.from_text(other)
+    as_ed25519 = Verifier(ORIGIN, SIGNER.verifier().public_bytes, ML_DSA_44)
+    with pytest.raises(BadKey):
+        Verifier.from_text(as_ed25519.to_text())
+
+
+@pytest.mark.parametrize("text", ["a note\n", STATE.to_text() + "extension\n", f"{ORIGIN}\n012\n"])
+def test_ml_dsa_signs_nothing_but_plain_checkpoints(text: str) -> None:
+    with pytest.raises(BadNote):
+        sign_text(text, ML_DSA)
+    assert sign_text(text, SIGNER)
+    # An Ed25519 line beside it would cover more than the ML-DSA line: the one of ours that does not fit spoils the note.
+    line = checkpoint.sign(STATE, ML_DSA).rsplit("\n", 2)[1]
+    with pytest.raises(BadNote):
+        open_text(f"{sign_text(text, SIGNER)}{line}\n", [SIGNER.verifier(), ML_DSA.verifier()])
+
+
+def test_an_ml_dsa_signature_binds_time_name_origin_size_and_root() -> None:
+    message = STATE.to_text().encode()
+    signature = ML_DSA.sign(message, 7)
+    key = ML_DSA.verifier()
+    assert key.accepts(message, signature)
+    assert signature[:8] == (7).to_bytes(8, "big")
+    for other in (
+        Checkpoint(ORIGIN + "x", 12, b"r" * 32),
+        Checkpoint(ORIGIN, 13, b"r" * 32),
+        Checkpoint(ORIGIN, 12, b"s" * 32),
+    ):
+        assert not key.accepts(other.to_text().encode(), signature)
+    assert not Verifier("another", key.public_bytes, ML_DSA_44).accepts(message, signature)
+    assert not key.accepts(message, (8).to_bytes(8, "big") + signature[8:])
+    assert not key.accepts(message, (2**63).to_bytes(8, "big") + signature[8:])
+    for cut in (b"", signature[:8], signature[:-1], signature + b"\0"):
+        assert not key.accepts(message, cut)
+
+
+@pytest.mark.parametrize("signers", [(), (SIGNER,) * 101])
+def test_a_note_needs_one_to_a_hundred_signers(signers: tuple[Signer, ...]) -> None:
+    with pytest.raises(BadNote):
+        sign_text(TEXT, *signers)
+
+
+def test_a_second_line_of_a_key_counts_once_and_must_fit_too() -> None:
+    peter = Verifier.from_text(PETER)
+    note = f"{TEXT}\n{PETER_LINE}"
+    assert open_text(note + PETER_LINE, [peter])[1] == (peter,)
+    bad = PETER_LINE.replace("x08go/Z", "x08go/a")
+    for spoiled in (note + bad, f"{TEXT}\n{bad}{PETER_LINE}"):
+        with pytest.raises(BadNote, match="does not belong"):
+            open_text(spoiled, [peter])
+
+
+def test_two_known_keys_that_cannot_be_told_apart_open_nothing() -> None:
+    class Twin(Verifier):
+        @property
+        def key_id(self) -> bytes:
+            return Verifier.from_text(PETER).key_id
+
+    twin = Twin("PeterNeumann", SIGNER.verifier().public_bytes)
+    with pytest.raises(BadNote, match="share a name"):
+        open_text(f"{TEXT}\n{PETER_LINE}", [Verifier.from_text(PETER), twin])
+    assert open_text(f"{TEXT}\n{PETER_LINE}", [Verifier.from_text(PETER)] * 2)
+
+
+NOTE = checkpoint.sign(STATE, SIGNER, ML_DSA)
+RAW = NOTE.encode()
+
+
+@given(st.integers(0, len(RAW) * 8 - 1))
+def test_a_flipped_bit_is_refused_or_changes_nothing(bit: int) -> None:
+    """With the keys of both lines known there is no byte of a note that somebody can change unseen."""
+    raw = bytearray(RAW)
+    raw[bit // 8] ^= 1 << bit % 8
+    keys = [SIGNER.verifier(), ML_DSA.verifier()]
+    try:
+        checkpoint_, signed_by = checkpoint.open_signed(raw.decode(), keys)
+    except (BadNote, UnicodeDecodeError):
+        return
+    # The name or the id of one line was hit: it became the line of a stranger.
+    assert checkpoint_ == STATE
+    assert len(signed_by) == 1
+
+
+@given(
+    origin=st.from_regex(r"[a-z./]{1,40}", fullmatch=True),
+    size=st.integers(0, 2**62),
+    root=st.binary(min_size=32, max_size=32),
+    kinds=st.lists(st.sampled_from([ED25519, ML_DSA_44]), min_size=1, max_size=3),
+    timestamp=st.integers(0, 2**63 - 1),
+)
+def test_every_checkpoint_comes_back_as_it_was_signed(origin, size, root, kinds, timestamp) -> None:
+    signers = [Signer(origin, bytes([number]) * 32, kind) for number, kind in enumerate(kinds)]
+    made = Checkpoint(origin, size, root)
+    note = checkpoint.sign(made, *signers, timestamp=timestamp)
+    assert checkpoint.open_signed(note, [signer.verifier() for signer in signers]) == (
+        made,
+        tuple(signer.verifier() for signer in signers),
+    )
+
+
+@given(st.text(st.sampled_from("— \nab+/=\x01\r\u2003\ud800é1"), max_size=80))
+def test_no_text_makes_a_reader_fall_over(text: str) -> None:
+    with pytest.raises(BadNote):
+        open_text(text, [SIGNER.verifier(), ML_DSA.verifier()])
