@@ -12,7 +12,7 @@ import click
 
 from signaltable import disclose
 from signaltable.policy import load
-from tests.bench import grounds, log_store, routes, submit
+from tests.bench import grounds, log_store, routes, submit, verify
 from tests.bench.rate import Line, compare, measure
 from tests.ground_examples import permitted_request
 
@@ -27,6 +27,7 @@ def lines() -> Iterator[Line]:
         yield Line(name, ours, theirs, grounds.GOAL)
     yield from submit.lines()
     yield from log_store.lines()
+    yield from verify.lines()
     yield from absolute()
 
 
@@ -54,6 +55,10 @@ def shown(line: Line) -> str:
     return SHAPE.format(
         line.name, f"{line.ours:,.0f}", f"{line.theirs:,.0f}", f"{line.ratio:.3g}", spread, goal, verdict
     )
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"
 
 
 def main() -> int:
