@@ -42,8 +42,9 @@ def in_plain_words(key: str, value: Any, titles: Titles, *, action: str = "") ->
 
 
 def lower_first(text: str) -> str:
-    """A title within a sentence: the first letter small, unless it is an abbreviation such as AVIM or BSN."""
-    return text if len(text) > 1 and not text[1].islower() and text[1] != " " else text[:1].lower() + text[1:]
+    """A title within a sentence: the first letter small, unless the word is written as AVIM, KvK or E-mail."""
+    first = text.partition(" ")[0]
+    return text if any(sign.isupper() or sign == "-" for sign in first[1:]) else text[:1].lower() + text[1:]
 
 
 def _is_moment(key: str) -> bool:
@@ -347,5 +348,5 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "urgency": _urgency,
     "view": view_title,
 }
-# Names of laws keep their capitals.
-_AS_IT_IS = frozenset({"legal_basis"})
+# Names of laws and organisations keep their capitals.
+_AS_IT_IS = frozenset({"legal_basis", "routes", "destinations"})

@@ -552,6 +552,8 @@ class Reader:
 def test_scene_8_the_auditor_reads_the_log_and_a_disclosure_without_content(visit, story):
     reader = Reader(visit("auditor"))
     page = reader.page
+    reader.open("/audit/werkplek")
+    reader.look("audit-workplace")
     reader.open("/audit")
     reader.look("audit-log")
     page.locator("details.st-filter").evaluate("one => one.open = true")
@@ -567,6 +569,16 @@ def test_scene_8_the_auditor_reads_the_log_and_a_disclosure_without_content(visi
     expect(page.locator("main tbody tr")).to_have_count(1)
     expect(page.locator("main tbody")).to_contain_text(story["disclosure"])
     reader.look("audit-log-filtered")
+    # Each filter in use is a link that takes it away, and an empty list says what to loosen
+    expect(page.locator(".st-chip")).to_have_count(3)
+    kept = page.url
+    page.locator("details.st-filter").evaluate("one => one.open = true")
+    page.locator("[name=ontvanger]").select_option("riec")
+    page.locator("form[role=search] button").first.click()
+    expect(page.locator("main tbody")).to_have_count(0)
+    expect(page.locator("#loosen")).to_be_visible()
+    reader.look("audit-log-empty")
+    reader.open(kept.removeprefix(reader.visitor.address))
     page.locator("main tbody th a").click()
     story["entry"] = page.url.rsplit("/", 1)[1]
     reader.look("audit-entry")
@@ -588,6 +600,10 @@ def test_scene_8_the_auditor_reads_the_log_and_a_disclosure_without_content(visi
     officer = visit("fg.havendam")
     officer.open("/audit")
     officer.check("audit-own-part")
+    officer.open("/audit/werkplek")
+    officer.check("audit-own-workplace")
+    officer.open("/audit/export")
+    officer.check("audit-own-exports")
 
 
 def test_scene_8_the_proof_and_an_export_that_is_checked_elsewhere(visit, server, story, tmp_path):
@@ -600,6 +616,12 @@ def test_scene_8_the_proof_and_an_export_that_is_checked_elsewhere(visit, server
     expect(page.locator(".st-conditions__item--unmet")).to_have_count(0)
     reader.look("audit-checked")
     # When the auditor asks for an export, the jobs process makes it
+    reader.open("/audit/export")
+    page.fill("[name=van]", "30-2-2026")
+    press(page, "/export")
+    expect_mistakes(page, "van")
+    page.fill("[name=van]", "")
+    reader.look("audit-exports")
     press(page, "/export")
     expect(page).to_have_url(re.compile("/audit/export/"))
     for _try in range(30):
