@@ -108,9 +108,7 @@ def settle(program: Program) -> None:
 def _sign(tx: Transaction, keys: Sequence[Signer]) -> int:
     if tx.events:
         tx.append_now()
-    for key in _unannounced(tx.session, keys):
-        details = {"purpose": key_chain.PURPOSE, "key_fingerprint": key.verifier().fingerprint}
-        tx.record("key:make", object_type="log", details=details)
+    _announce(tx, keys)
     covered = lock_head(tx) + len(tx.events) + 1
     tx.record("checkpoint:sign", object_type="log", details={"size": covered})
     tx.append_now()
@@ -122,6 +120,13 @@ def _sign(tx: Transaction, keys: Sequence[Signer]) -> int:
     note = checkpoint.sign(made, *keys, timestamp=int(tx.now.timestamp()))
     tx.session.add(LogCheckpoint(size=covered, note=note, signed_at=tx.now))
     return covered
+
+
+def _announce(tx: Transaction, keys: Iterable[Signer]) -> None:
+    """An entry for each key of ours that the log does not know yet."""
+    for key in _unannounced(tx.session, keys):
+        details = {"purpose": key_chain.PURPOSE, "key_fingerprint": key.verifier().fingerprint}
+        tx.record("key:make", object_type="log", details=details)
 
 
 def _grown(session: Session, last: LogCheckpoint | None, size: int) -> CompactRange:
@@ -279,6 +284,7 @@ def rotate_keys(program: Program, actor: Actor) -> tuple[str, ...]:
             old = _all_keys(program.settings)
             new = _prepare_next(program.settings, old)
             _check_continues(tx, size, old)
+            _announce(tx, old)
             for before, after in zip(old, new, strict=True):
                 _record_rotation(tx, before.verifier().fingerprint, after)
             _sign(tx, (*old, *new))
@@ -353,7 +359,10 @@ def finish_rotation(program: Program, actor: Actor) -> bool:
     known = {one.announced.new for one in told if one.announced}
     moved = bool(waiting) and all(key.verifier().fingerprint in known for key in waiting)
     if moved:
-        log_keys.list_keys(settings, (key.verifier() for key in waiting))
+        # A key that was made and replaced between two signings is listed nowhere yet.
+        old = [key.verifier() for key in log_keys.signers(settings.log_key)]
+        new = [key.verifier() for key in waiting]
+        log_keys.list_keys(settings, [*(key for key in old if key.fingerprint in known), *new])
         log_keys.destroy_and_replace(settings.log_key, log_keys.next_file(settings))
     return _tell_destroyed(program, actor, told) or moved
 

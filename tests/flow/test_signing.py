@@ -310,6 +310,17 @@ def test_a_second_algorithm_is_made_told_and_signed_with_when_asked_for(sqlite_p
     assert notes(both)[-1].count("\n— ") == 1
 
 
+def test_a_second_algorithm_that_comes_with_a_change_of_keys_is_told_before_it_is_replaced(sqlite_program, tmp_path):
+    signing.sign_checkpoint(sqlite_program)
+    both = replace(sqlite_program, settings=replace(sqlite_program.settings, log_ml_dsa=True))
+    signing.rotate_keys(both, setup.INSTALLER)
+    signing.rotate_keys(sqlite_program, setup.INSTALLER)
+    for number, program in enumerate((sqlite_program, both)):
+        log_export.export(program, setup.INSTALLER, tmp_path / str(number))
+        for given in (None, *(key.to_text() for key in log_keys.public_keys(program.settings))):
+            assert verify(tmp_path / str(number), public_key=given).findings == ()
+
+
 def test_after_a_restore_only_a_new_key_signs(sqlite_program):
     path, backup = sqlite_program.settings.home / "signaltable.db", sqlite_program.settings.home / "copy.db"
     signing.sign_checkpoint(sqlite_program)
