@@ -3,8 +3,7 @@
 from signaltable.audit_trail.appending import AuditEvent, append, milliseconds
 from signaltable.audit_trail.destroying import destroy
 from signaltable.audit_trail.finding import Wanted, find, find_seqs
-from signaltable.audit_trail.signing import newest_checkpoint, sign_checkpoint
-from signaltable.audit_trail.tree import consistency, frontier, inclusion, leaf_hashes, root, size
+from signaltable.audit_trail.tree import consistency, frontier, inclusion, leaf_hashes, newest_checkpoint, root, size
 
 # A page of the log that is read while exporting; keeps memory flat however long the log is.
 BATCH = 2000
@@ -24,6 +23,5 @@ __all__ = [
     "milliseconds",
     "newest_checkpoint",
     "root",
-    "sign_checkpoint",
     "size",
 ]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from audit import merkle, nodes
 from audit.errors import BadProof
-from signaltable.models import LogEntry, LogHead
+from signaltable.models import LogCheckpoint, LogEntry, LogHead
 
 Place = tuple[int, int]
 
@@ -102,6 +102,11 @@ def _run(level: int, first: int, end: int) -> str:
         return f"SELECT 0, seq, leaf FROM log_entries WHERE seq >= {first:d} AND seq < {end:d}"  # noqa: S608
     where = f"level = {level:d} AND position >= {first:d} AND position < {end:d}"
     return f"SELECT level, position, hash FROM log_nodes WHERE {where}"  # noqa: S608
+
+
+def newest_checkpoint(session: Session) -> LogCheckpoint | None:
+    """The checkpoint over most entries, or None before the first."""
+    return session.scalars(select(LogCheckpoint).order_by(LogCheckpoint.size.desc()).limit(1)).first()
 
 
 def node_rows(closed: Iterable[merkle.Closed]) -> list[dict[str, object]]:
