@@ -1,0 +1,291 @@
+"""Everything that can be done is done, by somebody who may, and the log is read: what was declared stands there."""
+
+import json
+import shutil
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from signaltable import jobs, recorded_acts
+from signaltable.cli import main
+from signaltable.flow import accounts, auditing, setup
+from signaltable.program import open_program
+from signaltable.settings import Settings
+from signaltable.transaction import transaction
+from signaltable.web import create_app
+from tests.disclosure_steps import GIVEN, key_for
+from tests.factories import a_signal
+from tests.flow.test_subject_reports import SAFE, WHY
+from tests.table_steps import submitted
+from tests.web.crawl import Crawler
+from tests.web.test_disclosure_pages import answers, hidden
+from tests.web.test_intake import STEP1
+
+PEOPLE = ("havendam", "delinde", "coordinator", "voorzitter", "avim", "essm", "fg.havendam", "auditor", "beheer")
+# The same for everybody: one person sees all that there is.
+ALIKE = ("card.show", "card.pdf", "card.svg", "card.grounds", "card.ground", "card.versions", "account.choose_password")
+# What ends something comes after what is done with it.
+LATE = (
+    "table.decide questions.answer duties.fulfil approvals.approve samples.conclude misuse.settle incidents.settle "
+    "signals.withdraw disclosures.withdraw_consent inbox.give_back intake.check intake.discard"
+).split()
+LAST = ("account.choose_password", "account.choose_language", "account.log_out", "admin.account", "admin.password")
+
+
+@pytest.fixture(scope="module")
+def demo_home(tmp_path_factory):
+    """A demo home with the worked cases in it."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    made = CliRunner(env={"SIGNALTABLE_HOME": str(home)}).invoke(main, ["init", "--demo"])
+    assert made.exit_code == 0, made.output
+    return home
+
+
+@pytest.fixture
+def home(demo_home, tmp_path, monkeypatch):
+    shutil.copytree(demo_home, tmp_path / "home")
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def reached(people):
+    """Way in -> what went through there, of all people."""
+    found = {}
+    for person in people:
+        for way, left in person.left.items():
+            found.setdefault(way, []).extend(one for one in left if one.went_through)
+    return {way: left for way, left in found.items() if left}
+
+
+def try_forms(people, endpoints):
+    """Send, once for each page that takes a form, one of the forms that people found there."""
+    tried = set()
+    for person in people:
+        for form in person.forms:  # What is found on the way is tried too.
+            endpoint = person.endpoint(form.action, "POST")
+            if (
+                f"POST {endpoint}" in ELSEWHERE
+                or not endpoints(endpoint)
+                or f"POST {endpoint}" in reached(people)
+                or (person.who, form.action) in tried
+            ):
+                continue
+            tried.add((person.who, form.action))
+            person.try_form(form)
+
+
+def walked(home):
+    settings = Settings.from_env()
+    program = replace(open_program(settings), work=None)
+    app = create_app(settings, program)
+    passwords = {one["login"]: one["password"] for one in setup.demo_accounts(settings)}
+    people = [Crawler(app, program, who, passwords[who]) for who in PEOPLE]
+    by_name = dict(zip(PEOPLE, people, strict=True))
+    for person in people:
+        person.walk("/overzicht", enough=() if person is people[0] else ALIKE)
+    try_forms(people, lambda endpoint: endpoint not in LATE and endpoint not in LAST)
+    try_forms(people, lambda endpoint: endpoint in LATE)
+    somebody(by_name)
+    tampered(home)
+    for job in jobs.jobs(settings):
+        assert not jobs.run_once(program, job).startswith("error"), job.name
+    jobs.run_requests(program)
+    jobs.run_check_requests(program)
+    for who in ("auditor", "coordinator", "fg.havendam"):
+        by_name[who].walk("/overzicht", enough=ALIKE)
+    try_forms(people, lambda endpoint: endpoint not in LAST)
+    for who, last in zip(("havendam", "delinde", "avim", "beheer", "beheer"), LAST, strict=True):
+        try_forms([by_name[who]], lambda endpoint, last=last: endpoint == last)
+    return people
+
+
+def somebody(people):
+    """What no link and no form leads to without more."""
+    havendam, coordinator = people["havendam"], people["coordinator"]
+    rules = havendam.program.policy.digest
+    for path in (f"/meldroutekaart/versies/vergelijk?oud={rules}&nieuw={rules}", "/gezond", "/", "/aanmelden"):
+        havendam.get(path)
+    for item in list(coordinator.left["GET table.item"]):
+        coordinator.get(f"/tafel/dossier/{item.path.rpartition('/')[2]}")
+    submit(havendam)
+    disclose(havendam)
+    who_saw(people["fg.havendam"], havendam)
+
+
+def who_saw(officer, focal):
+    """A report for a person, asked by one and found safe by another."""
+    (signal, *_rest) = focal.left["GET signals.show"]
+    asked = {"signal": signal.path.rpartition("/")[2], "number": "1", "asker": "self", "reason": WHY}
+    page = officer.form("/overzicht-inzage/nieuw", asked)
+    safe = {f"check-{name}": value for name, value in SAFE.items()}
+    focal.form(page, {**safe, "decision": "hand_over", "reason": WHY})
+    officer.walk(page, enough=ALIKE)
+    for path in (f"{page}/overzicht", f"{page}/overzicht.pdf"):
+        officer.get(path)
+
+
+def submit(person):
+    """A signal with somebody in it, step by step."""
+    step2 = person.form("/signalen/nieuw", STEP1)
+    person.form(step2, {"action": "next", "narrative": "Iemand krijgt geen loon."})
+    step3 = step2.removesuffix("2") + "3"
+    somebody = person.form(step3, {"action": "add:person"})
+    person.form(somebody, {"role": "possible_victim", "age": "adult", "gender": "woman", "id-given_name": "Zorinka"})
+    person.form(step3, {"action": "next"})
+    person.form(
+        step3.removesuffix("3") + "4", {"capacity": "municipality-wmo", "status": "not_asked", "action": "next"}
+    )
+    receipt = person.form(step3.removesuffix("3") + "controle", {"action": "submit"})
+    person.get(receipt)
+
+
+def disclose(person):
+    """A signal with consent, disclosed to a care coordinator after a look at what goes."""
+    who = accounts.actor_of_login(person.program, person.who)
+    reference = submitted(person.program, who, a_signal(consent=GIVEN))
+    address = f"/signalen/{reference}/verstrekken/{key_for(person.program, who, reference, 'essm')}"
+    carried = hidden(person.get(address).text, "ground", "seen", "subjects")
+    looked = person.post(address, {**answers(), **carried, "step": "look", "csrf_token": person.token(address)})
+    carried = hidden(looked.text, "ground", "seen", "subjects")
+    person.post(address, {**answers(), **carried, "step": "disclose", "csrf_token": person.token(address)})
+    person.walk(f"/signalen/{reference}", enough=ALIKE)
+
+
+def tampered(home):
+    """Somebody with the database in hand: the check finds it, so that there is an incident to look at."""
+    with sqlite3.connect(home / "signaltable.db") as database:
+        database.execute("UPDATE signals SET version = version + 1 WHERE id = (SELECT max(id) FROM signals)")
+
+
+# Whose circumstances no walk brings about; the test that goes there reads the log itself.
+ELSEWHERE = {
+    "GET static": "leaves nothing, and carries no trace",
+    "POST duties.review": "tests/web/test_duties_pages.py",
+    "POST approvals.reject": "tests/web/test_approval_pages.py",
+}
+
+
+def test_every_page_leaves_what_it_declares(home):
+    people = walked(home)
+    found = reached(people)
+    statuses = {way: {left.status for one in people for left in one.left.get(way, ())} for way in recorded_acts.WEB}
+    unseen = set(recorded_acts.WEB) - set(found) - set(ELSEWHERE)
+    assert "; ".join(f"{way}: {statuses[way] or None}" for way in sorted(unseen)) == ""
+    wrong = {}
+    for way, left in found.items():
+        for one in left:
+            problem = differs(recorded_acts.WEB[way], one.actions)
+            if problem:
+                wrong.setdefault(way, set()).add(problem)
+    assert wrong == {}
+    for left in (one for ways in found.values() for one in ways):
+        for entry in left.entries:
+            assert_complete(entry)
+
+
+def differs(declared, actions):
+    """How what was left differs from what was declared; nothing when it does not."""
+    missing, surplus = declared.acts - actions, actions - declared.all
+    neither = declared.either if declared.either and not declared.either & actions else frozenset()
+    return (tuple(sorted(missing | neither)), tuple(sorted(surplus))) if missing or surplus or neither else None
+
+
+def assert_complete(entry):
+    """Who, for which agency, at what, from where, in which trace: no entry of a page lacks any of these."""
+    assert {"actor", "agency", "role", "object_type", "trace_id", "span_id", "strength"} <= entry.keys(), entry[
+        "action"
+    ]
+    assert {"session_hash", "network_hash"} <= entry["details"].keys(), entry["action"]
+
+
+def test_every_command_leaves_what_it_declares(home, tmp_path):
+    rules = str(Settings.from_env().policies)
+    (signal,) = one_of(home, "SELECT min(reference) FROM signals")
+    (disclosure,) = one_of(home, "SELECT min(reference) FROM disclosures WHERE disclosed_at IS NOT NULL")
+    (tmp_path / "signal.json").write_text(ran("submit", "--example"))
+    (tmp_path / "request.json").write_text(json.dumps(next(iter(json.loads(ran("ground", "--example")).values()))))
+    (tmp_path / "facts.json").write_text('{"age": "minor"}')
+    arguments = {
+        "accounts": (),
+        "submit": ("--as", "havendam", "--file", str(tmp_path / "signal.json")),
+        "route": ("--facts", str(tmp_path / "facts.json")),
+        "ground": ("--request", str(tmp_path / "request.json")),
+        "audit export": (str(tmp_path / "export"),),
+        "audit receipt": (disclosure, "--out", str(tmp_path / "receipt")),
+        "audit fsck": (),
+        "audit processing-log": (str(tmp_path / "log.json"),),
+        "audit rotate-key": (),
+        "policies replay": (signal,),
+        "policies card": ("--svg", str(tmp_path / "card.svg")),
+        "policies compare": (rules, rules),
+        "policies show": ("M1",),
+        "policies check": (),
+    }
+    # These make a home, serve it until they are stopped, or need a database that was put back.
+    assert set(arguments) == set(recorded_acts.CLI) - {"init", "run", "jobs", "audit restored"}
+    wrong = {}
+    for name, given in arguments.items():
+        before = one_of(home, "SELECT size FROM log_head")[0]
+        ran(*name.split(), *given)
+        left = actions_since(home, before)
+        wrong[name] = differs(recorded_acts.CLI[name], left) or (
+            ("nothing",) if len(left) > 0 and recorded_acts.CLI[name].why else None
+        )
+    assert {name: problem for name, problem in wrong.items() if problem} == {}
+
+
+def test_a_new_home_leaves_what_it_declares(demo_home):
+    assert actions_since(demo_home, 0) >= recorded_acts.CLI["init"].acts
+
+
+def test_every_job_leaves_what_it_declares(home):
+    """On the second day: all that can happen has happened, and there is something to do for each."""
+    settings = Settings.from_env()
+    program = open_program(settings)
+    later = replace(program, clock=lambda: program_now() + timedelta(days=40))
+    with transaction(program, accounts.actor_of_login(program, "auditor")) as tx:
+        auditing.request_export(tx)
+    accounts.log_in(program, "auditor", setup.demo_accounts(settings)[0]["password"])
+    for job in sorted(jobs.jobs(settings), key=lambda one: one.name != "sessions"):
+        before = one_of(home, "SELECT size FROM log_head")[0]
+        assert not jobs.run_once(later, job).startswith("error"), job.name
+        problem = differs(recorded_acts.JOBS[job.name], actions_since(home, before))
+        assert problem is None, (job.name, problem)
+    before = one_of(home, "SELECT size FROM log_head")[0]
+    jobs.run_requests(program)
+    assert differs(recorded_acts.JOBS["exports"], actions_since(home, before)) is None
+    asked, made = (entries_of(home, action)[-1] for action in ("log:request", "log:export"))
+    assert (made["acting_for"], made["trace_id"], made["parent_span_id"]) == (
+        asked["actor"],
+        asked["trace_id"],
+        asked["span_id"],
+    )
+
+
+def program_now():
+    return datetime.now(UTC)
+
+
+def ran(*arguments):
+    answer = CliRunner().invoke(main, arguments)
+    assert answer.exit_code == 0, (arguments, answer.output, answer.exception)
+    return answer.stdout
+
+
+def one_of(home, query):
+    with sqlite3.connect(home / "signaltable.db") as database:
+        return database.execute(query).fetchone()
+
+
+def actions_since(home, size):
+    with sqlite3.connect(home / "signaltable.db") as database:
+        return {row[0] for row in database.execute("SELECT action FROM log_entries WHERE seq >= ?", (size,))}
+
+
+def entries_of(home, action):
+    with sqlite3.connect(home / "signaltable.db") as database:
+        rows = database.execute("SELECT entry FROM log_entries WHERE action = ? ORDER BY seq", (action,))
+        return [json.loads(row[0]) for row in rows]
