@@ -123,7 +123,8 @@ def test_any_combination_finds_what_a_reader_by_hand_finds(told, data):
         assert list(finding.find(session, filters, "", before=middle, limit=limit).seqs) == older[:limit]
         newer = [seq for seq in expected if seq > middle]
         assert list(finding.find(session, filters, "", after=middle, limit=limit).seqs) == newer[-limit:]
-        assert finding.count(session, filters, "") == len(expected)
+        assert finding.count(session, filters, "") == (len(expected), False)
+        assert finding.count(session, filters, "", 3) == (min(3, len(expected)), len(expected) > 3)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -143,7 +144,7 @@ def test_an_empty_answer_says_which_filter_to_let_go(told):
     filters = Filters(case=made, action="table:decide", agency="havendam")
     with reading(program) as session:
         loosened = finding.loosened(session, filters, "")
-        by_hand = finding.count(session, filters.without("action"), "")
+        by_hand, _more = finding.count(session, filters.without("action"), "")
     assert loosened == {"action": by_hand}
     assert by_hand > 0
 

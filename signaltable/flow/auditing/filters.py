@@ -124,16 +124,16 @@ def find(
     return Found(tuple(found), reached=after if after is not None else before)
 
 
-def count(session: Session, filters: Filters, scope: str, most: int = MOST_COUNTED) -> int:
-    """How many entries these filters leave, counted up to `most` and one; as many when looking stopped before the end."""
+def count(session: Session, filters: Filters, scope: str, most: int = MOST_COUNTED) -> tuple[int, bool]:
+    """How many entries these filters leave, up to `most`, and whether there are more, or were not looked through."""
     found = find(session, filters, scope, limit=most + 1)
-    return most + 1 if found.reached is not None else len(found.seqs)
+    return min(len(found.seqs), most), len(found.seqs) > most or found.reached is not None
 
 
 def loosened(session: Session, filters: Filters, scope: str) -> dict[str, int]:
     """For each filter in use: how many entries there would be without it, as far as there would be any (up to 100)."""
     counts = {name: count(session, filters.without(name), scope, 99) for name in filters.used}
-    return {name: found for name, found in counts.items() if found}
+    return {name: found + more for name, (found, more) in counts.items() if found}
 
 
 # -- inside -------------------------------------------------------------------------------------------------------

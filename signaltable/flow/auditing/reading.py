@@ -10,7 +10,7 @@ from audit import merkle
 from signaltable import audit_trail
 from signaltable.access import Denied, Permission, may, require
 from signaltable.domain import NotFound, Resource
-from signaltable.flow.auditing.filters import MOST_COUNTED, Filters, count, find, loosened
+from signaltable.flow.auditing.filters import Filters, count, find, loosened
 from signaltable.flow.auditing.lines import EntryLine, lines, may_name, scope
 from signaltable.flow.auditing.proofs import EntryProof, proof_of
 from signaltable.flow.fsck import as_bytes
@@ -85,7 +85,7 @@ def entries(tx: Transaction, filters: Filters, before: int | None = None, after:
     found = looked.seqs
     further = len(found) > PAGE
     page = (found[1:] if after is not None else found[:PAGE]) if further else found
-    counted = count(tx.session, filters, agency) if page or looked.reached is not None else 0
+    counted, more = count(tx.session, filters, agency) if page or looked.reached is not None else (0, False)
     shown = lines(tx, _rows(tx, page))
     _record_consulting(tx, "log", count=len(shown), filters=filters.used)
     more_newer, more_older = (further, True) if after is not None else (before is not None, further)
@@ -96,8 +96,8 @@ def entries(tx: Transaction, filters: Filters, before: int | None = None, after:
         shown,
         newer=newer,
         older=older,
-        count=min(counted, MOST_COUNTED),
-        more=counted > MOST_COUNTED,
+        count=counted,
+        more=more,
         loosened={} if shown or looked.reached is not None else loosened(tx.session, filters, agency),
     )
 
