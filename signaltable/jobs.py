@@ -19,9 +19,10 @@ from typing import NoReturn
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
+from audit.findings import Finding
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
-from signaltable.flow import accounts, auditing, incidents, outbox, retention, sample_report, witnesses
+from signaltable.flow import accounts, auditing, incidents, outbox, retention, sample_report, signing, witnesses
 from signaltable.flow.claims import ERROR, claim, finish
 from signaltable.program import open_program
 from signaltable.settings import Settings
@@ -80,8 +81,12 @@ class Job:
 
 
 def run_checkpoint(program: Program) -> str:
-    """Sign the log when there is anything new."""
-    size = auditing.sign_checkpoint(program, JOBS)
+    """Sign the log when there is anything new. A log that does not continue what was signed is an incident at once."""
+    try:
+        size = signing.sign_checkpoint(program, JOBS)
+    except signing.LogBroken as error:
+        incidents.open_one(program, JOBS, Finding("signing-stopped", "log", str(error)))
+        raise
     return f"signed:{size}" if size else ""
 
 
@@ -155,7 +160,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("checkpoint", settings.checkpoint_minutes, run_checkpoint, tells_itself=True),
         Job("retention", DAY, run_retention, always_recorded=True),
         Job("overdue", 60, run_overdue),
-        Job("witness", DAY, run_witness, always_recorded=True),
+        Job("witnesses", DAY, run_witness, always_recorded=True),
         Job("outbox", 1, run_outbox),
         Job("sessions", 15, run_sessions),
         Job(CHECKING, DAY, run_fsck, tells_itself=True),

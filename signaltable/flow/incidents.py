@@ -5,7 +5,7 @@ page may.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -97,7 +97,15 @@ def record(program: Program, actor: Actor, report: fsck.Report) -> None:
             for _ in range(count):
                 tx.use_key(f"agency:{agency_id}", version)
         tx.record("log:check", object_type="log", details=_told(report))
-        _open_incidents(tx, report)
+        _open_incidents(tx, _worth_an_incident(report))
+
+
+def open_one(program: Program, actor: Actor, finding: Finding) -> None:
+    """Open an incident for what came to light outside a check; nothing happens while the same one is open."""
+    with transaction(program, actor) as tx:
+        same = select(Incident.id).where(_is_open(), Incident.kind == finding.kind, Incident.place == finding.at)
+        if tx.session.scalar(same) is None:
+            _open_incidents(tx, [finding])
 
 
 def _told(report: fsck.Report) -> dict[str, object]:
@@ -111,10 +119,10 @@ def _told(report: fsck.Report) -> dict[str, object]:
     }
 
 
-def _open_incidents(tx: Transaction, report: fsck.Report) -> None:
+def _open_incidents(tx: Transaction, findings: Iterable[Finding]) -> None:
     known = {(row.kind, row.place): row for row in tx.session.scalars(select(Incident).where(_is_open()))}
     fresh = 0
-    for one in _worth_an_incident(report):
+    for one in findings:
         place, message = one.at[:PLACE_LENGTH], one.message[:MESSAGE_LENGTH]
         row = known.get((one.kind, place))
         if row is not None:

@@ -21,7 +21,7 @@ from signaltable.domain import UnauditedWrite
 from signaltable.flow import log_export, log_keys, setup, signing
 from signaltable.flow.log_parts import Part
 from signaltable.flow.signing import LogBroken
-from signaltable.models import Agency, LogCheckpoint, LogDetail, LogEntry
+from signaltable.models import Agency, Incident, LogCheckpoint, LogDetail, LogEntry
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 
@@ -140,6 +140,20 @@ def test_a_log_that_somebody_changed_is_not_signed(program, statement):
     with pytest.raises((LogBroken, IntegrityError)):
         go_on(program)
     assert len(notes(program)) == 1
+
+
+def test_a_log_that_is_refused_is_an_incident_at_once_and_one_only(sqlite_program):
+    work(sqlite_program, 20)
+    assert jobs.run_checkpoint(sqlite_program)
+    execute(sqlite_program, "UPDATE log_entries SET leaf = :bytes WHERE seq = 2", bytes=b"\0" * 32)
+    for _ in range(3):
+        work(sqlite_program)
+        with pytest.raises(LogBroken):
+            jobs.run_checkpoint(sqlite_program)
+    with reading(sqlite_program) as session:
+        (incident,) = session.scalars(select(Incident))
+        assert (incident.kind, incident.place) == ("signing-stopped", "log")
+        assert "nothing was signed" in incident.message
 
 
 def go_on(program: Program) -> None:
