@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from audit import entry
+from audit.entry import parse
 from signaltable.domain import Actor
 from signaltable.models import LogEntry
 from signaltable.trace_context import proceed
@@ -21,7 +21,7 @@ def on_behalf(program: Program, actor: Actor, object_id: str, *, asked_by: str =
         found = session.scalars(query.order_by(LogEntry.seq.desc()).limit(1)).first()
     if found is None:
         return actor
-    asked = entry.parse(bytes(found))
+    asked = parse(bytes(found))
     if not asked.trace_id or not asked.span_id:
         return replace(actor, acting_for=asked.actor)
     work = proceed(asked.trace_id, asked.span_id, program.randomness)

@@ -17,8 +17,8 @@ from typing import IO, Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from audit import entry as log_entry
 from audit.canonical import parse_canonical
+from audit.entry import Entry, parse
 from signaltable import audit_trail
 from signaltable.access import Permission, require
 from signaltable.domain import ZONE, Actor, Channel, UnusableInput
@@ -88,7 +88,7 @@ def lines_of(
 
     `details` is None where they were destroyed: then one line says that somebody's data were processed.
     """
-    made = log_entry.parse(raw)
+    made = parse(raw)
     activity = _activity(made.action, details, register)
     if not activity or not made.trace_id:
         return
@@ -108,7 +108,7 @@ def _activity(action: str, details: Mapping[str, Any] | None, register: Register
     return str(named) if named else register.address(action, str((details or {}).get("purpose", "")))
 
 
-def _line(made: log_entry.Entry, number: int, foreign: Mapping[str, str] | None) -> dict[str, Any]:
+def _line(made: Entry, number: int, foreign: Mapping[str, str] | None) -> dict[str, Any]:
     line: dict[str, Any] = {
         "trace_id": made.trace_id,
         "span_id": _span(made, number),
@@ -128,13 +128,13 @@ def _line(made: log_entry.Entry, number: int, foreign: Mapping[str, str] | None)
     return line
 
 
-def _span(made: log_entry.Entry, number: int) -> str:
+def _span(made: Entry, number: int) -> str:
     """The id of one line: always the same for the same entry and person, and never that of another."""
     event = made.event_id or f"{made.seq}/{made.details_commitment}"
     return _SPAN(f"{event}/{number}".encode(), digest_size=8, person=b"signaltable-ldv").hexdigest()
 
 
-def _foreign(made: log_entry.Entry, details: Mapping[str, Any], register: Register) -> dict[str, str] | None:
+def _foreign(made: Entry, details: Mapping[str, Any], register: Register) -> dict[str, str] | None:
     """The operation at another party: the agency that data went to, or the one whose system called us with a trace.
 
     A recipient reads our ids in the receipt of the disclosure, and goes on from those.
