@@ -15,7 +15,7 @@ from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import misuse
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.misuse import DAYS, RESULTS, Finding
-from signaltable.flow.misuse.patterns import SEARCHES
+from signaltable.flow.misuse.use import SEARCHES
 from signaltable.pictures import Bar, bars
 from signaltable.web.filters import day, ground_title, in_words
 from signaltable.web.guards import actor, begin, only, permission, submitted

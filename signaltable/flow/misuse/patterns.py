@@ -1,33 +1,28 @@
 """The patterns that raise a question: one function each, from entries of the log to findings.
 
-Counting is left to the database, over columns of the entries; only what a pattern asks of the details is read. Entries
+Who did how much comes from one pass over the period (`use`); of the details only those of disclosures are read. Entries
 that were settled (`Look.floors`) do not count again.
 """
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from signaltable.domain import ZONE, day_of
-from signaltable.flow.misuse.reads import READS, without_task
-from signaltable.models import Account, AccountRole, Agency, LogDetail, LogEntry
-from signaltable.odd_hours import is_odd
+from signaltable.flow.misuse.reads import without_task
+from signaltable.flow.misuse.use import MOST_SEQS, Tally, Use, first_seq, look_through
+from signaltable.models import Account, AccountRole, LogDetail, LogEntry
 from signaltable.policy import PolicySet
 from signaltable.policy_shapes import MisuseFile, MisuseRule
 
-SEARCHES: Final = ("signal:list",)
-# How many entries stand on the page of a finding; the rest is behind a filter of the log.
-MOST_SEQS: Final = 200
 _CHUNK: Final = 500
-# The jobs process exports for somebody whose request is an entry of its own.
-JOBS_ACCOUNT: Final = "jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,135 +63,59 @@ class Look:
         """The newest entry that is behind a settled question; -1 when there is none."""
         return self.floors.get((rule, about), -1)
 
-    def entries(self, *actions: str) -> list[ColumnElement[bool]]:
-        """Entries of people, in the period and the scope, of these actions (all when none are named)."""
-        wanted = [LogEntry.recorded_at >= self.since, LogEntry.actor.in_(select(Account.id))]
-        if self.scope:
-            wanted.append(LogEntry.agency == self.scope)
-        if actions:
-            wanted.append(LogEntry.action.in_(actions))
-        return wanted
+    def use(self) -> Use:
+        """What everybody did in the period."""
+        return look_through(self.session, self.since, self.scope, self.rules, self.floors)
 
 
-Pattern = Callable[[Look, MisuseRule], Iterator[Finding]]
+Pattern = Callable[[Look, Use, MisuseRule], Iterator[Finding]]
 
 
 def findings(look: Look) -> list[Finding]:
     """Everything that raises a question, in the order of the rules, the most entries first."""
     found: list[Finding] = []
+    use = look.use()
     for rule in look.rules.misuse:
-        found += sorted(PATTERNS[rule.id](look, rule), key=lambda one: (-one.count, one.about))
+        found += sorted(PATTERNS[rule.id](look, use, rule), key=lambda one: (-one.count, one.about))
     return found
 
 
 # -- one person -----------------------------------------------------------------------------------------------------
 
 
-def _read_without_task(look: Look, rule: MisuseRule) -> Iterator[Finding]:
+def _read_without_task(look: Look, use: Use, rule: MisuseRule) -> Iterator[Finding]:
     floors = {about: seq for (name, about), seq in look.floors.items() if name == rule.id}
-    reads = without_task(look.session, look.policy, look.entries(*READS), floors, timedelta(days=rule.around_days))
+    since = first_seq(look.session, look.since)
+    reads = without_task(look.session, look.policy, use.cases, floors, timedelta(days=rule.around_days), since)
     by_actor: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for read in reads:
-        by_actor[read.actor, read.agency].append(read)
+        if read.recorded_at >= look.since:
+            by_actor[read.actor, read.agency].append(read)
     for (actor, agency), rows in by_actor.items():
         if len(rows) >= rule.at_least:
             yield _of_rows(rule, actor, agency, actor, rows)
 
 
-def _odd_hours(look: Look, rule: MisuseRule) -> Iterator[Finding]:
-    kinds = dict(look.session.execute(select(Agency.id, Agency.kind)).all())
-    odd: dict[tuple[str, str], list[datetime]] = defaultdict(list)
-    for row in look.session.execute(_by_hour(look, *READS, *SEARCHES)):
-        hour = datetime.strptime(row.hour, "%Y-%m-%d %H").replace(tzinfo=UTC)
-        if is_odd(hour, look.rules.hours, kinds.get(row.agency, "")):
-            odd[row.actor, row.agency].append(hour)
-    for (actor, agency), hours in odd.items():
-        rows = [
-            row
-            for row in _rows(look, rule, actor, actor, agency, (*READS, *SEARCHES), since=min(hours), until=max(hours))
-            if is_odd(row.recorded_at, look.rules.hours, kinds.get(agency, ""))
-        ]
-        if len(rows) >= rule.at_least:
-            yield _of_rows(rule, actor, agency, actor, rows)
+def _often(look: Look, use: Use, rule: MisuseRule) -> Iterator[Finding]:  # noqa: ARG001 -- all patterns are called alike
+    """So many entries of one person, as the pass counted them."""
+    for (actor, agency), tally in use.of(rule.id).items():
+        if tally.count >= rule.at_least:
+            yield _of_tally(rule, actor, agency, tally)
 
 
-def _by_hour(look: Look, *actions: str) -> Any:
-    if look.session.get_bind().dialect.name == "postgresql":
-        hour: Any = func.to_char(func.timezone("UTC", LogEntry.recorded_at), "YYYY-MM-DD HH24")
-    else:
-        hour = func.strftime("%Y-%m-%d %H", LogEntry.recorded_at)
-    named = hour.label("hour")
-    return (
-        select(LogEntry.actor, LogEntry.agency, named, func.count(LogEntry.object.distinct()).label("objects"))
-        .where(*look.entries(*actions))
-        .group_by(LogEntry.actor, LogEntry.agency, named)
-    )
-
-
-def _rows(
-    look: Look,
-    rule: MisuseRule,
-    about: str,
-    actor: str,
-    agency: str,
-    actions: Sequence[str],
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    refused: bool = False,
-) -> list[Any]:
-    """The entries of one person behind a finding, without those that were settled; `until` is the last hour."""
-    wanted = [
-        *look.entries(*actions),
-        LogEntry.actor == actor,
-        LogEntry.agency == agency,
-        LogEntry.seq > look.floor(rule.id, about),
-    ]
-    if since:
-        wanted.append(LogEntry.recorded_at >= since)
-    if until:
-        wanted.append(LogEntry.recorded_at < until + timedelta(hours=1))
-    if refused:
-        wanted.append(LogEntry.outcome == "refused")
-    columns = select(LogEntry.seq, LogEntry.recorded_at, LogEntry.object)
-    return list(look.session.execute(columns.where(*wanted).order_by(LogEntry.seq)))
-
-
-def _counts(look: Look, *actions: str, refused: bool = False) -> Iterable[Any]:
-    """(actor, agency, count) over the period."""
-    wanted = look.entries(*actions)
-    if refused:
-        wanted.append(LogEntry.outcome == "refused")
-    columns = select(LogEntry.actor, LogEntry.agency, func.count().label("number")).where(*wanted)
-    return look.session.execute(columns.group_by(LogEntry.actor, LogEntry.agency)).all()
-
-
-def _many_refusals(look: Look, rule: MisuseRule) -> Iterator[Finding]:
-    for counted in _counts(look, refused=True):
-        if counted.number >= rule.at_least:
-            rows = _rows(look, rule, counted.actor, counted.actor, counted.agency, (), refused=True)
-            if len(rows) >= rule.at_least:
-                yield _of_rows(rule, counted.actor, counted.agency, counted.actor, rows)
-
-
-def _more_than_colleagues(*actions: str) -> Pattern:
-    def pattern(look: Look, rule: MisuseRule) -> Iterator[Finding]:
-        counts = {(row.actor, row.agency): row.number for row in _counts(look, *actions)}
-        roles = _roles(look)
-        per_role: dict[frozenset[str], list[tuple[str, int]]] = defaultdict(list)
-        for account, held in roles.items():
-            number = sum(count for (actor, _agency), count in counts.items() if actor == account)
-            per_role[held].append((account, number))
-        for (actor, agency), number in counts.items():
-            others = [count for account, count in per_role.get(roles.get(actor, frozenset()), ()) if account != actor]
-            if number < rule.at_least or len(others) < rule.colleagues:
-                continue
-            middle = int(median(others))
-            rows = _rows(look, rule, actor, actor, agency, actions)
-            if len(rows) >= max(rule.at_least, rule.times * middle):
-                yield _of_rows(rule, actor, agency, actor, rows, middle=middle)
-
-    return pattern
+def _more_than_colleagues(look: Look, use: Use, rule: MisuseRule) -> Iterator[Finding]:
+    totals = use.searches if rule.id == "many-searches" else use.reads
+    roles = _roles(look)
+    per_role: dict[frozenset[str], list[str]] = defaultdict(list)
+    for account, held in roles.items():
+        per_role[held].append(account)
+    for (actor, agency), tally in use.of(rule.id).items():
+        others = [totals.get(one, 0) for one in per_role.get(roles.get(actor, frozenset()), ()) if one != actor]
+        if tally.count < rule.at_least or len(others) < rule.colleagues:
+            continue
+        middle = int(median(others))
+        if tally.count >= rule.times * middle:
+            yield _of_tally(rule, actor, agency, tally, middle=middle)
 
 
 def _roles(look: Look) -> dict[str, frozenset[str]]:
@@ -209,35 +128,6 @@ def _roles(look: Look) -> dict[str, frozenset[str]]:
     for account, role in look.session.execute(query):
         held[account].add(role)
     return {account: frozenset(roles) for account, roles in held.items()}
-
-
-def _bulk(look: Look, rule: MisuseRule) -> Iterator[Finding]:
-    busy: dict[tuple[str, str], list[datetime]] = defaultdict(list)
-    for row in look.session.execute(_by_hour(look, *READS)):
-        if row.objects >= rule.at_least:
-            hour = datetime.strptime(row.hour, "%Y-%m-%d %H").replace(tzinfo=UTC)
-            busy[row.actor, row.agency].append(hour)
-    for (actor, agency), hours in busy.items():
-        rows = []
-        for hour in hours:
-            within = _rows(look, rule, actor, actor, agency, READS, since=hour, until=hour)
-            rows += within if len({row.object for row in within}) >= rule.at_least else []
-        if rows:
-            yield _of_rows(rule, actor, agency, actor, rows)
-
-
-def _exports(look: Look, rule: MisuseRule) -> Iterator[Finding]:
-    wanted = [LogEntry.recorded_at >= look.since, LogEntry.action.in_(("log:request", "log:export"))]
-    if look.scope:
-        wanted.append(LogEntry.agency == look.scope)
-    by_actor: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    columns = select(LogEntry.seq, LogEntry.recorded_at, LogEntry.object, LogEntry.actor, LogEntry.agency)
-    for row in look.session.execute(columns.where(*wanted, LogEntry.actor != JOBS_ACCOUNT).order_by(LogEntry.seq)):
-        if row.seq > look.floor(rule.id, row.actor):
-            by_actor[row.actor, row.agency].append(row)
-    for (actor, agency), rows in by_actor.items():
-        if len(rows) >= rule.at_least:
-            yield _of_rows(rule, actor, agency, actor, rows)
 
 
 # -- disclosures ----------------------------------------------------------------------------------------------------
@@ -258,7 +148,7 @@ def _disclosed(look: Look) -> Iterator[tuple[Any, Mapping[str, Any], str]]:
             yield row, told, provider
 
 
-def _emergency_unreviewed(look: Look, rule: MisuseRule) -> Iterator[Finding]:
+def _emergency_unreviewed(look: Look, _use: Use, rule: MisuseRule) -> Iterator[Finding]:
     urgent = [(row, provider) for row, told, provider in _disclosed(look) if _has_to_be_reviewed(told)]
     reviewed = _reviews(look, [row.object for row, _provider in urgent])
     for row, provider in urgent:
@@ -289,7 +179,7 @@ def _reviews(look: Look, references: Sequence[str]) -> dict[str, datetime]:
     return found
 
 
-def _unreviewed_ground(look: Look, rule: MisuseRule) -> Iterator[Finding]:
+def _unreviewed_ground(look: Look, _use: Use, rule: MisuseRule) -> Iterator[Finding]:
     used: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for row, told, provider in _disclosed(look):
         day = day_of(row.recorded_at)
@@ -303,7 +193,7 @@ def _unreviewed_ground(look: Look, rule: MisuseRule) -> Iterator[Finding]:
             yield _of_rows(rule, about, provider, "", left)
 
 
-def _same_pair(look: Look, rule: MisuseRule) -> Iterator[Finding]:
+def _same_pair(look: Look, _use: Use, rule: MisuseRule) -> Iterator[Finding]:
     asked, agreed = aliased(LogEntry), aliased(LogEntry)
     query = (
         select(
@@ -338,9 +228,23 @@ def _same_pair(look: Look, rule: MisuseRule) -> Iterator[Finding]:
 # -- together -------------------------------------------------------------------------------------------------------
 
 
-def _of_rows(
-    rule: MisuseRule, about: str, agency: str, actor: str, rows: Sequence[Any], *, middle: int | None = None
-) -> Finding:
+def _of_tally(rule: MisuseRule, actor: str, agency: str, tally: Tally, *, middle: int | None = None) -> Finding:
+    return Finding(
+        rule=rule.id,
+        about=actor,
+        agency=agency,
+        actor=actor,
+        count=tally.count,
+        first_at=tally.first_at,
+        last_at=tally.last_at,
+        last_seq=tally.last_seq,
+        seqs=tuple(tally.seqs),
+        hours=tuple(tally.hours),
+        middle=middle,
+    )
+
+
+def _of_rows(rule: MisuseRule, about: str, agency: str, actor: str, rows: Sequence[Any]) -> Finding:
     ordered = sorted(rows, key=lambda row: row.seq)
     hours = Counter(row.recorded_at.astimezone(ZONE).hour for row in ordered)
     return Finding(
@@ -354,20 +258,19 @@ def _of_rows(
         last_seq=ordered[-1].seq,
         seqs=tuple(row.seq for row in ordered[-MOST_SEQS:]),
         hours=tuple(hours.get(hour, 0) for hour in range(24)),
-        middle=middle,
         objects=tuple(dict.fromkeys(row.object for row in ordered if row.object))[:MOST_SEQS],
     )
 
 
 PATTERNS: Mapping[str, Pattern] = {
     "read-without-task": _read_without_task,
-    "odd-hours": _odd_hours,
-    "many-refusals": _many_refusals,
-    "many-searches": _more_than_colleagues(*SEARCHES),
-    "many-reads": _more_than_colleagues(*READS),
-    "bulk": _bulk,
+    "odd-hours": _often,
+    "many-refusals": _often,
+    "many-searches": _more_than_colleagues,
+    "many-reads": _more_than_colleagues,
+    "bulk": _often,
     "emergency-unreviewed": _emergency_unreviewed,
     "unreviewed-ground": _unreviewed_ground,
     "same-pair": _same_pair,
-    "exports": _exports,
+    "exports": _often,
 }

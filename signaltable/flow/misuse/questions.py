@@ -199,7 +199,7 @@ def _find(tx: Transaction, rule_id: str, about: str, days: int, scope: str) -> t
     rule = next((one for one in look.rules.misuse if one.id == rule_id), None)
     if rule is None:
         raise NotFound("no such question")
-    return rule, next((one for one in PATTERNS[rule_id](look, rule) if one.about == about), None)
+    return rule, next((one for one in PATTERNS[rule_id](look, look.use(), rule) if one.about == about), None)
 
 
 def _history(tx: Transaction, rule_id: str, about: str) -> Sequence[MisuseQuestion]:

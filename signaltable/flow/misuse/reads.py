@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from audit.vocabulary import ACTIONS
@@ -32,7 +32,7 @@ from signaltable.policy import PolicySet
 
 # Acts by which somebody sees a case or an identity.
 READS: Final = ("signal:consult", "identity:consult", "disclosure:consult")
-_ACTS: Final = tuple(sorted(name for name, action in ACTIONS.items() if action.effect != "R"))
+_ACTS: Final = frozenset(name for name, action in ACTIONS.items() if action.effect != "R")
 _CHUNK: Final = 400
 _ALWAYS: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
@@ -92,53 +92,68 @@ def _within(at: datetime, spans: Iterable[Span]) -> bool:
 def without_task(
     session: Session,
     policy: PolicySet,
-    wanted: Sequence[ColumnElement[bool]],
+    opened: Mapping[tuple[str, str, str], Sequence[datetime]],
     floors: Mapping[str, int],
     around: timedelta,
+    since: int,
 ) -> Iterator[Read]:
-    """The reads of cases for which no task was there within `around` of them. `floors`: actor -> what was settled."""
-    grouped = (
-        select(
-            LogEntry.actor,
-            LogEntry.agency,
-            LogEntry.object,
-            func.min(LogEntry.recorded_at).label("first"),
-            func.max(LogEntry.recorded_at).label("last"),
-        )
-        .where(*wanted, or_(LogEntry.object.like("S-%"), LogEntry.object.like("D-%")))
-        .group_by(LogEntry.actor, LogEntry.agency, LogEntry.object)
-    )
-    groups = session.execute(grouped).all()
+    """The reads of cases, from entry `since` on, for which no task was there within `around` of them.
+
+    `opened`: (account, agency, reference) -> first and last read; `floors`: account -> what was settled.
+    """
     duties = _Duties(
         _holders(session, policy, Permission.SIGNAL_TRIAGE_OWN_TABLE),
         _holders(session, policy, Permission.DISCLOSURE_APPROVE_OTHER),
     )
-    for start in range(0, len(groups), _CHUNK):
-        chunk = groups[start : start + _CHUNK]
-        cases = _cases(session, {row.object for row in chunk}, around)
-        for row in chunk:
-            case = cases.get(row.object)
-            spans = case.spans(row.actor, row.agency, duties) if case else [_ALWAYS]
-            # Whether first and last read fall in one and the same time with a task, so that all between do.
-            if not any(begin <= row.first and row.last <= end for begin, end in spans):
-                yield from _reads(session, wanted, row, spans, floors.get(row.actor, -1), around)
+    by_object: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for actor, agency, reference in opened:
+        by_object[reference].append((actor, agency))
+    references = sorted(by_object)
+    for start in range(0, len(references), _CHUNK):
+        chunk = references[start : start + _CHUNK]
+        cases = _cases(session, chunk, around)
+        suspect: dict[tuple[str, str, str], list[Span]] = {}
+        for reference in chunk:
+            for actor, agency in by_object[reference] if reference in cases else ():
+                spans = cases[reference].spans(actor, agency, duties)
+                first, last = opened[actor, agency, reference]
+                # Whether first and last read fall in one and the same time with a task, so that all between do.
+                if not any(begin <= first and last <= end for begin, end in spans):
+                    suspect[actor, agency, reference] = spans
+        yield from _reads(session, suspect, floors, around, since)
 
 
 def _reads(
     session: Session,
-    wanted: Sequence[ColumnElement[bool]],
-    row: Any,
-    spans: Sequence[Span],
-    floor: int,
+    suspect: Mapping[tuple[str, str, str], Sequence[Span]],
+    floors: Mapping[str, int],
     around: timedelta,
+    since: int,
 ) -> Iterator[Read]:
-    own = LogEntry.actor == row.actor, LogEntry.agency == row.agency, LogEntry.object == row.object
-    acted = session.scalars(select(LogEntry.recorded_at).where(*own, LogEntry.action.in_(_ACTS))).all()
-    known = [*spans, *((at - around, at + around) for at in acted)]
-    columns = select(LogEntry.seq, LogEntry.recorded_at).where(*wanted, *own, LogEntry.seq > floor)
-    for read in session.execute(columns.order_by(LogEntry.seq)):
-        if not _within(read.recorded_at, known):
-            yield Read(read.seq, read.recorded_at, row.object, row.actor, row.agency)
+    """The reads that lie outside every span, and not near anything else that the same person did with the case."""
+    columns = select(
+        LogEntry.seq, LogEntry.recorded_at, LogEntry.action, LogEntry.actor, LogEntry.agency, LogEntry.object
+    )
+    objects = sorted({reference for _actor, _agency, reference in suspect})
+    acted: dict[tuple[str, str, str], list[Span]] = defaultdict(list)
+    found = []
+    for row in session.execute(columns.where(LogEntry.object.in_(objects)).order_by(LogEntry.seq)):
+        key = (row.actor, row.agency, row.object)
+        if key not in suspect:
+            continue
+        if row.action in _ACTS:
+            # Acts that follow each other closely make one long span.
+            begin, end = row.recorded_at - around, row.recorded_at + around
+            if acted[key] and acted[key][-1][1] >= begin:
+                acted[key][-1] = (acted[key][-1][0], end)
+            else:
+                acted[key].append((begin, end))
+        elif row.action in READS and row.seq >= max(since, floors.get(row.actor, -1) + 1):
+            found.append(Read(row.seq, row.recorded_at, row.object, row.actor, row.agency))
+    for read in found:
+        key = read.actor, read.agency, read.object
+        if not _within(read.recorded_at, suspect[key]) and not _within(read.recorded_at, acted.get(key, ())):
+            yield read
 
 
 def _holders(session: Session, policy: PolicySet, needed: Permission) -> frozenset[str]:
