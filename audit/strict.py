@@ -28,7 +28,6 @@ _OF_DETAILS = bytes(sign for sign in range(0x20, 0x7F) if sign != 0x5C)
 
 # The first sign of a code is looked at; that the others are of its alphabet, `_OF_ENTRIES` has shown already.
 _CODE = rb'[A-Za-z0-9_][^"]{0,127}+"'
-_TIME = rb"[1-9].{12}"
 
 
 def _code(name: bytes) -> bytes:
@@ -49,12 +48,10 @@ _ENTRY = re.compile(
             _code(b"object"),
             _code(b"object_type"),
             _code(b"object_version"),
-            rb'"occurred_at":('
-            + _TIME
-            + rb'),"outcome":"(?:ok",|(?:refused|error)",(?=(?:"parent_span_id":"[^"]{16}",)?"reason":"))',
-            rb'(?:"parent_span_id":"([^"]{16})",|)',
+            rb'"occurred_at":[1-9][0-9]{12},"outcome":"(?:ok",|(?:refused|error)",(?=(?:"parent_span_id":"[^"]{16}",)?"reason":"))',
+            rb'(?:"parent_span_id":"[0-9a-f]{16}",|)',
             _code(b"reason"),
-            rb'"recorded_at":(' + _TIME + rb'),"retention_class":"' + _CODE + b",",
+            rb'"recorded_at":([1-9].{12}),"retention_class":"' + _CODE + b",",
             _code(b"role"),
             rb'"seq":(0|[1-9][0-9]{0,14}+),"source":"' + _CODE,
             rb'(?:,"span_id":"([^"]{16})"|)(?:,"strength":"' + _CODE + rb'|)(?:,"trace_id":"([^"]{32})"|)\})(?=\x00)',
@@ -91,11 +88,11 @@ def match_entries(block: bytes) -> Entries | None:
     matches = _ENTRY.findall(b"\x00" + block.replace(b"\n", b"\x00"))
     if block.translate(None, _OF_ENTRIES) != b"{}\n" * len(matches) or not matches:
         return None
-    leaves, actions, commitments, ids, occurred, parents, recorded, numbers, spans, traces = zip(*matches, strict=True)
+    leaves, actions, commitments, ids, recorded, numbers, spans, traces = zip(*matches, strict=True)
     if (
-        b"".join((*commitments, *parents, *spans, *traces)).translate(None, _HEX)
+        b"".join((*commitments, *spans, *traces)).translate(None, _HEX)
         or b"".join(ids).translate(None, _BASE32)
-        or b"".join((*occurred, *recorded)).translate(None, _DIGITS)
+        or b"".join(recorded).translate(None, _DIGITS)
         or max(map(len, leaves)) > MAX_ENTRY_BYTES + 1
     ):
         return None

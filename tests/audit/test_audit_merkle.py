@@ -174,6 +174,35 @@ def test_a_spoilt_proof_is_refused(pair: tuple[int, int], bit: int, data: st.Dat
 
 
 @settings(deadline=None)
+@given(pairs.filter(lambda pair: pair[0] < pair[1]), st.integers(0, 255), st.data())
+def test_a_spoilt_consistency_proof_is_refused(pair: tuple[int, int], bit: int, data: st.DataObject) -> None:
+    size1, size2 = pair
+    proof = merkle.consistency_proof(hashes[:size2], size1)
+    honest = {"size1": size1, "size2": size2, "proof": proof}
+    honest |= {"root1": naive_root(hashes[:size1]), "root2": naive_root(hashes[:size2])}
+    at = data.draw(st.integers(0, len(proof) - 1))
+    flipped = (int.from_bytes(proof[at]) ^ (1 << bit)).to_bytes(32)
+    probes: list[dict[str, object]] = [
+        {"proof": [*proof[:at], flipped, *proof[at + 1 :]]},
+        {"proof": [*proof, b"\0" * 32]},
+        {"proof": [b"\0" * 32, *proof]},
+        {"proof": [honest["root1"], *proof]},
+        {"proof": [*proof, honest["root2"]]},
+        {"proof": proof[:-1]},
+        {"proof": []},
+        {"proof": [*proof[:at], b"short", *proof[at + 1 :]]},
+        {"root1": honest["root2"], "root2": honest["root1"]},
+        {"root1": b"wrong".ljust(32)},
+        {"root2": b"wrong".ljust(32)},
+        {"size1": 0},
+        {"size1": size1 + size2},
+    ]
+    for probe in probes:
+        with pytest.raises(BadProof):
+            merkle.verify_consistency(**(honest | probe))  # type: ignore[arg-type]
+
+
+@settings(deadline=None)
 @given(st.integers(0, 600), st.integers(0, 40))
 def test_range_survives_storage_between_any_two_appends(stored_at: int, more: int) -> None:
     tree = merkle.CompactRange()
