@@ -70,7 +70,7 @@ def _check(program: "Program", seals: str, *, read_only: bool, progress: "Progre
         return report, ""
     try:
         incidents.record(program, setup.INSTALLER, report)
-    except (SignaltableError, AuditError, SQLAlchemyError) as error:
+    except (SignaltableError, AuditError, SQLAlchemyError, ValueError, TypeError) as error:
         return report, f"this check could not be recorded in the log ({type(error).__name__})"
     return report, ""
 

@@ -29,7 +29,11 @@ class Erasures:
 
     def says(self, by_seq: int, seq: int) -> bool:
         """Whether entry `by_seq` says so, after `seq` was written."""
-        return by_seq > seq and any(first <= seq <= last for first, last in self._told.get(by_seq, ()))
+        return (
+            type(by_seq) is int
+            and by_seq > seq
+            and any(first <= seq <= last for first, last in self._told.get(by_seq, ()))
+        )
 
 
 def read_erasures(session: Session) -> Erasures:

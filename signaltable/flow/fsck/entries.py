@@ -18,7 +18,7 @@ from audit.errors import AuditError, NotInVocabulary
 from signaltable import audit_trail
 from signaltable.audit_trail import terms
 from signaltable.flow.fsck.destroyed import Erasures
-from signaltable.flow.fsck.reading import as_bytes, stored
+from signaltable.flow.fsck.reading import as_bytes, moment_of, raw_entries
 from signaltable.flow.fsck.report import Found, span
 from signaltable.flow.fsck.said import Sayings
 from signaltable.models import LogHead, LogNode, LogTerm
@@ -42,9 +42,11 @@ class Head:
 
 
 def read_head(session: Session) -> Head | None:
-    """The one row of the head; None when somebody took it away."""
+    """The one row of the head; None when somebody took it away or put in it what no head holds."""
     row = session.execute(select(LogHead.size, LogHead.frontier, LogHead.recorded_at).where(LogHead.id == 1)).first()
-    return Head(row.size, as_bytes(row.frontier), row.recorded_at) if row else None
+    if row is None or type(row.size) is not int or type(row.recorded_at) is not int:
+        return None
+    return Head(row.size, as_bytes(row.frontier), row.recorded_at)
 
 
 class Walk:
@@ -61,7 +63,7 @@ class Walk:
         self.found = found
         self.leaves = merkle.CompactRange()
         self.roots: dict[int, set[bytes]] = {}
-        self.announced: dict[int, int] = {}
+        self.announced: dict[int, tuple[int, int]] = {}
         self.last_recorded_at = 0
         self.count = 0
         self.whole = True
@@ -74,7 +76,7 @@ class Walk:
 
     def run(self, session: Session, size: int, progress: Progress) -> None:
         """Go over all entries."""
-        for part in session.execute(stored()).partitions(audit_trail.BATCH):
+        for part in session.execute(raw_entries()).partitions(audit_trail.BATCH):
             expected = self._terms_expected(part, size)
             for row in part:
                 self._take(row, expected)
@@ -147,7 +149,7 @@ class Walk:
         if made.action == "checkpoint:sign" and made.outcome == "ok" and details:
             size = details.get("size")
             if isinstance(size, int):
-                self.announced[size] = made.seq
+                self.announced[size] = made.seq, made.recorded_at
 
     def _details(self, row: "Row[Any]", made: Entry, at: str) -> dict[str, Any] | None:
         if row.details is None:
@@ -208,7 +210,7 @@ def _other_columns(row: "Row[Any]", made: Entry) -> Iterator[str]:
     for name in ("action", "outcome", "agency", "actor", "object_type", "object"):
         if getattr(row, name) != getattr(made, name):
             yield name
-    if audit_trail.milliseconds(row.recorded_at) != made.recorded_at:
+    if moment_of(row.recorded_at) != made.recorded_at:
         yield "recorded_at"
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, literal_column, select
 from sqlalchemy.orm import Session
 
 from audit import key_chain
@@ -12,12 +13,15 @@ from audit.errors import AuditError, RetiredKey
 from audit.key_chain import Announcement, Chain
 from signaltable.flow import log_keys
 from signaltable.flow.fsck.entries import Head, Walk
-from signaltable.flow.fsck.reading import as_bytes
+from signaltable.flow.fsck.reading import as_bytes, moment_of
 from signaltable.flow.fsck.report import Found, span
 from signaltable.flow.fsck.said import read_details
 from signaltable.flow.log_keys import KeptNote
 from signaltable.models import LogCheckpoint, LogDetail, LogEntry, LogNode, LogTerm
 from signaltable.transaction import Program
+
+# The entry gets its place and the note its row in one commit; so many ms may lie between the two at most.
+SIGNING_TAKES = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ def trusted_keys(session: Session, program: Program) -> Chain:
     """The keys of this log, each with its time. They stand outside the database. Raises `UnusableLogKey`."""
     listed = log_keys.public_keys(program.settings)
     announced = _announced(session)
-    notes = list(session.scalars(select(LogCheckpoint.note))) if announced else []
+    # On SQLite anybody may put bytes where text belongs.
+    notes = [note for note in session.scalars(select(LogCheckpoint.note)) if isinstance(note, str)] if announced else []
     return key_chain.trusted(listed, listed, notes, announced)
 
 
@@ -59,7 +64,7 @@ def open_checkpoints(session: Session, chain: Chain, found: Found) -> list[Signe
             signed = chain.open_note(note)
         except RetiredKey:
             found.add("retired-key", at, "signed with a key that did not count at this size")
-        except (AuditError, UnicodeError):
+        except (AuditError, UnicodeError, TypeError, AttributeError):
             found.add("bad-checkpoint", at, "no key of this log has signed this note")
         else:
             if signed.size != size:
@@ -71,7 +76,7 @@ def open_checkpoints(session: Session, chain: Chain, found: Found) -> list[Signe
 def check_head(found: Found, walk: Walk, head: Head | None) -> None:
     """The stored head says how long the log is, and what its tree looks like."""
     if head is None:
-        found.add("changed-head", "log_head", "expected one row, found none")
+        found.add("changed-head", "log_head", "expected one row with a head, found none")
         return
     size = walk.leaves.size
     if walk.whole and size < head.size:
@@ -141,13 +146,15 @@ def read_kept(program: Program, chain: Chain, found: Found) -> list[Signed]:
 
 
 def check_announced(found: Found, walk: Walk, session: Session) -> None:
-    """Each checkpoint that the log says was signed is kept."""
-    kept = set(session.scalars(select(LogCheckpoint.size)))
-    for size, seq in walk.announced.items():
+    """Each checkpoint that the log says was signed is kept, with the moment at which that was."""
+    moment: ColumnElement[Any] = literal_column("log_checkpoints.signed_at")
+    kept = {size: moment_of(at) for size, at in session.execute(select(LogCheckpoint.size, moment))}
+    for size, (seq, recorded_at) in walk.announced.items():
+        at = f"checkpoint {size}"
         if size not in kept:
-            found.add(
-                "missing-checkpoint", f"checkpoint {size}", f"entry {seq} says that it was signed; it is not kept"
-            )
+            found.add("missing-checkpoint", at, f"entry {seq} says that it was signed; it is not kept")
+        elif abs((kept[size] or 0) - recorded_at) > SIGNING_TAKES:
+            found.add("changed-column", f"{at} signed_at", f"entry {seq} says that it was signed at another moment")
 
 
 def check_strays(found: Found, session: Session, size: int) -> None:
@@ -161,6 +168,9 @@ def check_strays(found: Found, session: Session, size: int) -> None:
         found.add("changed-term", span(seq, seq), "words to look for without an entry")
     levels = session.scalars(select(LogNode.level).distinct()).all()
     for level in levels:
+        if type(level) is not int:
+            found.add("changed-node", "node", "a stored root of a level that is no number")
+            continue
         beyond = select(LogNode.position).where(LogNode.level == level, LogNode.position >= size >> min(level, 62))
         for position in session.scalars(beyond.limit(1000)):
             found.add("changed-node", f"node {level}/{position}", "a stored root beyond the end of the log")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from signaltable import audit_trail, erasures
 from signaltable.flow import witnesses
 from signaltable.flow.fsck.entries import Walk
-from signaltable.flow.fsck.reading import as_bytes
+from signaltable.flow.fsck.reading import RECORDED_AT, as_bytes, moment_of
 from signaltable.flow.fsck.report import Found, span
 from signaltable.flow.fsck.said import read_details
 from signaltable.flow.witnesses import Outcome
@@ -44,17 +44,23 @@ def _check_clock(found: Found, walk: Walk, now: datetime) -> None:
 
 def _check_signing(session: Session, program: Program, found: Found, covered: int, now: datetime) -> None:
     """An entry that waits much longer than a turn means that nobody signs."""
-    oldest = session.scalar(select(LogEntry.recorded_at).where(LogEntry.seq >= covered).order_by(LogEntry.seq).limit(1))
-    if oldest is not None and now - oldest > timedelta(minutes=program.settings.checkpoint_minutes * MISSED_TURNS):
+    waiting = select(RECORDED_AT).select_from(LogEntry).where(LogEntry.seq >= covered).order_by(LogEntry.seq).limit(1)
+    oldest = moment_of(session.scalar(waiting))
+    patience = timedelta(minutes=program.settings.checkpoint_minutes * MISSED_TURNS)
+    if oldest is not None and oldest < audit_trail.milliseconds(now - patience):
         found.add("signing-stopped", span(covered, covered), "this entry has waited for a signature for too long")
 
 
 def _check_witnesses(session: Session, found: Found, now: datetime) -> None:
     """Once checkpoints are sent, they have to reach enough agencies, every day."""
-    first = session.scalar(select(func.min(LogEntry.recorded_at)).where(LogEntry.action == "checkpoint:send"))
-    if first is None or now - first <= witnesses.FRESH:
+    sending = select(RECORDED_AT).select_from(LogEntry).where(LogEntry.action == "checkpoint:send")
+    first = moment_of(session.scalar(sending.order_by(LogEntry.seq).limit(1)))
+    if first is None or first >= audit_trail.milliseconds(now - witnesses.FRESH):
         return
-    reached = len(witnesses.reached(session, now))
+    try:
+        reached = len(witnesses.reached(session, now))
+    except ValueError:
+        reached = 0  # Moments that cannot be read; the rows that hold them are findings of their own.
     found.count("witnesses", reached)
     if reached < witnesses.ENOUGH:
         message = f"{reached} agencies got a checkpoint in the last two days; {witnesses.ENOUGH} are needed"

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, literal_column, select
 from sqlalchemy.orm import Session
 
 from signaltable import audit_trail
@@ -33,8 +34,31 @@ def stored(until: int | None = None) -> "Select[Any]":
     return query if until is None else query.where(LogEntry.seq < until)
 
 
+# The column as the driver gives it: a check must not break off on what somebody wrote into it.
+RECORDED_AT: "ColumnElement[Any]" = literal_column("log_entries.recorded_at").label("recorded_at")
+
+
+def raw_entries() -> "Select[Any]":
+    """The same, with the moment as it is stored."""
+    columns = [column for column in LogEntry.__table__.columns if column.name != "recorded_at"]
+    return stored().with_only_columns(*columns, RECORDED_AT, LogDetail.details, LogDetail.salt, LogErased.by_seq)
+
+
 def as_bytes(stored_value: bytes | str | None) -> bytes:
     """What stands in a column of bytes. SQLite lets anybody put text there; a check must not stumble over that."""
-    if stored_value is None:
-        return b""
-    return stored_value.encode() if isinstance(stored_value, str) else bytes(stored_value)
+    if isinstance(stored_value, bytes | memoryview):
+        return bytes(stored_value)
+    return b"" if stored_value is None else str(stored_value).encode()
+
+
+def moment_of(stored_value: Any) -> int | None:
+    """A moment as the driver gives it, in ms since 1970; None for what is no moment. SQLite keeps any text as one."""
+    if isinstance(stored_value, str):
+        try:
+            stored_value = datetime.fromisoformat(stored_value)
+        except ValueError:
+            return None
+    if not isinstance(stored_value, datetime):
+        return None
+    aware = stored_value if stored_value.tzinfo else stored_value.replace(tzinfo=UTC)
+    return audit_trail.milliseconds(aware)

@@ -119,7 +119,7 @@ class _Table:
         query = reading_of(self.table).where(whole >= first, whole <= last)
         try:
             rows: list[Values] = [dict(row) for row in self.session.execute(query).mappings()]
-        except (ValueError, TypeError, SQLAlchemyError):
+        except (ValueError, TypeError, RecursionError, SQLAlchemyError):
             rows = [row for one in page if (row := self._single(key, one)) is not None]
         yield from rows
 
@@ -127,7 +127,7 @@ class _Table:
         same = (column == value for column, value in zip(key, one, strict=True))
         try:
             return dict(self.session.execute(reading_of(self.table).where(*same)).mappings().one())
-        except (ValueError, TypeError, SQLAlchemyError):
+        except (ValueError, TypeError, RecursionError, SQLAlchemyError):
             token = token_of(self.ring, self.table, one[:1] if self.declared.grouped else one)
             known = self.sayings.of(self.table.name, token) is not None
             at = place(self.table.name, token, {})
