@@ -208,7 +208,7 @@ JOBS: Mapping[str, Leaves] = {
     "checkpoint": _leaves("checkpoint:sign", also="job:run checkpoint:send"),
     "retention": _leaves("job:run", also="retention:erase retention:overdue draft:erase disclosure:reject"),
     "overdue": _leaves("job:run deadline:overdue"),
-    "witness": _leaves("checkpoint:send", also="job:run checkpoint:sign"),
+    "witnesses": _leaves("job:run", also="checkpoint:send checkpoint:sign"),
     "outbox": _leaves("job:run"),
     "sessions": _leaves("job:run login:end"),
     "fsck": _leaves("log:check", also="incident:open job:run"),

@@ -579,7 +579,7 @@ def _content(tx: Transaction, row: Disclosure) -> Payload | None:
         return None
     try:
         return from_bytes(
-            tx.program.keys.open(row.provider_agency, row.payload_provider, place(row, row.provider_agency)),
+            sealing.open_envelope(tx, row.provider_agency, row.payload_provider, place(row, row.provider_agency)),
         )
     except CannotOpen:
         return None
