@@ -4,7 +4,7 @@ Every filter is a list of entry numbers in an index (a term, or a column of the 
 of its entries is looked up in the others, newest first, until the page is full.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +14,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from signaltable.audit_trail.terms import Term
 from signaltable.models import LogEntry, LogTerm
 
-# Lists longer than this count as equally long: counting further costs more than choosing wrongly.
-LONG = 20_000
+# Lists are counted up to the first of these, and only when none is shorter up to the next. Longer ones count as equally
+# long: counting further costs more than choosing wrongly.
+LONG = (300, 5_000)
 
 _COLUMNS = ("agency", "action", "outcome", "actor", "object")
 
@@ -57,8 +58,7 @@ def find_seqs(
     if bounds is None:
         return []
     lists = list(_lists(wanted))
-    leading = min(lists, key=lambda one: _length(session, one, bounds)) if len(lists) > 1 else lists[0]
-    query = _query(wanted, leading, bounds)
+    query = _query(wanted, _shortest(session, lists, bounds), bounds)
     number = query.selected_columns[0]
     ordered = query.order_by(number if after is not None else number.desc()).limit(limit)
     return sorted(session.scalars(ordered), reverse=True)
@@ -79,7 +79,7 @@ def _lists(wanted: Wanted) -> Iterator[_List]:
             yield {name: columns[name] for name in names}
     if columns.get("outcome", "ok") != "ok":
         yield {"outcome": columns["outcome"]}
-    if not columns.keys() - {"outcome"} and not wanted.terms:
+    elif columns.keys() <= {"outcome"} and not wanted.terms:
         yield {}
 
 
@@ -107,8 +107,18 @@ def _first_at(session: Session, moment: datetime) -> int | None:
     return session.scalar(select(func.min(LogEntry.seq)).where(LogEntry.recorded_at == at))
 
 
-def _length(session: Session, leading: _List, bounds: _Bounds) -> int:
-    some = _start(leading, bounds).limit(LONG).subquery()
+def _shortest(session: Session, lists: Sequence[_List], bounds: _Bounds) -> _List:
+    """The list to begin with. Of equally long ones the first: terms say more than columns."""
+    if len(lists) > 1:
+        for most in LONG:
+            lengths = [_length(session, one, bounds, most) for one in lists]
+            if min(lengths) < most:
+                return lists[lengths.index(min(lengths))]
+    return lists[0]
+
+
+def _length(session: Session, leading: _List, bounds: _Bounds, most: int) -> int:
+    some = _start(leading, bounds).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
 
 
