@@ -16,7 +16,6 @@ from signaltable.flow.accounts import agency_title, is_known
 from signaltable.texts import Text
 from signaltable.web.guards import actor, program
 
-
 # Pages that are reached from the tabs of another entry of the menu.
 WITHIN = {"samples": "auditor", "misuse": "auditor"}
 

@@ -8,7 +8,8 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import cache
 from statistics import median
 from typing import Any, Final
 
@@ -181,10 +182,14 @@ def _reviews(look: Look, references: Sequence[str]) -> dict[str, datetime]:
 
 def _unreviewed_ground(look: Look, _use: Use, rule: MisuseRule) -> Iterator[Finding]:
     used: dict[tuple[str, str], list[Any]] = defaultdict(list)
+
+    @cache
+    def reviewed(ground_id: str, day: date) -> bool:
+        ground = look.policy.grounds.find(ground_id, day)
+        return ground is not None and ground.reviewed_by_then(day)
+
     for row, told, provider in _disclosed(look):
-        day = day_of(row.recorded_at)
-        ground = look.policy.grounds.find(told["ground"], day)
-        if ground is None or not ground.reviewed_by_then(day):
+        if not reviewed(told["ground"], day_of(row.recorded_at)):
             used[provider, told["ground"]].append(row)
     for (provider, ground_id), rows in used.items():
         about = f"{provider}:{ground_id}"
