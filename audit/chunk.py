@@ -27,6 +27,8 @@ ENTRIES_BLOCK = 1 << 18
 DETAILS_BLOCK = 1 << 18
 # What these say is needed beyond their own line: which checkpoints and which keys there must be.
 TELLING = frozenset({"checkpoint:sign", "key:make", "key:rotate"})
+# So many of them are remembered: every hour for thirty years. A log of nothing else is not a log.
+MAX_TOLD = 300_000
 _KNOWN = frozenset(action.encode() for action in ACTIONS)
 _NUMBER = re.compile(rb'"seq":(0|[1-9][0-9]{0,14}+)\}\Z')
 _TELLING = frozenset(action.encode() for action in TELLING)

@@ -1,6 +1,6 @@
 """Who signed an export, and whether that is who should have: manifest, keys, checkpoints, those inside and those held."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -125,16 +125,35 @@ def check_signature(reader: Reader, manifest: ReadManifest | None, chain: Chain)
         reader.found.add("bad-signature", bundle.SIGNATURE, "the key has signed another manifest than this one")
 
 
-def read_notes(reader: Reader) -> Mapping[str, str]:
-    """The checkpoints of the export by name, in the order of their numbers, not yet checked."""
-    notes = {}
-    for number, name in enumerate(reader.checkpoint_names, start=1):
-        if name != bundle.checkpoint_name(number):
-            reader.found.add("missing-checkpoint", name, f"expected {bundle.checkpoint_name(number)} in this place")
-        note = reader.read_text(name)
-        if note is not None:
-            notes[name] = note
-    return notes
+class Notes:
+    """The checkpoints of an export, in the order of their numbers, not yet checked.
+
+    Read anew each time they are asked for: a log may have tens of thousands, of which a second algorithm makes each
+    long, and they are needed before and after the entries.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._names: list[str] = []
+        self.sizes: set[int] = set()
+        for number, name in enumerate(reader.checkpoint_names, start=1):
+            if name != bundle.checkpoint_name(number):
+                reader.found.add("missing-checkpoint", name, f"expected {bundle.checkpoint_name(number)} in this place")
+            note = reader.read_text(name)
+            if note is not None:
+                self._names.append(name)
+                self.sizes.update(claimed_sizes([note]))
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Name and text of each that could be read."""
+        for name in self._names:
+            note = self._reader.read_text(name)
+            if note is not None:
+                yield name, note
+
+    def texts(self) -> Iterator[str]:
+        """The text of each."""
+        return (note for _, note in self.items())
 
 
 def claimed_sizes(notes: Iterable[str]) -> list[int]:
@@ -148,7 +167,7 @@ def claimed_sizes(notes: Iterable[str]) -> list[int]:
     return sorted(sizes)
 
 
-def open_kept(reader: Reader, notes: Mapping[str, str], chain: Chain) -> list[Signed]:
+def open_kept(reader: Reader, notes: Notes, chain: Chain) -> list[Signed]:
     """Every checkpoint of the export that a key vouches for, in order of file name."""
     signed = []
     for name, note in notes.items():

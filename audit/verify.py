@@ -10,12 +10,14 @@ from pathlib import Path
 
 from audit import bundle
 from audit.ahead import PART_BYTES, checking
+from audit.chunk import MAX_TOLD
 from audit.findings import Finding, Findings, printable
 from audit.key_chain import Chain
 from audit.part import Part
 from audit.places import name_range
 from audit.reader import Reader
 from audit.signatures import (
+    Notes,
     ReadManifest,
     Signed,
     check_signature,
@@ -25,7 +27,6 @@ from audit.signatures import (
     open_kept,
     read_keys,
     read_manifest,
-    read_notes,
 )
 from audit.walk import Walk
 
@@ -80,8 +81,8 @@ def verify(
     reader = Reader(directory, found)
     manifest = read_manifest(reader)
     keys = read_keys(reader, public_key)
-    notes = read_notes(reader)
-    sizes = claimed_sizes([*notes.values(), *checkpoints])
+    notes = Notes(reader)
+    sizes = sorted(notes.sizes.union(claimed_sizes(checkpoints)))
     selection = manifest.said.selection if manifest else None
     with checking(reader, sizes, 1 if line_by_line or selection else jobs, part_bytes) as ahead:
         walk = (
@@ -90,7 +91,9 @@ def verify(
             else Part(reader, sizes, selection)
         )
         walk.run(progress)
-    chain = follow(reader, keys, notes.values(), walk.told)
+    if len(walk.told) >= MAX_TOLD:
+        found.add("too-long", bundle.ENTRIES, f"{MAX_TOLD} entries or more speak of checkpoints and keys")
+    chain = follow(reader, keys, notes.texts(), walk.told)
     check_signature(reader, manifest, chain)
     kept = open_kept(reader, notes, chain)
     held = open_held(found, checkpoints, chain)

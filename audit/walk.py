@@ -9,7 +9,7 @@ from itertools import islice
 
 from audit.ahead import Ahead
 from audit.bundle_format import DETAILS, ENTRIES, LEAVES
-from audit.chunk import DETAILS_BLOCK, ENTRIES_BLOCK, Chunk, Told, check, grow
+from audit.chunk import DETAILS_BLOCK, ENTRIES_BLOCK, MAX_TOLD, Chunk, Told, check, grow
 from audit.details_lines import DetailsLines
 from audit.entry import FORMAT, MAX_ENTRY_BYTES, parse
 from audit.errors import MalformedEntry
@@ -120,7 +120,7 @@ class Walk:
             if size in self._sizes:
                 self.roots[size] = self.tree.root()
         self.destroyed += chunk.count - chunk.details_count
-        self.told.extend(chunk.told)
+        self.told.extend(chunk.told[: max(0, MAX_TOLD - len(self.told))])
         self.course.time, self.course.format = chunk.last_time, FORMAT
         return True
 

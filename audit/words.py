@@ -1,7 +1,7 @@
 """What one entry says: its details beside its commitment, its words beside the vocabulary."""
 
 from audit.bundle_format import DetailsLine
-from audit.chunk import TELLING, Told
+from audit.chunk import MAX_TOLD, TELLING, Told
 from audit.entry import Entry, commit
 from audit.errors import NotInVocabulary
 from audit.findings import Findings
@@ -44,6 +44,6 @@ def check_details(found: Findings, entry: Entry, line: DetailsLine | None, told:
         check(entry.action, line.details)
     except NotInVocabulary as error:
         found.add("not-in-vocabulary", at, str(error))
-    if entry.action in TELLING:
+    if entry.action in TELLING and len(told) < MAX_TOLD:
         told.append(Told(entry.seq, entry.action, entry.outcome, line.details))
     return False
