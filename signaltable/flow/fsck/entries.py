@@ -149,7 +149,8 @@ class Walk:
         if made.action == "checkpoint:sign" and made.outcome == "ok" and details:
             size = details.get("size")
             if isinstance(size, int):
-                self.announced[size] = made.seq, made.recorded_at
+                # When it happened, which a clock that was set back does not bend, as it does `recorded_at`.
+                self.announced[size] = made.seq, made.occurred_at
 
     def _details(self, row: "Row[Any]", made: Entry, at: str) -> dict[str, Any] | None:
         if row.details is None:

@@ -149,11 +149,11 @@ def check_announced(found: Found, walk: Walk, session: Session) -> None:
     """Each checkpoint that the log says was signed is kept, with the moment at which that was."""
     moment: ColumnElement[Any] = literal_column("log_checkpoints.signed_at")
     kept = {size: moment_of(at) for size, at in session.execute(select(LogCheckpoint.size, moment))}
-    for size, (seq, recorded_at) in walk.announced.items():
+    for size, (seq, happened_at) in walk.announced.items():
         at = f"checkpoint {size}"
         if size not in kept:
             found.add("missing-checkpoint", at, f"entry {seq} says that it was signed; it is not kept")
-        elif abs((kept[size] or 0) - recorded_at) > SIGNING_TAKES:
+        elif abs((kept[size] or 0) - happened_at) > SIGNING_TAKES:
             found.add("changed-column", f"{at} signed_at", f"entry {seq} says that it was signed at another moment")
 
 

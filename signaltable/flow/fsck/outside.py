@@ -93,6 +93,9 @@ def _check_register(program: Program, found: Found) -> None:
         register = erasures.read(program.settings.erasures, program.keys)
     except (FileNotFoundError, PermissionError):
         return  # Who serves pages need not be the user who erases.
+    except OSError:
+        found.add("changed-register", "erasures.jsonl", "the register of erasures cannot be read")
+        return
     found.count("erasures", len(register.erasures))
     for bad in register.bad:
         found.add("changed-register", f"erasures.jsonl line {bad.number}", f"{bad.kind}: not as the program wrote it")
