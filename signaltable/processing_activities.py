@@ -73,7 +73,6 @@ class Register:
 
     at: str = ""
     activities: tuple[Activity, ...] = ()
-    without: frozenset[str] = frozenset()
     _by_action: Mapping[str, tuple[Activity, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -85,16 +84,11 @@ class Register:
         for activity in file.activity:
             for action in activity.actions:
                 by_action[action] = (*by_action.get(action, ()), activity)
-        return cls(file.register_at, file.activity, frozenset(file.no_personal_data.actions), by_action)
+        return cls(file.register_at, file.activity, by_action)
 
     def processes(self, action: str) -> bool:
         """Whether an action is part of any activity."""
         return action in self._by_action
-
-    def homeless(self) -> frozenset[str]:
-        """The actions of the log that no activity covers for every purpose, and that are not named as touching nobody."""
-        placed = {action for one in self.activities if not one.purposes for action in one.actions}
-        return frozenset(ACTIONS) - placed - self.without
 
     def address(self, action: str, purpose: str = "", roles: Iterable[str] = ()) -> str:
         """The address (URI) of the activity to which an act belongs; "" for one that touches no personal data.
@@ -165,5 +159,9 @@ def _each_action_once(file: ActivitiesFile) -> Iterator[Finding]:
         key = f"actions.{action}"
         if action in rest and among:
             yield Finding(FILE, key, "expected it in an activity or in no_personal_data, found both")
+        elif action not in rest and not for_all:
+            yield Finding(
+                FILE, key, "expected it in an activity without purposes or in no_personal_data, found neither"
+            )
         elif len(for_all) > 1 or len(set(named)) < len(named):
             yield Finding(FILE, key, "expected one activity for each purpose and one for the rest, found more")

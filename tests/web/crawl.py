@@ -17,7 +17,7 @@ from signaltable.models import LogDetail, LogEntry
 from signaltable.transaction import Program
 
 # How many different addresses of one view somebody opens: more would show the same view again.
-ADDRESSES = 2
+ADDRESSES = 1
 TRIES = 4
 NEW_PASSWORD = "een-ander-lang-wachtwoord"
 
