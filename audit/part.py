@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from audit.bundle_format import ENTRIES, LEAVES, Selection
 from audit.chunk import Told, fold, grow
 from audit.details_lines import DetailsLines
-from audit.entry import MAX_ENTRY_BYTES, Entry, parse
+from audit.entry import MAX_ENTRY_BYTES, Entry
 from audit.errors import MalformedEntry
 from audit.leaves import Leaves
 from audit.merkle import HASH_BYTES, CompactRange, leaf_hash
 from audit.places import name_range
 from audit.reader import Line, Reader
 from audit.source import Source
-from audit.words import Course, check_details
+from audit.words import Course, check_details, entry_in
 
 _LEAVES_AT_ONCE = 1 << 13
 
@@ -76,14 +76,12 @@ class Part:
     def _take(self, line: Line) -> None:
         at = f"{ENTRIES} line {line.number}"
         try:
-            if line.raw is None:
-                raise MalformedEntry(f"expected at most {MAX_ENTRY_BYTES} bytes, found a longer line")
-            entry = parse(line.raw)
+            entry = entry_in(line)
         except MalformedEntry as error:
             self.found.add("malformed-entry", at, str(error))
             return
         self._check_place(entry, at)
-        self._check_leaf(entry, leaf_hash(line.raw))
+        self._check_leaf(entry, leaf_hash(line.raw or b""))
         if not self._selection.chooses(entry):
             self.found.add(
                 "not-chosen", f"entry {entry.seq}", "does not belong to the part that the manifest describes"

@@ -11,14 +11,14 @@ from audit.ahead import Ahead
 from audit.bundle_format import DETAILS, ENTRIES, LEAVES
 from audit.chunk import DETAILS_BLOCK, ENTRIES_BLOCK, MAX_TOLD, Chunk, Told, check, grow
 from audit.details_lines import DetailsLines
-from audit.entry import FORMAT, MAX_ENTRY_BYTES, parse
+from audit.entry import FORMAT, MAX_ENTRY_BYTES
 from audit.errors import MalformedEntry
 from audit.leaves import Leaves
 from audit.merkle import HASH_BYTES, CompactRange, leaf_hash
 from audit.places import Order
 from audit.reader import Line, Reader
 from audit.source import Source
-from audit.words import Course, check_details
+from audit.words import Course, check_details, entry_in
 
 # How many entries are remembered that are not those of leaves.bin.
 _REMEMBERED = 1000
@@ -145,9 +145,7 @@ class Walk:
         self.tree.append(leaf)
         self._note_root()
         try:
-            if line.raw is None:
-                raise MalformedEntry(f"expected at most {MAX_ENTRY_BYTES} bytes, found a longer line")
-            entry = parse(line.raw)
+            entry = entry_in(line)
         except MalformedEntry as error:
             self.found.add("malformed-entry", at, str(error))
             self.order.take_unknown()

@@ -2,10 +2,18 @@
 
 from audit.bundle_format import DetailsLine
 from audit.chunk import MAX_TOLD, TELLING, Told
-from audit.entry import Entry, commit
-from audit.errors import NotInVocabulary
+from audit.entry import MAX_ENTRY_BYTES, Entry, commit, parse
+from audit.errors import MalformedEntry, NotInVocabulary
 from audit.findings import Findings
+from audit.reader import Line
 from audit.vocabulary import ACTIONS, check
+
+
+def entry_in(line: Line) -> Entry:
+    """The entry in a line of entries.jsonl. Raises MalformedEntry when there is none."""
+    if line.raw is None:
+        raise MalformedEntry(f"expected at most {MAX_ENTRY_BYTES} bytes, found a longer line")
+    return parse(line.raw)
 
 
 class Course:
