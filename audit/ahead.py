@@ -29,7 +29,7 @@ from audit.reader import Reader
 from audit.source import Source
 
 # A worker gets about this much of entries.jsonl at a time; a log of fewer than two such parts is not worth a process.
-PART_BYTES = 32 * 1024 * 1024
+PART_BYTES = 8 * 1024 * 1024
 
 _SEQ = re.compile(rb'"seq":([0-9]{1,16})[,}]')
 _Found = TypeVar("_Found", Chunk, FileDigest)
