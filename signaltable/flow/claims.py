@@ -1,12 +1,13 @@
 """Who does which run: a row with a unique (job, slot), so that each run happens once, however many processes run."""
 
+import json
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signaltable.domain import Actor
-from signaltable.models import JobRun, LogEntry
+from signaltable.models import JobRun, LogDetail, LogEntry
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 # What the outcome of a run that went wrong begins with; then the type of the error, because its text may hold data.
@@ -60,7 +61,7 @@ def finish(
             .where(JobRun.job == job, JobRun.slot == slot)
             .values(finished_at=tx.now, outcome=outcome[:200]),
         )
-        last = _last_told(tx, job)
+        last, turn = _last_told(tx, job)
         if newsworthy or tx.now - last >= TOLD_EVERY:
             tx.record(
                 "job:run",
@@ -68,23 +69,27 @@ def finish(
                 object_id=job,
                 outcome="error" if failed else "ok",
                 reason=outcome.removeprefix(ERROR) if failed else "",
-                details={"job": job, "slot": slot, "result": outcome, **_untold(tx, job, slot, last)},
+                details={"job": job, "slot": slot, "result": outcome, **_untold(tx, job, slot, turn)},
             )
 
 
-def _last_told(tx: Transaction, job: str) -> datetime:
-    """When the log last told of a run of this job; for one of which it never did, when that job first ran."""
-    query = select(LogEntry.recorded_at).where(LogEntry.object == job, LogEntry.action == "job:run")
-    told = tx.session.scalar(query.order_by(LogEntry.seq.desc()).limit(1))
-    first = select(JobRun.claimed_at).where(JobRun.job == job).order_by(JobRun.slot).limit(1)
-    return told or tx.session.scalar(first) or tx.now
+def _last_told(tx: Transaction, job: str) -> tuple[datetime, str]:
+    """When the log last told of a run of this job, and of which turn; without any, when that job first ran, and ""."""
+    query = select(LogEntry.recorded_at, LogDetail.details).outerjoin(LogDetail, LogDetail.seq == LogEntry.seq)
+    query = query.where(LogEntry.object == job, LogEntry.action == "job:run").order_by(LogEntry.seq.desc())
+    told = tx.session.execute(query.limit(1)).first()
+    if told is None:
+        first = select(JobRun.claimed_at).where(JobRun.job == job).order_by(JobRun.slot).limit(1)
+        return tx.session.scalar(first) or tx.now, ""
+    # Details may be destroyed one day; the turn that began before the entry is then the one that it told of.
+    known = json.loads(told.details)["slot"] if told.details else told.recorded_at.strftime("%Y-%m-%dT%H:%M")
+    return told.recorded_at, str(known)
 
 
-def _untold(tx: Transaction, job: str, slot: str, last: datetime) -> dict[str, int]:
-    """How many runs since then did nothing, and how many failed as the one before; nothing for none."""
-    oldest = (last - 2 * TOLD_EVERY).strftime("%Y-%m-%dT%H:%M")  # The slot is in the key, so older runs cost nothing.
+def _untold(tx: Transaction, job: str, slot: str, told: str) -> dict[str, int]:
+    """How many turns since `told` did nothing, and how many failed as the one before; nothing for none."""
     since = select(JobRun.outcome, func.count()).where(
-        JobRun.job == job, JobRun.slot > oldest, JobRun.slot != slot, JobRun.finished_at >= last
+        JobRun.job == job, JobRun.slot > told, JobRun.slot < slot, JobRun.finished_at.is_not(None)
     )
     counts = {"idle": 0, "failed": 0}
     for outcome, count in tx.session.execute(since.group_by(JobRun.outcome)):
