@@ -40,14 +40,14 @@ class Clock:
         self.now += timedelta(**by)
 
 
-def _prepare(home: Path, url: str) -> Settings:
+def _prepare(home: Path, url: str, clock: Clock | None = None) -> Settings:
     home.mkdir(parents=True, exist_ok=True)
     settings = replace(Settings.from_env({"SIGNALTABLE_HOME": str(home), "DATABASE_URL": url}))
     setup.make_keys(settings)
     migrate(settings)
     engine = make_engine(settings.database_url)
     program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=True))
-    program = replace(program, clock=Clock())
+    program = replace(program, clock=clock or Clock())
     setup.start_log(program)
     setup.seed_region(program, PASSWORD)
     engine.dispose()
@@ -58,6 +58,13 @@ def _prepare(home: Path, url: str) -> Settings:
 def sqlite_region(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("region") / "home"
     return _prepare(home, f"sqlite:///{home / 'signaltable.db'}")
+
+
+@pytest.fixture(scope="session")
+def region_of_today(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The same region, begun an hour ago by the clock on the wall: for processes of their own, which read that clock."""
+    home = tmp_path_factory.mktemp("today") / "home"
+    return _prepare(home, f"sqlite:///{home / 'signaltable.db'}", Clock(datetime.now(UTC) - timedelta(hours=1)))
 
 
 @pytest.fixture(scope="session")

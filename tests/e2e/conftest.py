@@ -88,10 +88,10 @@ def stop_server(server: Server) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(sqlite_region: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(region_of_today: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`signaltable run` over the demo region with accounts and no signals."""
     home = tmp_path_factory.mktemp("e2e") / "home"
-    shutil.copytree(sqlite_region.home, home)
+    shutil.copytree(region_of_today.home, home)
     running = start_server(home)
     yield running
     stop_server(running)
