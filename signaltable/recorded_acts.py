@@ -147,6 +147,7 @@ WEB: Mapping[str, Leaves] = {
     "GET auditor.disclosures": _leaves("log:consult"),
     "GET auditor.disclosure": _leaves("log:consult"),
     "GET auditor.exports": _leaves("log:consult"),
+    "POST auditor.request_processing_log": _leaves("log:request"),
     "GET auditor.evidence": _leaves("log:consult"),
     "POST auditor.check": _leaves(either="log:consult log:check log:request"),
     "POST auditor.request_export": _leaves("log:request"),

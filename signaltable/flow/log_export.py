@@ -21,7 +21,7 @@ from audit.errors import AuditError
 from signaltable import audit_trail
 from signaltable.access import Allowed, Denied, Permission, may, require
 from signaltable.domain import Actor, Channel, Conflict, NotFound, Resource, UnusableInput
-from signaltable.flow import log_keys, log_parts, signing
+from signaltable.flow import log_keys, log_parts, processing_log, signing
 from signaltable.flow.claims import claim
 from signaltable.flow.fsck import as_bytes, snapshot
 from signaltable.flow.log_parts import Part
@@ -58,6 +58,15 @@ This is an export of the log of the signal table. Verify it on a machine of your
 the public key that you received earlier and by another way.
 """
 
+PROCESSING_FILE = "verwerkingenlog.json"
+PROCESSING_README = f"""\
+Dit is het verwerkingenlog van de signaaltafel, in de vorm van Logboek Dataverwerkingen (Logius): {PROCESSING_FILE}.
+Elke regel is een verwerking van gegevens van niemand of van een betrokkene. Over gebruikers staat er niets in; wie het was, staat in het
+logboek onder hetzelfde trace_id. Het schema is signaltable/processing_log.schema.json.
+
+This is the processing log of the signal table as Logboek Dataverwerkingen records. It says nothing about users; who it was stands in the audit
+log under the same trace_id.
+"""
 
 # How many of how many entries are done.
 Progress = Callable[[int, int], None]
@@ -182,6 +191,9 @@ def request_export(tx: Transaction, part: Part = WHOLE) -> str:
 def _permitted(tx: Transaction, part: Part) -> Part:
     if isinstance(may(tx.actor, Permission.LOG_EXPORT_ALL), Allowed):
         return part
+    if part.processing:
+        # Its lines do not say whose they are, so no agency has a part of it.
+        require(tx.actor, Permission.LOG_EXPORT_ALL)
     agency = part.agency or tx.actor.agency_id
     require(tx.actor, Permission.LOG_EXPORT_OWN, Resource("export", owner_agency=agency))
     return replace(part, agency=agency)
@@ -257,8 +269,7 @@ def _fulfil(program: Program, actor: Actor, request: str) -> int:
     folder = program.settings.exports / request
     try:
         shutil.rmtree(folder, ignore_errors=True)
-        export(program, actor, folder / FOLDER, part=_asked_for(program, request), request=request)
-        _pack(program, folder, _zip(program, request))
+        _make(program, actor, folder, _asked_for(program, request), request)
     except Exception:
         _finish(program, actor, request, "failed")
         raise
@@ -266,6 +277,19 @@ def _fulfil(program: Program, actor: Actor, request: str) -> int:
         shutil.rmtree(folder, ignore_errors=True)
     _finish(program, actor, request, "ready")
     return 1
+
+
+def _make(program: Program, actor: Actor, folder: Path, part: Part, request: str) -> None:
+    if part.processing:
+        folder.mkdir(mode=0o700, parents=True)
+        processing_log.export(
+            program, actor, folder / PROCESSING_FILE, start=part.first, end=part.last, request=request
+        )
+        _pack(folder, _zip(program, request), PROCESSING_README)
+        return
+    export(program, actor, folder / FOLDER, part=part, request=request)
+    key = signer(program.settings).verifier()
+    _pack(folder, _zip(program, request), README.format(folder=FOLDER, fingerprint=key.fingerprint))
 
 
 def _asked_for(program: Program, request: str) -> Part:
@@ -279,16 +303,15 @@ def _asked_for(program: Program, request: str) -> Part:
         return Part.from_told(json.loads(as_bytes(session.scalars(query).one())))
 
 
-def _pack(program: Program, folder: Path, target: Path) -> None:
-    """One zip with the export and a text that says how to check it; complete or not there at all."""
+def _pack(folder: Path, target: Path, read_me: str) -> None:
+    """One zip with what was made and a text that says what to do with it; complete or not there at all."""
     draft = target.with_suffix(".part")
     with (
         os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed,
     ):
-        key = signer(program.settings).verifier()
-        packed.writestr("LEESMIJ.txt", README.format(folder=FOLDER, fingerprint=key.fingerprint))
-        for path in sorted((folder / FOLDER).rglob("*")):
+        packed.writestr("LEESMIJ.txt", read_me)
+        for path in sorted(folder.rglob("*")):
             if path.is_file():
                 packed.write(path, path.relative_to(folder))
     draft.replace(target)

@@ -21,17 +21,23 @@ from signaltable.flow.fsck import as_bytes, stored
 from signaltable.flow.log_scope import ROWS, OwnPart, own_part
 from signaltable.models import Agency, LogEntry
 
+# How the log calls an export of the processing log.
+PROCESSING_LOG = "processing-log"
 # The log counts from 1970 on; the day after the last one must exist too.
 EARLIEST, LATEST = date(1970, 1, 2), date(9999, 12, 30)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which part: from `first` up to and with `last`, of one agency. None and "" do not choose; without any it is the whole."""
+    """Which part: from `first` up to and with `last`, of one agency. None and "" do not choose; without any it is the whole.
+
+    `processing` asks for the processing log of that period instead of the audit log.
+    """
 
     first: date | None = None
     last: date | None = None
     agency: str = ""
+    processing: bool = False
 
     @property
     def whole(self) -> bool:
@@ -58,13 +64,15 @@ class Part:
         """As the log says it."""
         days = {"period_from": self.first, "period_to": self.last}
         told = {name: day.isoformat() for name, day in days.items() if day}
-        return {"kind": "whole" if self.whole else "part"} | told | ({"agency": self.agency} if self.agency else {})
+        kind = PROCESSING_LOG if self.processing else "whole" if self.whole else "part"
+        return {"kind": kind} | told | ({"agency": self.agency} if self.agency else {})
 
     @classmethod
     def from_told(cls, details: Mapping[str, Any]) -> "Part":
         """What `told` wrote."""
         first, last = (str(details.get(name, "")) for name in ("period_from", "period_to"))
-        return cls(_day("from", first), _day("to", last), str(details.get("agency", "")))
+        processing = details.get("kind") == PROCESSING_LOG
+        return cls(_day("from", first), _day("to", last), str(details.get("agency", "")), processing)
 
 
 def _begin(day: date) -> datetime:

@@ -1,6 +1,7 @@
 """The auditor's pages: the log, one entry, the disclosures, and the proof that nothing was changed. No content."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -249,6 +250,26 @@ def request_export() -> ResponseReturnValue:
             request_id = auditing.request_export(tx, part)
     except UnusableInput as error:
         names = {"from": "van", "to": "tot", "agency": "organisatie"}
+        return _exports(typed, {names[name]: export_problem(name) for name in error.problems}), 422
+    except Conflict:
+        flash(_("An earlier export is still being made."), "info")
+        return redirect(url_for("auditor.exports"), 303)
+    return redirect(url_for("auditor.export", request_id=request_id), 303)
+
+
+@pages.post("/export/verwerkingenlog")
+@permission(Permission.LOG_EXPORT_ALL)
+def request_processing_log() -> ResponseReturnValue:
+    """Ask for the processing log of a period; made like an export."""
+    names = {"from": "log_van", "to": "log_tot"}
+    only(*names.values())
+    typed = {name: request.form.get(name, "").strip()[:LONGEST] for name in names.values()}
+    try:
+        first, last = (as_iso_day(one) for one in typed.values())
+        with begin() as tx:
+            part = auditing.read_part(tx.session, first, last, "")
+            request_id = auditing.request_export(tx, replace(part, processing=True))
+    except UnusableInput as error:
         return _exports(typed, {names[name]: export_problem(name) for name in error.problems}), 422
     except Conflict:
         flash(_("An earlier export is still being made."), "info")

@@ -1,9 +1,11 @@
 """The auditor's pages: readable, without content, closed to others, and the tools to check."""
 
+import json
 import re
 import zipfile
 from io import BytesIO
 
+import jsonschema
 import pytest
 from sqlalchemy import select
 
@@ -11,7 +13,7 @@ from audit import receipt
 from audit.note import Verifier
 from audit.vocabulary import ACTIONS
 from signaltable import jobs
-from signaltable.flow import checking, triage
+from signaltable.flow import checking, processing_log, triage
 from signaltable.flow.accounts import agency_title
 from signaltable.models import LogCheckpoint, LogEntry
 from signaltable.transaction import reading
@@ -198,6 +200,26 @@ def test_an_export_is_asked_for_made_and_fetched(program, auditor, reference):
         everything = b"".join(packed.read(name) for name in packed.namelist())
     for secret in (*CANARIES.values(), "Zwaluwkade"):
         assert secret.encode() not in everything
+
+
+def test_the_processing_log_is_asked_for_on_the_same_page(program, auditor, reference):
+    wrong = auditor.post("/audit/export/verwerkingenlog", {"log_van": "30-2-2026"}, page="/audit/export")
+    assert wrong.status_code == 422
+    assert 'value="30-2-2026"' in wrong.text
+    asked_for = auditor.post("/audit/export/verwerkingenlog", {"log_van": "1-1-2026"}, page="/audit/export")
+    jobs.run_requests(program)
+    assert "verwerkingenlog" in auditor.get(asked_for.location).text
+    with zipfile.ZipFile(BytesIO(auditor.get(f"{asked_for.location}/bestand").data)) as packed:
+        assert sorted(packed.namelist()) == ["LEESMIJ.txt", "verwerkingenlog.json"]
+        raw = packed.read("verwerkingenlog.json")
+    told = json.loads(raw)
+    jsonschema.validate(told, json.loads(processing_log.SCHEMA.read_text()))
+    assert told["period_from"] == "2026-01-01"
+    assert any(line["name"] == "signal:record" for line in told["records"])
+    for secret in (*CANARIES.values(), reference):
+        assert secret.encode() not in raw
+    officer = Person(program, "fg.havendam")
+    assert officer.post("/audit/export/verwerkingenlog", page="/audit/export").status_code == 403
 
 
 def test_what_the_form_did_not_offer_is_refused(program, auditor):
