@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from audit.canonical import canonical_bytes, parse_canonical
 from audit.errors import AuditError
 from signaltable.audit_trail import AuditEvent
+from signaltable.disk import hand_over, sync_folder
 from signaltable.keys import KeyRing, KeyRingError
 from signaltable.models import LogHead
 
@@ -141,7 +142,7 @@ def note(path: Path, ring: KeyRing, erasures: Sequence[Erasure]) -> None:
             previous = sha256(line).hexdigest()
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _end(file: BinaryIO) -> tuple[int, str]:
@@ -239,7 +240,7 @@ def _erasure(told: Mapping[str, Any]) -> Erasure:
 def _locked(path: Path) -> Iterator[None]:
     lock = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        _hand_over(lock, path.parent)
+        hand_over(lock, path.parent)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
     finally:
@@ -249,21 +250,5 @@ def _locked(path: Path) -> Iterator[None]:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-        _hand_over(file.fileno(), path.parent)
+        hand_over(file.fileno(), path.parent)
         yield file
-
-
-def _hand_over(opened: int, folder: Path) -> None:
-    """What root writes in a home that belongs to somebody else has to stay writable for the program."""
-    if os.geteuid() == 0:
-        owner = folder.stat()
-        os.fchown(opened, owner.st_uid, owner.st_gid)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A file that was just made has to be found after a power cut, too."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -14,7 +14,6 @@ import os
 import re
 import secrets
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from signaltable.disk import hand_over, replace_file
 from signaltable.domain import SignaltableError
 
 FORMAT: Final = "signaltable key ring 1"
@@ -320,6 +320,7 @@ def _locked(path: Path) -> Iterator[None]:
     """Hold the lock file beside the ring: the ring itself is replaced on every write, so it cannot carry the lock."""
     descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        hand_over(descriptor, path if path.exists() else path.parent)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
@@ -328,22 +329,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
     """Replace the file as a whole: after a power cut the old ring or the new one is there."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            json.dump(document, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replace_file(path, json.dumps(document, indent=1) + "\n", 0o600)
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import select
 
@@ -52,19 +52,17 @@ from signaltable.flow.contents import (
 )
 from signaltable.flow.moves import move
 from signaltable.flow.near import NearRow
+from signaltable.flow.references import fresh_reference
 from signaltable.flow.referrals import place
 from signaltable.flow.weighing import Case, GroundOption, Permitted, Selection, Withheld
 from signaltable.grounds import CONSENTS, Ground
 from signaltable.identity import Identity, typed_values
 from signaltable.models import Account, Disclosure, RecordedDecision, Signal, Subject
 from signaltable.payload import Payload
-from signaltable.pseudonymise import new_reference
 from signaltable.queries import subjects_of
 from signaltable.recorded import OFFERS
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
-
-REFERENCE_TRIES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +362,7 @@ def _record_preview(tx: Transaction, signal: Signal, choice: Choice, case: Case,
             "signal": signal.reference,
             "recipient": choice.agency_id,
             "purpose": choice.purpose,
+            "subjects": sorted(option.selection.subjects),
             "permitted": False,  # A preview permits nothing: the conditions are still to be met.
             "policy_digest": tx.program.policy.digest,
             "ground": option.ground.id,
@@ -489,7 +488,7 @@ def _store(
     evidence: Mapping[str, Mapping[str, Any]],
     chosen: Sequence[int],
 ) -> Disclosure:
-    row_id, reference = tx.new_id(), _fresh_reference(tx)
+    row_id, reference = tx.new_id(), fresh_reference(tx, "D", Disclosure.reference)
     content = replace(shown, reference=reference)
     frozen = document.to_bytes(content, tx.program.randomness(16))
     row = Disclosure(
@@ -523,14 +522,6 @@ def _store(
 def _hashes(permitted: Permitted) -> dict[str, str]:
     """Without that of a second person: there is none yet."""
     return {code: digest for code, digest in permitted.evidence_hashes.items() if code != weighing.SECOND_PERSON}
-
-
-def _fresh_reference(tx: Transaction) -> str:
-    for _try in range(REFERENCE_TRIES):
-        reference = new_reference("D", tx.program.randomness(16))
-        if tx.session.scalar(select(Disclosure.id).where(Disclosure.reference == reference)) is None:
-            return reference
-    raise Conflict("reference", "no free reference found")
 
 
 def duties(permitted: Permitted) -> list[dict[str, Any]]:
@@ -590,7 +581,6 @@ def hand_over(
             **_log_details(signal, row, permitted),
             "sealed_for": [row.recipient_agency],
             "decisions": list(noted),
-            "subjects": sorted(permitted.selection.subjects),
             "consent": sorted(CONSENTS & set(permitted.evidence_hashes)),
             **moments,
             **({"approver": approver} if approver else {}),
@@ -605,6 +595,7 @@ def _log_details(signal: Signal, row: Disclosure, permitted: Permitted, *, met_w
         "provider": row.provider_agency,
         "recipient": row.recipient_agency,
         "purpose": row.purpose,
+        "subjects": sorted(permitted.selection.subjects),
         "ground": row.ground,
         "ground_digest": row.ground_digest,
         "categories": row.categories,

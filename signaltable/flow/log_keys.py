@@ -14,6 +14,7 @@ from pathlib import Path
 from audit import key_chain
 from audit.errors import AuditError
 from audit.note import ED25519, Signer, Verifier
+from signaltable.disk import replace_file, sync_folder
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
 from signaltable.users import as_key_holder
@@ -100,7 +101,7 @@ def destroy_and_replace(old: Path, new: Path) -> None:
             new.replace(old)
         except FileNotFoundError:
             return  # Another process was first.
-        _flush_folder(old.parent)
+        sync_folder(old.parent)
         file.write(bytes(os.fstat(file.fileno()).st_size))
         file.flush()
         os.fsync(file.fileno())
@@ -126,31 +127,3 @@ def kept_notes(settings: Settings) -> Iterable[KeptNote]:
             with as_key_holder():
                 note = (folder / name).read_text(encoding="utf-8", errors="replace")
             yield KeptNote(int(name[:12]), note)
-
-
-def replace_file(path: Path, text: str, mode: int) -> None:
-    """Write a file so that others see the old or the new one, and a crash leaves one of the two on the disk."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        _keep_owner(draft, path)
-    draft.replace(path)
-    _flush_folder(path.parent)
-
-
-def _keep_owner(draft: Path, path: Path) -> None:
-    # Root may work in a home that belongs to somebody else; a key must not change hands by that.
-    owner = path.stat()
-    if os.geteuid() == 0:
-        os.chown(draft, owner.st_uid, owner.st_gid)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -19,9 +19,9 @@ from signaltable.access import Permission, require
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.draw import draw, population_hash
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, for_others, found_in, text_hash
+from signaltable.flow.references import fresh_reference
 from signaltable.flow.sample_report import RESULTS, VERDICTS, damage, freeze, packed
 from signaltable.models import Disclosure, LogDetail, LogEntry, Sample, SampleItem
-from signaltable.pseudonymise import new_reference
 from signaltable.queries import PageKey, agency_titles, newest_first
 from signaltable.text import contains_bsn
 from signaltable.transaction import Transaction
@@ -30,7 +30,6 @@ SEED_LIMIT: Final = 64
 MOST: Final = 500
 FINDING_LIMIT: Final = 1000
 CONCLUSION_LIMIT: Final = 4000
-REFERENCE_TRIES: Final = 20
 # What to look at in each disclosure; the pages have the words.
 CHECKLIST: Final = ("ground", "conditions", "second_person", "fields", "informed", "receipt")
 STRATA: Final = ("", "provider", "ground")
@@ -252,7 +251,7 @@ def _store(
 ) -> Sample:
     sample = Sample(
         id=tx.new_id(),
-        reference=_fresh_reference(tx),
+        reference=fresh_reference(tx, "K", Sample.reference),
         auditor=tx.actor.account_id,
         seed=seed,
         filters=chosen.to_json(),
@@ -280,14 +279,6 @@ def _store(
         tx.session.add(item)
     tx.session.flush()
     return sample
-
-
-def _fresh_reference(tx: Transaction) -> str:
-    for _try in range(REFERENCE_TRIES):
-        reference = new_reference("K", tx.program.randomness(16))
-        if tx.session.scalar(select(Sample.id).where(Sample.reference == reference)) is None:
-            return reference
-    raise Conflict("reference", "no free reference found")
 
 
 # -- reading ------------------------------------------------------------------------------------------------------

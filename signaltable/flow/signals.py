@@ -19,11 +19,12 @@ from signaltable.facts import Facts, parse_facts
 from signaltable.flow import decisions, drafts, linking, sealing
 from signaltable.flow.masking import HAS_BSN, for_others, found_in, kinds_in, masked
 from signaltable.flow.moves import keep_until, move, note_move
+from signaltable.flow.references import fresh_reference
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, typed_values, validate_identity
 from signaltable.intake import SignalDraft, SubjectDraft, facts_of, missing_elements, problems_of, victims
 from signaltable.keys import CannotOpen
 from signaltable.models import Signal, SignalMove, Subject
-from signaltable.pseudonymise import match_tags, new_reference
+from signaltable.pseudonymise import match_tags
 from signaltable.queries import PageKey, newest_first, resource_of, signal_by_reference, subjects_of, tables_of
 from signaltable.text import Span, contains_bsn, mask
 from signaltable.text_categories import CategorySpan, categories_in
@@ -31,8 +32,6 @@ from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
 REASON_LIMIT = 500
-# References are random; two in a row that exist already means that something else is wrong.
-REFERENCE_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,7 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
     people = victims(draft)
     signal = Signal(
         id=signal_id,
-        reference=_fresh_reference(tx),
+        reference=fresh_reference(tx, "S", Signal.reference),
         owner_agency=tx.actor.agency_id,
         submitter=tx.actor.account_id,
         capacity=draft.capacity,
@@ -250,14 +249,6 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
     tx.session.flush()
     note_move(tx, signal, State.DRAFT, State.SUBMITTED, "")
     return signal
-
-
-def _fresh_reference(tx: Transaction) -> str:
-    for _try in range(REFERENCE_TRIES):
-        reference = new_reference("S", tx.program.randomness(16))
-        if tx.session.scalar(select(Signal.id).where(Signal.reference == reference)) is None:
-            return reference
-    raise Conflict("reference", "no free reference found")
 
 
 def _store_subject(tx: Transaction, signal: Signal, number: int, draft: SubjectDraft) -> linking.TaggedSubject:

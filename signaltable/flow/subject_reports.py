@@ -26,13 +26,14 @@ from signaltable.domain import Conflict, DisclosureState, NotFound, Refused, Res
 from signaltable.flow import mailing, sealing
 from signaltable.flow.contents import MASKED, NARRATIVE
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
+from signaltable.flow.references import fresh_reference
 from signaltable.flow.referrals import place
 from signaltable.grounds import Ground
 from signaltable.keys import CannotOpen
 from signaltable.models import Disclosure, LogDetail, LogEntry, LogTerm, Signal, Subject, SubjectField, SubjectReport
 from signaltable.payload import Payload, from_bytes
 from signaltable.policy_shapes import SafetyCheckFile
-from signaltable.pseudonymise import new_reference, recipient_pseudonym
+from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import PageKey, agency_titles, newest_first
 from signaltable.text import contains_bsn
 from signaltable.transaction import Transaction
@@ -41,7 +42,6 @@ ASKERS: Final = ("self", "representative", "lawyer", "other")
 DECISIONS: Final = ("hand_over", "partly", "postpone", "refuse")
 GIVEN: Final = ("hand_over", "partly")
 TEXT_LIMIT: Final = 2000
-REFERENCE_TRIES: Final = 20
 MINOR_BANDS: Final = ("minor", "doubt")
 
 # What is wrong with a request or a decision; pages have words for each.
@@ -214,7 +214,7 @@ def _of_subject(tx: Transaction, subject: Subject) -> Sequence[SubjectReport]:
 def _store(tx: Transaction, subject: Subject, asker: str, reason: str) -> SubjectReport:
     row = SubjectReport(
         id=tx.new_id(),
-        reference=_fresh_reference(tx),
+        reference=fresh_reference(tx, "R", SubjectReport.reference),
         agency_id=tx.actor.agency_id,
         subject_id=subject.id,
         requested_by=tx.actor.account_id,
@@ -229,14 +229,6 @@ def _store(tx: Transaction, subject: Subject, asker: str, reason: str) -> Subjec
     tx.session.add(row)
     tx.session.flush()
     return row
-
-
-def _fresh_reference(tx: Transaction) -> str:
-    for _try in range(REFERENCE_TRIES):
-        reference = new_reference("R", tx.program.randomness(16))
-        if tx.session.scalar(select(SubjectReport.id).where(SubjectReport.reference == reference)) is None:
-            return reference
-    raise Conflict("reference", "no free reference found")
 
 
 def _place(row: SubjectReport, column: str) -> str:

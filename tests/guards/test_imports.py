@@ -60,7 +60,7 @@ LAYERS = (
     ("signaltable.origin",),
     ("signaltable.keys", "signaltable.facts", "signaltable.policy_errors", "signaltable.texts"),
     ("signaltable.settings", "signaltable.users"),
-    ("signaltable.domain", "signaltable.recorded_acts", "signaltable.trace_context"),
+    ("signaltable.disk", "signaltable.domain", "signaltable.recorded_acts", "signaltable.trace_context"),
     ("audit",),
 )
 # The steps: pure functions that know neither the web nor the database (design.md, "The house").
