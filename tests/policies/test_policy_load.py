@@ -143,7 +143,12 @@ def test_permissions_of_several_roles_come_together_and_unknown_roles_give_none(
     assert policy.permissions_of(["privacy-officer", "nobody"]) == {
         "disclosure:approve:other-person",
         "log:consult:own-agency",
+        "log:export:own-agency",
         "duty:fulfil:own-agency",
+        "checkpoint:keep:own-agency",
+        "incident:consult:all",
+        "incident:settle:all",
+        "report:request:own-agency",
     }
     assert policy.permissions_of(["auditor", "administrator"]) >= {"log:export:all", "account:change:all"}
 
