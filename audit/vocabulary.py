@@ -341,7 +341,7 @@ _TABLE: tuple[Action, ...] = (
     _action(
         "enrich:ask",
         "E",
-        "case",
+        "disclosure",
         required="ask signal asked purpose",
         optional="ground ground_digest legal_basis fields categories due_at policy_digest motivation_hash",
         nl="Een organisatie is om verrijking gevraagd",
@@ -420,7 +420,7 @@ _TABLE: tuple[Action, ...] = (
         "E",
         "access",
         required="signal recipient purpose permitted policy_digest",
-        optional="disclosure ground ground_digest categories fields conditions legal_basis reasons decisions",
+        optional="disclosure ground ground_digest categories fields conditions legal_basis reasons decisions subjects",
         nl="Een verstrekking is voorbereid; het voorbeeld is getoond",
         en="A disclosure was prepared; the preview was shown",
     ),
@@ -429,7 +429,10 @@ _TABLE: tuple[Action, ...] = (
         "C",
         "disclosure",
         required="disclosure signal recipient purpose ground ground_digest categories fields policy_digest",
-        optional="conditions legal_basis motivation_hash obligations payload_hash expires_at emergency decisions provider",
+        optional=(
+            "conditions legal_basis motivation_hash obligations payload_hash expires_at emergency decisions provider "
+            "subjects"
+        ),
         nl="Een verstrekking wacht op een tweede persoon",
         en="A disclosure waits for a second person",
     ),
@@ -729,7 +732,7 @@ _TABLE: tuple[Action, ...] = (
     _action(
         "misuse:ask",
         "C",
-        "program",
+        "access",
         required="rule question",
         optional="agency count size",
         nl="Aan een organisatie is gevraagd wat de aanleiding was van wat het logboek laat zien",
@@ -738,7 +741,7 @@ _TABLE: tuple[Action, ...] = (
     _action(
         "misuse:settle",
         "U",
-        "program",
+        "access",
         required="rule question result",
         optional="agency count size motivation_hash",
         nl="Een vraag over wat het logboek laat zien is beantwoord",

@@ -4,6 +4,7 @@ Use cases name a signal or a disclosure, as they always did; the people in it ar
 when its events are about to be appended. So no use case can forget somebody.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,10 +13,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from signaltable.audit_trail import AuditEvent
-from signaltable.models import Disclosure, Signal, Subject
+from signaltable.models import Disclosure, LogDetail, LogEntry, Signal, Subject
 from signaltable.processing_activities import Register
 
 _SIGNAL, _DISCLOSURE = "S-", "D-"
+# The entries that say about whom a disclosure is: asked of a second person, and made.
+_SAYS_WHOM = ("disclosure:request", "signal:disclose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class _Found:
     by_id: dict[str, _Person] = field(default_factory=dict)
     # Reference of a disclosure -> reference of its signal, purpose.
     disclosures: dict[str, tuple[str, str]] = field(default_factory=dict)
+    # Reference of a disclosure -> the numbers of the subjects that it is about, where the log tells.
+    chosen: dict[str, frozenset[int]] = field(default_factory=dict)
 
     def of(self, signal: str) -> list[_Person]:
         """The people in a signal, by its id or its reference."""
@@ -77,7 +82,7 @@ def complete(session: Session, register: Register, events: Sequence[AuditEvent],
 
 
 def _look_up(session: Session, processing: Iterable[tuple[AuditEvent, Concerned]]) -> _Found:
-    """At most four statements, for all events together; none for those that name nobody."""
+    """At most five statements, for all events together; none for those that name nobody."""
     found = _Found()
     references: set[str] = set()
     disclosures: set[str] = set()
@@ -93,10 +98,23 @@ def _look_up(session: Session, processing: Iterable[tuple[AuditEvent, Concerned]
         for row in session.execute(query.where(Disclosure.reference.in_(sorted(disclosures)))):
             found.disclosures[row[0]] = (row[1], row[2])
         references |= {reference for reference, _purpose in found.disclosures.values()}
+        found.chosen.update(_chosen(session, disclosures))
     for column, wanted in ((Signal.reference, references), (Signal.id, signals), (Subject.id, subjects)):
         if wanted:
             _read(session, column, wanted, found)
     return found
+
+
+def _chosen(session: Session, disclosures: Iterable[str]) -> dict[str, frozenset[int]]:
+    """About whom disclosures are, as the log told of each last; nothing for one of which the details were destroyed."""
+    query = (
+        select(LogEntry.object, LogDetail.details)
+        .join(LogDetail, LogDetail.seq == LogEntry.seq)
+        .where(LogEntry.object.in_(sorted(disclosures)), LogEntry.action.in_(_SAYS_WHOM), LogEntry.outcome == "ok")
+        .order_by(LogEntry.seq)
+    )
+    told = ((row.object, _numbers(json.loads(row.details))) for row in session.execute(query))
+    return {reference: numbers for reference, numbers in told if numbers}
 
 
 def _read(session: Session, column: Any, wanted: Iterable[str], found: _Found) -> None:
@@ -119,10 +137,19 @@ def _people(event: AuditEvent, more: Concerned, found: _Found) -> list[_Person]:
     if not references and (disclosure := _disclosure(event)):
         references = {found.disclosures.get(disclosure, ("", ""))[0]}
     people += [person for one in sorted(references) for person in found.of(one)]
-    number = event.details.get("subject")
-    if isinstance(number, int):
-        people = [person for person in people if person.number == number]
+    # Whoever stands in the signal and stayed out of the disclosure was no part of it.
+    numbers = _numbers(event.details) or found.chosen.get(_disclosure(event), frozenset())
+    if numbers:
+        people = [person for person in people if person.number in numbers]
     return list(dict.fromkeys(people))
+
+
+def _numbers(details: Mapping[str, Any]) -> frozenset[int]:
+    """The subjects of a signal that details single out by number; none when they are about all of them."""
+    one, several = details.get("subject"), details.get("subjects")
+    # In signal:record `subjects` says how many there are.
+    listed = [one] if isinstance(one, int) else several if isinstance(several, list) else []
+    return frozenset(number for number in listed if isinstance(number, int))
 
 
 def _references(details: Mapping[str, Any], object_id: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
 from datetime import date
@@ -12,10 +13,11 @@ from jsonschema import Draft202012Validator
 from audit.entry import parse
 from signaltable import audit_trail
 from signaltable.domain import UnusableInput
-from signaltable.flow import processing_log, setup, signals
+from signaltable.flow import processing_log, referrals, setup, signals
 from signaltable.models import LogEntry
 from signaltable.processing_activities import FILE
 from signaltable.transaction import reading, transaction
+from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_person, a_signal
 from tests.table_steps import log as rows_of
 from tests.table_steps import submitted, use
@@ -79,6 +81,25 @@ def test_somebody_who_must_not_be_told_stands_under_the_confidential_twin(sqlite
         "signaal-vastleggen",
         "signaal-vastleggen-vertrouwelijk",
     ]
+
+
+def test_somebody_who_stayed_out_of_a_disclosure_stands_in_no_line_of_it(sqlite_program, actor, tmp_path):
+    """The possible perpetrator of the signal did not go along: neither as data subject nor by the confidential twin."""
+    owner = actor(sqlite_program, "havendam")
+    both = a_signal(consent=GIVEN, subjects=[a_person(), a_person(role="possible_perpetrator")])
+    reference = submitted(sqlite_program, owner, both)
+    made = disclosed(sqlite_program, owner, reference, "essm", ground="X1", chosen=[1])
+    receiver = actor(sqlite_program, "essm")
+    use(sqlite_program, receiver, referrals.read, made.reference)
+    use(sqlite_program, receiver, referrals.accept, made.reference)
+    told = {"signal:disclose": 1, "disclosure:consult": 1, "disclosure:accept": 1}
+    for action in told:
+        _entry, details = log(sqlite_program, action)[-1]
+        assert details["subject_refs"] == [f"{reference}.1"]
+        assert details["subject_classes"][0].startswith("possible_victim:")
+        assert details["activity"].rsplit("/", 2)[1] == "gegevens-verstrekken"
+    lines = [line["name"] for line in exported(sqlite_program, tmp_path)["records"] if line["name"] in told]
+    assert Counter(lines) == told
 
 
 def test_destroyed_details_give_a_line_without_a_subject(sqlite_program, reference, tmp_path):
