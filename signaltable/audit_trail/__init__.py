@@ -3,7 +3,16 @@
 from signaltable.audit_trail.appending import AuditEvent, append, milliseconds
 from signaltable.audit_trail.destroying import destroy
 from signaltable.audit_trail.finding import Wanted, find, find_seqs
-from signaltable.audit_trail.tree import consistency, frontier, inclusion, leaf_hashes, newest_checkpoint, root, size
+from signaltable.audit_trail.tree import (
+    consistency,
+    frontier,
+    inclusion,
+    leaf_hashes,
+    lock_head,
+    newest_checkpoint,
+    root,
+    size,
+)
 
 # A page of the log that is read while exporting; keeps memory flat however long the log is.
 BATCH = 2000
@@ -20,6 +29,7 @@ __all__ = [
     "frontier",
     "inclusion",
     "leaf_hashes",
+    "lock_head",
     "milliseconds",
     "newest_checkpoint",
     "root",

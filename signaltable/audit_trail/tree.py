@@ -25,6 +25,11 @@ def size(session: Session) -> int:
     return session.scalar(select(LogHead.size).where(LogHead.id == 1)) or 0
 
 
+def lock_head(session: Session) -> int:
+    """The size of the log, which nobody else can change until the commit."""
+    return session.execute(select(LogHead.size).where(LogHead.id == 1).with_for_update()).scalar_one()
+
+
 def leaf_hashes(session: Session) -> list[bytes]:
     """All leaf hashes in order."""
     return list(session.scalars(select(LogEntry.leaf).order_by(LogEntry.seq)))

@@ -21,6 +21,7 @@ from audit.vocabulary import ACTIONS, RETENTION_CLASSES
 from signaltable import audit_trail
 from signaltable.domain import ENDED, Actor, DisclosureState, day_of
 from signaltable.erasures import Range, ranges_of
+from signaltable.flow import subject_reports
 from signaltable.models import (
     Disclosure,
     Duty,
@@ -86,7 +87,7 @@ def _empty_class(program: Program, actor: Actor, retention_class: str) -> Emptie
     while after is not None:
         with transaction(program, actor) as tx:
             due, after = _due_entries(tx, retention_class, after)
-            needed = _needed_among(tx.session, due)
+            needed = _needed_among(tx, due)
             destroyed += destroy(tx, [seq for seq in due if seq not in needed], _said_of_class(retention_class))
             waiting += len(needed)
     if waiting:
@@ -155,11 +156,12 @@ def _note_waiting(tx: Transaction, retention_class: str, count: int) -> None:
 # -- what still needs them ----------------------------------------------------------------------------------------
 
 
-def _needed_among(session: Session, seqs: Sequence[int]) -> frozenset[int]:
+def _needed_among(tx: Transaction, seqs: Sequence[int]) -> frozenset[int]:
     """Those of the entries that something open still needs."""
     if not seqs:
         return frozenset()
-    needed = _needed(session)
+    session = tx.session
+    needed = _needed(session, tx.now)
     if needed.everything:
         return frozenset(seqs)
     objects = session.execute(select(LogEntry.seq, LogEntry.object).where(LogEntry.seq.in_(seqs)))
@@ -172,8 +174,8 @@ def _needed_among(session: Session, seqs: Sequence[int]) -> frozenset[int]:
     return evidence | {seq for found in (objects, about) for seq, reference in found if reference in needed.references}
 
 
-def _needed(session: Session) -> _Needed:
-    references, entries, everything = set(_open_references(session)), list[Range](), False
+def _needed(session: Session, now: datetime) -> _Needed:
+    references, entries, everything = set(_open_references(session, now)), list[Range](), False
     for place in session.scalars(select(Incident.place).where(Incident.settled_at.is_(None))):
         named = _ENTRY_PLACE.findall(place)
         told = _REFERENCE.findall(place)
@@ -184,7 +186,7 @@ def _needed(session: Session) -> _Needed:
     return _Needed(frozenset(references), tuple(entries), everything)
 
 
-def _open_references(session: Session) -> Iterable[str]:
+def _open_references(session: Session, now: datetime) -> Iterable[str]:
     """References of disclosures and signals about which something is not finished."""
     both = select(Disclosure.reference, Signal.reference).join(Signal, Signal.id == Disclosure.signal_id)
     handed_over = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.RETURNED)
@@ -202,7 +204,7 @@ def _open_references(session: Session) -> Iterable[str]:
         select(Signal.id, Signal.reference)
         .join(Subject, Subject.signal_id == Signal.id)
         .join(SubjectReport, SubjectReport.subject_id == Subject.id)
-        .where(SubjectReport.decided_at.is_(None))
+        .where(subject_reports.unanswered(now))
     )
     for signal_id, reference in session.execute(asked):
         yield reference
@@ -244,10 +246,14 @@ def destroy(tx: Transaction, seqs: Sequence[int], said: Mapping[str, Any], *, ob
     """Say in the log that these entries are empty from now on, and empty them; all in the running transaction.
 
     `said` holds rule, object_type and what else the entry tells; `entries` and what is missing are added. Locks the head
-    of the log until the commit, so call it as the last thing. With no entries it does nothing, unless `said` names
-    objects that were erased. Returns how many were emptied.
+    of the log until the commit, so call it as the last thing. With no entries that hold anything it does nothing, unless
+    `said` names objects that were erased. Returns how many were emptied.
     """
-    objects = list(said.get("objects", ()))
+    # What is still full, and what its rows hold now, is read under the lock: nobody can say anything newer of a row
+    # before this says it again, nor empty the same entries.
+    tx.session.flush()
+    audit_trail.lock_head(tx.session)
+    objects, seqs = list(said.get("objects", ())), _full_among(tx.session, seqs)
     if not seqs and not objects:
         return 0
     _carry_digests(tx, seqs)
@@ -259,6 +265,13 @@ def destroy(tx: Transaction, seqs: Sequence[int], said: Mapping[str, Any], *, ob
     tx.append_now()
     # The last erasure that got its place is the one above.
     return audit_trail.destroy(tx.session, seqs, by_seq=tx.erased[-1].seq)
+
+
+def _full_among(session: Session, seqs: Sequence[int]) -> list[int]:
+    found: list[int] = []
+    for start in range(0, len(seqs), BATCH):
+        found.extend(session.scalars(select(LogDetail.seq).where(LogDetail.seq.in_(seqs[start : start + BATCH]))))
+    return sorted(found)
 
 
 def _carry_digests(tx: Transaction, seqs: Sequence[int]) -> None:

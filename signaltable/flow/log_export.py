@@ -111,7 +111,7 @@ def export(
     _prepare(directory)
     signing.finish_rotation(program, actor)
     with transaction(program, actor) as tx:
-        size = signing.lock_head(tx)
+        size = audit_trail.lock_head(tx.session)
         tx.record(
             "log:export",
             object_type="export",

@@ -63,7 +63,7 @@ def sign_checkpoint(program: Program, actor: Actor = SYSTEM) -> int | None:
     """
     finish_rotation(program, actor)
     with transaction(program, actor) as tx:
-        size = lock_head(tx)
+        size = audit_trail.lock_head(tx.session)
         keys = _keys_in_use(tx)
         _check_continues(tx, size, keys)
         newest = audit_trail.newest_checkpoint(tx.session)
@@ -73,18 +73,13 @@ def sign_checkpoint(program: Program, actor: Actor = SYSTEM) -> int | None:
     return signed
 
 
-def lock_head(tx: Transaction) -> int:
-    """The size of the log, which nobody else can change until the commit."""
-    return tx.session.execute(select(LogHead.size).where(LogHead.id == 1).with_for_update()).scalar_one()
-
-
 def sign(tx: Transaction) -> int:
     """Announce and sign a checkpoint over the log, the events noted in this transaction, and the announcement.
 
     For a use case that has to be covered at once (an export). Locks the head until the commit, so call it last, and
     `settle` after the commit. Returns the size signed. Raises `LogBroken` as `sign_checkpoint` does.
     """
-    size = lock_head(tx)
+    size = audit_trail.lock_head(tx.session)
     keys = _keys_in_use(tx)
     _check_continues(tx, size, keys)
     return _sign(tx, keys)
@@ -109,7 +104,7 @@ def _sign(tx: Transaction, keys: Sequence[Signer]) -> int:
     if tx.events:
         tx.append_now()
     _announce(tx, keys)
-    covered = lock_head(tx) + len(tx.events) + 1
+    covered = audit_trail.lock_head(tx.session) + len(tx.events) + 1
     tx.record("checkpoint:sign", object_type="log", details={"size": covered})
     tx.append_now()
     tree = _grown(tx.session, audit_trail.newest_checkpoint(tx.session), covered)
@@ -280,7 +275,7 @@ def rotate_keys(program: Program, actor: Actor) -> tuple[str, ...]:
     """
     if not finish_rotation(program, actor):
         with transaction(program, actor) as tx:
-            size = lock_head(tx)
+            size = audit_trail.lock_head(tx.session)
             old = _all_keys(program.settings)
             new = _prepare_next(program.settings, old)
             _check_continues(tx, size, old)
@@ -302,7 +297,7 @@ def sign_after_restore(tx: Transaction) -> list[str]:
     were replaced. Raises `LogBroken` when not even the copy continues its own last checkpoint.
     """
     settings = tx.program.settings
-    lock_head(tx)
+    audit_trail.lock_head(tx.session)
     last = audit_trail.newest_checkpoint(tx.session)
     _check_copy(tx, last)
     _check_announcements(tx, last.size if last else 0, log_keys.signers(settings.log_key))

@@ -1,9 +1,12 @@
 """What the log tells beside its entries goes at the end of its term and with an erased signal; every proof stays."""
 
+import threading
+import time
+from datetime import timedelta
 from itertools import chain
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from audit.verify import verify
 from audit.vocabulary import ACTIONS
@@ -265,6 +268,19 @@ def _report(program, reference, sent):
     ]
 
 
+def _postponed(program, reference, sent):
+    (row,) = _report(program, reference, sent)
+    row.decision, row.decided_at = "postpone", program.clock()
+    return [row]
+
+
+def _to_read(program, reference, sent):
+    (row,) = _report(program, reference, sent)
+    row.decision, row.decided_at = "hand_over", program.clock()
+    row.available_until = program.clock() + timedelta(days=1)
+    return [row]
+
+
 BOTH = {"signal:record", "signal:disclose"}
 
 
@@ -278,6 +294,8 @@ BOTH = {"signal:record", "signal:disclose"}
         (_incident("entries 0..{entry}"), BOTH),
         (_incident("log_head"), BOTH),
         (_report, BOTH),
+        (_postponed, BOTH),
+        (_to_read, BOTH),
     ],
 )
 def test_details_that_something_open_needs_wait_and_the_log_says_how_many(old_case, open_thing, kept):
@@ -384,6 +402,47 @@ def test_an_account_of_rows_that_still_stand_outlives_the_details_that_gave_it(o
     _sweep(program)
     # Signal, moves and disclosure are rows still; their digests stood in details that are gone.
     _proven(program, tmp_path)
+
+
+def _wait_until_it_waits(program):
+    """Until a writer beside this one waits for a lock; SQLite does not tell, there it gets a moment to come so far."""
+    if program.settings.database_url.startswith("sqlite"):
+        time.sleep(0.2)
+        return
+    for _try in range(200):
+        with reading(program) as session:
+            waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            if session.scalar(waiting):
+                return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")
+
+
+def test_details_are_emptied_while_somebody_changes_the_row_that_they_tell_of(program, actor):
+    reference = submitted(program, actor(program, "havendam"))
+    ((entry, _details),) = log(program, "signal:record")
+    done = []
+
+    def empty():
+        with transaction(program, jobs.JOBS) as tx:
+            said = {"rule": "log-case", "object_type": "entry", "classes": ["case"]}
+            done.append(log_erasing.destroy(tx, [entry.seq], said))
+
+    both = [threading.Thread(target=empty) for _ in range(2)]
+    with transaction(program, jobs.JOBS) as tx:
+        tx.session.scalars(select(Signal).where(Signal.reference == reference)).one().urgency = "immediate"
+        tx.record("job:run", object_type="job", details={"job": "test", "slot": "test"})
+        tx.append_now()  # From here on the log says what the row will hold, and nobody else sees either.
+        for one in both:
+            one.start()
+        _wait_until_it_waits(program)
+    for one in both:
+        one.join()
+
+    assert sorted(done) == [0, 1]
+    (told,) = log(program, "retention:erase")
+    assert _emptied(program) == {entry.seq: told[0].seq}
+    assert fsck.inspect(program).findings == ()
 
 
 # -- answers of partners ------------------------------------------------------------------------------------------
