@@ -110,7 +110,10 @@ def _receipt(options: argparse.Namespace) -> int:
         print(_as_json({"entries": 0, "size": 0, "root": ""}, key, [finding]) if options.json else told)
         return 1
     values = {"entries": 1, "size": proven.checkpoint.size, "root": proven.checkpoint.root.hex()}
-    print(_as_json(values, key, []) if options.json else "\n".join(_describe_proven(proven, verifiers[-1])))
+    # Of several keys that were given it says which one stands for this entry: an older one may have been replaced since.
+    signer = next(one for one in reversed(verifiers) if one in proven.signed_by)
+    key["fingerprint"] = signer.fingerprint
+    print(_as_json(values, key, []) if options.json else "\n".join(_describe_proven(proven, signer)))
     return 0
 
 

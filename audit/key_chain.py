@@ -153,6 +153,8 @@ def trusted(
     `announced` is what its entries say. A handover counts when a note over the announcement verifies with the old and
     the new key; trust follows a replacement in both directions, an additional key only towards it, and after a restore
     only from the new key to the old. Each key is brought in and replaced once, by the earliest announcement.
+    Of several given keys each must take part in a handover: else whoever stole a key that was replaced since could sign
+    another history with it, and who brought both would see nothing.
     Raises nothing on account of what it reads: a handover that does not hold leaves a key `unreached`.
     """
     keys = tuple(dict.fromkeys((*(key for key in given if key not in listed), *listed)))
@@ -160,9 +162,11 @@ def trusted(
     start = tuple(given) or tuple(listed[-1:])
     reached = _spread(set(start), handovers)
     spans = tuple(_span(key, handovers) for key in keys if key in reached)
+    tied = {key for one in handovers for key in (one.old, one.new)}
+    alone = set(given) - tied if len(given) > 1 else set[Verifier]()
     return Chain(
         spans,
-        unreached=tuple(key for key in listed if key not in reached),
+        unreached=tuple(key for key in listed if key not in reached or key in alone),
         unlisted=tuple(key for key in given if key not in listed),
     )
 
@@ -173,9 +177,10 @@ _Signed = tuple[Checkpoint, tuple[Verifier, ...]]
 def _handovers(keys: Sequence[Verifier], notes: Iterable[str], announced: Iterable[Announcement]) -> list[_Handover]:
     signed = [opened for note in notes if (opened := _open(note, keys))]
     signed.sort(key=lambda opened: opened[0].size)
+    announced = sorted(announced, key=lambda one: one.seq)
     by_fingerprint = {key.fingerprint: key for key in keys}
     made: list[_Handover] = []
-    for one in sorted(announced, key=lambda one: one.seq):
+    for one in announced:
         new, previous = by_fingerprint.get(one.new), by_fingerprint.get(one.previous)
         covering = [(checkpoint.size, by) for checkpoint, by in signed if checkpoint.size > one.seq and new in by]
         # A key is brought in once: a later announcement of the same key would give it a second beginning. Only after a
@@ -184,7 +189,8 @@ def _handovers(keys: Sequence[Verifier], notes: Iterable[str], announced: Iterab
         if new is None or not covering or brought_in:
             continue
         if not one.previous:
-            made.extend(_addition(one, new, covering, made))
+            vouching = [(size, _vouching(size, by, announced)) for size, by in covering]
+            made.extend(_addition(one, new, vouching, made))
         elif previous is not None and _last(previous, made) is None:
             made.extend(_replacement(one, new, previous, covering))
     return made
@@ -199,6 +205,19 @@ def _addition(
             last = _last(old, made)
             if old != new and (last is None or size <= last):
                 yield _Handover(old, new, one.seq + 1, None, up=False)
+
+
+def _vouching(size: int, by: tuple[Verifier, ...], announced: Iterable[Announcement]) -> tuple[Verifier, ...]:
+    """Those of the keys under a note over `size` entries that may vouch for an additional one.
+
+    Two of one algorithm sign a handover. There a key that no entry before announced proves that an entry is kept back:
+    the one by which it replaced the other. Without it the old key would seem to count still.
+    """
+    algorithms = [key.algorithm for key in by]
+    if len(set(algorithms)) == len(algorithms):
+        return by
+    known = {one.new for one in announced if one.seq < size}
+    return tuple(key for key in by if key.fingerprint in known)
 
 
 def _replacement(

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.checkpoint import Checkpoint, Verifier, open_note
+from audit.checkpoint import Checkpoint, Verifier, open_signed
 from audit.entry import Entry, parse
 from audit.errors import BadReceipt
 from audit.merkle import HASH_BYTES, leaf_hash, verify_inclusion
@@ -33,11 +33,12 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What a receipt has proven: this entry is in the tree that this checkpoint signs."""
+    """What a receipt has proven: this entry is in the tree that this checkpoint signs, and which keys signed that."""
 
     entry: Entry
     entry_bytes: bytes
     checkpoint: Checkpoint
+    signed_by: tuple[Verifier, ...]
 
 
 def write(*, index: int, proof: Sequence[bytes], checkpoint_note: str, entry_bytes: bytes | None = None) -> str:
@@ -83,14 +84,14 @@ def verify(text: str, verifiers: Sequence[Verifier], entry_bytes: bytes | None =
         raise BadReceipt("expected the entry, in the receipt or beside it, found none")
     if receipt.extra is not None and receipt.extra != given:
         raise BadReceipt("the receipt carries another entry than the one given")
-    checkpoint = open_note(receipt.checkpoint_note, verifiers)
+    checkpoint, signed_by = open_signed(receipt.checkpoint_note, verifiers)
     entry = parse(given)
     if entry.seq != receipt.index:
         raise BadReceipt(f"expected the entry with number {receipt.index}, found {entry.seq}")
     verify_inclusion(
         index=receipt.index, size=checkpoint.size, leaf=leaf_hash(given), proof=receipt.proof, root=checkpoint.root
     )
-    return Proven(entry, given, checkpoint)
+    return Proven(entry, given, checkpoint, signed_by)
 
 
 def _from_base64(text: str) -> bytes:

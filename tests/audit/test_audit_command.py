@@ -20,6 +20,7 @@ import audit
 from audit import bundle, receipt
 from audit.__main__ import main
 from audit.merkle import inclusion_proof
+from audit.note import Signer
 from audit.progress import Progress
 
 ROOT = Path(audit.__file__).parents[1]
@@ -153,6 +154,18 @@ def test_a_receipt(receipt_file: str, key_file: str, tmp_path: Path, capsys: pyt
     entry_file.write_bytes(sample_log()[12].entry_bytes)
     assert main(["receipt", receipt_file, "--public-key", key_file, "--entry", str(entry_file), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["findings"][0]["kind"] == "bad-receipt"
+
+
+def test_a_receipt_names_the_key_that_signed_it(
+    receipt_file: str, key_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = Signer(SIGNER.name, b"2" * 32).verifier()
+    both = tmp_path / "both.txt"
+    both.write_text(f"{SIGNER.verifier().to_text()}\n{later.to_text()}\n")
+    assert main(["receipt", receipt_file, "--public-key", str(both), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["key"]["fingerprint"] == SIGNER.verifier().fingerprint
+    assert main(["receipt", receipt_file, "--public-key", str(both)]) == 0
+    assert later.fingerprint not in capsys.readouterr().out
 
 
 def test_a_receipt_under_another_key(receipt_file: str, tmp_path: Path) -> None:

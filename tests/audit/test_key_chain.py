@@ -81,6 +81,38 @@ def test_a_replaced_key_cannot_bring_in_another() -> None:
         assert chain.unreached == keys(STRANGER)
 
 
+def test_of_two_given_keys_the_stolen_older_one_cannot_tell_another_history_alone() -> None:
+    """The thief of OLD signs everything anew, so that nothing is left of the change to NEW but the two listed keys."""
+    notes = tuple(at(size, OLD) for size in (10, 20, 30))
+    for announced in ((), (added(0, OLD),), (added(0, OLD), replaced(19, OLD, NEW))):
+        chain = key_chain.trusted(keys(OLD, NEW), keys(OLD, NEW), notes, announced)
+        assert NEW.verifier() in chain.unreached
+    honest = key_chain.trusted(keys(OLD, NEW), keys(OLD, NEW), NOTES[:3], (added(0, OLD), ANNOUNCED[0]))
+    assert honest.unreached == ()
+
+
+def test_a_change_of_keys_that_is_kept_back_does_not_leave_the_old_key_in_use() -> None:
+    """The note of the handover carries both lines; without the entry they do not make OLD a key beside NEW."""
+    announced = (added(0, OLD), added(5, OTHER_KIND))
+    notes = (at(10, OLD, OTHER_KIND), at(20, OLD, OTHER_KIND, NEW), at(30, OLD, OTHER_KIND))
+    for listed in (keys(OLD, NEW), keys(OLD, OTHER_KIND, NEW)):
+        assert key_chain.trusted(keys(NEW), listed, notes[:2], announced).unreached == listed[:-1]
+        assert NEW.verifier() in key_chain.trusted(keys(OLD, NEW), listed, notes, announced).unreached
+    # Told of the change, the same notes hang together, and OLD ends with it
+    told = key_chain.trusted(keys(NEW), keys(OLD, OTHER_KIND, NEW), notes, (*announced, replaced(19, OLD, NEW)))
+    assert (told.unreached, told.spans[0].last) == ((), 20)
+
+
+def test_a_second_algorithm_that_begins_with_a_change_of_keys() -> None:
+    """Switched on, and the key changed before anything was signed with it."""
+    new_kind = Signer(ORIGIN, b"5" * 32, ML_DSA_44)
+    notes = (at(10, OLD), at(20, OLD, OTHER_KIND, NEW, new_kind), at(30, NEW, new_kind))
+    announced = (added(0, OLD), added(17, OTHER_KIND), replaced(18, OLD, NEW), replaced(19, OTHER_KIND, new_kind))
+    listed = keys(OLD, OTHER_KIND, NEW, new_kind)
+    for given in (keys(OLD), keys(NEW), listed):
+        assert key_chain.trusted(given, listed, notes, announced).unreached == ()
+
+
 def test_a_line_that_somebody_wrote_under_a_note_brings_no_key_in() -> None:
     """Anybody can list a key and sign under a real checkpoint with it; only the log itself can announce it."""
     notes = (at(10, OLD, STRANGER), *NOTES[1:])
