@@ -7,7 +7,7 @@ one (`walk`), which tells what is wrong and where.
 import re
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
@@ -16,6 +16,7 @@ from struct import iter_unpack
 
 from audit import strict
 from audit.bundle_format import parse_details_line
+from audit.destroyed import ERASING, Range, ranges_in
 from audit.entry import COMMITMENT_PREFIX, parse
 from audit.merkle import HASH_BYTES, CompactRange
 from audit.strict import Entries
@@ -32,6 +33,7 @@ MAX_TOLD = 300_000
 _KNOWN = frozenset(action.encode() for action in ACTIONS)
 _NUMBER = re.compile(rb'"seq":(0|[1-9][0-9]{0,14}+)\}\Z')
 _TELLING = frozenset(action.encode() for action in TELLING)
+_ERASING = ERASING.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Chunk:
     """Entries `first` to `first + count - 1`, in which there is nothing to find, with the lengths of their lines.
 
     `nodes` are the roots (level, root) of the complete subtrees they make up, left to right, from leaf `at` of the tree
-    on; times are ms UTC.
+    on; times are ms UTC. `there` has one byte for each entry, 1 when it has details, else 0; `erased` are the entries whose
+    details some of these say were destroyed.
     """
 
     first: int
@@ -62,6 +65,8 @@ class Chunk:
     last_time: int
     nodes: tuple[tuple[int, bytes], ...]
     told: tuple[Told, ...]
+    there: bytes
+    erased: tuple[Range, ...]
 
 
 def check(
@@ -93,7 +98,7 @@ def check(
         return None
     if not _fit(entries, details, places):
         return None
-    hashes = [one.digest() for one in map(sha256, entries.leaves)]
+    hashes = digests(entries.leaves)
     leaves = leaves[: HASH_BYTES * count]
     if not b"".join(hashes).startswith(leaves):
         return None
@@ -108,7 +113,14 @@ def check(
         int(entries.recorded_at[-1]),
         tuple(fold(at, hashes, cuts)),
         tuple(_told(entries, details, places)),
+        _there(places, count),
+        tuple(_erased(entries, details, places)),
     )
+
+
+def digests(hashed: Iterable[bytes]) -> list[bytes]:
+    """The SHA-256 of each."""
+    return [one.digest() for one in map(sha256, hashed)]
 
 
 def fold(start: int, leaves: Sequence[bytes], cuts: Sequence[int]) -> Iterator[tuple[int, bytes]]:
@@ -133,7 +145,7 @@ def _fold(position: int, row: Sequence[bytes]) -> list[tuple[int, bytes]]:
         if len(row) & 1:
             right.append((level, row[-1]))
         pairs = map(add, map(b"\x01".__add__, row[: len(row) & ~1 : 2]), row[1::2])
-        row = [one.digest() for one in map(sha256, pairs)]
+        row = digests(pairs)
         position, level = position >> 1, level + 1
     return left + right[::-1]
 
@@ -190,8 +202,7 @@ def _committed(found: Sequence[strict.Detail] | None, commitments: Sequence[byte
         return False
     details, salts, theirs = zip(*found, strict=True)
     blinded = map(add, map(COMMITMENT_PREFIX.__add__, _cut(bytes.fromhex(b"".join(salts).decode()), 32)), details)
-    digests = b"".join([one.digest() for one in map(sha256, blinded)])
-    return list(theirs) == numbers and digests.hex() == b"".join(commitments).decode()
+    return list(theirs) == numbers and b"".join(digests(blinded)).hex() == b"".join(commitments).decode()
 
 
 def _cut(blob: bytes, length: int) -> Iterator[bytes]:
@@ -205,6 +216,25 @@ def _told(entries: Entries, details: Sequence[bytes], places: Sequence[int]) -> 
         if entries.actions[place] in _TELLING:
             entry = parse(entries.leaves[place][1:])
             yield Told(entry.seq, entry.action, entry.outcome, parse_details_line(line).details)
+
+
+def _there(places: Sequence[int], count: int) -> bytes:
+    if len(places) == count:
+        return b"\x01" * count
+    there = bytearray(count)
+    for place in places:
+        there[place] = 1
+    return bytes(there)
+
+
+def _erased(entries: Entries, details: Sequence[bytes], places: Sequence[int]) -> Iterator[Range]:
+    if _ERASING not in entries.actions:
+        return
+    for line, place in zip(details, places, strict=True):
+        if entries.actions[place] == _ERASING:
+            entry = parse(entries.leaves[place][1:])
+            if entry.outcome == "ok":
+                yield from ranges_in(parse_details_line(line).details, entry.seq)
 
 
 def _rising(places: Sequence[int]) -> bool:

@@ -13,10 +13,8 @@ import click
 from signaltable import disclose
 from signaltable.policy import load
 from tests.bench import grounds, log_store, routes, submit, verify
-from tests.bench.rate import Line, compare, measure
+from tests.bench.rate import HEAD, Line, compare, measure, shown
 from tests.ground_examples import permitted_request
-
-SHAPE = "{:<64}{:>12}{:>12}{:>8}{:>14}{:>6}  {}"
 
 
 def lines() -> Iterator[Line]:
@@ -45,25 +43,9 @@ def absolute() -> Iterator[Line]:
     yield measure("all rules read and checked", lambda: load(routes.POLICIES))
 
 
-def shown(line: Line) -> str:
-    """One line of the table."""
-    if line.theirs is None or line.ratio is None:
-        return SHAPE.format(line.name, f"{line.ours:,.0f}", "", "", "", "", "")
-    spread = f"{min(line.ratios):.3g}..{max(line.ratios):.3g}" if line.ratios else ""
-    goal = "" if line.goal is None else f"{line.goal:g}"
-    verdict = "ok" if line.reached else "MISSED"
-    return SHAPE.format(
-        line.name, f"{line.ours:,.0f}", f"{line.theirs:,.0f}", f"{line.ratio:.3g}", spread, goal, verdict
-    )
-
-
-def _short(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}"
-
-
 def main() -> int:
     """Prints the table; 1 when a goal is missed, else 0."""
-    click.echo(SHAPE.format("", "ours/s", "theirs/s", "ratio", "min..max", "goal", "").rstrip())
+    click.echo(HEAD)
     missed = 0
     for line in lines():
         click.echo(shown(line).rstrip())

@@ -11,6 +11,8 @@ Do = Callable[[], object]
 # A turn is long enough for the clock, and so short that what else the machine does meets both sides alike.
 ROUNDS = 21
 TURN_SECONDS = 0.04
+_SHAPE = "{:<66}{:>12}{:>12}{:>8}{:>14}{:>6}  {}"
+HEAD = _SHAPE.format("", "ours/s", "theirs/s", "ratio", "min..max", "goal", "").rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,18 @@ class Line:
     def reached(self) -> bool:
         """Whether the goal is met; what has no goal cannot miss it."""
         return self.ratio is None or self.goal is None or self.ratio >= self.goal
+
+
+def shown(line: Line) -> str:
+    """One line of the table."""
+    if line.theirs is None or line.ratio is None:
+        return _SHAPE.format(line.name, f"{line.ours:,.0f}", "", "", "", "", "")
+    spread = f"{min(line.ratios):.3g}..{max(line.ratios):.3g}" if line.ratios else ""
+    goal = "" if line.goal is None else f"{line.goal:g}"
+    verdict = "" if line.goal is None else "ok" if line.reached else "MISSED"
+    return _SHAPE.format(
+        line.name, f"{line.ours:,.0f}", f"{line.theirs:,.0f}", f"{line.ratio:.3g}", spread, goal, verdict
+    )
 
 
 def compare(compared: Comparison) -> Line:
