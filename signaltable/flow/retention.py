@@ -9,9 +9,9 @@ was put back is made to forget again (flow/restoring), and how long backups are 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Exists, delete, exists, select, update
 
 from signaltable.access import Permission
 from signaltable.db import empty_write_ahead_log
@@ -37,6 +37,7 @@ from signaltable.models import (
     Subject,
     SubjectField,
     SubjectKey,
+    SubjectReport,
 )
 from signaltable.transaction import Program, Transaction, reading, transaction
 
@@ -119,6 +120,7 @@ def due_signals(program: Program) -> list[str]:
                     Signal.keep_until < today,
                     Signal.owner_sealed != ERASED_SEAL,
                     Signal.state.in_(ENDED) | (Signal.state.in_(UNDISCLOSED) & ~handed_over),
+                    ~_answer_is_owed(program.clock()),
                 )
                 .order_by(Signal.keep_until, Signal.id),
             ),
@@ -128,14 +130,17 @@ def due_signals(program: Program) -> list[str]:
 def erase_signal(tx: Transaction, signal_id: str) -> bool:
     """Erase what a signal says about people; the row, its reference and its place in the log stay.
 
-    Looks again whether the term is over. A closed signal of which something was disclosed is kept as a case. Returns
-    whether it was erased.
+    Looks again whether the term is over, and whether somebody waits for the answer to who saw their data. A closed
+    signal of which something was disclosed is kept as a case. Returns whether it was erased.
     """
     _gate(tx)
     signal = tx.session.get_one(Signal, signal_id)
     handed_over = _disclosures(tx, signal, HANDED_OVER)
     state = State(signal.state)
     if signal.owner_sealed == ERASED_SEAL or tx.today <= _last_day(tx, signal, handed_over):
+        return False
+    waits = tx.session.scalar(select(Signal.id).where(Signal.id == signal.id, _answer_is_owed(tx.now)))
+    if waits is not None:
         return False
     if state in UNDISCLOSED:
         if handed_over:
@@ -186,11 +191,12 @@ def erase_answers(tx: Transaction) -> int:
 
 
 def note_overdue(tx: Transaction) -> int:
-    """Say in the log how many signals are past their term because something was disclosed and nobody closed them."""
+    """Say in the log how many signals are past their term because nobody closed them or a person waits for an answer."""
     _gate(tx)
+    kept = Signal.state.not_in(ENDED) | _answer_is_owed(tx.now)
     late = tx.session.execute(
         select(Signal.reference, Signal.keep_until)
-        .where(Signal.keep_until < tx.today, Signal.owner_sealed != ERASED_SEAL, Signal.state.not_in(ENDED))
+        .where(Signal.keep_until < tx.today, Signal.owner_sealed != ERASED_SEAL, kept)
         .order_by(Signal.keep_until, Signal.reference),
     ).all()
     if late:
@@ -212,6 +218,13 @@ def _gate(tx: Transaction) -> None:
     # Erasing is no right of a role: time does it. Only the program itself and whoever owns the machine come here.
     if tx.actor.channel not in {Channel.JOB, Channel.SYSTEM, Channel.CLI}:
         raise Refused("no_permission", details={"permission": "retention:erase:all"})
+
+
+def _answer_is_owed(now: datetime) -> Exists:
+    """Somebody asked who saw the data of a person in the signal, and that is not finished."""
+    return exists().where(
+        Subject.signal_id == Signal.id, SubjectReport.subject_id == Subject.id, subject_reports.unanswered(now)
+    )
 
 
 def _last_day(tx: Transaction, signal: Signal, handed_over: Sequence[Disclosure]) -> date:

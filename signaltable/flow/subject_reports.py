@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import undefer_group
 
 from audit.entry import parse
@@ -643,6 +643,15 @@ def _readings(reads: Iterable[_Reader], titles: Mapping[str, str]) -> Iterator[R
 
 
 # -- the end ------------------------------------------------------------------------------------------------------
+
+
+def unanswered(now: datetime) -> ColumnElement[bool]:
+    """Which requests are not finished: not decided, postponed, or a report that can still be read.
+
+    As long as somebody waits for an answer, nothing is erased that it would have to tell (GDPR art. 12(3), 15).
+    """
+    handing_over = SubjectReport.available_until.is_not(None) & (SubjectReport.available_until > now)
+    return or_(SubjectReport.decided_at.is_(None), SubjectReport.decision == "postpone", handing_over)
 
 
 def erase_of(tx: Transaction, signal: Signal) -> None:

@@ -399,6 +399,23 @@ def test_of_an_erased_person_it_says_what_is_no_longer_known(program, officer, f
     assert [one.fields for one in made.disclosures] == [None]
 
 
+@pytest.mark.parametrize("decision", ["", "postpone", "hand_over"])
+def test_nothing_is_erased_that_somebody_still_waits_for(program, officer, focal, reference, report, clock, decision):
+    clock.forward(days=2000)
+    if decision == "postpone":
+        until = clock.now.date() + timedelta(days=30)
+        _decided(program, focal, report, decision="postpone", exception="rights", until=until)
+    elif decision:
+        _decided(program, focal, report, decision=decision)
+    assert retention.sweep(program, jobs.JOBS).signals == 0
+    assert log(program, "retention:overdue")[0][1]["objects"] == [reference]
+    if decision == "hand_over":
+        clock.forward(days=15)  # What can no longer be read keeps nothing.
+    else:
+        _decided(program, focal, report, decision="refuse", exception="rights")
+    assert retention.sweep(program, jobs.JOBS).signals == 1
+
+
 def test_erasing_a_signal_takes_the_words_of_its_reports_along(program, officer, focal, reference, report, clock):
     _decided(program, focal, report)
     clock.forward(days=2000)
