@@ -124,6 +124,8 @@ def _joined(left: Chunk, right: Chunk, cuts: Sequence[int]) -> Chunk:
         last_time=right.last_time,
         nodes=tuple(nodes),
         told=left.told + right.told,
+        there=left.there + right.there,
+        erased=left.erased + right.erased,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from audit.bundle_format import ENTRIES, LEAVES, Selection
 from audit.chunk import Told, fold, grow
+from audit.destroyed import Destroyed
 from audit.details_lines import DetailsLines
 from audit.entry import MAX_ENTRY_BYTES, Entry
 from audit.errors import MalformedEntry
@@ -30,7 +31,8 @@ class Part:
         self.roots: dict[int, bytes] = {}
         self.entries = Source(reader, ENTRIES, MAX_ENTRY_BYTES)
         self.details = DetailsLines(reader)
-        self.destroyed = 0
+        # Counted, not judged: what tells of the destruction may stand outside the part, or its details were kept back.
+        self.destroyed = Destroyed(0)
         self.told: list[Told] = []
         self._selection = selection
         self._leaves = Leaves(reader)
@@ -87,7 +89,7 @@ class Part:
                 "not-chosen", f"entry {entry.seq}", "does not belong to the part that the manifest describes"
             )
         self._course.check(entry)
-        self.destroyed += check_details(self.found, entry, self.details.of(entry.seq), self.told)
+        check_details(self.found, entry, self.details.of(entry.seq), self.told, self.destroyed)
 
     def _check_place(self, entry: Entry, at: str) -> None:
         if entry.seq < self._next:

@@ -1,7 +1,7 @@
 """Verify an export of the log, offline, with nothing but this folder and a public key.
 
 Never stops at the first finding and never raises on what it reads: the reader is somebody who does not know whether
-the export was tampered with. Memory does not grow with the number of entries.
+the export was tampered with. Memory grows by one byte with each entry.
 """
 
 from collections.abc import Callable, Sequence
@@ -106,7 +106,7 @@ def verify(
         origin=keys.anchor.name if keys.anchor else "",
         entries=walk.entries.number,
         details=walk.details.count,
-        destroyed=walk.destroyed,
+        destroyed=walk.destroyed.count,
         checkpoints=len(kept),
         held=len(held),
         size=newest.size if newest else 0,

@@ -10,6 +10,7 @@ from itertools import islice
 from audit.ahead import Ahead
 from audit.bundle_format import DETAILS, ENTRIES, LEAVES
 from audit.chunk import DETAILS_BLOCK, ENTRIES_BLOCK, MAX_TOLD, Chunk, Told, check, grow
+from audit.destroyed import Destroyed
 from audit.details_lines import DetailsLines
 from audit.entry import FORMAT, MAX_ENTRY_BYTES
 from audit.errors import MalformedEntry
@@ -49,7 +50,7 @@ class Walk:
         self.leaves = Leaves(reader)
         self.order = Order(reader.found)
         self.course = Course(reader.found)
-        self.destroyed = 0
+        self.destroyed = Destroyed(reader.length(ENTRIES))
         self.told: list[Told] = []
         self._ahead = ahead
         self._sizes = frozenset(sizes)
@@ -67,6 +68,8 @@ class Walk:
                 progress(self.entries.offset, total)
         self.order.finish()
         self.details.finish()
+        if self.reader.has(DETAILS):
+            self.destroyed.report(self.found)
         self.leaves.close()
         self._take_digests()
         if progress:
@@ -119,7 +122,8 @@ class Walk:
         for size in grow(self.tree, chunk.nodes):
             if size in self._sizes:
                 self.roots[size] = self.tree.root()
-        self.destroyed += chunk.count - chunk.details_count
+        self.destroyed.take_run(first, chunk.there)
+        self.destroyed.tell(chunk.erased)
         self.told.extend(chunk.told[: max(0, MAX_TOLD - len(self.told))])
         self.course.time, self.course.format = chunk.last_time, FORMAT
         return True
@@ -154,7 +158,7 @@ class Walk:
         if not self.leaves.fits(entry.seq, leaf) and len(self._other_leaves) < _REMEMBERED:
             self._other_leaves.append(entry.seq)
         self.course.check(entry)
-        self.destroyed += check_details(self.found, entry, self.details.of(entry.seq), self.told)
+        check_details(self.found, entry, self.details.of(entry.seq), self.told, self.destroyed)
 
     def _note_root(self) -> None:
         if self.tree.size in self._sizes:

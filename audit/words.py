@@ -2,6 +2,7 @@
 
 from audit.bundle_format import DetailsLine
 from audit.chunk import MAX_TOLD, TELLING, Told
+from audit.destroyed import ERASING, Destroyed, ranges_in
 from audit.entry import MAX_ENTRY_BYTES, Entry, commit, parse
 from audit.errors import MalformedEntry, NotInVocabulary
 from audit.findings import Findings
@@ -35,23 +36,27 @@ class Course:
         self.format = max(self.format, entry.format)
 
 
-def check_details(found: Findings, entry: Entry, line: DetailsLine | None, told: list[Told]) -> bool:
-    """Report what is wrong with the details of an entry, and add what it says of checkpoints or keys to `told`.
+def check_details(
+    found: Findings, entry: Entry, line: DetailsLine | None, told: list[Told], destroyed: Destroyed
+) -> None:
+    """Report what is wrong with the details of an entry (None when there are none).
 
-    Returns whether there are none (`line` is None): destroyed, as far as one can see.
+    Adds what it says of checkpoints or keys to `told`, and what it says of destroyed details to `destroyed`.
     """
     at = f"entry {entry.seq}"
+    destroyed.take(entry.seq, there=line is not None)
     if line is None:
         if entry.action not in ACTIONS:
             found.add("not-in-vocabulary", at, "expected an action of the vocabulary, found another")
-        return True
+        return
     if commit(line.details_bytes, line.salt) != entry.details_commitment:
         found.add("changed-details", at, "details or salt are not the ones the entry was committed to")
-        return False
+        return
     try:
         check(entry.action, line.details)
     except NotInVocabulary as error:
         found.add("not-in-vocabulary", at, str(error))
     if entry.action in TELLING and len(told) < MAX_TOLD:
         told.append(Told(entry.seq, entry.action, entry.outcome, line.details))
-    return False
+    if entry.action == ERASING and entry.outcome == "ok":
+        destroyed.tell(ranges_in(line.details, entry.seq))

@@ -1,7 +1,7 @@
 """A small log to test with, and the tools of somebody who wants to change its export unseen."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,6 +18,8 @@ KEY = SIGNER.verifier().to_text()
 SIZE = 24
 SIGNED_AT = (8, 16, 24)
 DESTROYED = frozenset({5, 11})
+# The entry that tells of their destruction.
+ERASED_BY = 14
 START = 1_790_000_000_000
 
 
@@ -46,8 +48,18 @@ def seal(seq: int, *, history: str = "true", **changes: object) -> Sealed:
     return build(**(values | changes))  # type: ignore[arg-type]
 
 
-def sample_log(size: int = SIZE, *, history: str = "true") -> list[Sealed]:
-    return [seal(seq, history=history) for seq in range(size)]
+def erasing(seq: int, destroyed: Iterable[int]) -> Sealed:
+    """An entry that tells that the details of these entries were destroyed."""
+    ranges = [[one, one] for one in sorted(destroyed)]
+    details = {"rule": "log-access", "count": len(ranges), "entries": ranges}
+    return seal(seq, action="retention:erase", channel="job", details=details)
+
+
+def sample_log(size: int = SIZE, *, history: str = "true", destroyed: frozenset[int] = DESTROYED) -> list[Sealed]:
+    log = [seal(seq, history=history) for seq in range(size)]
+    if destroyed and size > ERASED_BY:
+        log[ERASED_BY] = erasing(ERASED_BY, destroyed)
+    return log
 
 
 def sign_at(log: Sequence[Sealed], sizes: Sequence[int], signer: Signer = SIGNER) -> list[str]:

@@ -205,7 +205,7 @@ def rotated_log() -> list[Sealed]:
         17: ("key:rotate", NEW, SIGNER),
         18: ("key:rotate", NEW_OTHER_KIND, OTHER_KIND),
     }
-    log = sample_log()
+    log = sample_log(destroyed=frozenset())
     for seq, (action, new, old) in told.items():
         details = {"purpose": "log", "key_fingerprint": new.verifier().fingerprint}
         if old:

@@ -65,9 +65,15 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.store.entries)
     @rule(data=st.data())
     def erase(self, data: st.DataObject) -> None:
-        telling = {"checkpoint:sign", "key:rotate"}
+        telling = {"checkpoint:sign", "key:rotate", "retention:erase"}
         chosen = data.draw(st.sets(st.sampled_from(self.store.entries).map(lambda one: one.entry.seq), max_size=5))
-        self.store.erased |= {seq for seq in chosen if self.store.entries[seq].entry.action not in telling}
+        erased = {seq for seq in chosen if self.store.entries[seq].entry.action not in telling}
+        ranges = [[seq, seq] for seq in sorted(erased)]
+        details = {"rule": "log-access", "count": len(ranges), "entries": ranges}
+        self._append([{"action": "retention:erase", "details": details}])
+        self.store.erased |= erased
+        # An export goes as far as the newest checkpoint, and has to hold what explains the gaps in it.
+        self._sign(self.keys[-1])
 
     @precondition(lambda self: self.store.notes)
     @rule()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from log_samples import KEY, export, seal, sign_at
+from log_samples import KEY, erasing, export, seal, sign_at
 
 from audit import bundle, strict
 from audit.bundle_format import parse_details_line
@@ -153,8 +153,10 @@ def log_of(size: int) -> list[Sealed]:
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log = log_of(300)
+    destroyed = frozenset({5, 60, 61, 297})
+    log[62], log[299] = erasing(62, {5, 60}), erasing(299, {61, 297})
     notes = sign_at(log, [8, 16, 24, 100, 300])
-    return export(tmp_path_factory.mktemp("long") / "x", log, checkpoints=notes, destroyed=frozenset({5, 60, 61, 299}))
+    return export(tmp_path_factory.mktemp("long") / "x", log, checkpoints=notes, destroyed=destroyed)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

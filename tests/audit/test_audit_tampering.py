@@ -51,7 +51,7 @@ ROTATED_AT, LATTICE_AT = 9, 11
 
 
 def rotated_log() -> list[Sealed]:
-    log = sample_log()
+    log = sample_log(destroyed=frozenset())
     prints = [signer.verifier().fingerprint for signer in (SIGNER, SECOND, LATTICE)]
     log[ROTATED_AT] = seal(
         ROTATED_AT, action="key:rotate", object_type="key",
@@ -326,7 +326,7 @@ def format_1(seq: int) -> Sealed:
 
 
 def test_a_log_may_begin_with_format_1_and_everything_in_it_is_checked(tmp_path: Path) -> None:
-    log = [format_1(seq) if seq < 12 else seal(seq) for seq in range(SIZE)]
+    log = [format_1(one.entry.seq) if one.entry.seq < 12 else one for one in sample_log()]
     directory = export(tmp_path / "old", log, checkpoints=sign_at(log, SIGNED_AT))
     assert verify(directory, public_key=KEY).findings == ()
     lines = entry_lines(directory)
@@ -336,7 +336,7 @@ def test_a_log_may_begin_with_format_1_and_everything_in_it_is_checked(tmp_path:
 
 
 def test_format_1_after_format_2_is_found_although_signed(tmp_path: Path) -> None:
-    log = [format_1(seq) if seq in {3, 15, 20} else seal(seq) for seq in range(SIZE)]
+    log = [format_1(one.entry.seq) if one.entry.seq in {3, 15, 20} else one for one in sample_log()]
     directory = export(tmp_path / "old", log, checkpoints=sign_at(log, SIGNED_AT))
     report = verify(directory, public_key=KEY)
     assert found(report) == {

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from log_samples import (
     DESTROYED,
+    ERASED_BY,
     KEY,
     ORIGIN,
     SIGNED_AT,
@@ -25,6 +26,7 @@ from log_samples import (
     cover_up,
     detail_lines,
     entry_lines,
+    erasing,
     export,
     put_lines,
     sample_log,
@@ -75,9 +77,54 @@ def test_an_empty_log_can_be_exported(tmp_path: Path) -> None:
 
 
 def test_all_details_may_be_destroyed(tmp_path: Path) -> None:
-    report = verify(export(tmp_path / "bare", sample_log(), destroyed=frozenset(range(SIZE))), public_key=KEY)
+    log = [*sample_log(SIZE - 1), erasing(SIZE - 1, range(SIZE - 1))]
+    log[7], log[15] = (seal(seq, action="signal:consult", details={"signal": "S"}) for seq in (7, 15))
+    report = verify(export(tmp_path / "bare", log, destroyed=frozenset(range(SIZE - 1))), public_key=KEY)
     assert report.ok
-    assert (report.details, report.destroyed) == (0, SIZE)
+    assert (report.details, report.destroyed) == (1, SIZE - 1)
+
+
+@pytest.mark.parametrize("line_by_line", [False, True])
+def test_details_that_went_without_a_word_of_the_log_are_found(tmp_path: Path, line_by_line: bool) -> None:
+    directory = export(tmp_path / "emptied", sample_log(), destroyed=DESTROYED | {12, 23})
+    report = verify(directory, public_key=KEY, line_by_line=line_by_line)
+    assert [(one.kind, one.at) for one in report.findings] == [
+        ("missing-details", "entry 12"),
+        ("missing-details", "entry 23"),
+    ]
+
+
+@pytest.mark.parametrize("line_by_line", [False, True])
+def test_details_that_are_there_and_were_destroyed_are_found(tmp_path: Path, line_by_line: bool) -> None:
+    directory = export(tmp_path / "restored", sample_log(), destroyed=DESTROYED - {11})
+    report = verify(directory, public_key=KEY, line_by_line=line_by_line)
+    assert [(one.kind, one.at) for one in report.findings] == [("restored-details", "entry 11")]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"details": {"rule": "r", "count": 1}},
+        {"details": {"rule": "r", "count": 1, "entries": [[20, 20], [5], "5", [6, 5], [True, 5], [-1, 4]]}},
+        {"outcome": "refused", "reason": "not-due"},
+        {"action": "retention:overdue", "details": {"rule": "r", "count": 1}},
+    ],
+)
+def test_an_entry_that_destroys_nothing_excuses_nothing(tmp_path: Path, told: dict[str, object]) -> None:
+    log = sample_log()
+    details = {"rule": "r", "count": 1, "entries": [[5, 5]]}
+    log[ERASED_BY] = seal(ERASED_BY, **{"action": "retention:erase", "details": details} | told)
+    report = verify(export(tmp_path / "x", log, destroyed=frozenset({5})), public_key=KEY)
+    assert ("missing-details", "entry 5") in {(one.kind, one.at) for one in report.findings}
+
+
+def test_an_erasure_excuses_only_what_was_before_it(tmp_path: Path) -> None:
+    log = sample_log()
+    details = {"rule": "r", "count": 1, "entries": [[5, 2**53 - 1]]}
+    log[ERASED_BY] = seal(ERASED_BY, action="retention:erase", details=details)
+    report = verify(export(tmp_path / "x", log, destroyed=frozenset({*range(5, ERASED_BY), 18})), public_key=KEY)
+    assert ("missing-details", "entry 18") in {(one.kind, one.at) for one in report.findings}
+    assert {one.at for one in report.findings if one.kind == "missing-details"} == {"entry 18"}
 
 
 def test_only_the_owner_can_read_an_export(exported: Path, pristine: Path) -> None:
@@ -388,6 +435,7 @@ def test_an_old_state_is_found_with_a_held_checkpoint(exported: Path) -> None:
 
 def test_a_removed_checkpoint_is_found_with_a_held_one(exported: Path) -> None:
     log = [seal(seq, details={"signal": "S-1"}, action="signal:consult") for seq in range(SIZE)]
+    log[ERASED_BY] = erasing(ERASED_BY, DESTROYED)
     insider_export(exported, log=log, checkpoints=sign_at(log, [8, 24]))
     report = verify(exported, public_key=KEY, checkpoints=sign_at(log, [16]))
     assert [(finding.kind, finding.at) for finding in report.findings] == [("missing-checkpoint", "held checkpoint 1")]
@@ -587,7 +635,7 @@ def positions(length: int, wanted: int) -> range:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    log = sample_log(8)[:8]
+    log = [*sample_log(6), erasing(6, {5}), seal(7)]
     return export(tmp_path / "small", log, destroyed=frozenset({5}))
 
 
