@@ -43,6 +43,8 @@ DECISIONS: Final = ("hand_over", "partly", "postpone", "refuse")
 GIVEN: Final = ("hand_over", "partly")
 TEXT_LIMIT: Final = 2000
 MINOR_BANDS: Final = ("minor", "doubt")
+# Who stands in a signal under one of these may be the very danger that the safety check asks about.
+SUSPECTED: Final = ("possible_perpetrator", "facilitator")
 
 # What is wrong with a request or a decision; pages have words for each.
 NO_SUBJECT: Final = "expected a signal of the own agency and the number of a subject in it"
@@ -87,6 +89,7 @@ class ReportRequest:
     agencies: tuple[tuple[str, str], ...]
     check: SafetyCheckFile
     is_minor: bool
+    is_suspected: bool
     may_decide: bool
     may_read: bool
 
@@ -119,7 +122,7 @@ class Reading:
 class Report:
     """The report itself. `kinds` are the identity fields that are kept; `unknown` counts entries that no longer tell whom.
 
-    `partly` says that organisations were left out, and `exception` on what that rests.
+    Whether something was left out, and why, is no part of it: that can tell of an investigation.
     """
 
     reference: str
@@ -127,13 +130,12 @@ class Report:
     made_at: datetime
     available_until: datetime
     recorded_at: datetime
+    keep_until: date
     kinds: tuple[str, ...]
     erased_at: datetime | None
     disclosures: tuple[DisclosedTo, ...]
     readings: tuple[Reading, ...]
     unknown: int
-    partly: bool
-    exception: str
 
 
 # -- asking -------------------------------------------------------------------------------------------------------
@@ -294,6 +296,7 @@ def consult(tx: Transaction, reference: str) -> ReportRequest:
         agencies=tuple((one, titles.get(one, one)) for one in _agencies(tx, signal, subject)),
         check=_check(tx),
         is_minor=_is_minor(signal, subject),
+        is_suspected=subject.role in SUSPECTED,
         may_decide=_may_decide(tx, row) and line.state not in {"refuse", "gone"},
         may_read=line.state in GIVEN,
     )
@@ -476,8 +479,7 @@ def report(tx: Transaction, reference: str, *, view: str = "report") -> Report:
         raise Conflict("not_decided", "the safety check does not allow this report now")
     subject = tx.session.get_one(Subject, row.subject_id)
     signal = tx.session.get_one(Signal, subject.signal_id)
-    decided = _sealed(tx, row, "decision_sealed")
-    left_out = set(decided.get("left_out", ()))
+    left_out = set(_sealed(tx, row, "decision_sealed").get("left_out", ()))
     titles = agency_titles(tx)
     reads, unknown = _read(tx, signal, subject)
     made = Report(
@@ -486,6 +488,7 @@ def report(tx: Transaction, reference: str, *, view: str = "report") -> Report:
         made_at=tx.now,
         available_until=row.available_until,
         recorded_at=signal.created_at,
+        keep_until=signal.keep_until,
         kinds=tuple(
             tx.session.scalars(
                 select(SubjectField.name).where(SubjectField.subject_id == subject.id).order_by(SubjectField.name),
@@ -497,8 +500,6 @@ def report(tx: Transaction, reference: str, *, view: str = "report") -> Report:
         ),
         readings=tuple(_readings((one for one in reads if one.agency not in left_out), titles)),
         unknown=unknown,
-        partly=bool(left_out),
-        exception=decided.get("exception", ""),
     )
     tx.record(
         "report:consult",

@@ -233,6 +233,7 @@ def report(reference: str) -> ResponseReturnValue:
         rows=[_disclosure_row(made, one) for one in made.disclosures],
         readings=[_reading_row(one) for one in made.readings],
         kinds=", ".join(field_label(f"subject.{name}") for name in made.kinds),
+        kept_until=kept_until(made),
         limits=_limits(made),
     )
 
@@ -281,7 +282,8 @@ def _blocks(made: Report) -> list[Block]:
                 (_("Drawn up by"), made.agency),
                 (_("Made on"), moment(made.made_at)),
                 (_("Recorded on"), day(made.recorded_at)),
-                (_("Where the data come from"), made.agency),
+                (_("Recorded by"), made.agency),
+                (_("How long it is kept"), kept_until(made)),
                 (_("Which data identify you"), _kinds(made)),
             ),
         ),
@@ -307,12 +309,26 @@ def _blocks(made: Report) -> list[Block]:
         Heading(_("Your rights")),
         Words(
             _(
-                "Is something wrong, or do you not agree? You can ask us to correct or erase it, and you can object. "
-                "You can also complain to the Dutch Data Protection Authority (Autoriteit Persoonsgegevens).",
+                "Is something wrong, or do you not agree? You can ask %(agency)s to correct it, to erase it, or not to "
+                "use it for the time being, and you can object. Ask for the data protection officer there.",
+                agency=made.agency,
+            ),
+        ),
+        Words(
+            _(
+                "You can also complain to the Dutch Data Protection Authority (Autoriteit Persoonsgegevens), or go to "
+                "court.",
             ),
         ),
     ]
     return blocks
+
+
+def kept_until(made: Report) -> str:
+    """Until when the data are kept, as far as that is known (GDPR art. 15(1)(d))."""
+    if made.erased_at:
+        return _("erased on %(day)s", day=day(made.erased_at))
+    return _("until %(day)s, or longer as long as organisations work on it", day=day(made.keep_until))
 
 
 def _kinds(made: Report) -> str:
@@ -327,9 +343,13 @@ def _limits(made: Report) -> list[str]:
         _("Names of employees: it says organisations and roles."),
         _("Data about other people."),
         _("What organisations answered or wrote themselves. You can ask them for that."),
+        _("The data themselves, and from whom the organisation heard them. You can ask the organisation for that."),
+        # In every report, in the same words: whether and why something was left out can endanger somebody.
+        _(
+            "The law can ask to leave something out, for instance to protect you or somebody else (GDPR art. 15(4), "
+            "UAVG art. 41). We do not say whether that was done here.",
+        ),
     ]
-    if made.partly:
-        said.append(_("Something else is left out, because the law asks that: %(why)s", why=_exception(made)))
     if made.erased_at:
         said.append(_("Details that were erased on %(day)s at the end of their term.", day=day(made.erased_at)))
     if made.unknown:
@@ -342,12 +362,6 @@ def _limits(made: Report) -> list[str]:
     return said
 
 
-def _exception(made: Report) -> str:
-    check = program().policy.safety_check
-    known = {one.id: in_words(one.title) for one in check.exception} if check else {}
-    return known.get(made.exception, made.exception)
-
-
 # -- words --------------------------------------------------------------------------------------------------------
 
 
@@ -357,7 +371,7 @@ def asker_label(asker: str) -> str:
         "self": _("The person"),
         "representative": _("A parent, guardian or other legal representative"),
         "lawyer": _("A lawyer"),
-        "other": _("Somebody else"),
+        "other": _("Somebody else, with a written authorisation of the person"),
     }.get(asker, asker)
 
 
@@ -369,6 +383,47 @@ def decision_label(decision: str) -> str:
         "postpone": _("Postpone"),
         "refuse": _("Refuse"),
     }.get(decision, decision)
+
+
+def answer_words(view: ReportRequest) -> list[str]:
+    """What the organisation can write to whoever asked, as the request stands (GDPR art. 12(3) and (4)).
+
+    In none of them stands that there is a signal, nor why something is not given.
+    """
+    line = view.line
+    if line.state == "waiting":
+        return [
+            _(
+                "We received your request. You get an answer before %(day)s. Do we need more time, then you hear that "
+                "before that day.",
+                day=day(line.due_on),
+            ),
+        ]
+    if line.state == "postpone":
+        return [
+            _("We need more time for your request, because answering it takes more work. We write to you again."),
+            *_remedies(),
+        ]
+    if line.state == "refuse":
+        return [
+            _(
+                "We handled your request. You get no overview from us. The law says when we need not, or may not, give "
+                "one: GDPR art. 12 and 15, UAVG art. 41, and for police data Wpg art. 27. We say the same to everybody "
+                "to whom we give no overview, and we do not say whether we keep data about you.",
+            ),
+            *_remedies(),
+        ]
+    return []
+
+
+def _remedies() -> list[str]:
+    return [
+        _(
+            "Do you not agree? Within six weeks you can object to a public body (UAVG art. 34), or ask the court to "
+            "decide about another organisation (UAVG art. 35). You can also complain to the Dutch Data Protection "
+            "Authority (Autoriteit Persoonsgegevens).",
+        ),
+    ]
 
 
 def state_word(state: str) -> str:
@@ -403,6 +458,7 @@ def _render(template: str, **values: object) -> str:
         "may_ask": may_ask,
         "tones": TONES,
         "asker_label": asker_label,
+        "answer_words": answer_words,
         "decision_label": decision_label,
         "state_word": state_word,
     }

@@ -144,7 +144,7 @@ ANSWERS = {
     "exploiter": ("no", "unknown", "yes", ""),
     "arrival": ("in_person", "safe", "unsafe", ""),
     "investigation": ("no", "part", "yes", ""),
-    "minor": ("adult", "self", "guardian", "parent", "doubt", ""),
+    "minor": ("adult", "self", "child", "guardian", "parent", "doubt", ""),
     "others": ("no", "part", "yes", ""),
 }
 
@@ -318,7 +318,7 @@ def test_the_report_names_the_receiver_and_the_fields_of_this_person(program, of
     assert told.ground is not None
     assert any(name.startswith("subject.") for name in told.fields)
     assert made.kinds == ("birth_date", "given_name", "phone", "surname")
-    assert (made.partly, made.unknown) == (False, 0)
+    assert made.unknown == 0
 
 
 def test_the_other_person_of_the_signal_gets_nothing_of_it(program, officer, focal, sent, reference, actor):
@@ -356,7 +356,6 @@ def test_partly_leaves_an_organisation_out_altogether(program, officer, focal, s
         recipient = session.query(subject_reports.Disclosure.recipient_agency).scalar()
     made = _report(program, officer, focal, report, decision="partly", exception="investigation", left_out=[recipient])
     assert made.disclosures == ()
-    assert made.partly
     title = dict(use(program, focal, subject_reports.consult, report).agencies)[recipient]
     assert title not in str(made)
 

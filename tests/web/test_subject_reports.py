@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from signaltable.flow import triage
+from tests.factories import a_person, a_signal
 from tests.flow.test_subject_reports import SAFE, WHY
-from tests.table_steps import submitted
+from tests.table_steps import submitted, use
 from tests.web.people import Person
 
 START = "/overzicht-inzage"
@@ -100,3 +102,42 @@ def test_another_agency_and_other_roles(program, request_page):
         person = Person(program, login)
         assert {person.get(path).status_code for path in (START, request_page, f"{request_page}/overzicht")} == {403}
     assert _decided(Person(program, "delinde"), request_page).status_code == 404
+
+
+def _main(page):
+    return page.text.split("<main")[1].split("</main")[0]
+
+
+def test_of_no_report_can_be_read_whether_and_why_something_was_left_out(
+    officer, focal, program, actor, reference, request_page
+):
+    use(program, actor(program, "coordinator"), triage.consult, reference)
+    assert _decided(focal, request_page).status_code == 303
+    whole = _main(officer.get(f"{request_page}/overzicht"))
+    part = {"decision": "partly", "exception": "investigation", "left_out": "var"}
+    assert _decided(focal, request_page, **part).status_code == 303
+    partly = _main(officer.get(f"{request_page}/overzicht"))
+    assert "Regiobureau" in whole
+    assert "Regiobureau" not in partly
+    said = [re.findall(r"<li>(.*?)</li>", page) for page in (whole, partly)]
+    assert said[0] == said[1]
+    assert not re.search("opsporing|onderzoek", " ".join(said[1]), re.IGNORECASE)
+
+
+def test_what_is_written_to_whoever_asked_tells_nothing_and_names_the_remedies(officer, focal, reference, request_page):
+    """GDPR art. 12(4): the way to the authority and the court; never that there is a signal, nor on what it rests."""
+    assert _decided(focal, request_page, decision="refuse", exception="investigation").status_code == 303
+    letter = re.search(
+        r"UAVG art\. 41.*?UAVG art\. 35.*?Autoriteit Persoonsgegevens", officer.get(request_page).text, re.DOTALL
+    )
+    assert letter
+    assert reference not in letter[0]
+    assert not re.search("signa[la]|opsporing", letter[0], re.IGNORECASE)
+
+
+def test_of_somebody_who_may_be_the_perpetrator_the_page_says_so(program, actor, officer, focal):
+    draft = a_signal(subjects=[a_person(), a_person(role="facilitator")])
+    reference = submitted(program, actor(program, "havendam"), draft)
+    pages = [focal.get(_asked(officer, reference, number=number).headers["Location"]).text for number in ("1", "2")]
+    warned = ["possible perpetrator" in page or "mogelijke dader" in page for page in pages]
+    assert warned == [False, True]
