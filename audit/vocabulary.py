@@ -615,7 +615,7 @@ _TABLE: tuple[Action, ...] = (
         "E",
         "program",
         required="cause rows",
-        optional="count",
+        optional="count incident at",
         nl="Vingerafdrukken van rijen in de database zijn vastgelegd",
         en="Fingerprints of rows of the database were recorded",
     ),

@@ -197,12 +197,14 @@ def _append(tx: Transaction) -> None:
 def accounted(events: Sequence[AuditEvent], rows: Rows) -> list[AuditEvent]:
     """The events, the one that is kept longest with the digests of the rows; more of them in entries of their own."""
     told = list(events)
-    parts = _parts(rows)
-    first = next(parts, None) if told else None
-    if first is None:
+    if not told:
         return told
-    place = max(range(len(told)), key=lambda at: KEPT_LONGEST.index(ACTIONS[told[at].action].retention_class))
-    told[place] = replace(told[place], details=told[place].details | {"rows": first})
+    parts = _parts(rows)
+    # One that speaks of rows by itself (an entry that takes them up) says no others.
+    free = [at for at, one in enumerate(told) if "rows" not in one.details]
+    if free and (first := next(parts, None)) is not None:
+        place = max(free, key=lambda at: KEPT_LONGEST.index(ACTIONS[told[at].action].retention_class))
+        told[place] = replace(told[place], details=told[place].details | {"rows": first})
     more = (AuditEvent("log:rows", "log", details={"cause": "continued", "rows": part}) for part in parts)
     return [*told, *more]
 

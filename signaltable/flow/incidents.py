@@ -27,6 +27,8 @@ from signaltable.transaction import Program, Transaction, reading, transaction
 # Of one kind so many become incidents of their own; one more says how many others there are.
 MOST_PER_KIND = 50
 MANY = "log"
+# By this result somebody answers for a row as it is now.
+ACCEPTING = "explained"
 RESULTS = ("repaired", "explained", "false-alarm", "reported")
 EXPLANATION_LIMIT = 800
 PLACE_LENGTH, MESSAGE_LENGTH = 200, 500
@@ -55,6 +57,8 @@ class IncidentLine:
     settled_by: str
     result: str
     explanation: str
+    # Whether the row that it is about counts as it is now, once somebody explained it.
+    acceptable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,9 @@ def consult(tx: Transaction, incident_id: str) -> IncidentLine:
 def settle(tx: Transaction, incident_id: str, result: str, explanation: str) -> None:
     """Say what was done about an incident. Found again after this, it opens anew.
 
-    Raises `UnusableInput` without a result of RESULTS or a usable explanation, `Conflict` when it is settled already.
+    A row of the business that somebody explained counts from now on as it is in the database, and the log says who let it
+    (`fsck.accept`). Raises `UnusableInput` without a result of RESULTS or a usable explanation, or when nobody can read
+    the row that would count; `Conflict` when it is settled already.
     """
     require(tx.actor, Permission.INCIDENT_SETTLE_ALL)
     row = _row(tx, incident_id, locked=True)
@@ -209,6 +215,8 @@ def settle(tx: Transaction, incident_id: str, result: str, explanation: str) -> 
     row.settled_at, row.settled_by, row.result = tx.now, tx.actor.account_id, result
     details = {"incident": row.id, "result": result, "motivation_hash": text_hash(row.explanation)}
     tx.record("incident:close", object_type="incident", object_id=row.id, details=details)
+    if result == ACCEPTING and fsck.may_be_accepted(row.kind, row.place):
+        fsck.accept(tx, row.id, row.place)
 
 
 def count_open(tx: Transaction) -> int:
@@ -241,6 +249,7 @@ def _line(row: Incident, names: Mapping[str, str]) -> IncidentLine:
         settled_by=names.get(row.settled_by, ""),
         result=row.result,
         explanation=row.explanation,
+        acceptable=fsck.may_be_accepted(row.kind, row.place),
     )
 
 

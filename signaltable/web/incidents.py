@@ -9,7 +9,7 @@ from wtforms import RadioField, SelectChoice, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from signaltable.access import Allowed, Permission, may
-from signaltable.domain import Conflict
+from signaltable.domain import Conflict, UnusableInput
 from signaltable.flow import incidents
 from signaltable.web.guards import actor, begin, only, permission, submitted
 from signaltable.web.incident_words import INCIDENT_WORDS, result_label
@@ -82,6 +82,11 @@ def settle(incident_id: str) -> ResponseReturnValue:
     try:
         with begin() as tx:
             incidents.settle(tx, incident_id, form.result.data or "", form.explanation.data or "")
+    except UnusableInput as refused:
+        if "result" not in refused.problems:
+            raise
+        form.result.errors = [_("This record cannot be read, so it cannot count as it is. Have it repaired first")]
+        return _page(incident_id, form), 422
     except Conflict:
         flash(_("Somebody else settled this incident already."), "info")
         return redirect(url_for("incidents.show", incident_id=incident_id), 303)

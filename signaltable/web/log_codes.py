@@ -17,10 +17,20 @@ from signaltable.web.duty_words import result_word
 from signaltable.web.errors import reason_text
 from signaltable.web.filters import answer_label, in_words, moment, state_label
 from signaltable.web.guards import program
-from signaltable.web.wording import article, articles, category_label, cause_label, field_label, obligation_text
+from signaltable.web.wording import (
+    article,
+    articles,
+    category_label,
+    cause_label,
+    field_label,
+    obligation_text,
+    role_label,
+)
 from signaltable.web.wording import result_label as feedback_label
 
 Titles = Mapping[str, str]
+# What stands for a ground where an organisation looks at what it recorded itself.
+OWN_DATA = "own_data"
 # Details that name an agency by its id.
 AGENCIES = frozenset(
     {"agency", "agencies", "asked", "provider", "recipient", "recipients_told", "sealed_for", "sent_to", "present"}
@@ -57,7 +67,7 @@ def _word(key: str, code: str, titles: Titles, action: str) -> str:
     if key == "result":
         return _result(code, action)
     if key == "purpose" and action.startswith("key:"):
-        return ""
+        return _of_key(code)
     reader = _READERS.get(key)
     words = reader(code) if reader else ""
     return "" if words == code else words if key in _AS_IT_IS else lower_first(words)
@@ -73,12 +83,54 @@ def _titled(part: str) -> Callable[[str], str]:
 
 def ground_words(code: str) -> str:
     """A legal ground by its title with its articles; of one that is no longer in the rules only that."""
+    if code == OWN_DATA:
+        return _("none is needed: these are data that the organisation recorded itself")
     rows: list[Ground] = [row for row in program().policy.grounds.rows if row.id == code]
     if not rows:
         return _("a ground that is no longer in the rules")
     cited = articles(rows[-1].legal_basis)
     title = in_words(rows[-1].title)
     return f"{title} ({cited})" if cited else title
+
+
+def _of_key(code: str) -> str:
+    """What a key is for."""
+    return {
+        "agency": _("to seal the data of an organisation"),
+        "draft": _("to seal drafts"),
+        "log": _("to sign the log"),
+        "match": _("to recognise the same person or thing in two signals"),
+        "recipient": _("to give each receiver a pseudonym of its own"),
+        "session": _("to recognise sessions"),
+    }.get(code, "")
+
+
+def _purpose(code: str) -> str:
+    return _("the own case") if code == "own_case" else _titled("purposes")(code)
+
+
+def _field(code: str) -> str:
+    """A field by its label; a field of an identity may stand without the part in front."""
+    words = field_label(code)
+    return words if words != code else field_label(f"subject.{code}").removeprefix("subject.")
+
+
+def _indicator(code: str) -> str:
+    found = program().policy.indicators.get(code)
+    return in_words(found.text) if found else ""
+
+
+def _fact(code: str) -> str:
+    found = program().policy.facts.get(code)
+    return in_words(found.title) if found else ""
+
+
+def _subject_class(code: str) -> str:
+    """The part and the age of a subject, `role:age_band`; a thing has no age."""
+    role, _colon, age = code.partition(":")
+    part = role_label(role)
+    years = {"adult": _("adult"), "doubt": _("perhaps under 18"), "minor": _("under 18")}.get(age, "")
+    return ", ".join(one for one in (part, years) if one) if part != role else ""
 
 
 def _summary(code: str) -> str:
@@ -106,12 +158,15 @@ def cause_words(code: str) -> str:
         return refused.rstrip(".")
     own = {
         "account_changed": _("the account was changed"),
+        "adopted": _("the log spoke of no rows before"),
         "by_author": _("by the author"),
         "by_owner": _("by the owner"),
         "broken": _("something went wrong in the program"),
         "conflict": _("somebody else was first"),
+        "continued": _("more of the entry before it"),
         "csrf": _("the form was not one of this session"),
         "expired": _("it ended by itself"),
+        "explained": _("somebody explained the difference"),
         "idle": _("nothing was done for too long"),
         "log_out": _("the person logged out"),
         "not_found": _("there is no such thing, or it is of somebody else"),
@@ -326,10 +381,11 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "decision": _decision,
     "destinations": destination_label,
     "evidence_kinds": _evidence_kind,
-    "fields": field_label,
+    "fields": _field,
     "filters": filter_name,
     "ground": ground_words,
-    "identifier_kinds": lambda code: field_label(f"subject.{code}").removeprefix("subject."),
+    "identifier_kinds": _field,
+    "indicators": _indicator,
     "job": _job,
     "kind": _kind,
     "legal_basis": _article,
@@ -338,13 +394,15 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "near": ground_words,
     "obligations": lambda code: obligation_text({"kind": code}),
     "permission": _permission,
-    "purpose": _titled("purposes"),
+    "purpose": _purpose,
+    "questions": _fact,
     "roles": _titled("roles"),
     "roles_added": _titled("roles"),
     "roles_removed": _titled("roles"),
     "routes": _route,
     "rule": _rule,
     "strength": _strength,
+    "subject_classes": _subject_class,
     "urgency": _urgency,
     "view": view_title,
 }

@@ -21,6 +21,7 @@ from signaltable import jobs, row_digests
 from signaltable.audit_trail import fence
 from signaltable.db import Base, make_engine
 from signaltable.demo import cases
+from signaltable.domain import UnusableInput
 from signaltable.flow import accounts, incidents, retention, withdrawing, witnesses
 from signaltable.flow.fsck import inspect
 from signaltable.models import Account, Disclosure, LogEntry, Signal
@@ -28,6 +29,7 @@ from signaltable.transaction import reading, transaction
 from tests.conftest import Clock, _own_home, open_for_test
 from tests.flow.test_demo import _with_passwords
 from tests.log_tools import go_back, tamper
+from tests.table_steps import log
 
 NOW = datetime(2027, 3, 1, 10, 15, tzinfo=UTC)
 
@@ -310,6 +312,32 @@ def test_whatever_somebody_writes_into_a_column_is_found_and_breaks_nothing(busy
     assert found(busy) == set()
 
 
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("log_entries", "actor"), ("log_entries", "leaf"), ("log_terms", "value"), ("signals", "municipality")],
+)
+def test_text_that_is_no_text_is_found_and_ends_no_check(busy, table, column):
+    row = f"(SELECT min({column}) FROM {table} WHERE {column} <> '')"
+    intrude(busy, f"UPDATE {table} SET {column} = CAST(X'ff41' AS TEXT) WHERE {column} = {row}")
+    assert found(busy, seals="none")
+
+
+def test_a_turn_that_is_claimed_before_it_came_is_found(busy):
+    """Nothing else would say that no check and no erasure runs any more."""
+    intrude(
+        busy,
+        "INSERT INTO job_runs (job, slot, claimed_at, outcome) VALUES ('retention', '2099-01-01T00:00', '2026-01-01 00:00:00.000000', '')",
+    )
+    assert found(busy) == {("row-without-entry", "job_runs retention/2099-01-01T00:00")}
+
+
+def test_another_mark_of_the_schema_is_found(busy):
+    intrude(busy, "UPDATE alembic_version SET version_num = '0001'")
+    assert found(busy) == {("changed-row", "alembic_version")}
+    intrude(busy, "DROP TABLE alembic_version")
+    assert found(busy) == {("changed-row", "alembic_version")}
+
+
 def test_a_tail_that_was_cut_off_is_found(busy):
     size = one(busy, "SELECT size FROM log_head")[0]
     intrude(
@@ -420,6 +448,30 @@ def test_a_hollow_trigger_and_a_stranger_are_found(program):
         ("missing-trigger", "trigger log_entries_no_update"),
         ("missing-trigger", "UPDATE log_entries"),
         ("unknown-trigger", "trigger helper"),
+    }
+
+
+@pytest.mark.postgres
+def test_a_rule_that_swallows_writes_and_a_fence_around_another_table_are_found(program):
+    if program.settings.database_url.startswith("sqlite"):
+        pytest.skip("rules, policies and schemas are PostgreSQL's")
+    engine = make_engine(program.settings.database_url)
+    with engine.begin() as connection:
+        for statement in (
+            "CREATE RULE quiet AS ON INSERT TO incidents DO INSTEAD NOTHING",
+            "CREATE POLICY some_rows ON signals USING (false)",
+            "CREATE SCHEMA beside",
+            "CREATE TABLE beside.log_entries (LIKE log_entries)",
+            "DROP TRIGGER log_entries_no_update ON log_entries",
+            fence.triggers("postgresql")["log_entries_no_update"].replace("ON log", "ON beside.log"),
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+
+    assert found(program, try_fence=False) == {
+        ("missing-trigger", "trigger log_entries_no_update"),
+        ("unknown-trigger", "rule quiet on incidents"),
+        ("unknown-trigger", "rule some_rows on signals"),
     }
 
 
@@ -660,13 +712,120 @@ def test_a_finding_stays_one_incident_until_it_is_settled_and_then_opens_anew(bu
     assert (line.kind, line.place, line.times) == ("changed-row", "agencies riec", 2)
 
     with transaction(busy, accounts.actor_of_login(busy, "fg.havendam")) as tx:
-        incidents.settle(tx, line.id, "explained", "Met de hand hersteld door de beheerder, zie het draaiboek.")
+        incidents.settle(tx, line.id, "repaired", "Met de hand hersteld door de beheerder, zie het draaiboek.")
     assert lines(busy) == []
     incidents.check(busy, jobs.JOBS)
     (again,) = lines(busy)
     assert again.id != line.id
     # And the incidents themselves are rows that the log accounts for
     assert {(one.kind, one.at) for one in inspect(busy).findings} == {("changed-row", "agencies riec")}
+
+
+ANY_TABLE = {
+    "made": "INSERT INTO agency_destinations VALUES ('riec', 'avim')",
+    "changed": "UPDATE agencies SET kind = 'police' WHERE id = 'riec'",
+    "changed, with a reference": f"UPDATE signals SET municipality = 'Elders' WHERE reference = {SIGNAL}",
+    "changed, a group": "DELETE FROM match_tags WHERE digest = (SELECT min(digest) FROM match_tags)",
+    "made, with a hidden name": "INSERT INTO excluded_tags VALUES (x'00', 'person', 'riec', 'Opvang', '2027-06-01', '2027-01-01 00:00:00.000000')",
+    "made, with a reference": f"INSERT INTO signals ({SIGNAL_COLUMNS}) SELECT {BY_HAND} FROM signals LIMIT 1",
+    "made, with an odd key": "INSERT INTO agencies VALUES ('a b', 'Een ander', 'riec', 1, '2027-01-01 00:00:00.000000')",
+    "gone": "DELETE FROM duties WHERE id = (SELECT min(id) FROM duties)",
+    "gone, with a reference": f"DELETE FROM disclosures WHERE reference = {DISCLOSURE}",
+}
+
+
+def _settle(program, login, result):
+    for line in lines(program):
+        with transaction(program, accounts.actor_of_login(program, login)) as tx:
+            incidents.settle(tx, line.id, result, "Door de beheerder gedaan, zie wijziging 12 in het draaiboek.")
+
+
+@pytest.mark.parametrize("name", ANY_TABLE)
+def test_a_row_that_somebody_explained_counts_as_it_is(busy, name):
+    intrude(busy, ANY_TABLE[name])
+    incidents.check(busy, jobs.JOBS)
+    # A seal that a hand put there opens as little after this as before.
+    places = {line.place for line in lines(busy) if line.kind != "changed-seal"}
+    _settle(busy, "fg.havendam", "explained")
+
+    assert found(busy, seals="none") == set()
+    told = log(busy, "log:rows")
+    assert {(details["cause"], details["at"]) for _entry, details in told} == {("explained", at) for at in places}
+    assert {entry.actor for entry, _details in told} == {accounts.actor_of_login(busy, "fg.havendam").account_id}
+    assert {details["incident"] for _entry, details in told} == {entry.object for entry, _details in told} != {""}
+
+
+def test_rows_of_every_shape_count_on_both_databases(program):
+    intrude(
+        program,
+        ANY_TABLE["changed"],
+        "INSERT INTO account_roles SELECT id, 'administrator' FROM accounts WHERE login = 'riec'",
+        "DELETE FROM table_members WHERE agency_id = 'riec'",
+        "UPDATE policy_versions SET first_loaded_at = '2020-01-01'",
+    )
+    incidents.check(program, jobs.JOBS)
+    assert {line.kind for line in lines(program)} >= {"changed-row", "row-without-entry", "entry-without-row"}
+    _settle(program, "fg.havendam", "explained")
+
+    assert {kind for kind, _at in found(program)} & {"changed-row", "row-without-entry", "entry-without-row"} == set()
+
+
+def test_a_row_that_was_explained_and_changed_again_is_found_again(busy):
+    for kind in ("police", "ngo"):
+        intrude(busy, f"UPDATE agencies SET kind = '{kind}' WHERE id = 'riec'")
+        assert found(busy) == {("changed-row", "agencies riec")}
+        incidents.check(busy, jobs.JOBS)
+        _settle(busy, "coordinator", "explained")
+        assert found(busy) == set()
+    intrude(busy, "DELETE FROM agencies WHERE id = 'riec'")
+    assert ("entry-without-row", "agencies riec") in found(busy, seals="none")
+
+
+def test_a_row_that_was_explained_as_gone_may_not_come_back(busy):
+    intrude(
+        busy, "CREATE TABLE aside AS SELECT * FROM duties", "DELETE FROM duties WHERE id = (SELECT min(id) FROM duties)"
+    )
+    incidents.check(busy, jobs.JOBS)
+    (line,) = lines(busy)
+    _settle(busy, "coordinator", "explained")
+    intrude(busy, "INSERT INTO duties SELECT * FROM aside WHERE id = (SELECT min(id) FROM aside)", "DROP TABLE aside")
+
+    assert found(busy) == {("row-without-entry", line.place)}
+
+
+@pytest.mark.parametrize("result", [one for one in incidents.RESULTS if one != "explained"])
+def test_any_other_result_lets_nothing_count(busy, result):
+    intrude(busy, ANY_TABLE["changed"])
+    incidents.check(busy, jobs.JOBS)
+    _settle(busy, "coordinator", result)
+
+    assert found(busy) == {("changed-row", "agencies riec")}
+    assert log(busy, "log:rows") == []
+
+
+def test_nothing_of_the_log_itself_is_explained_away(busy):
+    intrude(
+        busy,
+        "UPDATE log_entries SET outcome = 'refused' WHERE seq = 5",
+        "DELETE FROM log_details WHERE seq = 6",
+        "UPDATE log_nodes SET hash = zeroblob(32) WHERE level = 4 AND position = 0",
+    )
+    before = found(busy)
+    incidents.check(busy, jobs.JOBS)
+    _settle(busy, "coordinator", "explained")
+
+    assert found(busy) == before != set()
+    assert log(busy, "log:rows") == []
+
+
+def test_a_row_that_nobody_can_read_is_repaired_before_it_counts(busy):
+    intrude(busy, f"UPDATE disclosures SET disclosed_at = 'yesterday' WHERE reference = {DISCLOSURE}")
+    incidents.check(busy, jobs.JOBS)
+
+    with pytest.raises(UnusableInput):
+        _settle(busy, "coordinator", "explained")
+    assert len(lines(busy)) == 1
+    _settle(busy, "coordinator", "reported")
 
 
 def test_those_who_settle_get_a_mail_once(busy):

@@ -90,6 +90,34 @@ def test_an_incident_is_settled_with_a_masked_explanation(program, incident):
     assert "Nog eens" not in person.get(address).text
 
 
+def test_who_explains_a_record_is_told_that_it_counts_from_then_on(program, incident):
+    person = Person(program, "coordinator")
+    address = f"/meldingen/{incident}"
+    assert "st-option__hint" in person.get(address).text
+    answer = person.post(
+        f"{address}/afhandelen", {"result": "explained", "explanation": "Zie wijziging 12"}, page=address
+    )
+    assert answer.status_code == 303
+    incidents.check(program, jobs.JOBS)
+    assert fsck.inspect(program).findings == ()
+    with reading(program) as session:
+        assert session.scalars(select(Incident).where(Incident.settled_at.is_(None))).all() == []
+
+
+def test_a_record_that_nobody_can_read_cannot_count_as_it_is(program):
+    by_hand(program, "UPDATE agencies SET created_at = 'ooit' WHERE id = 'riec'")
+    incidents.check(program, jobs.JOBS)
+    with reading(program) as session:
+        (incident,) = session.scalars(select(Incident.id))
+    address = f"/meldingen/{incident}"
+    given = {"result": "explained", "explanation": "Zie wijziging 12"}
+    answer = Person(program, "coordinator").post(f"{address}/afhandelen", given, page=address)
+    assert answer.status_code == 422
+    assert 'href="#result' in answer.text
+    with reading(program) as session:
+        assert session.get(Incident, incident).settled_at is None
+
+
 @pytest.mark.parametrize(
     "given",
     [

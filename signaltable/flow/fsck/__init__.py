@@ -14,8 +14,6 @@ from sqlalchemy.orm import Session
 from audit import merkle
 from audit.errors import AuditError
 from signaltable import row_digests
-from signaltable.db import Base
-from signaltable.domain import Actor
 from signaltable.flow.fsck import heads, triggers
 from signaltable.flow.fsck.destroyed import read_erasures
 from signaltable.flow.fsck.entries import Head, Progress, Walk, read_head
@@ -25,9 +23,21 @@ from signaltable.flow.fsck.report import Found, Report
 from signaltable.flow.fsck.rows import check_rows
 from signaltable.flow.fsck.said import Sayings
 from signaltable.flow.fsck.seals import check_seals
-from signaltable.transaction import ROWS_PER_ENTRY, Program, transaction
+from signaltable.flow.fsck.taking_up import accept, adopt, may_be_accepted
+from signaltable.transaction import Program
 
-__all__ = ["SEALS", "Progress", "Report", "adopt", "as_bytes", "inspect", "snapshot", "stored"]
+__all__ = [
+    "SEALS",
+    "Progress",
+    "Report",
+    "accept",
+    "adopt",
+    "as_bytes",
+    "inspect",
+    "may_be_accepted",
+    "snapshot",
+    "stored",
+]
 
 # How much of what is sealed is opened.
 SEALS = ("none", "sample", "all")
@@ -123,23 +133,3 @@ def _root_of(head: Head | None) -> bytes:
         return merkle.CompactRange.from_bytes(head.frontier).root() if head else b""
     except AuditError:
         return b""
-
-
-def adopt(program: Program, actor: Actor, report: Report) -> int:
-    """Let the log speak of rows from before it did; the last part says that there are no more. Returns how many they are.
-
-    Only rows that the log names otherwise are taken up, and only once: what turns up later has no entry.
-    """
-    early = report.early
-    for start in range(0, len(early), ROWS_PER_ENTRY):
-        part = early[start : start + ROWS_PER_ENTRY]
-        with transaction(program, actor) as tx:
-            rows: row_digests.Rows = {}
-            for name in dict(part):
-                table = Base.metadata.tables[name]
-                rows[name] = row_digests.current(
-                    tx.session, program.keys, table, [key for of, key in part if of == name]
-                )
-            left = len(early) - start - len(part)
-            tx.record("log:rows", object_type="log", details={"cause": "adopted", "rows": rows, "count": left})
-    return len(early)

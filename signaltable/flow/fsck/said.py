@@ -48,6 +48,7 @@ class Sayings:
         self.begun = False
         self.adopted = False
         self.early_until = sys.maxsize  # The first entry that speaks of rows.
+        self.accepted: set[str] = set()  # Places of findings that somebody answers for; each took a person.
         self._early: list[tuple[str, Key]] = []  # Once in the life of an old home.
 
     def close(self) -> None:
@@ -69,6 +70,8 @@ class Sayings:
             self._db.executemany("INSERT OR REPLACE INTO said VALUES (?,?,?,?,?,?,0)", told)
         if entry.action == "log:rows" and details is not None:
             self.adopted |= details.get("cause") == "adopted" and details.get("count") == 0
+            if details.get("cause") == "explained":
+                self.accepted.add(str(details.get("at", "")))
         if entry.outcome == "ok" and (details is None or not self.begun):
             self._name(entry, details or {})
 
