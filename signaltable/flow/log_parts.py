@@ -82,27 +82,28 @@ def _begin(day: date) -> datetime:
 def read_part(session: Session, first: str, last: str, agency: str) -> Part:
     """The part that somebody typed: days as YYYY-MM-DD and the id of an agency, "" for what is not chosen.
 
-    Raises `UnusableInput` for a day that is none, a period that ends before it begins, and an agency that is not known.
+    Raises `UnusableInput` with all that is wrong: a day that is none, a period that ends before it begins, and an agency
+    that is not known.
     """
-    part = Part(_day("from", first), _day("to", last), agency)
+    part = Part(_day(first), _day(last), agency)
+    typed = {"from": (first, part.first), "to": (last, part.last)}
+    problems = {name: "expected a day as YYYY-MM-DD" for name, (text, day) in typed.items() if text and day is None}
     if part.first and part.last and part.first > part.last:
-        raise UnusableInput({"to": "expected a day that is not before the first one"})
+        problems["to"] = "expected a day that is not before the first one"
     if agency and session.get(Agency, agency) is None:
-        raise UnusableInput({"agency": "expected the id of an agency of this table"})
+        problems["agency"] = "expected the id of an agency of this table"
+    if problems:
+        raise UnusableInput(problems)
     return part
 
 
-def _day(name: str, typed: str) -> date | None:
-    if not typed:
-        return None
-    problem = UnusableInput({name: "expected a day as YYYY-MM-DD"})
+def _day(typed: str) -> date | None:
+    """The day that was typed; nothing when it is none."""
     try:
         day = date.fromisoformat(typed)
     except ValueError:
-        raise problem from None
-    if typed != day.isoformat() or not EARLIEST <= day <= LATEST:
-        raise problem
-    return day
+        return None
+    return day if typed == day.isoformat() and EARLIEST <= day <= LATEST else None
 
 
 def records(session: Session, covered: int, part: Part) -> Iterator[Record]:

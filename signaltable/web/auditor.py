@@ -113,7 +113,7 @@ def show(seq: int) -> ResponseReturnValue:
     with begin() as tx:
         view = auditing.entry(tx, seq)
         titles = agency_titles(tx)
-    rows = detail_rows(view.details, titles) if view.details is not None else None
+    rows = detail_rows(view.details, titles, action=view.line.action) if view.details is not None else None
     steps = [[str(number), step] for number, step in enumerate(view.proof.steps, start=1)] if view.proof else []
     said = sentence(view.line, titles)
     return _render("auditor/show.html", view=view, rows=rows, steps=steps, said=said)

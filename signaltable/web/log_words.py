@@ -21,7 +21,7 @@ from signaltable.web.errors import reason_text
 from signaltable.web.filters import in_words, lang, moment
 from signaltable.web.guards import program
 from signaltable.web.incident_words import place_entry
-from signaltable.web.log_codes import AGENCIES, cause_words, filter_name, view_title
+from signaltable.web.log_codes import AGENCIES, cause_words, filter_name, in_plain_words, view_title
 from signaltable.web.wording import article, category_label, field_label, obligation_text, result_label
 
 ROLES = frozenset({"roles", "roles_added", "roles_removed"})
@@ -214,10 +214,20 @@ def detail_label(key: str) -> str:
     return str(DETAILS.get(key, key))
 
 
-def detail_rows(details: Mapping[str, Any], titles: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The details of an entry as pairs of name and value in words. `titles`: agency id -> how people call it."""
-    told = [(_is_digest(key), detail_label(key), _value(key, value, titles)) for key, value in details.items()]
+def detail_rows(details: Mapping[str, Any], titles: Mapping[str, str], *, action: str = "") -> list[tuple[str, str]]:
+    """The details of an entry as pairs of name and value in words. `titles`: agency id -> how people call it.
+
+    What a code means may depend on the action.
+    """
+    told = [
+        (_is_digest(key), _label(key, action), _value(key, value, titles, action)) for key, value in details.items()
+    ]
     return [(label, value) for _digest, label, value in sorted(told)]
+
+
+def _label(key: str, action: str) -> str:
+    """The purpose of a key is not a purpose of processing."""
+    return _("What the key is for") if key == "purpose" and action.startswith("key:") else detail_label(key)
 
 
 def _is_digest(key: str) -> bool:
@@ -225,25 +235,28 @@ def _is_digest(key: str) -> bool:
     return key.endswith(("_hash", "_digest"))
 
 
-def _value(key: str, value: Any, titles: Mapping[str, str]) -> str:
+def _value(key: str, value: Any, titles: Mapping[str, str], action: str) -> str:
     if value is None or value in ("", [], {}):
         return _("none")
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return ", ".join(_value(key, one, titles) for one in value)
+        told = [_value(key, one, titles, action) for one in value]
+        return ("; " if any("," in one for one in told) else ", ").join(told)  # Some names have commas themselves.
     if key == "rows" and isinstance(value, dict):  # Table -> row -> digest: for the check, not for reading.
         return ", ".join(f"{table} {len(rows)}" for table, rows in sorted(value.items()))
     if isinstance(value, dict):
-        return ": ".join(_value(name, one, titles) for name, one in sorted(value.items()))
+        return ": ".join(_value(name, one, titles, action) for name, one in sorted(value.items()))
     if isinstance(value, int) and key.endswith("_at"):
         return moment(datetime.fromtimestamp(value / 1000, UTC))
-    return _code(key, str(value), titles)
+    return _code(key, str(value), titles, action)
 
 
-def _code(key: str, code: str, titles: Mapping[str, str]) -> str:
+def _code(key: str, code: str, titles: Mapping[str, str], action: str) -> str:
     if key in AGENCIES:
         return titles.get(code, code)
+    if key == "keys":
+        return _key_name(code, titles)
     if key == "categories":
         return category_label(code)
     if key == "fields":
@@ -256,22 +269,37 @@ def _code(key: str, code: str, titles: Mapping[str, str]) -> str:
         return _articles().get(code, code)
     if key == "urgency":
         return _titled(program().policy.urgencies, code.replace("_", "-"), code)
-    if key in PLAIN:
-        return PLAIN[key](code) or code
-    words = _policy_words(key, code)
+    plain = PLAIN[key](code) if key in PLAIN else ""
+    if plain not in ("", code):
+        return plain
+    words = _policy_words(key, code, action) or in_plain_words(key, code, titles, action=action)
     return f"{words} ({code})" if words else code
 
 
+def _key_name(code: str, titles: Mapping[str, str]) -> str:
+    """A key that was used: `agency:<id>:<version>`, or what it is for and its version."""
+    purpose, _colon, rest = code.partition(":")
+    name, _colon, version = rest.rpartition(":")
+    whose = (
+        titles.get(name, "") if purpose == "agency" else in_plain_words("purpose", purpose, titles, action="key:use")
+    )
+    return _("%(whose)s, version %(version)s (%(code)s)", whose=whose, version=version, code=code) if whose else code
+
+
 def object_text(line: EntryLine) -> str:
-    """What an entry is about: an agency by how people call it, all else by its reference or id."""
+    """What an entry is about: an agency by how people call it, a job by what it does, all else by its reference or id."""
+    if line.object_type == "job":
+        return in_plain_words("job", line.object, {}) or line.object
     if line.object_type != "agency":
         return line.object
     own = line.agency if line.object == line.agency_id else agency_title(program(), line.object)
     return own or line.object
 
 
-def _policy_words(key: str, code: str) -> str:
+def _policy_words(key: str, code: str, action: str) -> str:
     policy = program().policy
+    if key == "kind" and action == "agency:record":
+        return _titled(policy.agency_kinds, code, "")
     if key in ROLES:
         return _titled(policy.roles, code, "")
     if key == "purpose":
@@ -374,15 +402,21 @@ def object_label(object_type: str) -> str:
     return {
         "account": _("Account"),
         "agency": _("Organisation"),
+        "check": _("A check of the log"),
         "disclosure": _("Disclosure"),
         "draft": _("Draft"),
         "export": _("Export"),
+        "incident": _("Incident"),
         "job": _("Job"),
+        "key": _("Key"),
         "link": _("Link"),
         "log": _("Log"),
         "meeting": _("Meeting"),
+        "misuse": _("Question about use"),
         "policy": _("Rules"),
         "question": _("Question"),
+        "report": _("Report"),
+        "sample": _("Sample"),
         "signal": _("Signal"),
         "subject": _("Subject"),
         "system": _("Program"),
@@ -454,7 +488,9 @@ PLAIN: Mapping[str, Callable[[str], str]] = {
     "cause": cause_words,
     "kind": duty_label,
     "method": strength_label,
+    "object_type": object_label,
     "result": _result,
+    "retention_class": retention_label,
     "view": view_title,
 }
 

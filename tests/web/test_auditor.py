@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from html import unescape
 from io import BytesIO
 
 import jsonschema
@@ -237,3 +238,37 @@ def test_every_word_of_the_log_has_words_on_the_screen(program):
         assert {name for name, _text in actions()} == set(ACTIONS)
         codes = re.search(r"`code` is one of (.*?)\.\n", checking.CheckLine.__doc__, re.DOTALL)[1]
         assert all(check_title(code.strip()) for code in codes.split(","))
+
+
+def test_details_read_as_words_with_the_code_beside_them(program, auditor, reference):
+    with reading(program) as session:
+        seqs = {one.action: one.seq for one in session.scalars(select(LogEntry))}
+    auditor.post("/taal", {"lang": "en"}, page="/audit")
+    shown = {
+        action: unescape(auditor.get(f"/audit/{seqs[action]}").text)
+        for action in ("signal:record", "key:make", "agency:record")
+    }
+    for words in ("date of birth (birth_date)", "adult (possible_victim:adult)"):
+        assert words in shown["signal:record"]
+    assert "to seal the data of an organisation (agency)" in shown["key:make"]
+    assert "Somebody at the command line of the server" in shown["key:make"]
+    assert "installer" not in shown["key:make"].split("<h2")[1]
+    assert not re.search(r"<dd[^>]*>\s*(ngo|police|municipality)\s*</dd>", shown["agency:record"])
+
+
+def test_looking_at_own_data_needs_no_ground_and_the_log_says_so(program, actor, auditor):
+    mine = submitted(program, actor(program, "havendam"))
+    shown = Person(program, "havendam").post(f"/signalen/{mine}/identiteit", page=f"/signalen/{mine}")
+    assert shown.status_code == 200
+    auditor.post("/taal", {"lang": "en"}, page="/audit")
+    page = auditor.get("/audit?actie=identity:consult").text
+    assert "data that the organisation recorded itself" in page
+    assert "no longer in the rules" not in page
+
+
+def test_all_that_is_wrong_with_an_export_is_told_at_once(auditor):
+    wrong = {"van": "32-1-2026", "tot": "morgen", "organisatie": "nergens"}
+    answer = auditor.post("/audit/export", wrong)
+    assert answer.status_code == 422
+    summary = re.search(r'id="errors".*?</ul>', answer.text, re.DOTALL)[0]
+    assert summary.count("<li") == 3
