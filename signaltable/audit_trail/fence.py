@@ -76,7 +76,8 @@ def missing(connection: Connection) -> list[str]:
     rows = connection.execute(
         text(
             "SELECT t.tgname, t.tgenabled, p.proname, p.prosrc, pg_get_triggerdef(t.oid) FROM pg_trigger t "
-            "JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal"
+            # Those on tables of the same name elsewhere guard nothing.
+            "JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal AND pg_table_is_visible(t.tgrelid)"
         )
     )
     sound = {

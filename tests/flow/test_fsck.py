@@ -463,7 +463,8 @@ def test_a_rule_that_swallows_writes_and_a_fence_around_another_table_are_found(
             "CREATE SCHEMA beside",
             "CREATE TABLE beside.log_entries (LIKE log_entries)",
             "DROP TRIGGER log_entries_no_update ON log_entries",
-            fence.triggers("postgresql")["log_entries_no_update"].replace("ON log", "ON beside.log"),
+            "CREATE TRIGGER log_entries_no_update BEFORE UPDATE ON beside.log_entries "
+            "FOR EACH ROW EXECUTE FUNCTION log_only_grows()",
         ):
             connection.execute(text(statement))
     engine.dispose()

@@ -1,10 +1,13 @@
 """What stands outside the database: the clock, the signer, the witnesses, and the register of erasures."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from sqlalchemy import func, select
+from alembic.script import ScriptDirectory
+from sqlalchemy import func, inspect, select, text
 from sqlalchemy.orm import Session
 
+from audit.findings import printable
 from signaltable import audit_trail, erasures
 from signaltable.flow import witnesses
 from signaltable.flow.fsck.entries import Walk
@@ -12,13 +15,16 @@ from signaltable.flow.fsck.reading import RECORDED_AT, as_bytes, moment_of
 from signaltable.flow.fsck.report import Found, span
 from signaltable.flow.fsck.said import read_details
 from signaltable.flow.witnesses import Outcome
-from signaltable.models import LogDetail, LogEntry
+from signaltable.models import JobRun, LogDetail, LogEntry
 from signaltable.transaction import Program
 
 # After this many missed turns the signing of checkpoints has stopped.
 MISSED_TURNS = 3
 # So far a clock may stand before the newest entry: two machines are never quite equal.
 CLOCK_SLACK = timedelta(minutes=5)
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+# How the turns of jobs are called; what people ask for has an id instead.
+A_TURN = "____-__-__T__:__"
 # What a comparison by an agency gave when the log is not what it was.
 DISAGREES = (Outcome.FORK, Outcome.SHORTENED)
 
@@ -30,6 +36,8 @@ def check_outside(session: Session, program: Program, found: Found, walk: Walk, 
     reading a long log takes longer than a turn of signing.
     """
     _check_clock(found, walk, now)
+    _check_turns(session, found, now)
+    _check_schema(session, found)
     _check_signing(session, program, found, covered, now)
     _check_witnesses(session, found, now)
     _check_comparisons(session, found)
@@ -40,6 +48,24 @@ def _check_clock(found: Found, walk: Walk, now: datetime) -> None:
     if walk.last_recorded_at > audit_trail.milliseconds(now + CLOCK_SLACK):
         last = walk.leaves.size - 1
         found.add("clock-set-back", span(last, last), "the clock of this machine stands before the newest entry")
+
+
+def _check_turns(session: Session, found: Found, now: datetime) -> None:
+    """A turn of a job that is claimed before it came will not run: so a check, or an erasure, could be kept from running."""
+    latest = (now + CLOCK_SLACK).astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+    ahead = select(JobRun.job, JobRun.slot).where(JobRun.slot.like(A_TURN), JobRun.slot > latest)
+    for job, slot in session.execute(ahead.order_by(JobRun.job, JobRun.slot)):
+        at = f"job_runs {printable(str(job))[:60]}/{printable(str(slot))[:60]}"
+        found.add("row-without-entry", at, "a turn of this job that has not come is claimed, so that it would not run")
+
+
+def _check_schema(session: Session, found: Found) -> None:
+    """The mark of the schema: with another one the next start would change tables, or refuse to start."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    there = inspect(session.connection()).has_table("alembic_version")
+    marks = session.scalars(text("SELECT version_num FROM alembic_version")).all() if there else []
+    if marks != [newest]:
+        found.add("changed-row", "alembic_version", "this is not the mark of the schema of this program")
 
 
 def _check_signing(session: Session, program: Program, found: Found, covered: int, now: datetime) -> None:

@@ -19,7 +19,25 @@ def snapshot(program: Program) -> Iterator[Session]:
     with reading(program) as session:
         if session.get_bind().dialect.name == "postgresql":
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        yield session
+            yield session
+        else:
+            with _any_text(session):
+                yield session
+
+
+@contextmanager
+def _any_text(session: Session) -> Iterator[None]:
+    """Let SQLite give text that is no UTF-8 too: it keeps any bytes as text, and one such value would end the check."""
+    driver: Any = session.connection().connection.driver_connection
+    usual, driver.text_factory = driver.text_factory, _readable
+    try:
+        yield
+    finally:
+        driver.text_factory = usual
+
+
+def _readable(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
 
 
 def stored(until: int | None = None) -> "Select[Any]":

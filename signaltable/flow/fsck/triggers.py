@@ -41,6 +41,8 @@ def check_triggers(session: Session, found: Found) -> None:
         )
     for name in sorted(_names(connection) - wanted.keys()):
         found.add("unknown-trigger", f"trigger {_safe(name)}", "this program did not make it")
+    for name, table in _rules(connection):
+        found.add("unknown-trigger", f"rule {_safe(name)} on {_safe(table)}", "this program did not make it")
 
 
 def try_triggers(program: Program, found: Found) -> None:
@@ -74,6 +76,18 @@ def _names(connection: Connection) -> set[str]:
             "WHERE NOT t.tgisinternal AND n.nspname = ANY (current_schemas(false))"
         )
     return {str(name) for name in connection.execute(text(query)).scalars()}
+
+
+def _rules(connection: Connection) -> Sequence[tuple[str, str]]:
+    """Rules and policies of PostgreSQL on tables: they can put something else in the place of a write, or hide rows."""
+    if connection.dialect.name == "sqlite":
+        return ()
+    query = (
+        "SELECT r.rulename, c.relname FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (current_schemas(false)) "
+        "UNION ALL SELECT p.polname, c.relname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid ORDER BY 1, 2"
+    )
+    return [(str(name), str(table)) for name, table in connection.execute(text(query))]
 
 
 def _safe(name: str) -> str:
