@@ -1,8 +1,8 @@
 """Signing: only what continues everything signed before, with keys that the log tells of, through crashes at any step."""
 
+import os
 import shutil
-import subprocess
-import sys
+import traceback
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +17,14 @@ from audit.errors import BadNote
 from audit.note import ED25519, ML_DSA_44, Signer
 from audit.verify import verify
 from signaltable import jobs
+from signaltable.db import make_engine
 from signaltable.domain import UnauditedWrite
 from signaltable.flow import log_export, log_keys, setup, signing
 from signaltable.flow.log_parts import Part
 from signaltable.flow.signing import LogBroken
+from signaltable.keys import KeyRing
 from signaltable.models import Agency, Incident, LogCheckpoint, LogDetail, LogEntry
+from signaltable.program import assemble
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 
@@ -252,35 +255,53 @@ def test_every_part_of_a_log_that_changed_its_key_can_be_checked(sqlite_program,
             assert verify(tmp_path / str(number), public_key=given).findings == ()
 
 
-STEPS = ("write_signers", "sign", "list_keys", "destroy_and_replace", "tell")
+STEPS = {
+    "write_signers": (log_keys, "write_signers", 0),
+    "sign": (signing, "_sign", 0),
+    "list_keys": (log_keys, "list_keys", 0),
+    "destroy_and_replace": (log_keys, "destroy_and_replace", 0),
+    # What an earlier command left is told first, and there is nothing of the kind here.
+    "tell": (signing, "_tell_destroyed", 1),
+}
+
+
+def rotate_and_die(program: Program, step: str, after: bool) -> int:
+    """Change the keys in a process of its own, which ends at the step without any clearing up. Returns how it ended."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        owner, name, passing = STEPS[step]
+        real, calls = getattr(owner, name), []
+
+        def killed(*arguments, **named):
+            calls.append(name)
+            if len(calls) <= passing:
+                return real(*arguments, **named)
+            if after:
+                real(*arguments, **named)
+            os._exit(9)
+
+        setattr(owner, name, killed)
+        # No connection is shared with the process that goes on.
+        settings = program.settings
+        ring = KeyRing.load(settings.key_ring, require_private=True)
+        signing.rotate_keys(
+            assemble(settings, make_engine(settings.database_url), ring, program.policy), setup.INSTALLER
+        )
+    except BaseException:  # noqa: BLE001 -- whatever it was, this process must not go on as a test
+        traceback.print_exc()
+    finally:
+        os._exit(1)
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_change_of_keys_can_be_killed_at_every_step_and_goes_on(sqlite_program, step, after):
-    """In a process of its own, which ends without any clearing up, just before or just after the step."""
     signing.sign_checkpoint(sqlite_program)
     old = setup.signer(sqlite_program.settings).verifier()
     settings = sqlite_program.settings
-    code = (
-        "import os\n"
-        "from signaltable.flow import log_keys, setup, signing\n"
-        "from signaltable.program import open_program\n"
-        "from signaltable.settings import Settings\n"
-        "program = open_program(Settings.from_env())\n"
-        f"owner, name = {{'sign': (signing, '_sign'), 'tell': (signing, '_tell_destroyed')}}.get({step!r}, (log_keys, {step!r}))\n"
-        "real = getattr(owner, name)\n"
-        "calls = []\n"
-        "def killed(*arguments, **named):\n"
-        f"    if name == '_tell_destroyed' and not calls: calls.append(1); return real(*arguments, **named)\n"
-        f"    if {after}: real(*arguments, **named)\n"
-        "    os._exit(9)\n"
-        "setattr(owner, name, killed)\n"
-        "signing.rotate_keys(program, setup.INSTALLER)\n"
-    )
-    environment = {"SIGNALTABLE_HOME": str(settings.home), "DATABASE_URL": settings.database_url, "PATH": ""}
-    ended = subprocess.run([sys.executable, "-c", code], env=environment, check=False, cwd=Path.cwd())
-    assert ended.returncode == 9
+    assert rotate_and_die(sqlite_program, step, after) == 9
 
     # The jobs process signs meanwhile, with whatever key counts now; then somebody gives the command again.
     work(sqlite_program)
