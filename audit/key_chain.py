@@ -172,6 +172,8 @@ def trusted(
 
 
 _Signed = tuple[Checkpoint, tuple[Verifier, ...]]
+# Sizes over which a new key has signed, with all keys that did.
+_Covering = Sequence[tuple[int, tuple[Verifier, ...]]]
 
 
 def _handovers(keys: Sequence[Verifier], notes: Iterable[str], announced: Iterable[Announcement]) -> list[_Handover]:
@@ -180,26 +182,32 @@ def _handovers(keys: Sequence[Verifier], notes: Iterable[str], announced: Iterab
     announced = sorted(announced, key=lambda one: one.seq)
     by_fingerprint = {key.fingerprint: key for key in keys}
     made: list[_Handover] = []
+    additions: list[tuple[Announcement, Verifier, _Covering]] = []
+    restored: dict[Verifier, bool] = {}
     for one in announced:
-        new, previous = by_fingerprint.get(one.new), by_fingerprint.get(one.previous)
+        new = by_fingerprint.get(one.new)
         covering = [(checkpoint.size, by) for checkpoint, by in signed if checkpoint.size > one.seq and new in by]
         # A key is brought in once: a later announcement of the same key would give it a second beginning. Only after a
         # restore one new key may stand for several, because the log no longer knows of the later ones.
-        brought_in = any(new == other.new and (other.down or not one.restored) for other in made)
-        if new is None or not covering or brought_in:
+        if new is None or not covering or (new in restored and not (one.restored and restored[new])):
             continue
-        if not one.previous:
-            vouching = [(size, _vouching(size, by, announced)) for size, by in covering]
-            made.extend(_addition(one, new, vouching, made))
-        elif previous is not None and _last(previous, made) is None:
-            made.extend(_replacement(one, new, previous, covering))
-    return made
+        if one.previous:
+            replacement = _replacement(one, new, by_fingerprint.get(one.previous), covering, made)
+            if replacement is None:
+                continue
+            made.append(replacement)
+        restored[new] = one.restored
+        if one.restored or not one.previous:
+            additions.append((one, new, [(size, _vouching(size, by, announced)) for size, by in covering]))
+    # Last, when it is known of every key whether it was replaced: then it vouches for nothing that was signed since.
+    return made + [handover for addition in additions for handover in _addition(*addition, made)]
 
 
-def _addition(
-    one: Announcement, new: Verifier, covering: Sequence[tuple[int, tuple[Verifier, ...]]], made: Sequence[_Handover]
-) -> Iterator[_Handover]:
-    """Whoever signs beside the new key vouches for it, not the other way: anybody can write a line under a note."""
+def _addition(one: Announcement, new: Verifier, covering: _Covering, made: Sequence[_Handover]) -> Iterator[_Handover]:
+    """Whoever signs beside the new key vouches for it, not the other way: anybody can write a line under a note.
+
+    After a restore too: two algorithms then begin anew side by side, and whoever trusts one of them trusts both.
+    """
     for size, by in covering:
         for old in by:
             last = _last(old, made)
@@ -221,13 +229,14 @@ def _vouching(size: int, by: tuple[Verifier, ...], announced: Iterable[Announcem
 
 
 def _replacement(
-    one: Announcement, new: Verifier, previous: Verifier, covering: Sequence[tuple[int, tuple[Verifier, ...]]]
-) -> Iterator[_Handover]:
-    both = next((size for size, by in covering if previous in by), None)
+    one: Announcement, new: Verifier, previous: Verifier | None, covering: _Covering, made: Sequence[_Handover]
+) -> _Handover | None:
+    if previous is None or _last(previous, made) is not None:
+        return None
     if one.restored:
-        yield _Handover(previous, new, one.seq + 1, one.seq, down=False)
-    elif both is not None:
-        yield _Handover(previous, new, one.seq + 1, both)
+        return _Handover(previous, new, one.seq + 1, one.seq, down=False)
+    both = next((size for size, by in covering if previous in by), None)
+    return None if both is None else _Handover(previous, new, one.seq + 1, both)
 
 
 def _open(note: str, keys: Sequence[Verifier]) -> _Signed | None:

@@ -13,6 +13,7 @@ from audit.note import ML_DSA_44, Signer, Verifier
 
 OLD, NEW, NEWER = SIGNER, Signer(ORIGIN, b"2" * 32), Signer(ORIGIN, b"3" * 32)
 OTHER_KIND = Signer(ORIGIN, b"4" * 32, ML_DSA_44)
+NEW_OTHER_KIND = Signer(ORIGIN, b"5" * 32, ML_DSA_44)
 
 
 def at(size: int, *signers: Signer) -> str:
@@ -150,6 +151,35 @@ def test_after_a_restore_the_new_key_vouches_for_the_old_and_not_the_other_way()
     assert held_by_others.unreached == keys(NEW)
     with pytest.raises(BadNote):
         held_by_others.open_note(notes[2])
+
+
+@pytest.mark.parametrize("given", [keys(NEW), keys(NEW_OTHER_KIND)], ids=len)
+def test_after_a_restore_two_algorithms_begin_anew_side_by_side(given: Sequence[Verifier]) -> None:
+    notes = (at(10, OLD, OTHER_KIND), at(30, NEW, NEW_OTHER_KIND))
+    announced = (
+        added(4, OTHER_KIND),
+        replaced(25, OLD, NEW, restored=True),
+        replaced(26, OTHER_KIND, NEW_OTHER_KIND, restored=True),
+    )
+    listed = keys(OLD, OTHER_KIND, NEW, NEW_OTHER_KIND)
+    chain = key_chain.trusted(given, listed, notes, announced)
+    assert (chain.unreached, set(chain.current)) == ((), set(keys(NEW, NEW_OTHER_KIND)))
+    # Who trusts what was lost learns of it, also when a thief signs with it beside the new ones.
+    stolen = (notes[0], at(30, OLD, OTHER_KIND, NEW, NEW_OTHER_KIND))
+    assert set(key_chain.trusted(keys(OLD), listed, stolen, announced).unreached) == set(keys(NEW, NEW_OTHER_KIND))
+
+
+def test_a_key_that_was_replaced_later_vouches_for_nothing_signed_after_that() -> None:
+    notes = (*NOTES[:3], at(45, OLD, OTHER_KIND), *NOTES[3:])
+    chain = key_chain.trusted((), (*LISTED, *keys(OTHER_KIND))[::-1], notes, (added(4, OTHER_KIND), *ANNOUNCED))
+    assert OTHER_KIND.verifier() in chain.unreached
+
+
+def test_the_first_key_cannot_begin_a_second_time() -> None:
+    notes = (*NOTES, at(60, OLD, NEWER))
+    chain = key_chain.trusted(keys(OLD), LISTED, notes, (added(1, OLD), *ANNOUNCED, replaced(55, NEWER, OLD)))
+    assert chain.open_note(NOTES[0]).size == 10
+    assert chain.current == keys(NEWER)
 
 
 def test_after_a_restore_one_new_key_stands_for_all_that_the_lost_part_brought() -> None:
