@@ -17,6 +17,8 @@ from signaltable.policy_errors import Finding
 from signaltable.policy_shapes import Line, Many, Name, Shape, Some, Words
 
 FILE = "processing_activities.toml"
+# The kind of agency that stands for the person whom data are about.
+SUBJECT_KIND = "data-subject"
 # Short enough for an address and an id in one code of the log (128 characters).
 Address = Annotated[str, StringConstraints(pattern=r"^https://[a-z0-9.-]+(/[A-Za-z0-9._~-]+)*$", max_length=60)]
 Version = Annotated[int, Field(ge=1, le=9999)]
@@ -52,6 +54,14 @@ class Activity(Shape):
     confidential: Twin | None = None
 
 
+class Basis(Shape):
+    """On what the task of these kinds of agencies rests, beside what an activity says."""
+
+    kinds: Some[str]
+    legal_basis: Some[Line]
+    why: Words
+
+
 class OtherActions(Shape):
     """Actions that touch no personal data of anybody a signal is about or anybody who works here, and why that is so."""
 
@@ -60,9 +70,17 @@ class OtherActions(Shape):
 
 
 class ActivitiesFile(Shape):
-    """processing_activities.toml."""
+    """processing_activities.toml.
+
+    `controller`, `contact`, `transfers` and `security` hold for all activities (GDPR art. 30(1)(a), (e) and (g)).
+    """
 
     register_at: Address
+    controller: Words
+    contact: Words
+    transfers: Words
+    security: Words
+    basis: Some[Basis]
     activity: Some[Activity]
     no_personal_data: OtherActions
 
@@ -129,6 +147,7 @@ def check_activities(files: Mapping[str, Any]) -> Iterator[Finding]:
             yield from _unknown(f"{key}.confidential.roles", twin.roles, SUBJECT_ROLES, "a role of a subject")
             if not twin.purposes and not twin.roles:
                 yield Finding(FILE, f"{key}.confidential", "expected purposes or roles, or it would never count")
+    yield from _kinds_once(file, {one.id for one in files["agency_kinds.toml"].kind})
     yield from _unknown("no_personal_data.actions", file.no_personal_data.actions, ACTIONS, "an action of the log")
     yield from _shared_ids(file)
     yield from _each_action_once(file)
@@ -137,6 +156,15 @@ def check_activities(files: Mapping[str, Any]) -> Iterator[Finding]:
 def _unknown(key: str, names: Iterable[str], known: Iterable[str], what: str) -> Iterator[Finding]:
     for name in sorted(set(names) - set(known)):
         yield Finding(FILE, f"{key}.{name}", f"expected {what}")
+
+
+def _kinds_once(file: ActivitiesFile, known: set[str]) -> Iterator[Finding]:
+    """Each kind of agency has its basis in one place. A data subject gets data and processes none."""
+    named = [kind for basis in file.basis for kind in basis.kinds]
+    yield from _unknown("basis.kinds", named, known - {SUBJECT_KIND}, "a kind of agency_kinds.toml")
+    for kind in sorted(known - {SUBJECT_KIND}):
+        if named.count(kind) != 1:
+            yield Finding(FILE, f"basis.kinds.{kind}", f"expected it in one basis, found it in {named.count(kind)}")
 
 
 def _shared_ids(file: ActivitiesFile) -> Iterator[Finding]:

@@ -46,6 +46,10 @@ def findings(folder, old, new):
         ),
         ("version = 1", "version = 0", "activity.signaal-vastleggen.version"),
         ('register_at = "https:', 'register_at = "http:', "register_at"),
+        ('"police", "labour', '"labour', "basis.kinds.police"),
+        ('"police", "labour', '"police", "table", "labour', "basis.kinds.table"),
+        ('"police", "labour', '"police", "data-subject", "labour', "basis.kinds.data-subject"),
+        ("transfers = {", "transfer = {", "transfers"),
     ],
 )
 def test_what_does_not_fit_stops_the_start_and_is_named(folder, old, new, key):
@@ -69,3 +73,32 @@ def test_a_purpose_and_a_role_lead_to_their_own_activity():
     assert register.address("signal:disclose", "P3") == f"{AT}/gegevens-verstrekken-opsporing-vertrouwelijk/1"
     assert register.address("signal:record", "", ["facilitator"]) == f"{AT}/signaal-vastleggen-vertrouwelijk/1"
     assert register.address("policy:load") == ""
+
+
+def _as_an_article(reference):
+    """ "A6-1-e" and "Wmo-5.2.6" as the register writes them; of a special law the act and its article."""
+    law, _dash, rest = reference.code.partition("-")
+    if reference.scheme == "eu-gdpr":
+        article, *parts = reference.code[1:].split("-")
+        # Of the right of access the register names the article alone.
+        return f"AVG {article}" + ("".join(f"({part})" for part in parts) if article != "15" else "")
+    whole = {"Wet-NRM": "Wet NRM", "Bpg-BOD-2-2": "Bpg BOD 2"}
+    return whole.get(reference.code, f"{law} {rest.partition('-')[0]}")
+
+
+def test_the_register_holds_every_article_and_kind_of_data_of_a_ground_that_permits():
+    """What a disclosure or a question can rest on and carry is announced in the activity that its entry names."""
+    policy = load(CHECKOUT / "policies")
+    by_id = {one.id: one for one in policy.activities.activities} | {
+        one.confidential.id: one for one in policy.activities.activities if one.confidential
+    }
+    checked = 0
+    for ground in policy.grounds.rows:
+        for purpose in ground.purpose if ground.permits else ():
+            action = "enrich:ask" if purpose == "P1" else "signal:disclose"
+            activity = by_id[policy.activities.address(action, purpose).rsplit("/", 2)[1]]
+            articles = {_as_an_article(one) for one in ground.legal_basis}
+            assert articles <= set(activity.legal_basis), (ground.id, purpose)
+            assert set(ground.data) <= set(activity.categories), (ground.id, purpose)
+            checked += 1
+    assert checked > 100
