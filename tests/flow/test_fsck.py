@@ -247,6 +247,8 @@ IN_THE_LOG = [
     ),
     ("head", ["UPDATE log_head SET size = size + 2"], "missing-entry", None),
     ("frontier", ["UPDATE log_head SET frontier = zeroblob(length(frontier))"], "changed-head", "log_head"),
+    ("no frontier", ["UPDATE log_head SET frontier = X''"], "changed-head", "log_head"),
+    ("head of later", ["UPDATE log_head SET recorded_at = recorded_at + 1"], "changed-head", "log_head"),
     ("no head", ["DELETE FROM log_head"], "changed-head", "log_head"),
     (
         "checkpoint gone",
@@ -463,8 +465,7 @@ def test_a_rule_that_swallows_writes_and_a_fence_around_another_table_are_found(
             "CREATE SCHEMA beside",
             "CREATE TABLE beside.log_entries (LIKE log_entries)",
             "DROP TRIGGER log_entries_no_update ON log_entries",
-            "CREATE TRIGGER log_entries_no_update BEFORE UPDATE ON beside.log_entries "
-            "FOR EACH ROW EXECUTE FUNCTION log_only_grows()",
+            "CREATE TRIGGER log_entries_no_update BEFORE UPDATE ON beside.log_entries FOR EACH ROW EXECUTE FUNCTION log_only_grows()",
         ):
             connection.execute(text(statement))
     engine.dispose()

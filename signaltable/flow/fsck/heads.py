@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, literal_column, select
 from sqlalchemy.orm import Session
 
-from audit import key_chain
+from audit import key_chain, merkle
 from audit.errors import AuditError, RetiredKey
 from audit.key_chain import Announcement, Chain
 from signaltable.flow import log_keys
@@ -81,10 +81,16 @@ def check_head(found: Found, walk: Walk, head: Head | None) -> None:
     size = walk.leaves.size
     if walk.whole and size < head.size:
         found.add("missing-entry", span(size, head.size - 1), "the head of the log counts these entries too")
-    elif walk.whole and (size > head.size or walk.leaves.to_bytes() != (head.frontier or walk.leaves.to_bytes())):
+    elif walk.whole and (size > head.size or walk.leaves.to_bytes() != _frontier_of(head)):
         found.add("changed-head", "log_head", "the head is not that of the entries")
-    elif head.recorded_at < walk.last_recorded_at:
-        found.add("changed-head", "log_head", "the newest entry was recorded after what the head says")
+    elif walk.whole and head.recorded_at != walk.last_recorded_at:
+        # A later moment would make every next entry bear it, because the times of the log never fall.
+        found.add("changed-head", "log_head", "the newest entry was recorded at another moment than the head says")
+
+
+def _frontier_of(head: Head) -> bytes:
+    """As it is stored; before the first entry nothing is."""
+    return head.frontier if head.size else merkle.CompactRange().to_bytes()
 
 
 def check_roots(found: Found, walk: Walk, signed: Sequence[Signed]) -> int:
