@@ -79,7 +79,9 @@ def result_label(result: str) -> str:
         "repaired": _("It was repaired"),
         "explained": _("There is an explanation; nothing has to be repaired"),
         "false-alarm": _("It was a false alarm"),
-        "reported": _("It was reported as a data breach, or to the authority"),
+        "reported": _(
+            "It is a data breach: the organisation reported it, or wrote down why it need not (GDPR art. 33)"
+        ),
     }.get(result, result)
 
 
@@ -186,6 +188,14 @@ def _group(name: str) -> tuple[str, tuple[str, ...]]:
     keep = _(
         "Do not repair anything yet: that wipes out the traces. Keep an export of the log and a copy of the database."
     )
+    breach = (
+        _(
+            "Could personal data have been seen, changed or lost? Then it can be a data breach. The organisation whose data they are decides that, with the advice of its privacy officer: tell both today. A report to the authority is due within 72 hours after it became known, unless nobody runs a risk (GDPR art. 33; police data: Wpg art. 33a). Do not wait until everything is explained."
+        ),
+        _(
+            "Do the persons concerned have to be told (GDPR art. 34)? Weigh first whether that is safe for them, as with a request for access."
+        ),
+    )
     told: dict[str, tuple[str, tuple[str, ...]]] = {
         "history": (
             _(
@@ -195,6 +205,7 @@ def _group(name: str) -> tuple[str, tuple[str, ...]]:
                 keep,
                 look,
                 _("Compare with the checkpoints that other organisations keep. They show which part is still sound."),
+                *breach,
             ),
         ),
         "details": (
@@ -219,22 +230,20 @@ def _group(name: str) -> tuple[str, tuple[str, ...]]:
                 _(
                     "Do not trust this record until it is explained. If it is about a role or an account, block that account now."
                 ),
-                _(
-                    "Could somebody have seen or changed personal data? Then judge with the privacy officer whether it is a data breach (GDPR art. 33: report within 72 hours)."
-                ),
+                *breach,
             ),
         ),
         "gone": (
             _(
                 "The log tells of data that are no longer there, and not that they were erased. They were removed by hand or lost."
             ),
-            (keep, look, _("Losing personal data can be a data breach (GDPR art. 33: report within 72 hours).")),
+            (keep, look, *breach),
         ),
         "seal": (
             _(
                 "Sealed data do not open in their own place. They were changed, moved to another record, or the key ring is not complete."
             ),
-            (keep, look, _("Check whether the key ring was put back from an older copy.")),
+            (keep, look, _("Check whether the key ring was put back from an older copy."), *breach),
         ),
         "fence": (
             _(
@@ -251,7 +260,8 @@ def _group(name: str) -> tuple[str, tuple[str, ...]]:
                 _(
                     "Was it put back on purpose? Then the technical administrator has to finish this with the command for a restored copy. It erases again what had been erased."
                 ),
-                _("Was it not? Then somebody wiped out what happened. Report it."),
+                _("Was it not? Then somebody wiped out what happened."),
+                *breach,
             ),
         ),
         "signing": (
