@@ -69,10 +69,12 @@ class Part:
 
     @classmethod
     def from_told(cls, details: Mapping[str, Any]) -> "Part":
-        """What `told` wrote."""
-        first, last = (str(details.get(name, "")) for name in ("period_from", "period_to"))
+        """What `told` wrote. Raises ValueError for a day that it never writes: no part is a wider one by mistake."""
+        first, last = (
+            date.fromisoformat(details[name]) if name in details else None for name in ("period_from", "period_to")
+        )
         processing = details.get("kind") == PROCESSING_LOG
-        return cls(_day("from", first), _day("to", last), str(details.get("agency", "")), processing)
+        return cls(first, last, str(details.get("agency", "")), processing)
 
 
 def _begin(day: date) -> datetime:

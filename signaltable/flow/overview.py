@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Decision, DisclosureState, LinkState, State
-from signaltable.flow import approvals, duty_lists, incidents
+from signaltable.flow import approvals, duty_lists, incidents, subject_reports
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.models import AgendaItem, Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
 from signaltable.queries import tables_of
@@ -23,7 +23,7 @@ class Waiting:
 
 
 def waiting(tx: Transaction) -> list[Waiting]:
-    """What waits for the actor: incidents, drafts, links, advice to refer, questions, cases, second looks, duties, new signals."""
+    """What waits for the actor: incidents, drafts, links, advice to refer, questions, cases, second looks, duties, safety checks, new signals."""
     counters: tuple[tuple[tuple[Permission, ...], str, Callable[[Transaction], int]], ...] = (
         ((Permission.INCIDENT_SETTLE_ALL,), "incidents", incidents.count_open),
         ((Permission.SIGNAL_SUBMIT_OWN,), "drafts", _drafts),
@@ -33,6 +33,7 @@ def waiting(tx: Transaction) -> list[Waiting]:
         ((Permission.REFERRAL_RECEIVE_OWN,), "inbox", _inbox),
         ((Permission.DISCLOSURE_APPROVE_OTHER,), "approvals", approvals.count_waiting),
         ((Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER), "duties", duty_lists.count_waiting),
+        ((Permission.REPORT_DECIDE_OWN,), "reports", subject_reports.count_waiting),
         ((Permission.SIGNAL_TRIAGE_OWN_TABLE,), "triage", _triage),
     )
     return [

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import undefer_group
 
 from audit.entry import parse
@@ -644,6 +644,19 @@ def _readings(reads: Iterable[_Reader], titles: Mapping[str, str]) -> Iterator[R
 
 
 # -- the end ------------------------------------------------------------------------------------------------------
+
+
+def count_waiting(tx: Transaction) -> int:
+    """How many requests of the own agency wait for the safety check of somebody who did not ask; not recorded."""
+    waits = select(func.count()).where(
+        SubjectReport.agency_id == tx.actor.agency_id,
+        SubjectReport.requested_by != tx.actor.account_id,
+        or_(
+            SubjectReport.decision == "",
+            and_(SubjectReport.decision == "postpone", SubjectReport.postponed_until <= tx.today),
+        ),
+    )
+    return tx.session.scalar(waits) or 0
 
 
 def unanswered(now: datetime) -> ColumnElement[bool]:

@@ -191,8 +191,8 @@ def disclosure(reference: str) -> ResponseReturnValue:
         svg=timeline(read),
         rows=[[one.when, one.what] for one in happenings(read)],
         sentences=sentences,
-        categories=", ".join(category_label(one) for one in read.account.categories),
-        fields=", ".join(field_label(one) for one in read.account.fields),
+        categories="; ".join(category_label(one) for one in read.account.categories),
+        fields="; ".join(field_label(one) for one in read.account.fields),
     )
 
 

@@ -15,7 +15,7 @@ from signaltable.web.dossier_words import compare_label, decision_label, destina
 from signaltable.web.duty_words import kind_label as duty_label
 from signaltable.web.duty_words import result_word
 from signaltable.web.errors import reason_text
-from signaltable.web.filters import answer_label, in_words, moment, state_label
+from signaltable.web.filters import answer_label, day, in_words, moment, state_label
 from signaltable.web.guards import program
 from signaltable.web.wording import (
     article,
@@ -31,6 +31,7 @@ from signaltable.web.wording import result_label as feedback_label
 Titles = Mapping[str, str]
 # What stands for a ground where an organisation looks at what it recorded itself.
 OWN_DATA = "own_data"
+_DAY_MS = 86_400_000
 # Details that name an agency by its id.
 AGENCIES = frozenset(
     {"agency", "agencies", "asked", "provider", "recipient", "recipients_told", "sealed_for", "sent_to", "present"}
@@ -47,8 +48,14 @@ def in_plain_words(key: str, value: Any, titles: Titles, *, action: str = "") ->
     if isinstance(value, Mapping):
         return in_plain_words("code", value.get("code"), titles, action=action)
     if isinstance(value, int):
-        return moment(datetime.fromtimestamp(value / 1000, UTC)) if _is_moment(key) else format_decimal(value)
+        return moment_words(value) if _is_moment(key) else format_decimal(value)
     return _word(key, str(value), titles, action)
+
+
+def moment_words(value: int) -> str:
+    """A moment in ms UTC. Where only a day was meant, the log holds its midnight in UTC: then the day alone."""
+    at = datetime.fromtimestamp(value / 1000, UTC)
+    return day(at.date()) if value % _DAY_MS == 0 else moment(at)
 
 
 def lower_first(text: str) -> str:

@@ -4,7 +4,6 @@ A code without words here is shown as it is: the log may outlive a change of wor
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -18,10 +17,10 @@ from signaltable.texts import Text
 from signaltable.web.duty_words import kind_label as duty_label
 from signaltable.web.duty_words import result_word
 from signaltable.web.errors import reason_text
-from signaltable.web.filters import in_words, lang, moment
+from signaltable.web.filters import in_words, lang
 from signaltable.web.guards import program
 from signaltable.web.incident_words import place_entry
-from signaltable.web.log_codes import AGENCIES, cause_words, filter_name, in_plain_words, view_title
+from signaltable.web.log_codes import AGENCIES, cause_words, filter_name, in_plain_words, moment_words, view_title
 from signaltable.web.wording import article, category_label, field_label, obligation_text, result_label
 
 ROLES = frozenset({"roles", "roles_added", "roles_removed"})
@@ -248,7 +247,7 @@ def _value(key: str, value: Any, titles: Mapping[str, str], action: str) -> str:
     if isinstance(value, dict):
         return ": ".join(_value(name, one, titles, action) for name, one in sorted(value.items()))
     if isinstance(value, int) and key.endswith("_at"):
-        return moment(datetime.fromtimestamp(value / 1000, UTC))
+        return moment_words(value)
     return _code(key, str(value), titles, action)
 
 

@@ -232,7 +232,7 @@ def _item(reference: str, position: int, posted: JudgeForm | None) -> str:
         hints=_checklist_hints(),
         has_errors=bool(posted and posted.errors),
         to_do=_next_open(view, position),
-        categories=", ".join(category_label(one) for one in shown.categories),
+        categories="; ".join(category_label(one) for one in shown.categories),
     )
 
 

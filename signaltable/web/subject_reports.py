@@ -18,6 +18,7 @@ from signaltable.flow import subject_reports
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.subject_reports import ASKERS, DECISIONS, DisclosedTo, Reading, Report, ReportRequest
 from signaltable.reports.paper import Block, Facts, Grid, Heading, Words, paper
+from signaltable.texts import Text
 from signaltable.web.filters import day, in_words, lang, moment
 from signaltable.web.forms import DateParts
 from signaltable.web.guards import actor, begin, permission, program, submitted
@@ -174,12 +175,16 @@ def _show(view: ReportRequest, form: FlaskForm) -> str:
     )
 
 
+def _question(title: str, why: Text) -> RadioField:
+    """One question of the check. What is missing names it: six times the same sentence would not say where."""
+    needed = [InputRequired(_("Answer this question: %(question)s", question=title))]
+    return RadioField(title, needed, description=in_words(why))
+
+
 def _decide_form(view: ReportRequest, *, empty: bool = False) -> Any:
     """The form with one question for each of the safety check, in the order of the file."""
-    needed = [InputRequired(_("Answer this question"))]
     questions = {
-        CHECK + question.id: RadioField(in_words(question.title), needed, description=in_words(question.why))
-        for question in view.check.question
+        CHECK + question.id: _question(in_words(question.title), question.why) for question in view.check.question
     }
     form = type("CheckForm", (DecideForm,), questions)(None) if empty else type("CheckForm", (DecideForm,), questions)()
     for question in view.check.question:
@@ -232,7 +237,7 @@ def report(reference: str) -> ResponseReturnValue:
         made=made,
         rows=[_disclosure_row(made, one) for one in made.disclosures],
         readings=[_reading_row(one) for one in made.readings],
-        kinds=", ".join(field_label(f"subject.{name}") for name in made.kinds),
+        kinds="; ".join(field_label(f"subject.{name}") for name in made.kinds),
         kept_until=kept_until(made),
         limits=_limits(made),
     )
@@ -258,7 +263,7 @@ def printed(reference: str) -> ResponseReturnValue:
 def _disclosure_row(made: Report, one: DisclosedTo) -> list[str]:
     policy = program().policy
     purpose = in_words(policy.purposes[one.purpose].title) if one.purpose in policy.purposes else one.purpose
-    fields = _("no longer known") if one.fields is None else ", ".join(field_label(name) for name in one.fields)
+    fields = _("no longer known") if one.fields is None else "; ".join(field_label(name) for name in one.fields)
     ground = one.ground
     why = (
         f"{in_words(ground.title)}. {in_words(ground.explanation)} ({articles(ground.legal_basis)})"
@@ -334,7 +339,7 @@ def kept_until(made: Report) -> str:
 def _kinds(made: Report) -> str:
     if made.erased_at:
         return _("none any more: they were erased on %(day)s", day=day(made.erased_at))
-    return ", ".join(field_label(f"subject.{name}") for name in made.kinds) or _("none")
+    return "; ".join(field_label(f"subject.{name}") for name in made.kinds) or _("none")
 
 
 def _limits(made: Report) -> list[str]:

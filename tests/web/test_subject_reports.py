@@ -141,3 +141,24 @@ def test_of_somebody_who_may_be_the_perpetrator_the_page_says_so(program, actor,
     pages = [focal.get(_asked(officer, reference, number=number).headers["Location"]).text for number in ("1", "2")]
     warned = ["possible perpetrator" in page or "mogelijke dader" in page for page in pages]
     assert warned == [False, True]
+
+
+def test_what_waits_for_the_safety_check_stands_on_the_first_page_of_who_decides(officer, focal, reference):
+    waits = re.compile(
+        r'href="/overzicht-inzage"[^>]*>\s*(?:<[^>]+>\s*)*(\d+)|(\d+)(?:\s*<[^>]+>\s*)*request', re.DOTALL
+    )
+    focal.post("/taal", {"lang": "en"}, page="/overzicht")
+    before = waits.search(focal.get("/overzicht").text)
+    assert before
+    assert {*before.groups()} - {None} == {"0"}
+    assert _asked(officer, reference).status_code == 303
+    after = waits.search(focal.get("/overzicht").text)
+    assert {*after.groups()} - {None} == {"1"}
+    assert "safety check" not in officer.get("/overzicht").text
+
+
+def test_each_question_that_was_left_open_is_named(officer, focal, reference):
+    path = _asked(officer, reference).headers["Location"]
+    answer = focal.post(path, {"decision": "hand_over", "reason": WHY}, page=path)
+    links = re.findall(r"<li><a[^>]*>([^<]+)</a></li>", re.search(r'id="errors".*?</ul>', answer.text, re.DOTALL)[0])
+    assert len(links) == len(set(links)) == len(SAFE)
