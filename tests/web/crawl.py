@@ -112,6 +112,8 @@ HINTS: dict[str, str | list[str]] = {
     "login": "proef.gebruiker",
     "van": "",
     "tot": "",
+    "log_van": "",
+    "log_tot": "",
     "size": "1",
     "seed": "proef-2026",
     "age_years": "17",
@@ -202,8 +204,9 @@ class Crawler:
         self._note("POST", path, answer)
         return answer
 
-    def try_form(self, form: Form) -> bool:
-        """Whether one of some ways to fill a form in went through. Where it leads is opened, and its forms are kept."""
+    def try_form(self, form: Form, enough: Collection[str] = ()) -> bool:
+        """Whether one of some ways to fill a form in went through. Where it leads is opened, and its forms are kept; not
+        the views that somebody saw `enough`."""
         for turn in range(TRIES):
             page = _Page(form.page)
             page.feed(self.client.get(form.page).text)
@@ -213,7 +216,7 @@ class Crawler:
             answer = self.post(form.action, filled(same[0], turn, self.password))
             if answer.status_code < 400:
                 if answer.location:
-                    self.walk(urldefrag(answer.location)[0])
+                    self.walk(urldefrag(answer.location)[0], enough=enough)
                 return True
         return False
 
