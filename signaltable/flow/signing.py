@@ -277,15 +277,27 @@ def rotate_keys(program: Program, actor: Actor) -> tuple[str, ...]:
         with transaction(program, actor) as tx:
             size = audit_trail.lock_head(tx.session)
             old = _all_keys(program.settings)
-            new = _prepare_next(program.settings, old)
-            _check_continues(tx, size, old)
-            _announce(tx, old)
-            for before, after in zip(old, new, strict=True):
-                _record_rotation(tx, before.verifier().fingerprint, after)
-            _sign(tx, (*old, *new))
+            # A key is replaced once: another process may have told of it while this one waited for its turn.
+            if not _replaced(tx.session) & {key.verifier().fingerprint for key in old}:
+                _replace(tx, size, old)
         finish_rotation(program, actor)
         settle(program)
     return tuple(key.verifier().fingerprint for key in log_keys.signers(program.settings.log_key))
+
+
+def _replaced(session: Session) -> set[str]:
+    """The fingerprints of the keys that the log says were replaced."""
+    return {one.previous for one in _announced(session) if one.previous}
+
+
+def _replace(tx: Transaction, size: int, old: Sequence[Signer]) -> None:
+    """Tell of new keys in the place of the old ones, and sign with both."""
+    new = _prepare_next(tx.program.settings, old)
+    _check_continues(tx, size, old)
+    _announce(tx, old)
+    for before, after in zip(old, new, strict=True):
+        _record_rotation(tx, before.verifier().fingerprint, after)
+    _sign(tx, (*old, *new))
 
 
 def sign_after_restore(tx: Transaction) -> list[str]:
@@ -305,7 +317,7 @@ def sign_after_restore(tx: Transaction) -> list[str]:
     log_keys.forget_waiting(settings)
     new = _prepare_next(settings, _all_keys(settings))
     own = {key.verifier() for key in new}
-    replaced = {one.previous for one in _announced(tx.session)}
+    replaced = _replaced(tx.session)
     before = [key for key in log_keys.public_keys(settings) if key not in own and key.fingerprint not in replaced]
     for key in before:
         after = next((one for one in new if one.algorithm == key.algorithm), new[0])

@@ -320,6 +320,26 @@ def test_a_change_of_keys_can_be_killed_at_every_step_and_goes_on(sqlite_program
     assert old.fingerprint in rotated
 
 
+def test_two_changes_of_keys_at_once_replace_a_key_once(sqlite_program):
+    """The other one has told of the change, and not yet taken the old key away, when this one gets its turn."""
+    signing.sign_checkpoint(sqlite_program)
+    settings = sqlite_program.settings
+    ended = []
+
+    def after_the_other():
+        if not ended:
+            ended.append(rotate_and_die(sqlite_program, "destroy_and_replace", after=False))
+        return sqlite_program.write_sessions()
+
+    signing.rotate_keys(replace(sqlite_program, write_sessions=after_the_other), setup.INSTALLER)
+
+    assert ended == [9]
+    replaced = [details["previous_fingerprint"] for _, details in told(sqlite_program, "key:rotate")]
+    assert len(replaced) == len(set(replaced)) == 1
+    found = chain(sqlite_program)
+    assert (found.unreached, [key.fingerprint for key in found.current]) == ((), fingerprints(settings.log_key))
+
+
 def test_a_second_algorithm_is_made_told_and_signed_with_when_asked_for(sqlite_program):
     signing.sign_checkpoint(sqlite_program)
     both = replace(sqlite_program, settings=replace(sqlite_program.settings, log_ml_dsa=True))
