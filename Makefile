@@ -34,7 +34,7 @@ test: $(VENV)/.filled-dev ## install what tests need and run everything that can
 	$(BIN)/python -m pytest -m e2e || failed=1; \
 	exit $$failed
 
-bench: $(VENV)/.filled-dev ## how fast the rules decide, beside zen-engine and cedarpy in the same run
+bench: $(VENV)/.filled-dev ## how fast the rules decide and the log is checked, beside what others use, in the same run
 	@$(BIN)/python -m tests.bench
 
 mutate-policies: $(VENV)/.filled-dev ## change every rule in every small way and see that a test notices each
