@@ -116,10 +116,14 @@ def _purpose(code: str) -> str:
     return _("the own case") if code == "own_case" else _titled("purposes")(code)
 
 
-def _field(code: str) -> str:
+def field_words(code: str) -> str:
     """A field by its label; a field of an identity may stand without the part in front."""
     words = field_label(code)
     return words if words != code else field_label(f"subject.{code}").removeprefix("subject.")
+
+
+def _source(code: str) -> str:
+    return _("own records") if code == "own_records" else ""
 
 
 def _indicator(code: str) -> str:
@@ -231,6 +235,7 @@ def _consent(code: str) -> str:
         "refused": _("refused"),
         "not_asked": _("not asked"),
         "cannot_ask": _("could not be asked"),
+        "not_possible": _("could not be asked"),
         "withdrawn": _("withdrawn"),
     }
     return status.get(code) or _titled("conditions")(code)
@@ -388,10 +393,10 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "decision": _decision,
     "destinations": destination_label,
     "evidence_kinds": _evidence_kind,
-    "fields": _field,
+    "fields": field_words,
     "filters": filter_name,
     "ground": ground_words,
-    "identifier_kinds": _field,
+    "identifier_kinds": field_words,
     "indicators": _indicator,
     "job": _job,
     "kind": _kind,
@@ -408,6 +413,7 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "roles_removed": _titled("roles"),
     "routes": _route,
     "rule": _rule,
+    "source": _source,
     "strength": _strength,
     "subject_classes": _subject_class,
     "urgency": _urgency,

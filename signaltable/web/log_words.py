@@ -20,8 +20,16 @@ from signaltable.web.errors import reason_text
 from signaltable.web.filters import in_words, lang
 from signaltable.web.guards import program
 from signaltable.web.incident_words import place_entry
-from signaltable.web.log_codes import AGENCIES, cause_words, filter_name, in_plain_words, moment_words, view_title
-from signaltable.web.wording import article, category_label, field_label, obligation_text, result_label
+from signaltable.web.log_codes import (
+    AGENCIES,
+    cause_words,
+    field_words,
+    filter_name,
+    in_plain_words,
+    moment_words,
+    view_title,
+)
+from signaltable.web.wording import article, category_label, obligation_text, result_label
 
 ROLES = frozenset({"roles", "roles_added", "roles_removed"})
 
@@ -259,7 +267,7 @@ def _code(key: str, code: str, titles: Mapping[str, str], action: str) -> str:
     if key == "categories":
         return category_label(code)
     if key == "fields":
-        return field_label(code)
+        return field_words(code)
     if key == "filters":
         return filter_name(code) or code
     if key == "obligations":
