@@ -12,7 +12,7 @@ from signaltable.settings import Settings
 
 @click.group()
 def audit() -> None:
-    """The log: export it for an auditor."""
+    """The log: export and check it, prove what is in it, and look after its keys."""
 
 
 @audit.command("export")
