@@ -42,7 +42,7 @@ from audit.source import Source
 from audit.verify import verify
 from tests.bench.rate import Line, shown
 
-ENTRIES = int(os.environ.get("BENCH_ENTRIES", "1000000"))
+ENTRIES = int(os.environ.get("BENCH_ENTRIES", "600000"))
 # Bare hashing and pymerkle see so many of them at a time; both do the same to each.
 SAMPLE = min(100_000, ENTRIES)
 # So often, that a turn of bare hashing is about as long as one of ours.
