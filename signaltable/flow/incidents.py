@@ -168,25 +168,22 @@ def _tell(tx: Transaction) -> None:
 # -- looking at them, settling them -------------------------------------------------------------------------------
 
 
-def open_incidents(tx: Transaction) -> list[IncidentLine]:
-    """All incidents that are open, newest first. Records that they were consulted."""
+def listing(
+    tx: Transaction, after: PageKey | None = None
+) -> tuple[list[IncidentLine], list[IncidentLine], PageKey | None]:
+    """All incidents that are open, a page of those that were settled, both newest first, and the key of the next page.
+
+    Records once that they were consulted.
+    """
     require(tx.actor, Permission.INCIDENT_CONSULT_ALL)
     rows = tx.session.scalars(select(Incident).where(_is_open()).order_by(Incident.opened_at.desc(), Incident.id))
-    lines = [_line(row, {}) for row in rows]
-    details = {"view": "open", "count": len(lines)}
-    tx.record("incident:consult", object_type="incident", details=details)
-    return lines
-
-
-def settled_incidents(tx: Transaction, after: PageKey | None = None) -> tuple[list[IncidentLine], PageKey | None]:
-    """A page of the incidents that were settled, newest first, with the key of the next page."""
-    require(tx.actor, Permission.INCIDENT_CONSULT_ALL)
+    waiting = [_line(row, {}) for row in rows]
     query = select(Incident).where(~_is_open())
     shown, following = newest_first(tx, query, Incident.opened_at, Incident.id, after)
     names = _names(tx, {row.settled_by for row in shown})
-    details = {"view": "settled", "count": len(shown)}
+    details = {"view": "incidents", "count": len(waiting) + len(shown)}
     tx.record("incident:consult", object_type="incident", details=details)
-    return [_line(row, names) for row in shown], following
+    return waiting, [_line(row, names) for row in shown], following
 
 
 def consult(tx: Transaction, incident_id: str) -> IncidentLine:

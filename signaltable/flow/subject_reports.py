@@ -330,9 +330,9 @@ def _is_minor(signal: Signal, subject: Subject) -> bool:
 
 def _agencies(tx: Transaction, signal: Signal, subject: Subject) -> list[str]:
     """The other organisations that the report would name: those that can be left out."""
-    named = {one.recipient for one in _disclosed(tx, signal, subject)} | {
-        row.agency for row in _read(tx, signal, subject)[0]
-    }
+    disclosed = _disclosed(tx, signal, subject)
+    reads, _unknown = _read(tx, signal, subject, disclosed)
+    named = {one.recipient for one in disclosed} | {one.agency for one in reads}
     titles = agency_titles(tx)
     return sorted(named - {signal.owner_agency}, key=lambda one: titles.get(one, one))
 
@@ -481,7 +481,8 @@ def report(tx: Transaction, reference: str, *, view: str = "report") -> Report:
     signal = tx.session.get_one(Signal, subject.signal_id)
     left_out = set(_sealed(tx, row, "decision_sealed").get("left_out", ()))
     titles = agency_titles(tx)
-    reads, unknown = _read(tx, signal, subject)
+    disclosed = _disclosed(tx, signal, subject)
+    reads, unknown = _read(tx, signal, subject, disclosed)
     made = Report(
         reference=row.reference,
         agency=titles.get(row.agency_id, ""),
@@ -495,9 +496,7 @@ def report(tx: Transaction, reference: str, *, view: str = "report") -> Report:
             ),
         ),
         erased_at=subject.erased_at,
-        disclosures=tuple(
-            _told(tx, one, titles) for one in _disclosed(tx, signal, subject) if one.recipient not in left_out
-        ),
+        disclosures=tuple(_told(tx, one, titles) for one in disclosed if one.recipient not in left_out),
         readings=tuple(_readings((one for one in reads if one.agency not in left_out), titles)),
         unknown=unknown,
     )
@@ -599,9 +598,9 @@ class _Reader:
     what: str
 
 
-def _read(tx: Transaction, signal: Signal, subject: Subject) -> tuple[list[_Reader], int]:
+def _read(tx: Transaction, signal: Signal, subject: Subject, disclosed: Sequence[_Sent]) -> tuple[list[_Reader], int]:
     """Who read about the person, and how many entries no longer tell whether it was about this one."""
-    disclosures = [one.row.reference for one in _disclosed(tx, signal, subject)]
+    disclosures = [one.row.reference for one in disclosed]
     by_term = select(LogTerm.seq).where(LogTerm.name == "signal", LogTerm.value == signal.reference)
     query = (
         select(

@@ -41,8 +41,7 @@ def listing() -> ResponseReturnValue:
     """What is open, what was settled, and how far a check is that somebody asked for."""
     after = read_key(request.args.get("na", ""))
     with begin() as tx:
-        waiting = incidents.open_incidents(tx)
-        settled, following = incidents.settled_incidents(tx, after=after)
+        waiting, settled, following = incidents.listing(tx, after=after)
         newest = incidents.newest_check(tx)
     return render_template(
         "incidents/listing.html",

@@ -701,9 +701,9 @@ def test_an_agency_that_keeps_another_state_of_the_log_is_told_once(busy):
 # -- incidents ----------------------------------------------------------------------------------------------------
 
 
-def lines(program, login="coordinator", case=incidents.open_incidents):
+def lines(program, login="coordinator"):
     with transaction(program, accounts.actor_of_login(program, login)) as tx:
-        return case(tx)
+        return incidents.listing(tx)[0]
 
 
 def test_a_finding_stays_one_incident_until_it_is_settled_and_then_opens_anew(busy):

@@ -59,6 +59,15 @@ def test_who_may_consult_sees_what_it_is_where_and_what_to_do(program, incident,
     assert last_action(program) == "incident:consult"
 
 
+def test_the_list_is_one_consultation(program, incident):
+    person = Person(program, "coordinator")
+    with reading(program) as session:
+        before = session.scalars(select(LogEntry.seq).order_by(LogEntry.seq.desc()).limit(1)).one()
+    person.get("/meldingen")
+    with reading(program) as session:
+        assert session.scalars(select(LogEntry.action).where(LogEntry.seq > before)).all() == ["incident:consult"]
+
+
 @pytest.mark.parametrize("login", ["havendam", "riec", "voorzitter", "beheer"])
 def test_others_see_nothing_of_it(program, incident, login):
     person = Person(program, login)
