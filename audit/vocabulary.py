@@ -343,7 +343,7 @@ _TABLE: tuple[Action, ...] = (
         "E",
         "disclosure",
         required="ask signal asked purpose",
-        optional="ground ground_digest legal_basis fields categories due_at policy_digest motivation_hash",
+        optional="ground ground_digest legal_basis conditions fields categories due_at policy_digest motivation_hash",
         nl="Een organisatie is om verrijking gevraagd",
         en="An agency was asked to enrich",
     ),

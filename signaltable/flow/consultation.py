@@ -10,6 +10,7 @@ from signaltable.disclosure.outcome import Permit
 from signaltable.disclosure.outcome import Refused as NoGround
 from signaltable.disclosure.request import Person, Request
 from signaltable.domain import Refused, UnusableInput, day_of
+from signaltable.evidence import Met
 from signaltable.flow import decisions
 from signaltable.flow.contents import Contents, contents_of, text_categories
 from signaltable.grounds import CONSULT
@@ -34,12 +35,14 @@ _AS_MEMBER: Final = "table"
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """The ground on which a question goes, and exactly the fields that it lets through."""
+    """The ground on which a question goes, exactly the fields that it lets through, and what the log says of why."""
 
     ground: str
     ground_digest: str
     fields: frozenset[str]
     categories: frozenset[str]
+    legal_basis: tuple[str, ...]
+    conditions: tuple[Met, ...]
 
 
 def carry(tx: Transaction, signal: Signal, subject: Subject, agency: Agency, necessity: str) -> Carried:
@@ -62,7 +65,14 @@ def carry(tx: Transaction, signal: Signal, subject: Subject, agency: Agency, nec
         raise _refusal(tx, signal, agency, refused, made)
     best = max(permits, key=lambda permit: len(permit.fields))
     decisions.note_ground(tx, signal, {subject.number: requests[decided.index(best)]}, None)
-    return Carried(best.ground.id, best.ground_digest, frozenset(best.fields), frozenset(best.categories))
+    return Carried(
+        ground=best.ground.id,
+        ground_digest=best.ground_digest,
+        fields=frozenset(best.fields),
+        categories=frozenset(best.categories),
+        legal_basis=tuple(reference.code for reference in best.legal_basis),
+        conditions=best.conditions_met,
+    )
 
 
 def covers_note(tx: Transaction, signal: Signal, carried: Carried, note: str) -> bool:

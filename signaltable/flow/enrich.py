@@ -277,6 +277,8 @@ def _put_question(
             "ground_digest": carried.ground_digest,
             "fields": sorted(carried.fields),
             "categories": sorted(carried.categories),
+            "legal_basis": list(carried.legal_basis),
+            "conditions": [{"code": met.code, "evidence_hash": met.evidence_hash} for met in carried.conditions],
             "policy_digest": tx.program.policy.digest,
         },
         subjects=[subject.id],

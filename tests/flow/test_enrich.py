@@ -1,5 +1,6 @@
 """Asking partners: under a ground, without a name, with four answers that say that and never what."""
 
+import json
 from dataclasses import replace
 from datetime import date
 
@@ -268,3 +269,14 @@ def test_open_questions_come_by_due_date_and_a_page_at_a_time(program, people, c
     days = [line.due_on for line in (*page.open, *rest.open)]
     assert days == sorted(days)
     assert len({line.id for line in (*page.open, *rest.open)}) == enrich.PAGE + 2
+
+
+def test_the_log_says_on_which_articles_and_conditions_a_question_went(program, people):
+    """A question brings data to another agency: what it rested on is accounted for as long as that of a disclosure."""
+    asked(program, people["coordinator"], triaged(program, people["havendam"], people["coordinator"]), "avim")
+    entry, told = log(program, "enrich:ask")[-1]
+    ground = next(one for one in program.policy.grounds.rows if one.id == told["ground"])
+    assert told["legal_basis"] == [one.code for one in ground.legal_basis] != []
+    assert {one["code"] for one in told["conditions"]} == set(ground.conditions)
+    assert all(len(one["evidence_hash"]) == 64 for one in told["conditions"])
+    assert json.loads(entry.entry)["retention_class"] == "disclosure"
