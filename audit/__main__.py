@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 from audit import key_chain, receipt
 from audit.checkpoint import Verifier
@@ -34,6 +35,13 @@ class _UnusableError(Exception):
     """What was given on the command line cannot be read at all."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong, as everything here does; `--help` says the rest."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"audit: {printable(message)}\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
@@ -48,9 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m audit", description="Verify the audit log of signaltable, offline."
-    )
+    parser = _Parser(prog="python -m audit", description="Verify the audit log of signaltable, offline.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     whole = commands.add_parser("verify", help="verify an exported log")
     whole.add_argument("directory", type=Path, metavar="DIR", help="the directory of the export")
@@ -155,7 +161,7 @@ def _describe(report: Report) -> list[str]:
     lines = [
         f"Log         {printable(report.origin) or 'unknown'}",
         f"Entries     {report.entries} in the export",
-        f"Details     {report.details} compared with their entries; of {report.destroyed} entries they are destroyed",
+        f"Details     {report.details} compared with their entries; {report.destroyed} came without (destroyed or kept back)",
         f"Checkpoints {report.checkpoints} in the export, {report.held} kept elsewhere; all compared with the entries",
         f"Signed tree size {report.size}, root {report.root or 'none'}",
         f"Key         {report.fingerprint or 'none'}",

@@ -213,11 +213,19 @@ def test_unusable_input_is_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_unusable_arguments_are_status_2() -> None:
-    for arguments in ([], ["verify"], ["receipt", "x"], ["unknown"]):
+def test_unusable_arguments_are_status_2_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (
+        [],
+        ["verify"],
+        ["receipt", "x"],
+        ["unknown"],
+        ["verify", "x", "--jobs", "0"],
+        ["verify", "x", "--\x1b[2J\n"],
+    ):
         with pytest.raises(SystemExit) as ended:
             main(arguments)
-        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert (ended.value.code, said.count("\n"), said.isascii(), "\x1b" in said) == (2, 1, True, False)
 
 
 # --- what people keep, and how they run it
