@@ -24,6 +24,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit.canonical import canonical_bytes, parse_canonical
+from audit.destroyed import Range, ranges_in
 from audit.errors import AuditError
 from signaltable.audit_trail import AuditEvent
 from signaltable.disk import hand_over, sync_folder
@@ -38,8 +39,6 @@ TAIL: Final = 2 * 1024 * 1024
 # The actions by which something is erased, each for a reason of its own.
 ERASING: Final = frozenset({"retention:erase", "disclosure:return", "draft:erase"})
 _KEYS: Final = frozenset("format number previous key at seq rule cause object_type objects entries mac".split())
-
-Range = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +104,9 @@ def of_entry(
         rule=str(details.get("rule", "")),
         object_type=str(details.get("object_type", "")),
         objects=tuple(str(one) for one in details.get("objects", ())),
-        entries=tuple(ranges_in(details)),
+        entries=tuple(ranges_in(details, seq)),
         cause=str(details.get("cause", "")),
     )
-
-
-def ranges_in(details: Mapping[str, Any]) -> Iterator[Range]:
-    """The ranges of entries that the details of an erasure name. What is no range is left out, whoever wrote it."""
-    told = details.get("entries", ())
-    for one in told if isinstance(told, list | tuple) else ():
-        if isinstance(one, list | tuple) and [type(end) for end in one] == [int, int] and 0 <= one[0] <= one[1]:
-            yield one[0], one[1]
 
 
 def ranges_of(seqs: Iterable[int]) -> list[list[int]]:
@@ -231,7 +222,7 @@ def _erasure(told: Mapping[str, Any]) -> Erasure:
         told["rule"],
         told["object_type"],
         tuple(told["objects"]),
-        tuple(ranges_in(told)),
+        tuple(ranges_in(told, told["seq"])),
         told["cause"],
     )
 

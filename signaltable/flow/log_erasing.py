@@ -15,12 +15,13 @@ from typing import Any, Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from audit.destroyed import Range
 from audit.entry import parse
 from audit.errors import AuditError
 from audit.vocabulary import ACTIONS, RETENTION_CLASSES
 from signaltable import audit_trail
 from signaltable.domain import ENDED, Actor, DisclosureState, day_of
-from signaltable.erasures import Range, ranges_of
+from signaltable.erasures import ranges_of
 from signaltable.flow import subject_reports
 from signaltable.models import (
     Disclosure,

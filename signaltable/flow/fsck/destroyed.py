@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from signaltable.erasures import ranges_in
+from audit.destroyed import ranges_in
 from signaltable.flow.fsck.reading import as_bytes
 from signaltable.flow.fsck.said import read_details
 from signaltable.models import LogDetail, LogEntry
@@ -45,7 +45,7 @@ def read_erasures(session: Session) -> Erasures:
     )
     told: dict[int, list[Range]] = {}
     for seq, raw in rows:
-        ranges = list(ranges_in(read_details(as_bytes(raw))))
+        ranges = list(ranges_in(read_details(as_bytes(raw)), seq))
         if ranges:
             told[seq] = ranges
     return Erasures(told)
