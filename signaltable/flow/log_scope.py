@@ -129,15 +129,6 @@ def own_part(session: Session, agency: str, acts: Iterable[Act], objects: Iterab
     )
 
 
-def tells_of_others(session: Session, agency: str, action: str, details: Mapping[str, Any]) -> bool:
-    """Whether the details of an entry of this agency name something of another: then they are masked, or not handed out.
-
-    The digests of rows do not count: they are keyed, and the ids beside them are random.
-    """
-    shown = own_part(session, agency, [(action, details)]).of(action, details)
-    return shown != {name: value for name, value in details.items() if name != ROWS}
-
-
 def signal_of(subject: str) -> str:
     """The reference of the signal in the pseudonym of one of its subjects: S-7F3K-Q2 of S-7F3K-Q2.1."""
     return subject.partition(".")[0]

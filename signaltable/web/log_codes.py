@@ -332,6 +332,8 @@ def view_title(code: str) -> str:
         "ground": _("One legal ground"),
         "grounds": _("All legal grounds"),
         "inbox": _("Received disclosures"),
+        "incident": _("Incident"),
+        "incidents": _("Incidents"),
         "item": _("A signal on the agenda"),
         "links": _("Links"),
         "list": _("A list"),
