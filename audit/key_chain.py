@@ -231,7 +231,7 @@ def _vouching(size: int, by: tuple[Verifier, ...], announced: Iterable[Announcem
 def _replacement(
     one: Announcement, new: Verifier, previous: Verifier | None, covering: _Covering, made: Sequence[_Handover]
 ) -> _Handover | None:
-    if previous is None or _last(previous, made) is not None:
+    if previous is None or previous == new or _last(previous, made) is not None:
         return None
     if one.restored:
         return _Handover(previous, new, one.seq + 1, one.seq, down=False)

@@ -182,6 +182,13 @@ def test_the_first_key_cannot_begin_a_second_time() -> None:
     assert chain.current == keys(NEWER)
 
 
+def test_a_key_that_is_said_to_replace_itself_is_not_replaced() -> None:
+    itself = (replaced(45, NEWER, NEWER, restored=True), replaced(46, NEWER, NEWER))
+    assert key_chain.trusted((), LISTED, NOTES, (*ANNOUNCED, *itself)).current == keys(NEWER)
+    first = replaced(5, OLD, OLD, restored=True)
+    assert key_chain.trusted((), LISTED, NOTES, (first, *ANNOUNCED)).unreached == ()
+
+
 def test_after_a_restore_one_new_key_stands_for_all_that_the_lost_part_brought() -> None:
     """The copy was older than the change from OLD to NEW: both were listed, neither was replaced in the log as it is."""
     notes = (at(10, OLD), at(26, NEWER))
