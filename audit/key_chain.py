@@ -152,7 +152,8 @@ def trusted(
     export vouches for itself). `notes` are the checkpoints of the export, also those that may turn out to be bad;
     `announced` is what its entries say. A handover counts when a note over the announcement verifies with the old and
     the new key; trust follows a replacement in both directions, an additional key only towards it, and after a restore
-    only from the new key to the old. Each key is brought in and replaced once, by the earliest announcement.
+    only from the new key to the old, and between keys that begin anew side by side. Each key is brought in and replaced
+    once, by the earliest announcement.
     Of several given keys each must take part in a handover: else whoever stole a key that was replaced since could sign
     another history with it, and who brought both would see nothing.
     Raises nothing on account of what it reads: a handover that does not hold leaves a key `unreached`.
