@@ -34,7 +34,7 @@ from signaltable.web.duty_words import DUTY_WORDS
 from signaltable.web.filters import lang
 from signaltable.web.guards import actor, begin, only, permission, program
 from signaltable.web.log_sentences import sentence
-from signaltable.web.log_words import WORDS, detail_rows
+from signaltable.web.log_words import WORDS, detail_label, detail_rows
 from signaltable.web.open_pages import open_pages
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.wording import WORDS as SENDING_WORDS
@@ -193,6 +193,7 @@ def disclosure(reference: str) -> ResponseReturnValue:
         sentences=sentences,
         categories="; ".join(category_label(one) for one in read.account.categories),
         fields="; ".join(field_label(one) for one in read.account.fields),
+        unlike=", ".join(detail_label(name) for name in read.unlike),
     )
 
 

@@ -14,6 +14,7 @@ from signaltable.models import Disclosure
 from signaltable.policy import load
 from signaltable.transaction import transaction
 from tests.duty_steps import REFERRAL, referred
+from tests.log_tools import tamper
 from tests.table_steps import use
 from tests.web.people import Person
 
@@ -82,6 +83,18 @@ def test_evidence_that_somebody_replaced_is_seen_without_being_shown(program, ma
     told = _file(program, made.reference)
     assert told.count("another hash than the one on record") == 1
     assert "it has this hash" in told  # of the other conditions
+
+
+@pytest.mark.parametrize("column", ["purpose", "recipient_agency", "payload_hash"])
+def test_a_row_that_says_another_thing_than_the_log_is_no_account_of_what_happened(program, made, column):
+    assert "does not say what the log says" not in _file(program, made.reference)
+    changed = {"purpose": "P3", "recipient_agency": "avim", "payload_hash": "0" * 64}[column]
+    tamper(program, f"UPDATE disclosures SET {column} = :changed", changed=changed)
+    told = _file(program, made.reference)
+    assert "This page does not say what the log says" in told
+    assert {"purpose": "Purpose", "recipient_agency": "Receiver", "payload_hash": "Digest of what was sent"}[
+        column
+    ] in told.split("something else when")[1].split(".")[0]
 
 
 def test_the_text_that_applied_stays_when_the_rule_changes(program, made, tmp_path):

@@ -5,7 +5,7 @@ and how strongly logged in, the decision computed again, what came of it, its en
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import select
 
@@ -84,6 +84,20 @@ class Deed:
     seq: int
 
 
+# What entry and row both say of a disclosure: name of the detail -> column.
+_COLUMNS = {
+    "provider": "provider_agency",
+    "recipient": "recipient_agency",
+    "purpose": "purpose",
+    "ground": "ground",
+    "ground_digest": "ground_digest",
+    "policy_digest": "policy_digest",
+    "categories": "categories",
+    "fields": "fields",
+    "payload_hash": "payload_hash",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class DisclosureFile:
     """The whole file. `proof` is that of the entry of the disclosure, None while no signed state covers it."""
@@ -96,6 +110,7 @@ class DisclosureFile:
     lines: tuple[EntryLine, ...]
     disclosed_seq: int | None
     proof: EntryProof | None
+    unlike: tuple[str, ...] = ()
 
 
 def disclosure_file(tx: Transaction, reference: str, lang: str = "nl") -> DisclosureFile:
@@ -115,7 +130,19 @@ def disclosure_file(tx: Transaction, reference: str, lang: str = "nl") -> Disclo
         lines=lines,
         disclosed_seq=entry.seq if entry else None,
         proof=proof_of(tx.session, tx.program.settings, entry) if entry else None,
+        unlike=_unlike(row, next((line.details or {} for line in lines if entry and line.seq == entry.seq), {})),
     )
+
+
+def _unlike(row: Disclosure, told: Mapping[str, Any]) -> tuple[str, ...]:
+    """The details that the entry of the disclosure tells otherwise than the row does: somebody changed the row."""
+    held = {name: getattr(row, column) for name, column in _COLUMNS.items()}
+    return tuple(name for name, value in held.items() if name in told and _comparable(value) != _comparable(told[name]))
+
+
+def _comparable(value: Any) -> Any:
+    """A list of codes counts as a set: the log holds it in another order."""
+    return sorted(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 # -- the rule -----------------------------------------------------------------------------------------------------
