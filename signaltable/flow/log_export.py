@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from audit import bundle
 from audit.errors import AuditError
@@ -27,7 +28,7 @@ from signaltable.flow.fsck import as_bytes, snapshot
 from signaltable.flow.log_parts import Part
 from signaltable.flow.on_behalf import on_behalf
 from signaltable.flow.setup import signer
-from signaltable.models import JobRun, LogCheckpoint, LogDetail, LogEntry
+from signaltable.models import JobRun, LogCheckpoint, LogDetail, LogEntry, LogErased
 from signaltable.transaction import Program, Transaction, transaction
 
 # A request is a row under the first name; whoever fulfils it claims the second (unique, so it happens once).
@@ -120,10 +121,14 @@ def export(
         )
         covered = signing.sign(tx)
     signing.settle(program)
-    try:
-        manifest = _write(program, directory, part, covered, progress)
-    except AuditError as error:
-        raise UnusableInput({"directory": str(error)}) from error
+    while True:
+        with snapshot(program) as session:
+            if not _emptied_since(session, covered):
+                manifest = _write(session, program, directory, part, covered, progress)
+                break
+        # Details went meanwhile by an erasure that this checkpoint does not cover; uncovered, it would explain nothing.
+        signing.sign_checkpoint(program, actor)
+        covered = _covered(program)
     return {
         "entries": manifest.entries,
         "details": manifest.details,
@@ -134,12 +139,23 @@ def export(
     }
 
 
-def _write(program: Program, directory: Path, part: Part, covered: int, progress: Progress) -> bundle.Manifest:
-    settings = program.settings
+def _emptied_since(session: Session, covered: int) -> bool:
+    return session.scalar(select(LogErased.seq).where(LogErased.by_seq >= covered).limit(1)) is not None
+
+
+def _covered(program: Program) -> int:
     with snapshot(program) as session:
-        notes = session.scalars(
-            select(LogCheckpoint.note).where(LogCheckpoint.size <= covered).order_by(LogCheckpoint.size),
-        ).all()
+        return session.scalars(select(LogCheckpoint.size).order_by(LogCheckpoint.size.desc()).limit(1)).one()
+
+
+def _write(
+    session: Session, program: Program, directory: Path, part: Part, covered: int, progress: Progress
+) -> bundle.Manifest:
+    settings = program.settings
+    notes = session.scalars(
+        select(LogCheckpoint.note).where(LogCheckpoint.size <= covered).order_by(LogCheckpoint.size),
+    ).all()
+    try:
         return bundle.write(
             directory,
             records=_told_of(log_parts.records(session, covered, part), covered, progress),
@@ -150,6 +166,8 @@ def _write(program: Program, directory: Path, part: Part, covered: int, progress
             selection=None if part.whole else part.selection,
             leaves=None if part.whole else log_parts.leaves(session, covered),
         )
+    except AuditError as error:
+        raise UnusableInput({"directory": str(error)}) from error
 
 
 def _told_of(records: Iterator[bundle.Record], covered: int, progress: Progress) -> Iterator[bundle.Record]:

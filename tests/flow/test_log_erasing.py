@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
@@ -172,6 +173,21 @@ def test_a_crash_between_batches_loses_nothing_and_does_nothing_twice(sqlite_pro
     assert "login" not in _classes(program)
     assert sum(len(said) for said in _told_ranges(program).values()) == len(_emptied(program)) > before
     _proven(program, tmp_path)
+
+
+def test_an_erasure_while_an_export_is_made_is_in_the_export(sqlite_program, actor, clock, tmp_path):
+    # Given a log of which everything but the program's own entries has come to its end, and a sweep that runs after signing
+    submitted(sqlite_program, actor(sqlite_program, "havendam"), a_signal())
+    clock.forward(days=11 * YEAR)
+    left = iter([True])
+
+    def read_sessions():
+        if any(True for one in log(sqlite_program, "checkpoint:sign")) and next(left, False):
+            _sweep(sqlite_program)
+        return sqlite_program.read_sessions()
+
+    _proven(replace(sqlite_program, read_sessions=read_sessions), tmp_path)
+    assert _emptied(sqlite_program)
 
 
 @pytest.fixture
