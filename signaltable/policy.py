@@ -199,14 +199,18 @@ def load(directory: Path, permissions: Iterable[str] | None = None, *, kept: boo
     read = _read_all(directory, kept=kept)
     findings = list(read.findings)
     shaped = _Shaped(
-        files={name: _shaped(name, read.contents.get(name), shape, findings) for name, shape in SHAPES.items()},
+        # A kept file of LATER may have an earlier shape: then it counts as not there, for nothing is decided with it.
+        files={
+            name: _shaped(name, read.contents.get(name), shape, [] if kept and name in LATER else findings)
+            for name, shape in SHAPES.items()
+        },
         routes=_all_in(MELDROUTES, read.contents, shapes.Meldroute, findings),
         examples=_all_in(EXAMPLES, read.contents, shapes.Examples, findings),
     )
     elsewhere = {name: _collected(reader, directory, findings) for name, reader in READERS.items()}
     if not findings:
         there = {name: file for name, file in shaped.files.items() if file is not None}
-        findings += check(there, shaped.routes, None if permissions is None else frozenset(permissions))
+        findings += check(there, shaped.routes, None if permissions is None else frozenset(permissions), kept=kept)
         findings += check_examples(shaped.examples, shaped.routes, shaped.files)
         findings += [] if kept else check_activities(shaped.files)
         findings += _unknown_flags(elsewhere["fields"], shaped.files["flags.toml"])

@@ -70,15 +70,16 @@ Files = Mapping[str, Any]
 Routes = Mapping[str, Meldroute]
 
 
-def check(files: Files, routes: Routes, permissions: frozenset[str] | None) -> list[Finding]:
+def check(files: Files, routes: Routes, permissions: frozenset[str] | None, *, kept: bool = False) -> list[Finding]:
     """Everything that does not fit together, in the order of the files.
 
     `files` maps a file name to its shape, `routes` the path of a meldroute to the rule. Without `permissions` the names of
-    permissions are not compared with those of the program.
+    permissions are not compared with those of the program. Rules that were kept (`kept`) may lack ids that the program
+    uses by name since: it uses those of today.
     """
     return [
         *_duplicates(files),
-        *_missing(files),
+        *([] if kept else _missing(files)),
         *_agencies(files),
         *_roles(files, permissions),
         *_fact_words(files),
