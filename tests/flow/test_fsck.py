@@ -732,7 +732,9 @@ ANY_TABLE = {
     "made, with a reference": f"INSERT INTO signals ({SIGNAL_COLUMNS}) SELECT {BY_HAND} FROM signals LIMIT 1",
     "made, with an odd key": "INSERT INTO agencies VALUES ('a b', 'Een ander', 'riec', 1, '2027-01-01 00:00:00.000000')",
     "gone": "DELETE FROM duties WHERE id = (SELECT min(id) FROM duties)",
-    "gone, with a reference": f"DELETE FROM disclosures WHERE reference = {DISCLOSURE}",
+    "gone, the first": "DELETE FROM disclosures WHERE id = (SELECT id FROM disclosures ORDER BY requested_at, id LIMIT 1)",
+    "gone, the last": "DELETE FROM disclosures WHERE id = (SELECT id FROM disclosures ORDER BY requested_at DESC, id LIMIT 1)",
+    "gone, all": "DELETE FROM disclosures",
 }
 
 

@@ -237,6 +237,7 @@ NOBODY = [
             also("agency_kinds.toml", '[[kind]]\nid = "care"',
                  '[[kind]]\nid = "embassy"\ntitle = { nl = "A", en = "E" }\nside = "care"\n'),
             swap("destinations.toml", ('agency_kind = "return-support"', 'agency_kind = "embassy"')),
+            swap("processing_activities.toml", ('kinds = ["table"]', 'kinds = ["table", "embassy"]')),
         ),
     ),
     Defect(

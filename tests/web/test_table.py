@@ -149,7 +149,7 @@ def test_the_coordinator_takes_a_signal_off_the_agenda(sqlite_program, tabled):
     assert row(sqlite_program, reference).state == "triaged"
     # A second window that still shows it gets a page and not the reproach of forging
     assert desk.post(f"{page}/afvoeren", {"signal": reference}, page).status_code == 404
-    assert log(sqlite_program, "request:refuse") == []
+    assert [details["cause"] for _entry, details in log(sqlite_program, "request:refuse")] == ["not_found"]
 
 
 def test_keeping_a_note_gives_a_half_written_decision_back(sqlite_program, tabled):

@@ -94,14 +94,15 @@ def _keys(session: Session, ring: KeyRing, table: Table, called: str) -> set[Key
 
 
 def _names_of_gone(session: Session, ring: KeyRing, table: Table, called: str) -> set[str]:
-    """How the log names a row that is gone: as the finding does, or by the key that its entries give with its reference."""
+    """How the log names a row that is gone: by the key that its entries give with its reference, or else as the finding does."""
     if table.name not in OBJECT_TYPES:
         return {called}
     told = {token for details in _about(session, called) for token in row_digests.rows_in(details).get(table.name, {})}
     declared = TRACKED[table.name]
     keys = {key for token in told if (key := row_digests.key_of(table, declared, token)) is not None}
     now = row_digests.current(session, ring, table, keys)
-    return {token for token in told if now.get(token, GONE) == GONE}
+    # A row whose newest change came along with an entry about something else is found under its key.
+    return {token for token in told if now.get(token, GONE) == GONE} or {called}
 
 
 def _about(session: Session, reference: str) -> Iterator[Any]:
