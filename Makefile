@@ -31,7 +31,7 @@ test: $(VENV)/.filled-dev ## install what tests need and run everything that can
 	@# Chromium fills both cores by itself, so the browser comes last and alone. Both parts run, whatever the first one says.
 	@failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e" || failed=1; \
-	$(BIN)/python -m pytest -m e2e || failed=1; \
+	$(BIN)/python -m pytest -m e2e tests/e2e || failed=1; \
 	exit $$failed
 
 bench: $(VENV)/.filled-dev ## how fast the rules decide and the log is checked, beside what others use, in the same run
