@@ -29,6 +29,8 @@ MOST_PER_KIND = 50
 MANY = "log"
 # By this result somebody answers for a row as it is now.
 ACCEPTING = "explained"
+# Tables whose rows say what one account may do.
+OF_A_PERSON = frozenset({"accounts", "account_roles"})
 RESULTS = ("repaired", "explained", "false-alarm", "reported")
 EXPLANATION_LIMIT = 800
 PLACE_LENGTH, MESSAGE_LENGTH = 200, 500
@@ -199,8 +201,9 @@ def settle(tx: Transaction, incident_id: str, result: str, explanation: str) -> 
     """Say what was done about an incident. Found again after this, it opens anew.
 
     A row of the business that somebody explained counts from now on as it is in the database, and the log says who let it
-    (`fsck.accept`). Raises `UnusableInput` without a result of RESULTS or a usable explanation, or when nobody can read
-    the row that would count; `Conflict` when it is settled already.
+    (`fsck.accept`). Nobody lets a change of the own account or roles count: a second person looks at that. Raises
+    `UnusableInput` without a result of RESULTS or a usable explanation, for the own account ("person"), or when nobody can
+    read the row that would count; `Conflict` when it is settled already.
     """
     require(tx.actor, Permission.INCIDENT_SETTLE_ALL)
     row = _row(tx, incident_id, locked=True)
@@ -208,12 +211,20 @@ def settle(tx: Transaction, incident_id: str, result: str, explanation: str) -> 
         raise Conflict("settled", "this incident was settled already")
     if result not in RESULTS:
         raise UnusableInput({"result": "expected one of the results"})
+    accepts = result == ACCEPTING and fsck.may_be_accepted(row.kind, row.place)
+    if accepts and _is_own(tx, row.place):
+        raise UnusableInput({"person": "expected somebody else than the person whose account it is"})
     row.explanation = for_others(tx, explanation, "explanation", limit=EXPLANATION_LIMIT, required=True)
     row.settled_at, row.settled_by, row.result = tx.now, tx.actor.account_id, result
     details = {"incident": row.id, "result": result, "motivation_hash": text_hash(row.explanation)}
     tx.record("incident:close", object_type="incident", object_id=row.id, details=details)
-    if result == ACCEPTING and fsck.may_be_accepted(row.kind, row.place):
+    if accepts:
         fsck.accept(tx, row.id, row.place)
+
+
+def _is_own(tx: Transaction, place: str) -> bool:
+    table, _space, called = place.partition(" ")
+    return table in OF_A_PERSON and tx.actor.account_id in called
 
 
 def count_open(tx: Transaction) -> int:

@@ -82,6 +82,9 @@ def settle(incident_id: str) -> ResponseReturnValue:
         with begin() as tx:
             incidents.settle(tx, incident_id, form.result.data or "", form.explanation.data or "")
     except UnusableInput as refused:
+        if "person" in refused.problems:
+            form.result.errors = [_("This is about your own account. Let somebody else decide that it counts as it is")]
+            return _page(incident_id, form), 422
         if "result" not in refused.problems:
             raise
         form.result.errors = [_("This record cannot be read, so it cannot count as it is. Have it repaired first")]

@@ -127,6 +127,21 @@ def test_a_record_that_nobody_can_read_cannot_count_as_it_is(program):
         assert session.get(Incident, incident).settled_at is None
 
 
+def test_a_role_that_somebody_got_by_hand_counts_only_when_another_person_says_so(program):
+    by_hand(program, "INSERT INTO account_roles SELECT id, 'auditor' FROM accounts WHERE login = 'coordinator'")
+    incidents.check(program, jobs.JOBS)
+    with reading(program) as session:
+        (incident,) = session.scalars(select(Incident.id))
+    address = f"/meldingen/{incident}"
+    given = {"result": "explained", "explanation": "Zie wijziging 12"}
+    own = Person(program, "coordinator").post(f"{address}/afhandelen", given, page=address)
+    assert own.status_code == 422
+    assert "Zie wijziging 12" in own.text
+    assert fsck.inspect(program).findings != ()
+    assert Person(program, "fg.havendam").post(f"{address}/afhandelen", given, page=address).status_code == 303
+    assert fsck.inspect(program).findings == ()
+
+
 @pytest.mark.parametrize(
     "given",
     [
