@@ -30,6 +30,7 @@ from signaltable.models import (
     LoginSession,
     Mail,
     MatchTag,
+    MisuseQuestion,
     Note,
     Question,
     Signal,
@@ -90,6 +91,7 @@ def sweep(program: Program, actor: Actor) -> Swept:
             signals += erase_signal(tx, signal_id)
     with transaction(program, actor) as tx:
         answers = erase_answers(tx)
+        erase_explanations(tx)
     with transaction(program, actor) as tx:
         overdue = note_overdue(tx)
     entries = log_erasing.empty_expired(program, actor).destroyed
@@ -187,6 +189,26 @@ def erase_answers(tx: Transaction) -> int:
         some = due[start : start + AT_ONCE]
         tx.session.execute(update(Question).where(Question.id.in_(some)).values(note="", context=""))
         _record_erasing(tx, "enrichment", "question", some)
+    return len(due)
+
+
+def erase_explanations(tx: Transaction) -> int:
+    """Erase the words with which questions about use were settled, once what they were about has gone from the log too.
+
+    They tell of somebody's work; that a question was settled, and how, stays. Returns how many.
+    """
+    _gate(tx)
+    rows = tx.session.execute(
+        select(MisuseQuestion.id, MisuseQuestion.settled_at)
+        .where(MisuseQuestion.settled_at < tx.now, MisuseQuestion.explanation != "")
+        .order_by(MisuseQuestion.settled_at, MisuseQuestion.id),
+    )
+    term = tx.program.policy.retention["log-access"]
+    due = [row.id for row in rows if term.ends(day_of(row.settled_at)) <= tx.today]
+    for start in range(0, len(due), AT_ONCE):
+        some = due[start : start + AT_ONCE]
+        tx.session.execute(update(MisuseQuestion).where(MisuseQuestion.id.in_(some)).values(explanation=""))
+        _record_erasing(tx, "log-access", "misuse", some)
     return len(due)
 
 

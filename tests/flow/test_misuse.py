@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import insert, select
 
+from signaltable import jobs
 from signaltable.domain import Conflict, NotFound, Refused, State, UnusableInput
-from signaltable.flow import misuse
+from signaltable.flow import fsck, misuse, retention
 from signaltable.models import Disclosure, Mail, MisuseQuestion, Signal
 from signaltable.odd_hours import easter_sunday, is_odd
 from signaltable.policy_checks import MISUSE_PATTERNS
@@ -332,6 +333,29 @@ def night(program, actor, reference, clock):
     focal = actor(program, "havendam")
     _read(program, focal, reference, reference, reference)
     return focal.account_id
+
+
+def test_the_words_about_somebodys_work_go_when_the_log_forgets_them_too(program, actor, night, clock):
+    use(
+        program, actor(program, "fg.havendam"), misuse.settle, "odd-hours", night, result="explained", explanation=WORDS
+    )
+
+    def words():
+        with reading(program) as session:
+            return session.execute(select(MisuseQuestion.explanation, MisuseQuestion.result)).all()
+
+    clock.forward(days=5 * 365)
+    retention.sweep(program, jobs.JOBS)
+    assert words() == [(WORDS, "explained")]
+    clock.forward(days=3)
+    retention.sweep(program, jobs.JOBS)
+    assert words() == [("", "explained")]
+    # The check of the log knows of it
+    assert {one.kind for one in fsck.inspect(program).findings} <= {"signing-stopped"}
+    retention.sweep(program, jobs.JOBS)
+    assert [
+        details["count"] for entry, details in log(program, "retention:erase") if entry.object_type == "misuse"
+    ] == [1]
 
 
 def test_a_question_is_asked_answered_and_stays_settled_until_there_is_more(
