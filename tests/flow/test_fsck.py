@@ -490,6 +490,10 @@ SIGNAL_COLUMNS = ", ".join(Base.metadata.tables["signals"].columns.keys())
 BY_HAND = SIGNAL_COLUMNS.replace("id, reference", "'feed', 'S-0000-00'", 1)
 SIGNAL = "(SELECT min(reference) FROM signals)"
 DISCLOSURE = "(SELECT min(reference) FROM disclosures WHERE disclosed_at IS NOT NULL)"
+# A subject of whom tags are left when one of them goes: else the whole group is gone, which is another finding.
+RICHEST = (
+    "subject_id = (SELECT subject_id FROM match_tags GROUP BY subject_id ORDER BY count(*) DESC, subject_id LIMIT 1)"
+)
 # Statement, kind, and where it is, as SQL that gives the place.
 IN_THE_ROWS = {
     "signal by hand": (
@@ -560,7 +564,7 @@ IN_THE_ROWS = {
     "policy": ("UPDATE policy_versions SET files = zeroblob(9)", "changed-row", "SELECT 'policy_versions ' || digest FROM policy_versions"),
     "move": ("DELETE FROM signal_moves WHERE id = (SELECT min(id) FROM signal_moves)", "entry-without-row", None),
     "field": ("UPDATE subject_fields SET sure = NOT sure", "changed-row", None),
-    "tag": ("DELETE FROM match_tags WHERE digest = (SELECT min(digest) FROM match_tags)", "changed-row", None),
+    "tag": (f"DELETE FROM match_tags WHERE digest = (SELECT min(digest) FROM match_tags WHERE {RICHEST}) AND {RICHEST}", "changed-row", None),
     "key": ("DELETE FROM subject_keys WHERE subject_id = (SELECT min(subject_id) FROM subject_keys)", "entry-without-row", None),
     "draft": ("UPDATE drafts SET expires_at = '2099-01-01 00:00:00.000000'", "changed-row", None),
 }  # fmt: skip
