@@ -93,6 +93,8 @@ class LoginSession(Base):
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    # When the password was given again for something that asks for it (step-up); empty: only at the start.
+    proved_at: Mapped[datetime | None]
 
 
 class LoginAttempt(Base):
@@ -232,16 +234,35 @@ class MatchTag(Base):
     key_version: Mapped[int]
 
 
+class Exclusion(Base):
+    """A value that many people share (a shelter's address, an office phone) and that therefore proves nothing.
+
+    It has an owner and a day on which somebody looks at it again. The value is sealed for the owner alone; it is kept
+    because new tags have to be made of it when the match key is replaced.
+    """
+
+    __tablename__ = "exclusions"
+    id: Mapped[str] = _key()
+    owner_agency: Mapped[str] = _to("agencies.id", index=True)
+    part: Mapped[str] = mapped_column(Code)
+    label: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    value_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    added_by: Mapped[str] = mapped_column(Id)
+    added_at: Mapped[datetime]
+    review_on: Mapped[date]
+    reviewed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
 class ExcludedTag(Base):
-    """A value that many people share (a shelter's address, an office phone) and that therefore proves nothing."""
+    """The digests under which an excluded value would link; only the linking step reads them."""
 
     __tablename__ = "excluded_tags"
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
     set_id: Mapped[str] = mapped_column(Code, primary_key=True)
-    owner_agency: Mapped[str] = _to("agencies.id")
-    label: Mapped[str] = mapped_column(String(200))
-    review_on: Mapped[date]
-    created_at: Mapped[datetime]
+    exclusion_id: Mapped[str] = mapped_column(Id, ForeignKey("exclusions.id"), primary_key=True)
+    key_version: Mapped[int]
 
 
 class Link(Base):
@@ -258,7 +279,10 @@ class Link(Base):
     outcome: Mapped[str] = mapped_column(Code)
     compared: Mapped[dict[str, str]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(Code, index=True)
+    # `tags`: the program proposed it; `person`: somebody said that the two are one.
+    origin: Mapped[str] = mapped_column(Code, default="tags", server_default="tags")
     proposed_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class LinkVerdict(Base):
@@ -271,6 +295,180 @@ class LinkVerdict(Base):
     confirmed: Mapped[bool]
     reason_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     at: Mapped[datetime]
+
+
+# -- identity beyond the first submit: linking, text, files, asking who, erasing, keys ---------------------------------
+
+
+class MatchSketch(Base):
+    """What the scoring compares beyond tags: keyed digests of pieces of an identity, sealed under a key of the ring.
+
+    Sealed, so that pieces of few values give nothing away by counting; without the ring it is noise.
+    """
+
+    __tablename__ = "match_sketches"
+    subject_id: Mapped[str] = mapped_column(Id, ForeignKey("subjects.id"), primary_key=True)
+    key_version: Mapped[int]
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SubjectGroup(Base):
+    """Which subjects are one by confirmed links; a subject without such a link has no row."""
+
+    __tablename__ = "subject_groups"
+    subject_id: Mapped[str] = mapped_column(Id, ForeignKey("subjects.id"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(Id, index=True)
+
+
+class LinkAct(Base):
+    """A step in the life of a link, never taken away: who did what, and which step it undoes.
+
+    The reason is sealed for the agency of who gave it.
+    """
+
+    __tablename__ = "link_acts"
+    id: Mapped[str] = _key()
+    link_id: Mapped[str] = _to("links.id", index=True)
+    act: Mapped[str] = mapped_column(Code)
+    agency_id: Mapped[str] = mapped_column(Id)
+    account_id: Mapped[str] = mapped_column(Id)
+    reason_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    undoes: Mapped[str] = mapped_column(Id, default="")
+    at: Mapped[datetime]
+
+
+class BudgetUse(Base):
+    """How much of its query budget a person used on a day; the agency's use is the sum over its people."""
+
+    __tablename__ = "budget_uses"
+    __table_args__ = (Index("ix_budget_uses_agency", "agency_id", "kind", "day"),)
+    account_id: Mapped[str] = mapped_column(Id, ForeignKey("accounts.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(Code, primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    agency_id: Mapped[str] = _to("agencies.id")
+    used: Mapped[int]
+
+
+class TextCheck(Base):
+    """A text of a signal that the heavy reader has not read yet, or that waits for its submitter to confirm masks."""
+
+    __tablename__ = "text_checks"
+    id: Mapped[str] = _key()
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    place: Mapped[str] = mapped_column(Code)
+    state: Mapped[str] = mapped_column(Code, index=True)
+    asked_at: Mapped[datetime]
+    checked_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    found_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+
+
+class SignalKey(Base):
+    """The data key of a signal's attachments, wrapped for an agency (HPKE, RFC 9180). Deleting the row is erasure."""
+
+    __tablename__ = "signal_keys"
+    signal_id: Mapped[str] = mapped_column(Id, ForeignKey("signals.id"), primary_key=True)
+    agency_id: Mapped[str] = mapped_column(Id, ForeignKey("agencies.id"), primary_key=True)
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Attachment(Base):
+    """A file with a signal: what kind it is by its content, cleaned of metadata, and sealed with the signal's key."""
+
+    __tablename__ = "attachments"
+    __table_args__ = (UniqueConstraint("signal_id", "number"),)
+    id: Mapped[str] = _key()
+    signal_id: Mapped[str] = _to("signals.id")
+    number: Mapped[int]
+    media_type: Mapped[str] = mapped_column(String(80))
+    size: Mapped[int]
+    name_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    text_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    virus_check: Mapped[str] = mapped_column(Code)
+    found: Mapped[list[str]] = mapped_column(JSON, default=list)
+    added_by: Mapped[str] = mapped_column(Id)
+    added_at: Mapped[datetime]
+
+
+class AttachmentPart(Base):
+    """A piece of an attachment: AES-256-GCM under the signal's key, with attachment and number as associated data."""
+
+    __tablename__ = "attachment_parts"
+    attachment_id: Mapped[str] = mapped_column(Id, ForeignKey("attachments.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class IdentityRequest(Base):
+    """Somebody asks who a subject is: ground, purpose, second person, and the quarter of an hour in which it opens.
+
+    All are kept, also the refused ones. `wrapped` is the subject's data key for the requester's agency alone, bound to
+    this request, and goes when the time is over.
+    """
+
+    __tablename__ = "identity_requests"
+    __table_args__ = (Index("ix_identity_requests_owner", "owner_agency", "state", "asked_at"),)
+    id: Mapped[str] = _key()
+    reference: Mapped[str] = mapped_column(String(16), unique=True)
+    subject_id: Mapped[str] = _to("subjects.id", index=True)
+    signal_id: Mapped[str] = _to("signals.id")
+    owner_agency: Mapped[str] = _to("agencies.id")
+    agency_id: Mapped[str] = _to("agencies.id", index=True)
+    account_id: Mapped[str] = mapped_column(Id, index=True)
+    roles: Mapped[str] = mapped_column(String(200))
+    ground: Mapped[str] = mapped_column(Code)
+    ground_digest: Mapped[str] = mapped_column(String(64), default="")
+    policy_digest: Mapped[str] = mapped_column(String(64))
+    purpose: Mapped[str] = mapped_column(Code)
+    fields: Mapped[list[str]] = mapped_column(JSON, default=list)
+    motivation: Mapped[str] = mapped_column(String(1000), default="")
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    state: Mapped[str] = mapped_column(Code, index=True)
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[str] = mapped_column(Id, default="")
+    decided_roles: Mapped[str] = mapped_column(String(200), default="")
+    decided_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(String(1000), default="")
+    opened_at: Mapped[datetime | None]
+    until: Mapped[datetime | None]
+    wrapped: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+
+
+class SubjectErasure(Base):
+    """Somebody asks that one subject is erased before its time (GDPR art. 17), and a second person decides."""
+
+    __tablename__ = "subject_erasures"
+    id: Mapped[str] = _key()
+    reference: Mapped[str] = mapped_column(String(16), unique=True)
+    subject_id: Mapped[str] = _to("subjects.id", index=True)
+    agency_id: Mapped[str] = _to("agencies.id", index=True)
+    account_id: Mapped[str] = mapped_column(Id)
+    ground: Mapped[str] = mapped_column(Code)
+    motivation: Mapped[str] = mapped_column(String(1000), default="")
+    state: Mapped[str] = mapped_column(Code, index=True)
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[str] = mapped_column(Id, default="")
+    decided_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(String(1000), default="")
+
+
+class KeyRotation(Base):
+    """A key that is being replaced: how far the work is, so that it goes on after a crash."""
+
+    __tablename__ = "key_rotations"
+    id: Mapped[str] = _key()
+    purpose: Mapped[str] = mapped_column(Code)
+    agency_id: Mapped[str | None] = _to("agencies.id", null=True)
+    from_version: Mapped[int]
+    to_version: Mapped[int]
+    state: Mapped[str] = mapped_column(Code, index=True)
+    stage: Mapped[str] = mapped_column(Code, default="")
+    cursor: Mapped[str] = mapped_column(String(200), default="")
+    done: Mapped[int] = mapped_column(default=0)
+    of: Mapped[int] = mapped_column(default=0)
+    asked_by: Mapped[str] = mapped_column(Id, default="")
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
 
 
 # -- the table at work -------------------------------------------------------------------------------------------

@@ -54,7 +54,29 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "subject_keys": frozenset("subject_id agency_id wrapped".split()),
         "match_tags": frozenset("subject_id set_id digest key_version".split()),
         # A link says that two subjects look alike and by which kinds of data, never by which value.
-        "links": frozenset("id subject_a subject_b outcome compared state proposed_at".split()),
+        "links": frozenset(
+            "id subject_a subject_b outcome compared state origin proposed_at ended_at".split(),
+        ),
+        "link_acts": frozenset("id link_id act agency_id account_id reason_sealed undoes at".split()),
+        "subject_groups": frozenset("subject_id group_id".split()),
+        "match_sketches": frozenset("subject_id key_version sealed".split()),
+        "text_checks": frozenset("id signal_id place state asked_at checked_at tries found_sealed".split()),
+        # An attachment is for the owner alone; what its text tells is typed over by a person.
+        "signal_keys": frozenset("signal_id agency_id wrapped".split()),
+        "attachments": frozenset(
+            "id signal_id number media_type size name_sealed text_sealed virus_check found added_by added_at".split(),
+        ),
+        "attachment_parts": frozenset("attachment_id number sealed".split()),
+        # What an approved request shows is decided field by field, under the names of the subject's fields.
+        "identity_requests": frozenset(
+            "id reference subject_id signal_id owner_agency agency_id account_id roles ground ground_digest policy_digest "
+            "purpose fields motivation evidence state asked_at decided_by decided_roles decided_at answer opened_at until "
+            "wrapped".split(),
+        ),
+        "subject_erasures": frozenset(
+            "id reference subject_id agency_id account_id ground motivation state asked_at decided_by decided_at "
+            "answer".split(),
+        ),
         "link_verdicts": frozenset("link_id agency_id account_id confirmed reason_sealed at".split()),
         "questions": frozenset(
             "id signal_id subject_id agency_id asked_by asked_at due_on ground anonymous answered_by answered_at".split(),

@@ -33,6 +33,9 @@ HEADS: Mapping[str, Heads] = {
         _l("%(who)s used a key of %(agency)s"),
         _l("%(who)s used a key"),
     ),
+    "key:consult": (_l("%(who)s looked at the state of the keys"),),
+    "key:export": (_l("%(who)s exported the key ring for two keepers"),),
+    "key:restore": (_l("%(who)s put the key ring back with two keepers"),),
     # --- logging in, accounts, agencies
     "login:succeed": (_l("%(who)s logged in"),),
     "login:fail": (_l("%(who)s tried to log in and did not succeed"),),
@@ -64,6 +67,43 @@ HEADS: Mapping[str, Heads] = {
         _l("%(who)s looked at the identity of a person in signal %(signal)s"),
         _l("%(who)s looked at the identity of a person"),
     ),
+    "identity:list": (_l("%(who)s looked through requests for an identity"),),
+    "identity:request": (_l("%(who)s asked who a person in signal %(signal)s is"), _l("%(who)s asked who a person is")),
+    "identity:decide": (
+        _l("%(who)s decided about the request for an identity in signal %(signal)s"),
+        _l("%(who)s decided about a request for an identity"),
+    ),
+    "identity:end": (
+        _l("%(who)s ended the view of an identity in signal %(signal)s"),
+        _l("%(who)s ended the view of an identity"),
+    ),
+    "subject:request": (
+        _l("%(who)s asked to erase a person from signal %(signal)s"),
+        _l("%(who)s asked to erase a person"),
+    ),
+    "subject:decide": (
+        _l("%(who)s decided about erasing a person from signal %(signal)s"),
+        _l("%(who)s decided about erasing a person"),
+    ),
+    "subject:erase": (_l("%(who)s erased a person from signal %(signal)s"), _l("%(who)s erased a person")),
+    "attachment:record": (_l("%(who)s added an attachment to signal %(signal)s"), _l("%(who)s added an attachment")),
+    "attachment:refuse": (
+        _l("%(who)s got an attachment to signal %(signal)s refused"),
+        _l("%(who)s got an attachment refused"),
+    ),
+    "attachment:download": (
+        _l("%(who)s downloaded an attachment of signal %(signal)s"),
+        _l("%(who)s downloaded an attachment"),
+    ),
+    "attachment:erase": (_l("%(who)s erased an attachment of signal %(signal)s"), _l("%(who)s erased an attachment")),
+    "text:check": (
+        _l("%(who)s read a text of signal %(signal)s for identifying words"),
+        _l("%(who)s read a text for identifying words"),
+    ),
+    "text:confirm": (
+        _l("%(who)s confirmed the masked words in signal %(signal)s"),
+        _l("%(who)s confirmed masked words"),
+    ),
     # --- linking
     "link:propose": (
         _l("%(who)s proposed to link signals %(signals)s"),
@@ -77,6 +117,20 @@ HEADS: Mapping[str, Heads] = {
         _l("%(who)s refused or undid the link between signals %(signals)s"),
         _l("%(who)s refused or undid a link between signals"),
     ),
+    "link:end": (_l("%(who)s ended the link between signals %(signals)s"), _l("%(who)s ended a link between signals")),
+    "link:undo": (
+        _l("%(who)s took back a decision about the link between signals %(signals)s"),
+        _l("%(who)s took back a decision about a link"),
+    ),
+    "link:merge": (_l("%(who)s merged a person in signals %(signals)s"), _l("%(who)s merged two persons")),
+    "link:split": (
+        _l("%(who)s took a person of signal %(signal)s out of a group"),
+        _l("%(who)s took a person out of a group"),
+    ),
+    "exclusion:consult": (_l("%(who)s looked at the exclusion list"),),
+    "exclusion:record": (_l("%(who)s put a value on the exclusion list"),),
+    "exclusion:review": (_l("%(who)s reviewed a value of the exclusion list"),),
+    "exclusion:end": (_l("%(who)s took a value off the exclusion list"),),
     # --- triage and route
     "signal:triage": (_l("%(who)s assessed signal %(signal)s on arrival"), _l("%(who)s assessed a signal on arrival")),
     "signal:route": (
@@ -84,6 +138,7 @@ HEADS: Mapping[str, Heads] = {
         _l("%(who)s had the routes for a signal determined"),
     ),
     # --- enriching
+    "enrich:search": (_l("%(who)s compared an own list with the open questions"),),
     "enrich:ask": (
         _l("%(who)s asked %(asked)s what it knows about a subject of signal %(signal)s"),
         _l("%(who)s asked %(asked)s what it knows about a subject of a signal"),

@@ -12,7 +12,7 @@ import click
 
 from signaltable import disclose
 from signaltable.policy import load
-from tests.bench import grounds, log_store, routes, submit, verify
+from tests.bench import demo, grounds, log_store, routes, submit, text, verify
 from tests.bench.rate import HEAD, Line, compare, measure, shown
 from tests.ground_examples import permitted_request
 
@@ -26,6 +26,8 @@ def lines() -> Iterator[Line]:
     yield from submit.lines()
     yield from log_store.lines()
     yield from verify.lines()
+    yield from text.lines()
+    yield from demo.lines()
     yield from absolute()
 
 

@@ -1,7 +1,6 @@
 """The demo: thirteen cases with the advice they must get, every screen with life, and a log that tells it in order."""
 
 import re
-import time
 import tomllib
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -452,11 +451,9 @@ def test_a_link_that_is_not_there_is_named_by_its_case(sqlite_settings):
             cases.VERBS["link"](played, lost)
 
 
-def test_init_makes_the_demo_within_its_time(tmp_path, monkeypatch):
+def test_init_makes_the_demo(tmp_path, monkeypatch):
     monkeypatch.setenv("SIGNALTABLE_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("SIGNALTABLE_MODE", raising=False)
-    began = time.monotonic()
     answer = CliRunner().invoke(main, ["init", "--demo"])
     assert answer.exit_code == 0, answer.output
-    assert time.monotonic() - began < 15

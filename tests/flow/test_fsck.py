@@ -732,7 +732,7 @@ ANY_TABLE = {
     "changed": "UPDATE agencies SET kind = 'police' WHERE id = 'riec'",
     "changed, with a reference": f"UPDATE signals SET municipality = 'Elders' WHERE reference = {SIGNAL}",
     "changed, a group": "DELETE FROM match_tags WHERE digest = (SELECT min(digest) FROM match_tags)",
-    "made, with a hidden name": "INSERT INTO excluded_tags VALUES (x'00', 'person', 'riec', 'Opvang', '2027-06-01', '2027-01-01 00:00:00.000000')",
+    "made, with a hidden name": "INSERT INTO excluded_tags (digest, set_id, exclusion_id, key_version) VALUES (x'00', 'person', 'none', 1)",
     "made, with a reference": f"INSERT INTO signals ({SIGNAL_COLUMNS}) SELECT {BY_HAND} FROM signals LIMIT 1",
     "made, with an odd key": "INSERT INTO agencies VALUES ('a b', 'Een ander', 'riec', 1, '2027-01-01 00:00:00.000000')",
     "gone": "DELETE FROM duties WHERE id = (SELECT min(id) FROM duties)",
