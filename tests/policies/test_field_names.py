@@ -41,16 +41,16 @@ def test_a_new_column_needs_a_category(policy: PolicySet, table: str, field: str
         policy.fields.check_fields(known_fields(changed.tables.values()))
 
 
-def test_a_table_of_attachments_needs_a_category_for_all_that_it_holds(policy: PolicySet) -> None:
+def test_a_new_table_about_a_signal_needs_a_category_for_all_that_it_holds(policy: PolicySet) -> None:
     changed = tables()
-    Table("attachments", changed, Column("signal_id", ForeignKey("signals.id")), Column("content", String))
-    Table("attachment_pages", changed, Column("of", ForeignKey("attachments.signal_id")), Column("words", String))
+    Table("recordings", changed, Column("signal_id", ForeignKey("signals.id")), Column("content", String))
+    Table("recording_pages", changed, Column("of", ForeignKey("recordings.signal_id")), Column("words", String))
 
     with pytest.raises(BrokenPolicy) as caught:
         policy.fields.check_fields(known_fields(changed.tables.values()))
 
     missing = {found.key for found in caught.value.findings}
-    assert {"attachment.content", "attachment.signal_id", "attachment_page.words"} <= missing
+    assert {"recording.content", "recording.signal_id", "recording_page.words"} <= missing
 
 
 def test_a_new_identity_field_needs_a_category(policy: PolicySet, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,9 +31,9 @@ def findings(folder, old, new):
     ("old", "new", "key"),
     [
         ('"signal:withdraw", ', "", "actions.signal:withdraw"),
-        ('"link:refuse"]', '"link:refuse", "signal:triage"]', "actions.signal:triage"),
-        ('"link:refuse"]', '"link:refuse", "policy:load"]', "actions.policy:load"),
-        ('"link:refuse"]', '"link:refuse", "link:invent"]', "activity.signalen-koppelen.actions.link:invent"),
+        ('"exclusion:end"]', '"exclusion:end", "signal:triage"]', "actions.signal:triage"),
+        ('"exclusion:end"]', '"exclusion:end", "policy:load"]', "actions.policy:load"),
+        ('"exclusion:end"]', '"exclusion:end", "link:invent"]', "activity.signalen-koppelen.actions.link:invent"),
         ('retention = "signal"', 'retention = "ever"', "activity.signaal-vastleggen.retention.ever"),
         ('categories = ["identity"', 'categories = ["soul"', "activity.signaal-vastleggen.categories.soul"),
         ('purposes = ["P3", "P3b"', 'purposes = ["P33", "P3b"', "activity.gegevens-verstrekken-opsporing.purposes.P33"),
