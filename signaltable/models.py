@@ -245,6 +245,8 @@ class Exclusion(Base):
     id: Mapped[str] = _key()
     owner_agency: Mapped[str] = _to("agencies.id", index=True)
     part: Mapped[str] = mapped_column(Code)
+    # A place where people are kept safe: texts that would tell it get a reminder.
+    shelter: Mapped[bool] = mapped_column(default=False)
     label: Mapped[str] = mapped_column(String(200))
     reason: Mapped[str] = mapped_column(String(500), default="")
     value_sealed: Mapped[bytes] = mapped_column(LargeBinary)

@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("owner_agency", sa.String(length=36), nullable=False),
         sa.Column("part", sa.String(length=64), nullable=False),
+        sa.Column("shelter", sa.Boolean(), nullable=False),
         sa.Column("label", sa.String(length=200), nullable=False),
         sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("value_sealed", sa.LargeBinary(), nullable=False),
