@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from signaltable.domain import Refused
-from signaltable.keys import envelope_version, new_data_key, open_field, seal_field
-from signaltable.models import MatchTag, Signal, SubjectField, SubjectKey
+from signaltable.keys import DataKey, envelope_version, new_data_key, open_field, seal_field
+from signaltable.models import MatchSketch, MatchTag, Signal, SubjectField, SubjectKey
 from signaltable.pseudonymise import Tag
 from signaltable.transaction import Transaction
 
 TABLE = "subject_fields"
 FIELD_VERSION = 1
+SKETCHES = "match_sketches"
 
 
 def seal_identity(tx: Transaction, subject_id: str, identity: Mapping[str, str], unsure: Iterable[str]) -> None:
@@ -84,13 +85,44 @@ def unsure_fields(tx: Transaction, subject_id: str) -> frozenset[str]:
     return frozenset(rows)
 
 
-def store_tags(tx: Transaction, subject_id: str, tags: Iterable[Tag], version: int) -> None:
-    """Keep the match tags of a subject; only the linking step reads them."""
+def store_linking(tx: Transaction, subject_id: str, tags: Iterable[Tag], sketch: bytes, version: int) -> None:
+    """Keep what links a subject to others: its tags, and its sketch sealed under a key of this version for sketches.
+
+    Only the linking step reads them. `version` is that of the match key with which both were made; tags of two versions
+    may stand together, a sketch replaces the earlier one. An empty sketch is not kept.
+    """
     rows = [
         {"subject_id": subject_id, "set_id": tag.set_id, "digest": tag.digest, "key_version": version} for tag in tags
     ]
     if rows:
         tx.session.execute(insert(MatchTag), rows)
+    if sketch:
+        sealed = seal_sketch(_sketch_key(tx, version), subject_id, sketch, version, tx.program.randomness(12))
+        tx.session.merge(MatchSketch(subject_id=subject_id, key_version=version, sealed=sealed))
+
+
+def seal_sketch(key: DataKey, subject_id: str, sketch: bytes, version: int, nonce: bytes) -> bytes:
+    """A sketch under the key for sketches of this version, bound to its subject (AES-256-GCM)."""
+    return seal_field(
+        key, table=SKETCHES, row=subject_id, column="sealed", version=version, plaintext=sketch, nonce=nonce
+    )
+
+
+def open_sketches(tx: Transaction, rows: Iterable[tuple[str, int, bytes]]) -> dict[str, bytes]:
+    """Subject id -> sketch, of rows of (subject id, key version, sealed). Raises `CannotOpen` for one moved elsewhere."""
+    keys: dict[int, DataKey] = {}
+    opened: dict[str, bytes] = {}
+    for subject_id, version, sealed in rows:
+        if version not in keys:
+            keys[version] = _sketch_key(tx, version)
+        opened[subject_id] = open_field(
+            keys[version], table=SKETCHES, row=subject_id, column="sealed", version=version, sealed=sealed
+        )
+    return opened
+
+
+def _sketch_key(tx: Transaction, version: int) -> DataKey:
+    return new_data_key(tx.program.keys.derive("match", "sketch", version))
 
 
 def seal_json(tx: Transaction, agency_id: str, content: Mapping[str, Any], place: str) -> bytes:

@@ -269,7 +269,7 @@ def _store_subject(tx: Transaction, signal: Signal, number: int, draft: SubjectD
     keys, policy = tx.program.keys, tx.program.policy.linking
     version = keys.version("match")
     tags = tuple(match_tags(keys.secret("match"), identity, version=version, policy=policy))
-    sealing.store_tags(tx, subject_id, tags, version)
+    sealing.store_linking(tx, subject_id, tags, b"", version)
     return linking.TaggedSubject(subject_id, draft.kind, tags)
 
 
