@@ -1,0 +1,95 @@
+"""Dates of birth: those that were typed in any notation, those that lie far back, those that a word announces."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final
+
+from signaltable.identity import MONTH_NUMBERS, date_parts, read_date
+from signaltable.text.spans import Span
+
+_MONTH_WORDS: Final = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
+_DATE: Final = re.compile(
+    rf"(?<![\w-])(?:\d{{1,2}}\s?[-/. ]\s?\d{{1,2}}\s?[-/. ]\s?(?:\d{{4}}|['’]?\d{{2}})|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}"
+    rf"|\d{{1,2}}(?:e|ste|de)?[\s-](?:{_MONTH_WORDS})\.?[\s-](?:\d{{4}}|['’]?\d{{2}})"
+    rf"|(?:{_MONTH_WORDS})\.?[\s-]\d{{4}}|\d{{1,2}}[-/]\d{{4}})(?![\w-]\d|\d)",
+    re.IGNORECASE,
+)
+_YEAR: Final = re.compile(r"(?<![\w.-])(?:19|20)\d{2}(?![\w-])")
+_BIRTH_BEFORE: Final = re.compile(
+    r"(?:\bgeb\w{0,20}|\bborn|\bbirth\w{0,8}|\bd\.?o\.?b\.?|\bjarig|\bbouwjaar)[\s\w:.,(*]{0,20}$", re.IGNORECASE
+)
+_CONTEXT_SIGNS: Final = 40
+# Who is born later than this is younger than a signal table usually sees; such a date needs a word that says birth.
+_LATEST_PLAIN_BIRTH_YEAR: Final = 2015
+
+
+def dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
+    """Dates of birth: typed ones in any notation, dates that lie far back, and dates after a word about birth."""
+    yield from typed_dates(text, typed)
+    for span, iso in _written_dates(text):
+        if _tells_birth(iso, text, span.start):
+            yield span
+    for found in _YEAR.finditer(text):
+        if _BIRTH_BEFORE.search(text, max(0, found.start() - _CONTEXT_SIGNS), found.start()):
+            yield Span(found.start(), found.end(), "date")
+
+
+def typed_dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
+    own = {iso for iso in map(read_date, typed) if iso}
+    yield from (span for span, iso in _written_dates(text) if iso in own)
+    for pattern in filter(None, map(_own_date, sorted(own))):
+        for found in pattern.finditer(text):
+            yield Span(found.start(), found.end(), "date")
+
+
+def _written_dates(text: str) -> Iterator[tuple[Span, str]]:
+    for found in _DATE.finditer(text):
+        iso = read_date(re.sub(r"(?<=\d)(?:e|ste|de)(?=[\s-])|['’]", "", found[0]))
+        if iso:
+            yield Span(found.start(), found.end(), "date"), iso
+
+
+_SMALL_NUMBERS: Final = (
+    "nul een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien zeventien achttien "
+    "negentien"
+).split()
+_TENS: Final = "twintig dertig veertig vijftig zestig zeventig tachtig negentig".split()
+_ORDINAL: Final = r"(?:e|de|ste|st|nd|rd|th)?"
+
+
+def _in_dutch(number: int) -> str:
+    """A number below 100 in words, as a pattern."""
+    if number < len(_SMALL_NUMBERS):
+        return _SMALL_NUMBERS[number]
+    tens, unit = _TENS[number // 10 - 2], number % 10
+    return f"{_SMALL_NUMBERS[unit]}[eë]n{tens}" if unit else tens
+
+
+@lru_cache(maxsize=256)
+def _own_date(iso: str) -> re.Pattern[str] | None:
+    """A typed date of birth without separators, in words, with the month in front or without its year; None for a year."""
+    year, month, day = date_parts(iso)
+    if not month:
+        return None
+    months = "|".join(word for word, number in MONTH_NUMBERS.items() if number == int(month))
+    century = "negentien(?:honderd)?" if year < "2000" else "(?:tweeduizend|twintig)"
+    years = rf"(?:{year}|['’]?{year[2:]}|{century}\s?(?:en\s?)?(?:{_in_dutch(int(year[2:]))})?)"
+    shapes = [rf"(?:{months})\.?[\s,]{{1,2}}{years}"]
+    if day:
+        special = {1: "|eerste", 3: "|derde"}.get(int(day), "")
+        days = rf"(?:0?{int(day)}|{_in_dutch(int(day))}{special}){_ORDINAL}"
+        tail = rf"(?:[\s,]{{1,2}}(?:{years}|{_in_dutch(int(year[2:]))}))?"
+        shapes = [
+            f"{day}{month}{year}|{year}{month}{day}|{day}{month}{year[2:]}",
+            rf"{days}\s(?:of\s)?(?:{months})\.?{tail}",
+            rf"(?:{months})\.?\s{days}{tail}",
+            *shapes,
+        ]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(shapes)})(?!\w)", re.IGNORECASE)
+
+
+def _tells_birth(iso: str, text: str, start: int) -> bool:
+    if len(iso) == len("YYYY-MM-DD") and int(iso[:4]) <= _LATEST_PLAIN_BIRTH_YEAR:
+        return True
+    return bool(_BIRTH_BEFORE.search(text, max(0, start - _CONTEXT_SIGNS), start))

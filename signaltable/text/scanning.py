@@ -1,0 +1,67 @@
+"""The light text scan: fixed patterns, what was typed, and names by their place in a sentence, put together.
+
+It misses names that look like other words; that is why the submitter sees the result and adds to it. Every pattern has a
+bound on its length, so that the time grows with the length of the text and no faster.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from signaltable.names import as_read
+from signaltable.text.addresses import addresses
+from signaltable.text.dates import dates, typed_dates
+from signaltable.text.names import names, shielded_words
+from signaltable.text.numbers import bsns, numbers
+from signaltable.text.profiles import profiles
+from signaltable.text.spans import Span, merged, words_in
+from signaltable.text.typed import typed_spans
+from signaltable.text.workplaces import workplaces
+
+
+def scan(text: str, typed: Iterable[str], *, organisations: Iterable[str] = ()) -> tuple[Span, ...]:
+    """What in a text can tell who it is about, in order and without overlap.
+
+    `typed`: the values of the identity fields; each is found in other capitals, marks, separators and notations, and
+    so are its parts. `organisations`: names that stay readable. Values shorter than two signs are ignored. Takes time
+    in proportion to the text.
+    """
+    known, readable = _known(typed), tuple(organisations)
+    return merged(_in_both(text, lambda reading: _scan(reading, known, readable)))
+
+
+def _scan(text: str, known: Sequence[str], organisations: Iterable[str]) -> Iterator[Span]:
+    words = words_in(text)
+    yield from profiles(text)
+    yield from numbers(text)
+    yield from addresses(text)
+    yield from workplaces(words)
+    yield from typed_spans(text, words, known)
+    yield from dates(text, known)
+    yield from names(text, words, shielded_words(words, organisations))
+
+
+def _known(typed: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value for value in (as_read(one)[0].strip() for one in typed) if len(value) > 1)
+
+
+def _in_both(text: str, find: Callable[[str], Iterable[Span]]) -> Iterator[Span]:
+    """What is found in a text as it is stored and as a person reads it; signs that are not seen hide nothing."""
+    yield from find(text)
+    reading, places = as_read(text)
+    if reading != text:
+        yield from (Span(places[span.start], places[span.end], span.kind) for span in find(reading))
+
+
+def find_typed(text: str, typed: Iterable[str]) -> tuple[Span, ...]:
+    """Only where the `typed` values stand in a text, in any spelling that `scan` knows; nothing else is looked for."""
+    known = _known(typed)
+    return merged(
+        _in_both(text, lambda reading: (*typed_spans(reading, words_in(reading), known), *typed_dates(reading, known)))
+    )
+
+
+def contains_bsn(text: str) -> bool:
+    """Whether nine digits stand in the text that pass the eleven-test of the BSN, with or without separators.
+
+    Digits inside an account number or a web address do not count; numbers with a country code do not either.
+    """
+    return any(True for _ in _in_both(text, bsns))

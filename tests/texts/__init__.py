@@ -1,0 +1,1 @@
+"""Invented accounts of signals with their identifying words marked: half to tune the scan on, half held out."""
