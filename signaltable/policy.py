@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from signaltable import policy_shapes as shapes
+from signaltable.attachment_rules import FILE as ATTACHMENTS
+from signaltable.attachment_rules import AttachmentsFile
 from signaltable.evidence_forms import ConditionSpec, load_conditions
 from signaltable.fields import FieldSet, load_fields
 from signaltable.grounds import GroundSet, load_grounds
@@ -29,13 +31,15 @@ from signaltable.region import FILE as REGION_FILE
 from signaltable.region import FOLDER as REGION
 from signaltable.region import Overlay, destinations_of, is_regional, overlay_of, routes_of
 from signaltable.route_index import RouteTables, Sentences
+from signaltable.shelters import FILE as SHELTERS
+from signaltable.shelters import SheltersFile
 from signaltable.text_categories import TextPolicy, load_text_categories
 from signaltable.texts import Text
 
 N = TypeVar("N", bound=Named)
 S = TypeVar("S", bound=shapes.Shape)
 
-MISUSE, SAFETY_CHECK = "misuse.toml", "safety_check.toml"
+BUDGETS, MISUSE, SAFETY_CHECK = "budgets.toml", "misuse.toml", "safety_check.toml"
 SHAPES: Mapping[str, type[shapes.Shape]] = {
     "region.toml": shapes.RegionFile,
     "agency_kinds.toml": shapes.AgencyKindsFile,
@@ -55,11 +59,14 @@ SHAPES: Mapping[str, type[shapes.Shape]] = {
     "deadlines.toml": shapes.DeadlinesFile,
     "derived.toml": shapes.DerivedFile,
     ACTIVITIES: ActivitiesFile,
+    ATTACHMENTS: AttachmentsFile,
+    SHELTERS: SheltersFile,
+    BUDGETS: shapes.BudgetsFile,
     MISUSE: shapes.MisuseFile,
     SAFETY_CHECK: shapes.SafetyCheckFile,
 }
 # A set of rules that was kept before this file existed is whole without it.
-LATER = frozenset({ACTIVITIES, MISUSE, SAFETY_CHECK})
+LATER = frozenset({ACTIVITIES, ATTACHMENTS, SHELTERS, BUDGETS, MISUSE, SAFETY_CHECK})
 # Read and checked by the modules that use them.
 OTHERS = ("fields.toml", "conditions.toml", "identifiers.toml", "linking.toml", "text_categories.toml")
 READERS: Mapping[str, Callable[[Path], Any]] = {
@@ -139,6 +146,9 @@ class PolicySet:
     text_categories: TextPolicy
     activities: Register = field(default_factory=Register)
     # None in a set of rules that was kept before there were such files; nothing is decided about a signal with them.
+    budgets: Mapping[str, shapes.Budget] = field(default_factory=dict)
+    attachments: AttachmentsFile | None = None
+    shelters: SheltersFile | None = None
     misuse: shapes.MisuseFile | None = None
     safety_check: shapes.SafetyCheckFile | None = None
     route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
@@ -404,6 +414,9 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
         "sentences": Sentences(words.leads_to, words.cancels, words.more),
         "urgencies": _by_id(urgencies),
         "activities": Register.of(files[ACTIVITIES]),
+        "budgets": _by_id(files[BUDGETS].budget if files[BUDGETS] else ()),
+        "attachments": files[ATTACHMENTS],
+        "shelters": files[SHELTERS],
         "misuse": files[MISUSE],
         "safety_check": files[SAFETY_CHECK],
     }

@@ -39,6 +39,8 @@ REQUIRED = (
     ),
 )
 
+# What the program counts by the day (signaltable/flow/budget.py); how often is allowed stands in budgets.toml.
+BUDGETS = frozenset({"compare", "blind-check", "identity-request"})
 # What the program looks for in the log (flow/misuse); its thresholds stand in misuse.toml.
 MISUSE_PATTERNS = frozenset(
     {
@@ -87,6 +89,7 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None, *, k
         *_attention(files),
         *_derived(files),
         *_misuse(files),
+        *_budgets(files),
         *_purposes(files),
         *_meldroutes(files, routes),
         *_overlaps({path: route for path, route in routes.items() if not is_regional(path)}),
@@ -170,6 +173,18 @@ def _misuse(files: Files) -> Iterator[Finding]:
     kinds = _ids(files["agency_kinds.toml"].kind)
     for kind in file.hours.day_and_night:
         yield from _one_of("misuse.toml", "hours.day_and_night", kind, kinds, "agency kind")
+
+
+def _budgets(files: Files) -> Iterator[Finding]:
+    """Each budget that the program counts stands there, and no other; an old set of rules has no such file."""
+    file = files.get("budgets.toml")
+    if file is None:
+        return
+    known = _ids(file.budget)
+    for missing in sorted(BUDGETS - known):
+        yield Finding("budgets.toml", f"budget.{missing}", "expected this id, because the program looks for it by name")
+    for unknown in sorted(known - BUDGETS):
+        yield Finding("budgets.toml", f"budget.{unknown}", "expected a budget that the program knows")
 
 
 def _agencies(files: Files) -> Iterator[Finding]:

@@ -331,6 +331,23 @@ class MisuseRule(Shape):
     source: Line
 
 
+class Budget(Shape):
+    """How often one account, and all accounts of one agency together, may ask something on one day."""
+
+    id: Name
+    title: Words
+    person: Annotated[int, Field(ge=1)]
+    agency: Annotated[int, Field(ge=1)]
+    lines: Annotated[int, Field(ge=1, le=100_000)] = 5000
+    source: Line
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Budget":
+        if self.agency < self.person:
+            raise ValueError("expected agency to be as large as person or larger")
+        return self
+
+
 class SafetyAnswer(Shape):
     """An answer to a question of the safety check, and the decisions that can then not be taken."""
 
@@ -596,6 +613,12 @@ class MisuseFile(Shape):
 
     hours: Hours
     misuse: Some[MisuseRule]
+
+
+class BudgetsFile(Shape):
+    """budgets.toml."""
+
+    budget: Some[Budget]
 
 
 class SafetyCheckFile(Shape):

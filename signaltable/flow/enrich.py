@@ -6,15 +6,15 @@ that the ground lets through. An answer says that a partner knows a subject, nev
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from types import MappingProxyType
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import select, tuple_
 
 from signaltable import link
 from signaltable.access import Permission, require
 from signaltable.domain import GONE, Answer, Conflict, NotFound, Refused, Resource, State, UnusableInput, day_of
-from signaltable.flow import consultation, mailing
+from signaltable.flow import budget, consultation, mailing
 from signaltable.flow.dossier import (
     TABLE,
     meeting_days,
@@ -26,7 +26,7 @@ from signaltable.flow.dossier import (
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import move
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, validate_identity
-from signaltable.models import Account, Agency, ExcludedTag, LogEntry, MatchTag, Question, Signal, Subject, TableMember
+from signaltable.models import Agency, ExcludedTag, MatchTag, Question, Signal, Subject, TableMember
 from signaltable.pseudonymise import Tag, match_tags
 from signaltable.queries import PAGE, agency_titles, resource_of, subjects_of
 from signaltable.texts import Text
@@ -34,11 +34,6 @@ from signaltable.transaction import Transaction
 
 NOTE_LIMIT = 1000
 CONTEXT_LIMIT = 4000
-
-# Comparing answers "is this the same person?" for whoever asks. A limit keeps it a check of one's own records and not
-# a way to try out a list of names.
-COMPARISONS = 20
-COMPARISONS_WITHIN = timedelta(hours=24)
 
 # In these states partners can be asked: before triage nobody looked, afterwards the signal is with a receiver.
 ASKABLE = frozenset({State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH})
@@ -396,7 +391,7 @@ def read_question(tx: Transaction, question_id: str) -> QuestionView:
         late=late and bool(question.answer),
         may_answer=answerable,
         compare_fields=tuple(_compare_fields(tx, subject.kind)) if answerable and subject.erased_at is None else (),
-        comparisons_left=max(0, COMPARISONS - _comparisons(tx)),
+        comparisons_left=budget.left(tx, budget.COMPARE).usable,
     )
 
 
@@ -422,18 +417,15 @@ def compare(tx: Transaction, question_id: str, values: Mapping[str, str]) -> str
     """Compare an identity from the partner's own records with the subject: "match", "possible" or "none".
 
     What was typed is turned into match tags in memory and forgotten; the log keeps the result alone. Raises `Refused`
-    (too_many_comparisons) after 20 in a day, `UnusableInput` for a field that cannot be read.
+    (budget_person, budget_agency) when the budget of the day is used up, `UnusableInput` for a field that cannot be read.
     """
     question = _own_question(tx, question_id)
     signal = _signal_of(tx, question)
     subject = tx.session.get_one(Subject, question.subject_id)
     if not _answerable(tx, signal, question) or subject.erased_at is not None:
         raise Conflict("answered", "the question can no longer be answered")
-    # One row to wait for, so that two windows of one person do not count past each other.
-    tx.session.get(Account, tx.actor.account_id, with_for_update=True)
-    if _comparisons(tx) >= COMPARISONS:
-        raise _too_many(signal, question)
     identity = _typed_identity(tx, subject.kind, values)
+    budget.spend(tx, budget.COMPARE, lambda reason: _too_many(reason, signal, question))
     result = _compared(tx, subject, identity)
     tx.record(
         "enrich:compare",
@@ -445,25 +437,14 @@ def compare(tx: Transaction, question_id: str, values: Mapping[str, str]) -> str
     return result
 
 
-def _too_many(signal: Signal, question: Question) -> Refused:
+def _too_many(reason: str, signal: Signal, question: Question) -> Refused:
     return Refused(
-        "too_many_comparisons",
+        reason,
         action="enrich:compare",
         object_type="question",
         object_id=question.id,
-        details={"signal": signal.reference, "source": SOURCE, "ask": question.id, "count": COMPARISONS},
+        details={"signal": signal.reference, "source": SOURCE, "ask": question.id},
     )
-
-
-def _comparisons(tx: Transaction) -> int:
-    """How often this person compared in the last day; the log is the only place that remembers it."""
-    query = select(func.count()).where(
-        LogEntry.action == "enrich:compare",
-        LogEntry.outcome == "ok",
-        LogEntry.actor == tx.actor.account_id,
-        LogEntry.recorded_at > tx.now - COMPARISONS_WITHIN,
-    )
-    return tx.session.scalar(query) or 0
 
 
 def _typed_identity(tx: Transaction, kind: str, values: Mapping[str, str]) -> Identity:

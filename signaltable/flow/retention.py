@@ -22,6 +22,7 @@ from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
 from signaltable.models import (
     AgendaItem,
+    BudgetUse,
     Disclosure,
     Draft,
     JobRun,
@@ -336,11 +337,12 @@ def _record_erasing(
 
 
 def _forget_old_rows(tx: Transaction) -> None:
-    """Sessions, claims and written mails of long ago."""
+    """Sessions, claims, written mails and counted questions of long ago."""
     before = tx.now - KEEP_RUNS
     tx.session.execute(delete(LoginSession).where(LoginSession.seen_at < before))
     tx.session.execute(delete(JobRun).where(JobRun.claimed_at < before, JobRun.job != REQUESTED))
     tx.session.execute(delete(Mail).where(Mail.written_at < before))
+    tx.session.execute(delete(BudgetUse).where(BudgetUse.day < day_of(before)))
 
 
 # -- reminders ----------------------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ def reason_text(reason: str) -> str:
         "not_on_an_agenda": _("This signal is not on an agenda of your table yet."),
         "not_asked": _("Your organisation was not asked this question."),
         "not_receiver": _("Your organisation is not the receiver."),
+        "budget_person": _("You asked as often as one person may on one day. Go on tomorrow."),
+        "budget_agency": _("Your organisation asked as often as it may on one day. Go on tomorrow."),
         "own_request": _("You made this request yourself. A second person has to look at it."),
         "same_role": _("The second person must have another role than the person who asked."),
         "not_on_the_form": _("The request held something that the form does not ask."),

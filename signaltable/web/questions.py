@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired, Optional
 
 from signaltable.access import Permission
 from signaltable.domain import Answer, Refused, UnusableInput
-from signaltable.flow import enrich
+from signaltable.flow import budget, enrich
 from signaltable.flow.enrich import QuestionView, UnreadableIdentity
 from signaltable.identity import IDENTITY_FIELDS
 from signaltable.web.dossier_words import WORDS, problem_text, put_problems
@@ -79,9 +79,9 @@ def compare(question_id: str) -> ResponseReturnValue:
         problems = {first: problem_text(error.problems["identity"])}
         return _page(question, form=form, typed=typed, problems=problems), 422
     except Refused as refusal:
-        if refusal.reason != "too_many_comparisons":
+        if refusal.reason not in {budget.OF_PERSON, budget.OF_AGENCY}:
             raise
-        return _page(question, form=form, too_many=True), 429
+        return _page(question, form=form, typed=typed, too_many=refusal.reason), 429
     return _page(_read(question_id), form=form, result=result)
 
 
@@ -125,7 +125,7 @@ def _page(
     typed: dict[str, str] | None = None,
     problems: dict[str, str] | None = None,
     result: str = "",
-    too_many: bool = False,
+    too_many: str = "",
 ) -> str:
     return render_template(
         "questions/show.html",
@@ -135,7 +135,6 @@ def _page(
         problems=problems or {},
         result=result,
         too_many=too_many,
-        limit=enrich.COMPARISONS,
         **WORDS,
     )
 

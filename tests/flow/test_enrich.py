@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from audit.vocabulary import COMMON
-from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
-from signaltable.flow import consultation, enrich, signals, triage
-from signaltable.models import LogDetail, Mail, Question
-from signaltable.transaction import reading
+from signaltable.domain import Conflict, NotFound, Refused, UnusableInput, day_of
+from signaltable.flow import budget, consultation, enrich, signals, triage
+from signaltable.models import Account, BudgetUse, LogDetail, Mail, Question
+from signaltable.transaction import Program, reading
 from tests.factories import a_person, a_signal
 from tests.table_steps import asked, log, on_the_agenda, row, submitted, triage_it, triaged, use
 
@@ -176,20 +176,46 @@ def test_comparing_answers_in_memory_and_keeps_the_result_alone(program, people)
     assert b"Zorinca" not in kept
 
 
-def test_comparing_stops_after_twenty_in_a_day_and_the_refusal_is_recorded(program, people, clock):
+def limits(program: Program):
+    return program.policy.budgets["compare"]
+
+
+def test_comparing_stops_when_the_budget_of_the_day_is_used_up_and_the_refusal_is_recorded(program, people, clock):
     reference = triaged(program, people["havendam"], people["coordinator"])
     (question,) = asked(program, people["coordinator"], reference, "avim")
-    for number in range(enrich.COMPARISONS):
+    most = limits(program).person
+    for number in range(most):
         values = {"given_name": f"Naam{number}", "surname": "Verzinsel"}
         use(program, people["avim"], enrich.compare, question, values)
     with pytest.raises(Refused) as refused:
         use(program, people["avim"], enrich.compare, question, TYPED)
-    assert refused.value.reason == "too_many_comparisons"
+    assert refused.value.reason == budget.OF_PERSON
     outcomes = [entry.outcome for entry, _details in log(program, "enrich:compare")]
-    assert outcomes == ["ok"] * enrich.COMPARISONS + ["refused"]
+    assert outcomes == ["ok"] * most + ["refused"]
     # The next day there is room again
     clock.forward(hours=25)
     assert use(program, people["avim"], enrich.compare, question, TYPED) == "match"
+
+
+def test_colleagues_share_the_budget_of_their_agency(program, people):
+    reference = triaged(program, people["havendam"], people["coordinator"])
+    (question,) = asked(program, people["coordinator"], reference, "avim")
+    used = limits(program).agency
+    with program.write_sessions() as session:
+        colleague = session.scalars(select(Account).where(Account.agency_id != people["avim"].agency_id)).first()
+        session.add(
+            BudgetUse(
+                account_id=colleague.id,
+                kind=budget.COMPARE,
+                day=day_of(program.clock()),
+                agency_id=people["avim"].agency_id,
+                used=used,
+            )
+        )
+        session.commit()
+    with pytest.raises(Refused) as refused:
+        use(program, people["avim"], enrich.compare, question, TYPED)
+    assert refused.value.reason == budget.OF_AGENCY
 
 
 @pytest.mark.parametrize(

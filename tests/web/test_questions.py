@@ -88,13 +88,14 @@ def test_an_answer_with_a_mistake_keeps_what_was_typed_to_compare(sqlite_program
     assert police.post(f"{page}/antwoord", {"answer": "hit", "id-bsn": "1"}, page).status_code == 403
 
 
-def test_the_twenty_first_comparison_is_refused_with_a_clear_page(sqlite_program, police, question, actor):
-    for _ in range(enrich.COMPARISONS):
+def test_a_comparison_beyond_the_budget_is_refused_with_a_clear_page(sqlite_program, police, question, actor):
+    for _ in range(sqlite_program.policy.budgets["compare"].person):
         use(sqlite_program, actor(sqlite_program, "avim"), enrich.compare, question, {"surname": "Verzinsel"})
     page = f"/vragen/{question}"
     answer = police.post(f"{page}/vergelijken", TYPED, page)
     assert answer.status_code == 429
-    assert "20" in answer.text
+    assert "20 " in answer.text
+    assert 'value="Proefveld"' in answer.text
     assert "st-alert--good" not in answer.text
     assert log(sqlite_program, "enrich:compare")[-1][0].outcome == "refused"
 
