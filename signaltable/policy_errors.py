@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def read_text(path: Path) -> str:
 def parse_toml(text: str, name: str) -> dict[str, Any]:
     """The content of a TOML text. Raises BrokenPolicy naming `name` when it is empty or breaks the syntax (with the line)."""
     try:
-        content = tomllib.loads(text)
+        content: dict[str, Any] = _fresh(_parsed(text))
     except ValueError as error:  # A number of thousands of digits is no TOMLDecodeError.
         raise BrokenPolicy([Finding(name, "", f"expected TOML, found: {error}")]) from None
     except RecursionError:
@@ -95,3 +96,18 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     if not content:
         raise BrokenPolicy([Finding(name, "", "expected rules, found an empty file")])
     return content
+
+
+# Each file is read by two or three parts of `policy.load`, and a check of a folder with a mistake loads it several times.
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> dict[str, Any]:
+    return tomllib.loads(text)
+
+
+def _fresh(value: Any) -> Any:
+    """A copy that a reader may change, as `analysis.mending` does."""
+    if isinstance(value, dict):
+        return {key: _fresh(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_fresh(part) for part in value]
+    return value

@@ -1,24 +1,22 @@
 """Destinations to which data should go while nobody is there to receive them, or no ground ever lets any through."""
 
 from collections.abc import Iterator
-from datetime import date
 from itertools import product
 
-from signaltable.analysis.card import compile_card, leads_to
+from signaltable.analysis.card import Card, leads_to
 from signaltable.analysis.found import Found
 from signaltable.grounds import CONSULT, KINDS
-from signaltable.policy import PolicySet
 from signaltable.policy_shapes import Destination
 
 FILE = "destinations.toml"
 
 
-def check_agencies(policy: PolicySet, on: date, covered: frozenset[str] | None = None) -> Iterator[Found]:
+def check_agencies(card: Card, covered: frozenset[str] | None = None) -> Iterator[Found]:
     """Destinations of the card for which no kind of agency, or no active agency of the region, stands.
 
     `covered` holds the destinations that an active agency stands for; None when there is no home to ask.
     """
-    card = compile_card(policy, on)
+    policy = card.policy
     told: set[str] = set()
     for aim in card.compiled.aims:
         destination = policy.destinations[aim.target.destination]
@@ -39,12 +37,12 @@ def check_agencies(policy: PolicySet, on: date, covered: frozenset[str] | None =
             )
 
 
-def check_reach(policy: PolicySet, on: date) -> Iterator[Found]:
+def check_reach(card: Card) -> Iterator[Found]:
     """Routes to a receiver and for a purpose that no ground permits anything for, such as P5: advice nobody could follow."""
-    card = compile_card(policy, on)
+    policy = card.policy
     reached = {
         (recipient, purpose)
-        for row in policy.grounds.on(on)
+        for row in policy.grounds.on(card.on)
         if row.permits
         for recipient, purpose in product(row.recipient, row.purpose)
     }

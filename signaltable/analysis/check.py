@@ -6,6 +6,7 @@ from pathlib import Path
 
 from signaltable.analysis.agency_checks import check_agencies, check_reach
 from signaltable.analysis.broken import sort_broken
+from signaltable.analysis.card import compile_card
 from signaltable.analysis.example_checks import check_examples
 from signaltable.analysis.found import KINDS, Found
 from signaltable.analysis.ground_checks import check_grounds
@@ -47,12 +48,13 @@ def _beside(mended: Mended, on: date) -> Iterator[Found]:
 
 def analyse(policy: PolicySet, on: date, covered: frozenset[str] | None = None, *, grounds: bool = True) -> list[Found]:
     """Every finding about rules that load, in the order of KINDS, then by file and key; without `grounds`, of routes."""
+    card = compile_card(policy, on)
     return _in_order(
         [
-            *check_routes(policy, on),
-            *check_agencies(policy, on, covered),
+            *check_routes(card),
+            *check_agencies(card, covered),
             *check_examples(policy, on),
-            *((*check_reach(policy, on), *check_grounds(policy, on)) if grounds else ()),
+            *((*check_reach(card), *check_grounds(policy, on)) if grounds else ()),
         ]
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import combinations, product
-from typing import Any
+from typing import Any, TypeVar
 
 from signaltable.analysis.found import Found, confirm
 from signaltable.conditions.shape import Context
@@ -23,6 +23,7 @@ from signaltable.policy import PolicySet
 
 # An age in doubt counts as minor, one that is not known fits no row that the other two do not fit.
 AGES = ("adult", "minor")
+W = TypeVar("W")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +83,31 @@ def check_grounds(policy: PolicySet, on: date) -> Iterator[Found]:
 
 
 def _cells(index: GroundIndex) -> dict[int, Cell]:
+    """One cell for every different company of rows with a permit in it, the first in the order of the words.
+
+    Words about which the same rows speak lead to the same companies, so only the first of them is walked through.
+    """
     cells: dict[int, Cell] = {}
-    persons = list(product(AGES, ROLES))
-    for kind in KINDS:
-        for task in CAPACITIES[kind]:
-            for recipient, purpose in product(KINDS, PURPOSES):
-                if not place(index, task, kind, recipient, purpose, *persons[0]) and not _anybody(
-                    index, task, kind, recipient, purpose
-                ):
-                    continue
-                for age, role in persons:
-                    rows = place(index, task, kind, recipient, purpose, age, role)
-                    if rows & index.permits and rows not in cells:
-                        cells[rows] = Cell(task, kind, recipient, purpose, age, role, rows)
+    providers = _different(index.providers, [(kind, task) for kind in KINDS for task in CAPACITIES[kind]])
+    recipients, purposes = _different(index.recipients, KINDS), _different(index.purposes, PURPOSES)
+    persons = _different(index.persons, list(product(AGES, ROLES)))
+    for (kind, task), recipient, purpose in product(providers, recipients, purposes):
+        anybody = index.providers[kind, task] & index.recipients[recipient] & index.purposes[purpose]
+        if not anybody & index.permits:
+            continue
+        for age, role in persons:
+            rows = anybody & index.persons[age, role]
+            if rows & index.permits and rows not in cells:
+                cells[rows] = Cell(task, kind, recipient, purpose, age, role, rows)
     return cells
 
 
-def _anybody(index: GroundIndex, task: str, kind: str, recipient: str, purpose: str) -> int:
-    return index.providers[kind, task] & index.recipients[recipient] & index.purposes[purpose] & index.permits
+def _different(speaking: Mapping[W, int], words: Iterable[W]) -> list[W]:
+    """The first of all words about which the same rows speak."""
+    first: dict[int, W] = {}
+    for word in words:
+        first.setdefault(speaking[word], word)
+    return list(first.values())
 
 
 def _request(cell: Cell, category: str) -> dict[str, Any]:
@@ -281,16 +289,29 @@ def _says(row: Ground) -> tuple[object, ...]:
 
 def _duplicates(matrix: Matrix, rows: list[Ground]) -> Iterator[tuple[str, Found]]:
     """Rows that say the same about the same cells, however they are written; told of the later one."""
-    everywhere = _everywhere(matrix.index)
     seen: dict[tuple[object, ...], Ground] = {}
     for row in rows:
-        bit = matrix.index.bits[row.id]
-        where = frozenset(cell for cell, mask in everywhere.items() if mask & bit)
+        where = _sides(matrix.index, row)
         earlier = seen.setdefault((where, *_says(row)), row)
-        if earlier is not row and where:
-            request = _request(Cell(*min(where), 0), _first(row))
+        if earlier is not row and all(where):
+            (task, kind), recipient, purpose, (age, role) = (min(side) for side in where)
+            request = _request(Cell(task, kind, recipient, purpose, age, role, 0), _first(row))
             message = f"expected something else than {earlier.id} says ({matrix.file(earlier)}), found the same"
             yield row.id, _found(matrix, "ground-duplicate", row, "", message, request)
+
+
+def _sides(index: GroundIndex, row: Ground) -> tuple[frozenset[Any], ...]:
+    """The providers, recipients, purposes and persons a row is about: it stands in every cell of their product (`place`),
+    so that two rows stand in the same cells when these four are the same.
+    """
+    bit = index.bits[row.id]
+    providers = [(task, kind) for kind in KINDS for task in CAPACITIES[kind] if index.providers[kind, task] & bit]
+    return (
+        frozenset(providers),
+        frozenset(word for word in KINDS if index.recipients[word] & bit),
+        frozenset(word for word in PURPOSES if index.purposes[word] & bit),
+        frozenset(person for person in product(AGES, ROLES) if index.persons[person] & bit),
+    )
 
 
 def _everywhere(index: GroundIndex) -> dict[tuple[str, str, str, str, str, str], int]:

@@ -4,21 +4,18 @@ Every witness is put to route.decide before it is reported.
 """
 
 from collections.abc import Iterator
-from datetime import date
 
-from signaltable.analysis.card import compile_card, compile_whole_card
+from signaltable.analysis.card import Card, compile_whole_card
 from signaltable.analysis.fact_checks import check_derived_use, check_facts
 from signaltable.analysis.found import Found
 from signaltable.analysis.gap_checks import check_contradictions, check_gaps
 from signaltable.analysis.overlap_checks import check_covered, find_duplicates
 from signaltable.analysis.rule_checks import check_derived, check_meldroutes, check_time
 from signaltable.analysis.urgency_checks import check_days, check_limits, check_order
-from signaltable.policy import PolicySet
 
 
-def check_routes(policy: PolicySet, on: date) -> Iterator[Found]:
+def check_routes(card: Card) -> Iterator[Found]:
     """Every finding about the meldroutes and derived facts of one day, without those about examples and agencies."""
-    card = compile_card(policy, on)
     yield from check_gaps(card)
     yield from check_contradictions(card)
     yield from check_time(card)
@@ -32,4 +29,4 @@ def check_routes(policy: PolicySet, on: date) -> Iterator[Found]:
     yield from check_days(card)
     yield from check_facts(card)
     # Nobody is asked for a derived fact, and a region that switches its rule off cannot take it out of the national file.
-    yield from check_derived_use(compile_whole_card(policy, on) if policy.overlay.rules_off else card)
+    yield from check_derived_use(compile_whole_card(card.policy, card.on) if card.policy.overlay.rules_off else card)

@@ -58,6 +58,7 @@ class Space:
         self.groups = [variable.fact for variable in self.variables]
         self._places = {name: [i for i, one in enumerate(self.variables) if one.fact == name] for name in FACTS}
         self._tests: dict[FactTest, int] = {}
+        self._values: dict[str, int] = {}
 
     def places(self, fact: str) -> Sequence[int]:
         """The numbers of the variables of a fact."""
@@ -66,10 +67,19 @@ class Space:
     def test(self, test: FactTest) -> int:
         """The diagram of one test about a fact: YES, NO, or OPEN while the fact is not known after normalising."""
         if test not in self._tests:
-            names = TOGETHER if test.fact in TOGETHER else (test.fact,)
-            places = sorted(place for name in names for place in self._places[name])
-            self._tests[test] = self.diagrams.build(places, lambda given: self._answer(test, given))
+            name = f"test {len(self._tests)}"
+            self._tests[test] = self.diagrams.apply(name, lambda value: _answer(test, value), self._value(test.fact))
         return self._tests[test]
+
+    def _value(self, fact: str) -> int:
+        """The diagram of what normalising makes of a fact: worked out once, for every test about it."""
+        if fact not in self._values:
+            names = TOGETHER if fact in TOGETHER else (fact,)
+            places = sorted(place for name in names for place in self._places[name])
+            self._values[fact] = self.diagrams.build(
+                places, lambda given: parse_facts(self.facts(given)).normalised().get(fact)
+            )
+        return self._values[fact]
 
     def facts(self, assignment: Mapping[int, int]) -> dict[str, Any]:
         """An assignment as facts that `signaltable route --facts` reads, in the order of the table; known facts only."""
@@ -98,11 +108,11 @@ class Space:
                 given[place] = _class_of(variable, value)
         return given
 
-    def _answer(self, test: FactTest, given: Mapping[int, int]) -> int:
-        value = parse_facts(self.facts(given)).normalised().get(test.fact)
-        if value is None:
-            return OPEN
-        return YES if compare(test, value) else NO
+
+def _answer(test: FactTest, value: Value | None) -> int:
+    if value is None:
+        return OPEN
+    return YES if compare(test, value) else NO
 
 
 def _variables(tests: Sequence[FactTest]) -> Iterator[Variable]:

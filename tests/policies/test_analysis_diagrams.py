@@ -165,7 +165,7 @@ def test_findings_are_those_that_counting_out_gives_with_the_fewest_facts(made: 
     tried = with_rules(SHIPPED, derived, rules)
     seen = decisions(tried, names)
 
-    found = list(check_routes(tried, TODAY))
+    found = list(check_routes(compile_card(tried, TODAY)))
 
     gaps = found_of(found, "gap")
     assert (len(gaps[0].facts or ()) if gaps else None) == fewest(
