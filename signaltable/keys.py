@@ -34,8 +34,14 @@ FORMAT: Final = "signaltable key ring 1"
 # match: tags of the linking step; recipient: pseudonyms per recipient; session: cookies, CSRF and login digests;
 # draft: unfinished forms that wait on the server.
 PURPOSES: Final = ("match", "recipient", "session", "draft")
+# Active: the newest makes what is new. Retired: opens what was made with it. Destroyed: only that it existed is known.
 ACTIVE: Final = "active"
-STATES: Final = frozenset({ACTIVE, "retired"})
+RETIRED: Final = "retired"
+DESTROYED: Final = "destroyed"
+STATES: Final = frozenset({ACTIVE, RETIRED, DESTROYED})
+# What may still be derived of a destroyed version, because the log rests on it and it leads back to nothing (HKDF is one
+# way): the digests by which the log speaks of rows, and those of the register of erasures.
+KEPT_USES: Final[Mapping[str, tuple[str, ...]]] = {"match": ("rows of the database", "register of erasures")}
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
@@ -45,7 +51,12 @@ OTHERS_CAN_READ: Final = 0o077
 
 # The suite is part of the key version (RFC 9180 section 7): a rotation may choose another one by adding a line here.
 X25519_SUITE: Final = "x25519-hkdf-sha256-aes256gcm"
-_SUITES: Final = {X25519_SUITE: (1, Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM))}
+CHACHA_SUITE: Final = "x25519-hkdf-sha256-chacha20poly1305"
+_SUITES: Final = {
+    X25519_SUITE: (1, Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)),
+    CHACHA_SUITE: (2, Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)),
+}
+SUITES: Final = tuple(_SUITES)
 _SUITE_NAMES: Final = {number: name for name, (number, _) in _SUITES.items()}
 _ENVELOPE: Final = struct.Struct(">4sBI")
 _ENVELOPE_MARK: Final = b"stK1"
@@ -66,6 +77,16 @@ class DataKey:
     """The key of one subject. Its material does not show in repr, so neither in logs nor in tracebacks."""
 
     material: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyVersion:
+    """One version of a key as people may see it: never its material. `suite` is empty for a secret."""
+
+    version: int
+    state: str
+    fingerprint: str
+    suite: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +111,11 @@ class _Contents:
     secrets: Mapping[str, tuple[_Secret, ...]] = field(repr=False)
     agencies: Mapping[str, tuple[_AgencyKey, ...]] = field(repr=False)
     stamp: tuple[int, int, int]
+    # (purpose, version, use) -> a key derived from a version that was destroyed.
+    kept: Mapping[tuple[str, int, str], bytes] = field(default_factory=dict, repr=False)
+    lines: Mapping[tuple[str, str], tuple[KeyVersion, ...]] = field(default_factory=dict)
+    # What was derived before: it takes longer than most of what is done with it.
+    derived: dict[tuple[str, int, str], bytes] = field(default_factory=dict, repr=False)
 
 
 class KeyRing:
@@ -129,8 +155,56 @@ class KeyRing:
         return frozenset(self._contents.agencies)
 
     def version(self, purpose: str) -> int:
-        """The version of the active secret of a purpose; it is stored next to what that secret makes."""
+        """The version of the active secret of a purpose; it is stored next to what that secret makes.
+
+        Looks whether another process has replaced it: what is made with an old version after that would be overlooked.
+        """
+        self._notice()
         return _active(self._secrets(purpose)).version
+
+    def usable(self, purpose: str) -> tuple[int, ...]:
+        """The versions of a secret that are there: the active one first, then those being replaced, newest first."""
+        self._notice()
+        active = _active(self._secrets(purpose)).version
+        others = sorted((one.version for one in self._secrets(purpose) if one.version != active), reverse=True)
+        return (active, *others)
+
+    def versions(self, purpose: str, agency_id: str = "") -> tuple[KeyVersion, ...]:
+        """Every version of a secret, or (purpose "agency") of the key pair of an agency, destroyed ones too."""
+        self._notice()
+        return self._contents.lines.get((purpose, agency_id), ())
+
+    def add_version(self, purpose: str, after: int, *, agency_id: str = "", suite: str = "") -> int:
+        """Put a new version behind version `after`, which is retired. Returns the number of the active version.
+
+        Nothing happens when a newer one is active already: so it can be given again after a crash. `purpose` "agency"
+        means the key pair of `agency_id`, of which `suite` may be another from now on.
+        """
+        if suite and suite not in _SUITES:
+            raise KeyRingError(f"expected a suite of {', '.join(_SUITES)}")
+        with self._changing() as document:
+            rows = _rows_of(self._path, document, purpose, agency_id)
+            active = max((row for row in rows if row["state"] == ACTIVE), key=lambda row: int(row["version"]))
+            if int(active["version"]) == after:
+                number = max(int(row["version"]) for row in rows) + 1
+                made = _new_agency_key(number, suite or active["suite"]) if agency_id else _new_secret(number)
+                for row in rows:
+                    row["state"] = RETIRED if row["state"] == ACTIVE else row["state"]
+                rows.append(made)
+        return next(one.version for one in self.versions(purpose, agency_id) if one.state == ACTIVE)
+
+    def destroy_version(self, purpose: str, version: int, *, agency_id: str = "") -> None:
+        """Take the material of a retired version out of the ring, for good; that it existed stays.
+
+        Nothing happens when that was done. Raises KeyRingError for the active version and for one that never was.
+        """
+        with self._changing() as document:
+            rows = _rows_of(self._path, document, purpose, agency_id)
+            found = next((at for at, row in enumerate(rows) if row["version"] == version), None)
+            if found is None or rows[found]["state"] == ACTIVE:
+                raise KeyRingError(f"{self._path}: expected a retired version of the key {purpose!r}, found none")
+            if rows[found]["state"] == RETIRED:
+                rows[found] = _tombstone(rows[found], purpose)
 
     def secret(self, purpose: str, version: int | None = None) -> bytes:
         """The 32 bytes of a purpose: the active version, or an older one by number. Raises KeyRingError when unknown."""
@@ -145,8 +219,17 @@ class KeyRing:
         raise KeyRingError(f"{self._path}: expected version {version} of the secret {purpose!r}, found none")
 
     def derive(self, purpose: str, use: str, version: int | None = None) -> bytes:
-        """A key of 32 bytes for one use of a purpose (HKDF, RFC 5869): two uses never share a key."""
-        return derive_key(self.secret(purpose, version), f"{purpose}/{use}")
+        """A key of 32 bytes for one use of a purpose (HKDF, RFC 5869): two uses never share a key.
+
+        Of a version that was destroyed only the uses of KEPT_USES are left.
+        """
+        wanted = purpose, self.version(purpose) if version is None else version, use
+        contents = self._contents
+        if wanted in contents.kept:
+            return contents.kept[wanted]
+        if wanted not in contents.derived:
+            contents.derived[wanted] = derive_key(self.secret(purpose, wanted[1]), f"{purpose}/{use}")
+        return contents.derived[wanted]
 
     def add_agency(self, agency_id: str) -> None:
         """Give an agency a key pair. Nothing happens when it has one, also when another process was first."""
@@ -166,6 +249,7 @@ class KeyRing:
 
         `info` says what is inside; only the same `info` opens it. Raises KeyRingError for an unknown agency.
         """
+        self._notice()
         keys = self._agency_keys(agency_id)
         if not keys:
             raise KeyRingError(f"{self._path}: expected a key pair for the agency, found none")
@@ -214,6 +298,27 @@ class KeyRing:
                 if key.version == version:
                     return key
         return None
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Any]]:
+        """The document of the ring, to be changed; written when it came out different, and read again."""
+        with _locked(self._path):
+            _read(self._path, require_private=self._require_private)
+            before = self._path.read_text(encoding="utf-8")
+            document: dict[str, Any] = json.loads(before)
+            yield document
+            if json.dumps(document) != json.dumps(json.loads(before)):
+                _write(self._path, document)
+            self._contents = _read(self._path, require_private=self._require_private)
+
+    def _notice(self) -> None:
+        """Read the ring again when somebody wrote it. A file that is out of reach for a moment stops nobody at work."""
+        try:
+            stamp = _stamp(self._path)
+        except KeyRingError:
+            return
+        if stamp != self._contents.stamp:
+            self._contents = _read(self._path, require_private=self._require_private)
 
     def _reload(self) -> None:
         """Another process may have written; the stamp of the file says so without reading it."""
@@ -306,9 +411,31 @@ def _new_secret(version: int) -> dict[str, Any]:
     return {"version": version, "state": ACTIVE, "key": _encode(secrets.token_bytes(KEY_BYTES))}
 
 
-def _new_agency_key(version: int) -> dict[str, Any]:
+def _new_agency_key(version: int, suite: str = X25519_SUITE) -> dict[str, Any]:
     private = X25519PrivateKey.generate().private_bytes_raw()
-    return {"version": version, "state": ACTIVE, "suite": X25519_SUITE, "key": _encode(private)}
+    return {"version": version, "state": ACTIVE, "suite": suite, "key": _encode(private)}
+
+
+def _fingerprint(material: bytes) -> str:
+    """What people compare a key by; nobody finds 32 random bytes behind it."""
+    return derive_key(material, "fingerprint").hex()[:32]
+
+
+def _tombstone(row: Mapping[str, Any], purpose: str) -> dict[str, Any]:
+    """What stays of a version: its number, its fingerprint, and keys that the log rests on."""
+    material = base64.b64decode(row["key"])
+    kept = {use: _encode(derive_key(material, f"{purpose}/{use}")) for use in KEPT_USES.get(purpose, ())}
+    told = {"version": row["version"], "state": DESTROYED, "fingerprint": _fingerprint(material)}
+    return told | ({"suite": row["suite"]} if "suite" in row else {}) | ({"kept": kept} if kept else {})
+
+
+def _rows_of(path: Path, document: Mapping[str, Any], purpose: str, agency_id: str) -> list[dict[str, Any]]:
+    """The versions of one key in the document, to be changed in place."""
+    held = document["agencies"].get(agency_id) if agency_id else document["secrets"].get(purpose)
+    if held is None:
+        raise KeyRingError(f"{path}: expected a key for {purpose!r}, found none")
+    rows: list[dict[str, Any]] = held
+    return rows
 
 
 def _encode(material: bytes) -> str:
@@ -372,6 +499,8 @@ def _checked(path: Path, document: Any, stamp: tuple[int, int, int]) -> _Content
     missing = [purpose for purpose in PURPOSES if not stored.get(purpose)]
     if missing:
         raise KeyRingError(f"{path}: expected a secret for {', '.join(missing)}, found none")
+    graves = _graves(path, {("secrets", name): rows for name, rows in stored.items()})
+    graves |= _graves(path, {("agencies", name): rows for name, rows in agencies.items()})
     purposes = {purpose: _parsed(path, f"secrets.{purpose}", stored[purpose]) for purpose in stored}
     pairs = {agency: _parsed(path, f"agencies.{agency}", agencies[agency]) for agency in agencies}
     _refuse_equal(path, {**{f"secrets.{name}": keys for name, keys in purposes.items()}, **pairs})
@@ -382,7 +511,39 @@ def _checked(path: Path, document: Any, stamp: tuple[int, int, int]) -> _Content
         },
         agencies={name: _pairs(path, name, keys) for name, keys in pairs.items()},
         stamp=stamp,
+        kept={
+            (name, int(row["version"]), use): base64.b64decode(key)
+            for (table, name), rows in graves.items()
+            if table == "secrets"
+            for row in rows
+            for use, key in row.get("kept", {}).items()
+        },
+        lines={
+            **{(name, ""): _lines(keys, graves["secrets", name]) for name, keys in purposes.items()},
+            **{("agency", name): _lines(keys, graves["agencies", name]) for name, keys in pairs.items()},
+        },
     )
+
+
+def _graves(path: Path, stored: Mapping[tuple[str, str], Any]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The versions of which only the tombstone is left."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for (table, name), rows in stored.items():
+        held = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        found[table, name] = [row for row in held if row.get("state") == DESTROYED]
+        for row in found[table, name]:
+            if type(row.get("version")) is not int or not isinstance(row.get("kept", {}), dict) or "key" in row:
+                raise KeyRingError(f"{path}: {table}.{name}: expected of a destroyed version no more than its number")
+    return found
+
+
+def _lines(keys: "tuple[_Row, ...]", graves: list[dict[str, Any]]) -> tuple[KeyVersion, ...]:
+    there = [KeyVersion(version, state, _fingerprint(material), suite) for version, state, suite, material in keys]
+    gone = [
+        KeyVersion(row["version"], DESTROYED, str(row.get("fingerprint", "")), str(row.get("suite", "")))
+        for row in graves
+    ]
+    return tuple(sorted((*there, *gone), key=lambda one: one.version))
 
 
 _Row = tuple[int, str, str, bytes]
@@ -391,6 +552,8 @@ _Row = tuple[int, str, str, bytes]
 def _parsed(path: Path, where: str, rows: Any) -> tuple[_Row, ...]:
     parsed: list[_Row] = []
     for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and row.get("state") == DESTROYED:
+            continue
         try:
             version, state, suite = row["version"], row["state"], row.get("suite", "")
             material = base64.b64decode(row["key"], validate=True)

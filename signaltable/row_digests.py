@@ -86,10 +86,11 @@ TRACKED: Mapping[str, Tracked] = {
     "links": Tracked("id", parents={"subject_a": "subjects", "subject_b": "subjects"}),
     "link_verdicts": Tracked(parents={"link_id": "links"}),
     "link_acts": Tracked(parents={"link_id": "links"}),
+    "link_notices": Tracked(parents={"signal_id": "signals"}),
     "subject_groups": Tracked(parents={"subject_id": "subjects"}),
     "text_checks": Tracked(parents={"signal_id": "signals"}),
     "signal_keys": Tracked(parents={"signal_id": "signals"}),
-    "attachments": Tracked(parents={"signal_id": "signals"}),
+    "attachments": Tracked(parents={"signal_id": "signals", "draft_id": "drafts"}),
     "attachment_parts": Tracked(parents={"attachment_id": "attachments"}, grouped=True),
     "identity_requests": Tracked("reference"),
     "subject_erasures": Tracked("reference"),
@@ -355,20 +356,8 @@ def digest_of(
         )
         for row in rows
     )
-    made = hmac.new(_key(ring, version), json.dumps([table.name, said]).encode(), hashlib.sha256)
+    made = hmac.new(ring.derive(PURPOSE, USE, version), json.dumps([table.name, said]).encode(), hashlib.sha256)
     return f"{version}.{made.hexdigest()[:DIGEST_DIGITS]}"
-
-
-def _key(ring: KeyRing, version: int) -> bytes:
-    material = ring.secret(PURPOSE, version)
-    if material not in _DERIVED:
-        _DERIVED.clear()
-        _DERIVED[material] = ring.derive(PURPOSE, USE, version)
-    return _DERIVED[material]
-
-
-# HKDF takes longer than the digests of a whole signal.
-_DERIVED: dict[bytes, bytes] = {}
 
 
 def _plain(column: "Column[Any]", value: Any) -> Any:
@@ -392,7 +381,7 @@ def token_of(ring: KeyRing, table: Table, key: Key) -> str:
     plain = "/".join(part.hex() if isinstance(part, bytes) else str(part) for part in key)
     if not TRACKED[table.name].hidden and TOKEN.fullmatch(plain):
         return plain
-    made = hmac.new(_key(ring, 1), json.dumps([table.name, plain]).encode(), hashlib.sha256)
+    made = hmac.new(ring.derive(PURPOSE, USE, 1), json.dumps([table.name, plain]).encode(), hashlib.sha256)
     return made.hexdigest()[:HIDDEN_DIGITS]
 
 
