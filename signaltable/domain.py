@@ -189,11 +189,32 @@ class DisclosureState(StrEnum):
 
 
 class LinkState(StrEnum):
-    """A link is proposed by the program and decided by the owners of both signals."""
+    """A link is proposed by the program or a person, decided by the owners of both signals, and can end."""
 
     PROPOSED = "proposed"
     CONFIRMED = "confirmed"
     REFUSED = "refused"
+    ENDED = "ended"
+
+
+class LinkDeed(StrEnum):
+    """What an owner can do with a link. MERGE says that two are one, also after they were kept apart."""
+
+    MERGE = "merge"
+    CONFIRM = "confirm"
+    REFUSE = "refuse"
+    END = "end"
+    UNDO = "undo"
+
+
+# What an owner may do in each state. An owner who answered a proposal waits for the other; taking back the own last
+# deed follows from the history (link_acts.py).
+LINK_DEEDS: Mapping[LinkState, frozenset[LinkDeed]] = {
+    LinkState.PROPOSED: frozenset({LinkDeed.CONFIRM, LinkDeed.REFUSE}),
+    LinkState.CONFIRMED: frozenset({LinkDeed.END}),
+    LinkState.REFUSED: frozenset({LinkDeed.MERGE}),
+    LinkState.ENDED: frozenset({LinkDeed.MERGE}),
+}
 
 
 class Decision(StrEnum):

@@ -227,7 +227,7 @@ class MatchTag(Base):
     """A keyed digest of a normalised field set; only the linking step reads it."""
 
     __tablename__ = "match_tags"
-    __table_args__ = (Index("ix_match_tags_digest", "digest", "subject_id"),)
+    __table_args__ = (Index("ix_match_tags_digest", "digest", "set_id", "subject_id"),)
     subject_id: Mapped[str] = mapped_column(Id, ForeignKey("subjects.id"), primary_key=True)
     set_id: Mapped[str] = mapped_column(Code, primary_key=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
@@ -237,8 +237,8 @@ class MatchTag(Base):
 class Exclusion(Base):
     """A value that many people share (a shelter's address, an office phone) and that therefore proves nothing.
 
-    It has an owner and a day on which somebody looks at it again. The value is sealed for the owner alone; it is kept
-    because new tags have to be made of it when the match key is replaced.
+    It has an owner and a day on which somebody looks at it again. The value, what it is and why it stands here are sealed
+    for the owner alone; the value is kept because new tags have to be made of it when the match key is replaced.
     """
 
     __tablename__ = "exclusions"
@@ -247,8 +247,6 @@ class Exclusion(Base):
     part: Mapped[str] = mapped_column(Code)
     # A place where people are kept safe: texts that would tell it get a reminder.
     shelter: Mapped[bool] = mapped_column(default=False)
-    label: Mapped[str] = mapped_column(String(200))
-    reason: Mapped[str] = mapped_column(String(500), default="")
     value_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     added_by: Mapped[str] = mapped_column(Id)
     added_at: Mapped[datetime]
@@ -274,6 +272,7 @@ class Link(Base):
     __table_args__ = (
         UniqueConstraint("subject_a", "subject_b"),
         CheckConstraint("subject_a < subject_b", name="ordered"),
+        Index("ix_links_newest", "proposed_at", "id"),
     )
     id: Mapped[str] = _key()
     subject_a: Mapped[str] = _to("subjects.id", index=True)
@@ -323,20 +322,46 @@ class SubjectGroup(Base):
 
 
 class LinkAct(Base):
-    """A step in the life of a link, never taken away: who did what, and which step it undoes.
+    """A step in the life of a link, never changed: who did what, which step it undoes, and from which one it follows.
 
-    The reason is sealed for the agency of who gave it.
+    The reason is sealed for the agency of who gave it. `number` counts from 1 within the link.
     """
 
     __tablename__ = "link_acts"
+    __table_args__ = (UniqueConstraint("link_id", "number"),)
     id: Mapped[str] = _key()
-    link_id: Mapped[str] = _to("links.id", index=True)
+    link_id: Mapped[str] = _to("links.id")
+    number: Mapped[int]
     act: Mapped[str] = mapped_column(Code)
     agency_id: Mapped[str] = mapped_column(Id)
     account_id: Mapped[str] = mapped_column(Id)
     reason_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     undoes: Mapped[str] = mapped_column(Id, default="")
+    # The act that this one follows from: a split ends several links, a refusal counts for a whole group.
+    cause: Mapped[str] = mapped_column(Id, default="", index=True)
     at: Mapped[datetime]
+
+
+class LinkNotice(Base):
+    """That somebody may have relied on a link that turned out wrong (or that counts again), until they have read it.
+
+    It names the signal or disclosure that the agency knows, never the other side.
+    """
+
+    __tablename__ = "link_notices"
+    __table_args__ = (Index("ix_link_notices_agency", "agency_id", "read_at", "at", "id"),)
+    id: Mapped[str] = _key()
+    # The act that ended the link; links go when a subject is erased, what was told stays.
+    act_id: Mapped[str] = mapped_column(Id, index=True)
+    agency_id: Mapped[str] = _to("agencies.id")
+    # Why it was told: `owner` of the signal, `table` where it lies, `receiver` of a disclosure.
+    relation: Mapped[str] = mapped_column(Code)
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    disclosure_id: Mapped[str | None] = _to("disclosures.id", null=True)
+    restored: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+    read_by: Mapped[str] = mapped_column(Id, default="")
 
 
 class BudgetUse(Base):
@@ -375,18 +400,24 @@ class SignalKey(Base):
 
 
 class Attachment(Base):
-    """A file with a signal: what kind it is by its content, cleaned of metadata, and sealed with the signal's key."""
+    """A file with a draft or a signal: its kind by its content, cleaned of metadata, sealed with the signal's data key.
+
+    While it belongs to a draft that key is in the draft's envelope. `text_state` says whether its text was read for
+    identifying words, and `found` which kinds of them there are; neither the words nor the text are kept beside it.
+    """
 
     __tablename__ = "attachments"
-    __table_args__ = (UniqueConstraint("signal_id", "number"),)
+    __table_args__ = (UniqueConstraint("signal_id", "number"), UniqueConstraint("draft_id", "number"))
     id: Mapped[str] = _key()
-    signal_id: Mapped[str] = _to("signals.id")
+    signal_id: Mapped[str | None] = _to("signals.id", null=True)
+    draft_id: Mapped[str | None] = _to("drafts.id", null=True)
     number: Mapped[int]
+    kind: Mapped[str] = mapped_column(Code)
     media_type: Mapped[str] = mapped_column(String(80))
     size: Mapped[int]
     name_sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    text_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     virus_check: Mapped[str] = mapped_column(Code)
+    text_state: Mapped[str] = mapped_column(Code)
     found: Mapped[list[str]] = mapped_column(JSON, default=list)
     added_by: Mapped[str] = mapped_column(Id)
     added_at: Mapped[datetime]
@@ -405,34 +436,45 @@ class IdentityRequest(Base):
     """Somebody asks who a subject is: ground, purpose, second person, and the quarter of an hour in which it opens.
 
     All are kept, also the refused ones. `wrapped` is the subject's data key for the requester's agency alone, bound to
-    this request, and goes when the time is over.
+    this request, and goes when the time is over. The words and the evidence are sealed for the two agencies.
     """
 
     __tablename__ = "identity_requests"
-    __table_args__ = (Index("ix_identity_requests_owner", "owner_agency", "state", "asked_at"),)
+    __table_args__ = (
+        Index("ix_identity_requests_owner", "owner_agency", "state", "asked_at"),
+        Index("ix_identity_requests_account", "account_id", "asked_at", "id"),
+    )
     id: Mapped[str] = _key()
     reference: Mapped[str] = mapped_column(String(16), unique=True)
     subject_id: Mapped[str] = _to("subjects.id", index=True)
-    signal_id: Mapped[str] = _to("signals.id")
+    signal_id: Mapped[str] = _to("signals.id", index=True)
     owner_agency: Mapped[str] = _to("agencies.id")
     agency_id: Mapped[str] = _to("agencies.id", index=True)
-    account_id: Mapped[str] = mapped_column(Id, index=True)
+    account_id: Mapped[str] = mapped_column(Id)
     roles: Mapped[str] = mapped_column(String(200))
+    # Where the requester stood, as a word of the program and what it names, and the pseudonym that stood there.
+    way: Mapped[str] = mapped_column(Code)
+    thing: Mapped[str] = mapped_column(Code)
+    known_as: Mapped[str] = mapped_column(Code)
     ground: Mapped[str] = mapped_column(Code)
     ground_digest: Mapped[str] = mapped_column(String(64), default="")
     policy_digest: Mapped[str] = mapped_column(String(64))
     purpose: Mapped[str] = mapped_column(Code)
     fields: Mapped[list[str]] = mapped_column(JSON, default=list)
-    motivation: Mapped[str] = mapped_column(String(1000), default="")
-    evidence: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    obligations: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    asked_sealed: Mapped[bytes] = _sealed(default=b"")
     state: Mapped[str] = mapped_column(Code, index=True)
+    # Why it ended or was refused, where a word of the program says it.
+    cause: Mapped[str] = mapped_column(Code, default="")
     asked_at: Mapped[datetime]
     decided_by: Mapped[str] = mapped_column(Id, default="")
     decided_roles: Mapped[str] = mapped_column(String(200), default="")
     decided_at: Mapped[datetime | None]
-    answer: Mapped[str] = mapped_column(String(1000), default="")
+    answer_sealed: Mapped[bytes] = _sealed(default=b"")
     opened_at: Mapped[datetime | None]
+    # When it closes: the last moment to open it first, and then a quarter of an hour after that.
     until: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
     wrapped: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
 
 
@@ -440,18 +482,23 @@ class SubjectErasure(Base):
     """Somebody asks that one subject is erased before its time (GDPR art. 17), and a second person decides."""
 
     __tablename__ = "subject_erasures"
+    __table_args__ = (Index("ix_subject_erasures_agency", "agency_id", "asked_at", "id"),)
     id: Mapped[str] = _key()
     reference: Mapped[str] = mapped_column(String(16), unique=True)
     subject_id: Mapped[str] = _to("subjects.id", index=True)
-    agency_id: Mapped[str] = _to("agencies.id", index=True)
+    agency_id: Mapped[str] = _to("agencies.id")
     account_id: Mapped[str] = mapped_column(Id)
     ground: Mapped[str] = mapped_column(Code)
-    motivation: Mapped[str] = mapped_column(String(1000), default="")
+    asked_sealed: Mapped[bytes] = _sealed(default=b"")
     state: Mapped[str] = mapped_column(Code, index=True)
     asked_at: Mapped[datetime]
     decided_by: Mapped[str] = mapped_column(Id, default="")
     decided_at: Mapped[datetime | None]
-    answer: Mapped[str] = mapped_column(String(1000), default="")
+    # On what a refusal rests (GDPR art. 17(3)), and what was said to the safety check.
+    exception: Mapped[str] = mapped_column(Code, default="")
+    answers: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    answer_sealed: Mapped[bytes] = _sealed(default=b"")
+    told: Mapped[int] = mapped_column(default=0)
 
 
 class KeyRotation(Base):

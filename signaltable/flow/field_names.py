@@ -57,25 +57,28 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "links": frozenset(
             "id subject_a subject_b outcome compared state origin proposed_at ended_at".split(),
         ),
-        "link_acts": frozenset("id link_id act agency_id account_id reason_sealed undoes at".split()),
+        "link_acts": frozenset("id link_id number act agency_id account_id reason_sealed undoes cause at".split()),
+        "link_notices": frozenset(
+            "id act_id agency_id relation signal_id disclosure_id restored at read_at read_by".split()
+        ),
         "subject_groups": frozenset("subject_id group_id".split()),
         "match_sketches": frozenset("subject_id key_version sealed".split()),
         "text_checks": frozenset("id signal_id place state asked_at checked_at tries found_sealed".split()),
         # An attachment is for the owner alone; what its text tells is typed over by a person.
         "signal_keys": frozenset("signal_id agency_id wrapped".split()),
         "attachments": frozenset(
-            "id signal_id number media_type size name_sealed text_sealed virus_check found added_by added_at".split(),
+            "id signal_id draft_id number kind media_type size name_sealed virus_check text_state found added_by added_at".split(),
         ),
         "attachment_parts": frozenset("attachment_id number sealed".split()),
         # What an approved request shows is decided field by field, under the names of the subject's fields.
         "identity_requests": frozenset(
-            "id reference subject_id signal_id owner_agency agency_id account_id roles ground ground_digest policy_digest "
-            "purpose fields motivation evidence state asked_at decided_by decided_roles decided_at answer opened_at until "
-            "wrapped".split(),
+            "id reference subject_id signal_id owner_agency agency_id account_id roles way thing known_as ground "
+            "ground_digest policy_digest purpose fields obligations asked_sealed state cause asked_at decided_by "
+            "decided_roles decided_at answer_sealed opened_at until ended_at wrapped".split(),
         ),
         "subject_erasures": frozenset(
-            "id reference subject_id agency_id account_id ground motivation state asked_at decided_by decided_at "
-            "answer".split(),
+            "id reference subject_id agency_id account_id ground asked_sealed state asked_at decided_by decided_at "
+            "exception answers answer_sealed told".split(),
         ),
         "link_verdicts": frozenset("link_id agency_id account_id confirmed reason_sealed at".split()),
         "questions": frozenset(

@@ -25,8 +25,6 @@ def upgrade() -> None:
         sa.Column("owner_agency", sa.String(length=36), nullable=False),
         sa.Column("part", sa.String(length=64), nullable=False),
         sa.Column("shelter", sa.Boolean(), nullable=False),
-        sa.Column("label", sa.String(length=200), nullable=False),
-        sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("value_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("added_by", sa.String(length=36), nullable=False),
         sa.Column("added_at", UtcDateTime(), nullable=False),
@@ -88,18 +86,22 @@ def upgrade() -> None:
     op.create_table(
         "attachments",
         sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("signal_id", sa.String(length=36), nullable=False),
+        sa.Column("signal_id", sa.String(length=36), nullable=True),
+        sa.Column("draft_id", sa.String(length=36), nullable=True),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("media_type", sa.String(length=80), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("name_sealed", sa.LargeBinary(), nullable=False),
-        sa.Column("text_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("virus_check", sa.String(length=64), nullable=False),
+        sa.Column("text_state", sa.String(length=64), nullable=False),
         sa.Column("found", sa.JSON(), nullable=False),
         sa.Column("added_by", sa.String(length=36), nullable=False),
         sa.Column("added_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["draft_id"], ["drafts.id"], name=op.f("fk_attachments_draft_id_drafts")),
         sa.ForeignKeyConstraint(["signal_id"], ["signals.id"], name=op.f("fk_attachments_signal_id_signals")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attachments")),
+        sa.UniqueConstraint("draft_id", "number", name=op.f("uq_attachments_draft_id_number")),
         sa.UniqueConstraint("signal_id", "number", name=op.f("uq_attachments_signal_id_number")),
     )
     op.create_table(
@@ -148,21 +150,26 @@ def upgrade() -> None:
         sa.Column("agency_id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=False),
         sa.Column("roles", sa.String(length=200), nullable=False),
+        sa.Column("way", sa.String(length=64), nullable=False),
+        sa.Column("thing", sa.String(length=64), nullable=False),
+        sa.Column("known_as", sa.String(length=64), nullable=False),
         sa.Column("ground", sa.String(length=64), nullable=False),
         sa.Column("ground_digest", sa.String(length=64), nullable=False),
         sa.Column("policy_digest", sa.String(length=64), nullable=False),
         sa.Column("purpose", sa.String(length=64), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
-        sa.Column("motivation", sa.String(length=1000), nullable=False),
-        sa.Column("evidence", sa.JSON(), nullable=False),
+        sa.Column("obligations", sa.JSON(), nullable=False),
+        sa.Column("asked_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.String(length=64), nullable=False),
+        sa.Column("cause", sa.String(length=64), nullable=False),
         sa.Column("asked_at", UtcDateTime(), nullable=False),
         sa.Column("decided_by", sa.String(length=36), nullable=False),
         sa.Column("decided_roles", sa.String(length=200), nullable=False),
         sa.Column("decided_at", UtcDateTime(), nullable=True),
-        sa.Column("answer", sa.String(length=1000), nullable=False),
+        sa.Column("answer_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("opened_at", UtcDateTime(), nullable=True),
         sa.Column("until", UtcDateTime(), nullable=True),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.Column("wrapped", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["agency_id"], ["agencies.id"], name=op.f("fk_identity_requests_agency_id_agencies")),
         sa.ForeignKeyConstraint(
@@ -174,11 +181,36 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name=op.f("uq_identity_requests_reference")),
     )
     with op.batch_alter_table("identity_requests", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_identity_requests_account_id"), ["account_id"], unique=False)
+        batch_op.create_index("ix_identity_requests_account", ["account_id", "asked_at", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_identity_requests_agency_id"), ["agency_id"], unique=False)
         batch_op.create_index("ix_identity_requests_owner", ["owner_agency", "state", "asked_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_identity_requests_signal_id"), ["signal_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_identity_requests_state"), ["state"], unique=False)
         batch_op.create_index(batch_op.f("ix_identity_requests_subject_id"), ["subject_id"], unique=False)
+
+    op.create_table(
+        "link_notices",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("act_id", sa.String(length=36), nullable=False),
+        sa.Column("agency_id", sa.String(length=36), nullable=False),
+        sa.Column("relation", sa.String(length=64), nullable=False),
+        sa.Column("signal_id", sa.String(length=36), nullable=False),
+        sa.Column("disclosure_id", sa.String(length=36), nullable=True),
+        sa.Column("restored", sa.Boolean(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("read_at", UtcDateTime(), nullable=True),
+        sa.Column("read_by", sa.String(length=36), nullable=False),
+        sa.ForeignKeyConstraint(["agency_id"], ["agencies.id"], name=op.f("fk_link_notices_agency_id_agencies")),
+        sa.ForeignKeyConstraint(
+            ["disclosure_id"], ["disclosures.id"], name=op.f("fk_link_notices_disclosure_id_disclosures")
+        ),
+        sa.ForeignKeyConstraint(["signal_id"], ["signals.id"], name=op.f("fk_link_notices_signal_id_signals")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link_notices")),
+    )
+    with op.batch_alter_table("link_notices", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_link_notices_act_id"), ["act_id"], unique=False)
+        batch_op.create_index("ix_link_notices_agency", ["agency_id", "read_at", "at", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_link_notices_signal_id"), ["signal_id"], unique=False)
 
     op.create_table(
         "match_sketches",
@@ -196,19 +228,22 @@ def upgrade() -> None:
         sa.Column("agency_id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=False),
         sa.Column("ground", sa.String(length=64), nullable=False),
-        sa.Column("motivation", sa.String(length=1000), nullable=False),
+        sa.Column("asked_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.String(length=64), nullable=False),
         sa.Column("asked_at", UtcDateTime(), nullable=False),
         sa.Column("decided_by", sa.String(length=36), nullable=False),
         sa.Column("decided_at", UtcDateTime(), nullable=True),
-        sa.Column("answer", sa.String(length=1000), nullable=False),
+        sa.Column("exception", sa.String(length=64), nullable=False),
+        sa.Column("answers", sa.JSON(), nullable=False),
+        sa.Column("answer_sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["agency_id"], ["agencies.id"], name=op.f("fk_subject_erasures_agency_id_agencies")),
         sa.ForeignKeyConstraint(["subject_id"], ["subjects.id"], name=op.f("fk_subject_erasures_subject_id_subjects")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subject_erasures")),
         sa.UniqueConstraint("reference", name=op.f("uq_subject_erasures_reference")),
     )
     with op.batch_alter_table("subject_erasures", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_subject_erasures_agency_id"), ["agency_id"], unique=False)
+        batch_op.create_index("ix_subject_erasures_agency", ["agency_id", "asked_at", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_subject_erasures_state"), ["state"], unique=False)
         batch_op.create_index(batch_op.f("ix_subject_erasures_subject_id"), ["subject_id"], unique=False)
 
@@ -226,21 +261,29 @@ def upgrade() -> None:
         "link_acts",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("link_id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("act", sa.String(length=64), nullable=False),
         sa.Column("agency_id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=False),
         sa.Column("reason_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("undoes", sa.String(length=36), nullable=False),
+        sa.Column("cause", sa.String(length=36), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["link_id"], ["links.id"], name=op.f("fk_link_acts_link_id_links")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_link_acts")),
+        sa.UniqueConstraint("link_id", "number", name=op.f("uq_link_acts_link_id_number")),
     )
     with op.batch_alter_table("link_acts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_link_acts_link_id"), ["link_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_link_acts_cause"), ["cause"], unique=False)
 
     with op.batch_alter_table("links", schema=None) as batch_op:
         batch_op.add_column(sa.Column("origin", sa.String(length=64), server_default="tags", nullable=False))
         batch_op.add_column(sa.Column("ended_at", UtcDateTime(), nullable=True))
+        batch_op.create_index("ix_links_newest", ["proposed_at", "id"], unique=False)
+
+    with op.batch_alter_table("match_tags", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_match_tags_digest"))
+        batch_op.create_index("ix_match_tags_digest", ["digest", "set_id", "subject_id"], unique=False)
 
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("proved_at", UtcDateTime(), nullable=True))
@@ -250,12 +293,17 @@ def downgrade() -> None:
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_column("proved_at")
 
+    with op.batch_alter_table("match_tags", schema=None) as batch_op:
+        batch_op.drop_index("ix_match_tags_digest")
+        batch_op.create_index(batch_op.f("ix_match_tags_digest"), ["digest", "subject_id"], unique=False)
+
     with op.batch_alter_table("links", schema=None) as batch_op:
+        batch_op.drop_index("ix_links_newest")
         batch_op.drop_column("ended_at")
         batch_op.drop_column("origin")
 
     with op.batch_alter_table("link_acts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_link_acts_link_id"))
+        batch_op.drop_index(batch_op.f("ix_link_acts_cause"))
 
     op.drop_table("link_acts")
     with op.batch_alter_table("subject_groups", schema=None) as batch_op:
@@ -265,16 +313,23 @@ def downgrade() -> None:
     with op.batch_alter_table("subject_erasures", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_subject_erasures_subject_id"))
         batch_op.drop_index(batch_op.f("ix_subject_erasures_state"))
-        batch_op.drop_index(batch_op.f("ix_subject_erasures_agency_id"))
+        batch_op.drop_index("ix_subject_erasures_agency")
 
     op.drop_table("subject_erasures")
     op.drop_table("match_sketches")
+    with op.batch_alter_table("link_notices", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_link_notices_signal_id"))
+        batch_op.drop_index("ix_link_notices_agency")
+        batch_op.drop_index(batch_op.f("ix_link_notices_act_id"))
+
+    op.drop_table("link_notices")
     with op.batch_alter_table("identity_requests", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_identity_requests_subject_id"))
         batch_op.drop_index(batch_op.f("ix_identity_requests_state"))
+        batch_op.drop_index(batch_op.f("ix_identity_requests_signal_id"))
         batch_op.drop_index("ix_identity_requests_owner")
         batch_op.drop_index(batch_op.f("ix_identity_requests_agency_id"))
-        batch_op.drop_index(batch_op.f("ix_identity_requests_account_id"))
+        batch_op.drop_index("ix_identity_requests_account")
 
     op.drop_table("identity_requests")
     op.drop_table("attachment_parts")
