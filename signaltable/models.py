@@ -515,6 +515,9 @@ class KeyRotation(Base):
     cursor: Mapped[str] = mapped_column(String(200), default="")
     done: Mapped[int] = mapped_column(default=0)
     of: Mapped[int] = mapped_column(default=0)
+    # How key pairs seal from now on, where somebody chose; and whether the old version is to stay readable at the end.
+    suite: Mapped[str] = mapped_column(Code, default="")
+    keep_old: Mapped[bool] = mapped_column(default=False)
     asked_by: Mapped[str] = mapped_column(Id, default="")
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

@@ -24,6 +24,7 @@ from signaltable.flow.fsck.rows import check_rows
 from signaltable.flow.fsck.said import Sayings
 from signaltable.flow.fsck.seals import check_seals
 from signaltable.flow.fsck.taking_up import accept, adopt, may_be_accepted
+from signaltable.flow.sealed_columns import COLUMNS
 from signaltable.transaction import Program
 
 __all__ = [
@@ -42,7 +43,7 @@ __all__ = [
 # How much of what is sealed is opened.
 SEALS = ("none", "sample", "all")
 # Steps that are told to whoever watches, besides the entries: tables and kinds of seals.
-STEPS = len(row_digests.TRACKED) + 7
+STEPS = len(row_digests.TRACKED) + len(COLUMNS)
 
 
 def inspect(

@@ -49,6 +49,8 @@ def upgrade() -> None:
         sa.Column("cursor", sa.String(length=200), nullable=False),
         sa.Column("done", sa.Integer(), nullable=False),
         sa.Column("of", sa.Integer(), nullable=False),
+        sa.Column("suite", sa.String(length=64), nullable=False),
+        sa.Column("keep_old", sa.Boolean(), nullable=False),
         sa.Column("asked_by", sa.String(length=36), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
