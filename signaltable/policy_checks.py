@@ -35,6 +35,9 @@ REQUIRED = (
             "inform-postponement",
             "receiver-reaction",
             "review-follow-up",
+            "exclusion-review",
+            "identity-decision",
+            "identity-opening",
         ),
     ),
 )

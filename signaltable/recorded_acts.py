@@ -49,6 +49,12 @@ WEB: Mapping[str, Leaves] = {
     "POST account.choose_password": _leaves("account:change", also="login:end login:fail"),
     "GET overview.home": _nothing("the address people type: leads on and shows nothing"),
     "GET overview.show": _leaves("signal:list"),
+    # --- exclusion list
+    "GET exclusions.listing": _leaves("exclusion:consult"),
+    "GET exclusions.add": _nothing(EMPTY_FORM),
+    "POST exclusions.add": _leaves("exclusion:record"),
+    "GET exclusions.review": _leaves("exclusion:consult"),
+    "POST exclusions.review": _leaves("exclusion:consult", either="exclusion:review exclusion:end"),
     # --- accounts and agencies
     "GET admin.listing": _leaves("account:consult"),
     "GET admin.account": _leaves("account:consult"),

@@ -36,6 +36,7 @@ SUBJECTS: Mapping[str, Text] = {
     "disclosure-overdue": OVERDUE,
     "disclosure-not-taken-up": OVERDUE,
     "duty-overdue": OVERDUE,
+    "exclusion-overdue": OVERDUE,
 }
 BODY = Text(
     "Goedendag,\n\n{subject}.\n\nMeld u aan bij de signaaltafel om te zien wat het is:\n{address}\n\n"

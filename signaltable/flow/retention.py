@@ -16,7 +16,7 @@ from sqlalchemy import Exists, delete, exists, select, update
 from signaltable.access import Permission
 from signaltable.db import empty_write_ahead_log
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
-from signaltable.flow import decisions, duty_reminders, duty_rows, log_erasing, subject_reports
+from signaltable.flow import decisions, duty_reminders, duty_rows, exclusions, log_erasing, subject_reports
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
@@ -349,7 +349,8 @@ def _forget_old_rows(tx: Transaction) -> None:
 
 
 def remind(tx: Transaction) -> Reminded:
-    """Prepare mails for those who are late: asked agencies, receivers, owners whose disclosure nobody took up, and duties.
+    """Prepare mails for those who are late: asked agencies, receivers, owners whose disclosure nobody took up, owners of
+    excluded values, and duties.
 
     Nobody gets the same reminder twice within `REMIND_EVERY`, and each late duty is told once, so that running every
     hour is harmless. What was reminded of is recorded.
@@ -383,6 +384,14 @@ def remind(tx: Transaction) -> Reminded:
             ({row.recipient_agency for row in late}, Permission.REFERRAL_RECEIVE_OWN, "disclosure-overdue"),
             ({row.provider_agency for row in late}, Permission.SIGNAL_DISCLOSE_OWN, "disclosure-not-taken-up"),
         ],
+    )
+    unreviewed = exclusions.late(tx)
+    mails += _remind(
+        tx,
+        "exclusion-review",
+        "exclusion",
+        [row.id for row in unreviewed],
+        [({row.owner_agency for row in unreviewed}, Permission.EXCLUSION_CHANGE_OWN, "exclusion-overdue")],
     )
     owed, told = duty_reminders.remind(tx)
     return Reminded(len(questions), len(late), owed, mails + told)

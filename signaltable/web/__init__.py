@@ -19,6 +19,7 @@ from signaltable.web import (
     disclosures,
     duties,
     errors,
+    exclusions,
     filters,
     guards,
     headers,
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     card.pages,
     disclosures.pages,
     duties.pages,
+    exclusions.pages,
     inbox.pages,
     incidents.pages,
     intake.pages,
@@ -67,7 +69,7 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
     program = replace(program or open_program(settings), work=None)
     app = Flask("signaltable", template_folder=str(settings.templates), static_folder=str(guards.STATIC))
     app.config.update(
-        SECRET_KEY=program.keys.secret("session"),
+        SECRET_KEY=program.keys.derive("session", "cookies"),
         SESSION_COOKIE_NAME="__Host-signaltable" if settings.secure_cookies else "signaltable",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

@@ -14,7 +14,8 @@ from signaltable.access import Allowed, Permission, may
 from signaltable.domain import day_of
 from signaltable.flow.accounts import agency_title, is_known
 from signaltable.texts import Text
-from signaltable.web.guards import actor, program
+from signaltable.web.errors import reason_text
+from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
 
 # Pages that are reached from the tabs of another entry of the menu.
 WITHIN = {"samples": "auditor", "misuse": "auditor"}
@@ -82,6 +83,7 @@ def state_label(state: str) -> str:
         "proposed": _("Proposed"),
         "confirmed": _("Confirmed"),
         "refused": _("Refused"),
+        "ended": _("Ended"),
         "": _("Open"),
     }.get(state, state)
 
@@ -104,6 +106,7 @@ def menu() -> list[tuple[str, str, bool]]:
         ("intake.start", _("New signal"), (Permission.SIGNAL_SUBMIT_OWN,)),
         ("signals.listing", _("Our signals"), (Permission.SIGNAL_LIST_OWN,)),
         ("links.listing", _("Links"), (Permission.LINK_DECIDE_OWN,)),
+        ("exclusions.listing", _("Exclusion list"), (Permission.EXCLUSION_CHANGE_OWN,)),
         ("triage.listing", _("Triage"), (Permission.SIGNAL_TRIAGE_OWN_TABLE,)),
         ("questions.listing", _("Questions"), (Permission.ENRICH_ANSWER_ASKED,)),
         ("table.listing", _("Table"), (Permission.TABLE_CONSULT_OWN_TABLE,)),
@@ -170,4 +173,6 @@ def register(app: Flask) -> None:
         state_label=state_label,
         answer_label=answer_label,
     )
-    app.jinja_env.globals.update(pictures=pictures)
+    app.jinja_env.globals.update(
+        pictures=pictures, proof_needed=proof_needed, reason_text=reason_text, step_up_field=STEP_UP_FIELD
+    )

@@ -300,7 +300,7 @@ def _method(code: str) -> str:
 
 def _kind(code: str) -> str:
     whole = {"whole": _("the whole log"), "agency": _("the part of one organisation")}
-    return whole.get(code) or duty_label(code)
+    return whole.get(code) or _evidence_kind(code) or duty_label(code)
 
 
 def _evidence_kind(code: str) -> str:
@@ -326,6 +326,8 @@ def view_title(code: str) -> str:
         "entry": _("One entry"),
         "evidence": _("The proof of the log"),
         "example": _("An example on the meldroutekaart"),
+        "exclusion": _("A value of the exclusion list"),
+        "exclusions": _("The exclusion list"),
         "export": _("An export of the log"),
         "exports": _("Exports of the log"),
         "export_state": _("How far an export is"),
