@@ -28,11 +28,11 @@ from audit.destroyed import Range, ranges_in
 from audit.errors import AuditError
 from signaltable.audit_trail import AuditEvent
 from signaltable.disk import hand_over, sync_folder
-from signaltable.keys import KeyRing, KeyRingError
+from signaltable.keys import KeyProvider, KeyRingError
 from signaltable.models import LogHead
 
 FORMAT: Final = 1
-PURPOSE, USE = "match", "register of erasures"
+PURPOSE, USE = "rows", "register of erasures"
 FIRST: Final = "0" * 64
 # Longer than any line: the details of an entry have at most a megabyte.
 TAIL: Final = 2 * 1024 * 1024
@@ -123,7 +123,7 @@ def ranges_of(seqs: Iterable[int]) -> list[list[int]]:
 # -- the file -----------------------------------------------------------------------------------------------------
 
 
-def note(path: Path, ring: KeyRing, erasures: Sequence[Erasure]) -> None:
+def note(path: Path, ring: KeyProvider, erasures: Sequence[Erasure]) -> None:
     """Add lines, on disk when this returns. Call it as the last thing before the commit. Raises OSError, KeyRingError."""
     with _locked(path), _opened(path) as file:
         number, previous = _end(file)
@@ -158,7 +158,7 @@ def _end(file: BinaryIO) -> tuple[int, str]:
     return number, sha256(last).hexdigest()
 
 
-def read(path: Path, ring: KeyRing) -> Register:
+def read(path: Path, ring: KeyProvider) -> Register:
     """The erasures in a register, and which lines cannot be trusted. Raises OSError when there is no such file."""
     found: list[Erasure] = []
     bad: list[BadLine] = []
@@ -180,7 +180,7 @@ def read(path: Path, ring: KeyRing) -> Register:
     return Register(tuple(found), tuple(bad))
 
 
-def _line(ring: KeyRing, erasure: Erasure, number: int, previous: str) -> bytes:
+def _line(ring: KeyProvider, erasure: Erasure, number: int, previous: str) -> bytes:
     version = ring.version(PURPOSE)
     told = {
         "format": FORMAT,
@@ -198,11 +198,11 @@ def _line(ring: KeyRing, erasure: Erasure, number: int, previous: str) -> bytes:
     return canonical_bytes(told | {"mac": _mac(ring, version, told)})
 
 
-def _mac(ring: KeyRing, version: int, told: Mapping[str, Any]) -> str:
+def _mac(ring: KeyProvider, version: int, told: Mapping[str, Any]) -> str:
     return hmac.new(ring.derive(PURPOSE, USE, version), canonical_bytes(dict(told)), sha256).hexdigest()
 
 
-def _checked(ring: KeyRing, line: bytes) -> dict[str, Any] | None:
+def _checked(ring: KeyProvider, line: bytes) -> dict[str, Any] | None:
     """What a line says, when this program wrote it."""
     try:
         told = parse_canonical(line, "erasure")

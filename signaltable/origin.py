@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
-from signaltable.keys import KeyRing, keyed_digest
+from signaltable.keys import KeyProvider, keyed_digest
 
 # Half of a SHA-256 in hex: 128 bits tell any two apart, and each stands in every entry of a request.
 DIGEST_CHARACTERS = 32
@@ -32,21 +32,21 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_network((found, _NETWORK_BITS[found.version]), strict=False))
 
 
-def network_hash(keys: KeyRing, address: str) -> str:
+def network_hash(keys: KeyProvider, address: str) -> str:
     """A keyed digest of the network of an address, since the 16 million /24s could all be tried; "" for no address."""
     network = network_of(address)
     return _digest(keys, "network", network) if network else ""
 
 
-def session_hash(keys: KeyRing, token_digest: str) -> str:
+def session_hash(keys: KeyProvider, token_digest: str) -> str:
     """A keyed digest of what the database knows a session by: who reads the log cannot find the session, nor use it."""
     return _digest(keys, "session", token_digest)
 
 
-def account_hash(keys: KeyRing, login: str) -> str:
+def account_hash(keys: KeyProvider, login: str) -> str:
     """A keyed digest of a login name that was typed and that nobody has; people type passwords into that field."""
     return _digest(keys, "login", login.strip().lower())
 
 
-def _digest(keys: KeyRing, use: str, value: str) -> str:
+def _digest(keys: KeyProvider, use: str, value: str) -> str:
     return keyed_digest(keys.derive("session", "log"), use, value).hex()[:DIGEST_CHARACTERS]

@@ -17,7 +17,7 @@ from signaltable.access import Permission
 from signaltable.db import make_engine, make_sessions, refuse_writes
 from signaltable.domain import SignaltableError
 from signaltable.flow.field_names import check_fields
-from signaltable.keys import KeyRing
+from signaltable.keys import KeyProvider, KeyRing
 from signaltable.policy import PolicySet, load
 from signaltable.settings import Settings
 from signaltable.trace_context import start
@@ -85,7 +85,7 @@ def _reachable(settings: Settings) -> Engine:
     return engine
 
 
-def assemble(settings: Settings, engine: Engine, keys: KeyRing, policy: PolicySet | None = None) -> Program:
+def assemble(settings: Settings, engine: Engine, keys: KeyProvider, policy: PolicySet | None = None) -> Program:
     """A program over an engine and a key ring; tests bring their own clock by replacing it, and rules that are read already."""
     write, read = make_sessions(engine, writes=True), make_sessions(engine, writes=False)
 

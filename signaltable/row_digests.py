@@ -26,14 +26,14 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from audit.canonical import TOKEN
 from signaltable.db import Base
 from signaltable.domain import SignaltableError
-from signaltable.keys import KeyRing
+from signaltable.keys import KeyProvider
 
 # How many rows are read at once by their keys; SQLite takes about 32,000 values in one statement.
 AT_ONCE = 500
 # 96 bits: nobody without the key can make another row with this digest, and a thousand rows fit in one entry.
 DIGEST_DIGITS = 24
 HIDDEN_DIGITS = 32
-PURPOSE, USE = "match", "rows of the database"
+PURPOSE, USE = "rows", "rows of the database"
 GONE = ""
 
 Key = tuple[Any, ...]
@@ -148,6 +148,7 @@ class Written:
         self.keys: dict[str, set[Key]] = defaultdict(set)
         self.made: dict[str, dict[Key, Mapping[str, Any]]] = defaultdict(dict)
         self.carried: Rows = {}
+        self.told: Rows = {}
 
     def watch(self, session: Session) -> None:
         """Note everything that this session flushes or executes."""
@@ -160,6 +161,17 @@ class Written:
         self.keys.clear()
         self.made.clear()
         self.carried = {}
+        self.told = {}
+
+    def past(self, table: str, keys: Iterable[Sequence[Any]]) -> None:
+        """Note rows that were written past the session, by the driver; they are read again for their digests."""
+        self.tables.add(table)
+        self._touch(table, keys)
+
+    def tell(self, table: str, digests: Mapping[str, str]) -> None:
+        """Note rows that were written past the session, with the digests of what they hold now."""
+        self.tables.add(table)
+        self.told.setdefault(table, {}).update(digests)
 
     def _flushed(self, session: Session, _context: UOWTransaction) -> None:
         for row in session.new:
@@ -251,7 +263,7 @@ def _inserted(state: ORMExecuteState, table: Table) -> Iterator[tuple[Key, Mappi
         yield tuple(row[name] for name in names), row
 
 
-def account(session: Session, ring: KeyRing, written: Written) -> Rows:
+def account(session: Session, ring: KeyProvider, written: Written) -> Rows:
     """What the log has to say of the rows that were written: their digests as they are in the database now."""
     said: Rows = {}
     for name in sorted(written.keys):
@@ -264,6 +276,8 @@ def account(session: Session, ring: KeyRing, written: Written) -> Rows:
             keys = written.keys[name] - in_hand.keys()
         if keys:
             said[name] |= current(session, ring, table, keys)
+    for name, told in written.told.items():
+        said[name] = told | said.get(name, {})
     for name, carried in written.carried.items():
         held = _still_held(session, ring, name, carried)
         if held:
@@ -283,7 +297,7 @@ def _in_hand(table: Table, declared: Tracked, written: Written) -> dict[Key, Map
     return {key: made[key] for key in sorted(whole, key=repr)}
 
 
-def _still_held(session: Session, ring: KeyRing, name: str, carried: Mapping[str, str]) -> dict[str, str]:
+def _still_held(session: Session, ring: KeyProvider, name: str, carried: Mapping[str, str]) -> dict[str, str]:
     declared = TRACKED.get(name)
     if declared is None or declared.hidden:
         return {}
@@ -293,7 +307,7 @@ def _still_held(session: Session, ring: KeyRing, name: str, carried: Mapping[str
     return {token: digest for token, digest in carried.items() if now.get(token) == digest}
 
 
-def current(session: Session, ring: KeyRing, table: Table, keys: Iterable[Key]) -> dict[str, str]:
+def current(session: Session, ring: KeyProvider, table: Table, keys: Iterable[Key]) -> dict[str, str]:
     """Row -> digest for these keys (of groups: their first column), "" for a row that is not there."""
     declared = TRACKED[table.name]
     by = list(table.primary_key.columns)[: 1 if declared.grouped else None]
@@ -321,7 +335,7 @@ def reading_of(table: Table) -> "Select[Any]":
     return select(*columns_of(table)).order_by(*table.primary_key.columns)
 
 
-def digests(ring: KeyRing, table: Table, rows: Iterable[Mapping[Any, Any]]) -> Iterator[tuple[str, str]]:
+def digests(ring: KeyProvider, table: Table, rows: Iterable[Mapping[Any, Any]]) -> Iterator[tuple[str, str]]:
     """(row, digest) for rows that come in the order of their keys; a group becomes one."""
     columns, declared = columns_of(table), TRACKED[table.name]
     names = [column.name for column in table.primary_key.columns]
@@ -340,7 +354,7 @@ def digests(ring: KeyRing, table: Table, rows: Iterable[Mapping[Any, Any]]) -> I
 
 
 def digest_of(
-    ring: KeyRing,
+    ring: KeyProvider,
     table: Table,
     columns: Sequence["Column[Any]"],
     rows: Iterable[Mapping[Any, Any]],
@@ -376,7 +390,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=True)
 
 
-def token_of(ring: KeyRing, table: Table, key: Key) -> str:
+def token_of(ring: KeyProvider, table: Table, key: Key) -> str:
     """How the log names a row: its key, or a digest of it where the key says something itself."""
     plain = "/".join(part.hex() if isinstance(part, bytes) else str(part) for part in key)
     if not TRACKED[table.name].hidden and TOKEN.fullmatch(plain):

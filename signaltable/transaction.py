@@ -20,7 +20,7 @@ from signaltable.audit_trail import AuditEvent
 from signaltable.concerned import Concerned
 from signaltable.domain import Actor, Refused, UnauditedWrite, day_of
 from signaltable.erasures import Erasure
-from signaltable.keys import KeyRing
+from signaltable.keys import KeyProvider
 from signaltable.policy import PolicySet
 from signaltable.row_digests import Rows, Written
 from signaltable.settings import Settings
@@ -41,7 +41,7 @@ class Program:
     """What every use case needs and never makes itself: settings, keys, rules, sessions, clock, randomness."""
 
     settings: Settings
-    keys: KeyRing
+    keys: KeyProvider
     policy: PolicySet
     write_sessions: Callable[[], Session]
     read_sessions: Callable[[], Session]

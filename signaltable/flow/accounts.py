@@ -162,7 +162,7 @@ def _password_matches(account: Account | None, password: str) -> bool:
 
 def _login_digest(program: Program, login: str) -> str:
     return hmac.new(
-        program.keys.secret("session"), b"login|" + login.strip().lower().encode(), hashlib.sha256
+        program.keys.derive("session", "login"), b"login|" + login.strip().lower().encode(), hashlib.sha256
     ).hexdigest()
 
 
@@ -463,7 +463,7 @@ def record_agency(
     tx.session.add_all(AgencyDestination(agency_id=agency.id, destination=code) for code in destinations)
     if table_id:
         tx.session.add(TableMember(table_id=table_id, agency_id=agency.id))
-    tx.program.keys.add_agency(agency.id)
+    tx.program.keys.add_agency(agency.id, on=tx.today)
     tx.record(
         "agency:record",
         object_type="agency",

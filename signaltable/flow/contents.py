@@ -12,6 +12,7 @@ from sqlalchemy import select
 from signaltable.fields import FieldContext
 from signaltable.flow import sealing
 from signaltable.flow.masking import found_in, kinds_in, without_protected
+from signaltable.keys import pseudonym_key
 from signaltable.models import Signal, Subject, SubjectField
 from signaltable.payload import SentField, SentSubject, SentValue, typed
 from signaltable.policy import PolicySet
@@ -247,7 +248,7 @@ def _signal_values(
 ) -> dict[str, Callable[[], Iterable[SentValue]]]:
     policy, facts = tx.program.policy, signal.facts
     known = policy.how_known
-    secret = tx.program.keys.secret("recipient")
+    secret = pseudonym_key(tx.program.keys, recipient)
     return {
         # Two receivers that lay their papers side by side must not find the same reference on both.
         "reference": lambda: [typed(recipient_pseudonym(secret, recipient, signal.id))],
@@ -296,7 +297,7 @@ def subject_part(
     wanted = set(names)
     values = {**_open_values(tx.program.policy, subject), **{name: typed(value) for name, value in identity.items()}}
     return SentSubject(
-        recipient_pseudonym(tx.program.keys.secret("recipient"), recipient, subject.id),
+        recipient_pseudonym(pseudonym_key(tx.program.keys, recipient), recipient, subject.id),
         tuple(
             SentField(name, (values[name.removeprefix(SUBJECT)],), unsure=name in holder.unsure)
             for name in tx.program.policy.fields.fields

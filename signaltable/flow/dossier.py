@@ -19,6 +19,7 @@ from signaltable.flow.advice import WITHHELD, Advice, advice_of
 from signaltable.flow.contents import Contents, account_for_others, contents_of, text_categories
 from signaltable.flow.masking import without_protected
 from signaltable.grounds import CONSULT
+from signaltable.keys import pseudonym_key
 from signaltable.models import AgendaItem, Link, Meeting, Question, Signal, SignalMove, Subject
 from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import agency_titles, links_of, on_an_agenda, resource_of, signal_by_reference, subjects_of
@@ -304,7 +305,7 @@ def reader_of(signal: Signal, viewer: str) -> str:
 
 def pseudonym(tx: Transaction, reader: str, subject_id: str) -> str:
     """How `reader` knows a subject."""
-    return recipient_pseudonym(tx.program.keys.secret("recipient"), reader, subject_id)
+    return recipient_pseudonym(pseudonym_key(tx.program.keys, reader), reader, subject_id)
 
 
 def subject_facts(subject: Subject, name: str) -> DossierSubject:

@@ -478,7 +478,7 @@ def _compared(tx: Transaction, subject: Subject, identity: Identity) -> str:
     made = [
         tag
         for version in sorted({row.key_version for row in rows})
-        for tag in match_tags(keys.secret("match", version), identity, version=version, policy=policy)
+        for tag in match_tags(keys.derive("match", "tags", version), identity, version=version, policy=policy)
     ]
     digests = [tag.digest for tag in kept]
     excluded = frozenset(tx.session.scalars(select(ExcludedTag.digest).where(ExcludedTag.digest.in_(digests))))

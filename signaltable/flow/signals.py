@@ -268,7 +268,7 @@ def _store_subject(tx: Transaction, signal: Signal, number: int, draft: SubjectD
     sealing.seal_identity(tx, subject_id, values, draft.unsure)
     keys, policy = tx.program.keys, tx.program.policy.linking
     version = keys.version("match")
-    tags = tuple(match_tags(keys.secret("match"), identity, version=version, policy=policy))
+    tags = tuple(match_tags(keys.derive("match", "tags", version), identity, version=version, policy=policy))
     sealing.store_linking(tx, subject_id, tags, b"", version)
     return linking.TaggedSubject(subject_id, draft.kind, tags)
 

@@ -29,7 +29,7 @@ from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.references import fresh_reference
 from signaltable.flow.referrals import place
 from signaltable.grounds import Ground
-from signaltable.keys import CannotOpen
+from signaltable.keys import CannotOpen, pseudonym_key
 from signaltable.models import Disclosure, LogDetail, LogEntry, LogTerm, Signal, Subject, SubjectField, SubjectReport
 from signaltable.payload import Payload, from_bytes
 from signaltable.policy_shapes import SafetyCheckFile
@@ -558,7 +558,9 @@ def _sent(tx: Transaction, row: Disclosure, subject: Subject, numbers: list[int]
         # What went is erased; that it went stays. Who stood in it, only the log may still know.
         known = numbers is None or subject.number in numbers
         return _Sent(row, row.recipient_agency, None) if known else None
-    pseudonym = recipient_pseudonym(tx.program.keys.secret("recipient"), row.recipient_agency, subject.id)
+    pseudonym = recipient_pseudonym(
+        pseudonym_key(tx.program.keys, row.recipient_agency), row.recipient_agency, subject.id
+    )
     own = [field.name for one in content.subjects if one.pseudonym == pseudonym for field in one.fields]
     about_case = [field.name for field in content.fields]
     if not own and (content.subjects or not {NARRATIVE, MASKED} & set(about_case)):

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from signaltable.db import Base
 from signaltable.flow.fsck.report import Found
 from signaltable.flow.fsck.said import Said, Sayings
-from signaltable.keys import KeyRing, KeyRingError
+from signaltable.keys import KeyProvider, KeyRingError
 from signaltable.row_digests import GONE, TRACKED, Key, columns_of, digest_of, reading_of, token_of
 
 AT_ONCE = 500
@@ -25,7 +25,7 @@ OBJECT_TYPES = {"signals": "signal", "disclosures": "disclosure"}
 FARTHEST = 5
 
 
-def check_rows(session: Session, ring: KeyRing, found: Found, sayings: Sayings, step: Callable[[], None]) -> None:
+def check_rows(session: Session, ring: KeyProvider, found: Found, sayings: Sayings, step: Callable[[], None]) -> None:
     """Every tracked table against the log, and the log against the tables."""
     for name in TRACKED:
         _Table(session, ring, found, sayings, name).check()
@@ -36,7 +36,7 @@ def check_rows(session: Session, ring: KeyRing, found: Found, sayings: Sayings, 
 class _Table:
     """The check of one table."""
 
-    def __init__(self, session: Session, ring: KeyRing, found: Found, sayings: Sayings, name: str) -> None:
+    def __init__(self, session: Session, ring: KeyProvider, found: Found, sayings: Sayings, name: str) -> None:
         self.session, self.ring, self.found, self.sayings = session, ring, found, sayings
         self.table = Base.metadata.tables[name]
         self.declared = TRACKED[name]

@@ -12,7 +12,7 @@ from signaltable.db import Base
 from signaltable.domain import Actor, UnusableInput
 from signaltable.flow.fsck.report import Report
 from signaltable.flow.fsck.rows import OBJECT_TYPES
-from signaltable.keys import KeyRing
+from signaltable.keys import KeyProvider
 from signaltable.models import LogDetail, LogEntry
 from signaltable.row_digests import GONE, TRACKED, Key
 from signaltable.transaction import ROWS_PER_ENTRY, Program, Transaction, transaction
@@ -67,7 +67,7 @@ def accept(tx: Transaction, incident: str, place: str) -> None:
     tx.record("log:rows", object_type="incident", object_id=incident, details=details)
 
 
-def _as_now(session: Session, ring: KeyRing, table: Table, called: str) -> dict[str, str]:
+def _as_now(session: Session, ring: KeyProvider, table: Table, called: str) -> dict[str, str]:
     """Row -> digest of what goes by this name in the place of a finding; "" where it is gone."""
     keys = _keys(session, ring, table, called)
     if keys:
@@ -75,7 +75,7 @@ def _as_now(session: Session, ring: KeyRing, table: Table, called: str) -> dict[
     return dict.fromkeys(_names_of_gone(session, ring, table, called), GONE)
 
 
-def _keys(session: Session, ring: KeyRing, table: Table, called: str) -> set[Key]:
+def _keys(session: Session, ring: KeyProvider, table: Table, called: str) -> set[Key]:
     """The keys of the rows that are there and called so: by a reference, by their key, or by a digest of it."""
     declared = TRACKED[table.name]
     columns = list(table.primary_key.columns)[: 1 if declared.grouped else None]
@@ -93,7 +93,7 @@ def _keys(session: Session, ring: KeyRing, table: Table, called: str) -> set[Key
     return {key for row in every if row_digests.token_of(ring, table, key := tuple(row)) == called}
 
 
-def _names_of_gone(session: Session, ring: KeyRing, table: Table, called: str) -> set[str]:
+def _names_of_gone(session: Session, ring: KeyProvider, table: Table, called: str) -> set[str]:
     """How the log names a row that is gone: by the key that its entries give with its reference, or else as the finding does."""
     if table.name not in OBJECT_TYPES:
         return {called}

@@ -1,0 +1,74 @@
+"""Sealed fields: one value under the key of one subject or signal, bound to its place in the database."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from signaltable.keys.digests import KEY_BYTES, bind
+from signaltable.keys.errors import CannotOpen, KeyRingError
+
+NONCE_BYTES: Final = 12
+TAG_BYTES: Final = 16
+# Fields are padded to whole blocks, so that the length of a name does not show in the database.
+BLOCK_BYTES: Final = 32
+_FIELD_MARK: Final = b"\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class DataKey:
+    """The key of one subject. Its material does not show in repr, so neither in logs nor in tracebacks."""
+
+    material: bytes = field(repr=False)
+
+
+def new_data_key(randomness: bytes) -> DataKey:
+    """A data key for one subject from 32 random bytes. Raises KeyRingError for another length."""
+    if len(randomness) != KEY_BYTES:
+        raise KeyRingError(f"expected {KEY_BYTES} random bytes, found {len(randomness)}")
+    return DataKey(bytes(randomness))
+
+
+def seal_field(
+    data_key: DataKey, *, table: str, row: str, column: str, version: int, plaintext: bytes, nonce: bytes
+) -> bytes:
+    """One field under a subject's key: AES-256-GCM, with its place in the database as associated data.
+
+    A sealed value that is copied to another row or column does not open there. `nonce` is 12 fresh random bytes
+    (NIST SP 800-38D: never twice under one key). The length of the plaintext shows in steps of 32 bytes only.
+    """
+    if len(nonce) != NONCE_BYTES:
+        raise KeyRingError(f"expected a nonce of {NONCE_BYTES} bytes, found {len(nonce)}")
+    place = _place(table, row, column, version)
+    return _FIELD_MARK + nonce + AESGCM(data_key.material).encrypt(nonce, _pad(plaintext), place)
+
+
+def open_field(data_key: DataKey, *, table: str, row: str, column: str, version: int, sealed: bytes) -> bytes:
+    """What `seal_field` sealed for this very place. Raises CannotOpen in every other case."""
+    start = len(_FIELD_MARK)
+    if len(sealed) < start + NONCE_BYTES + TAG_BYTES or not sealed.startswith(_FIELD_MARK):
+        raise CannotOpen("expected a sealed field, found something else")
+    nonce, body = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
+    try:
+        return _unpad(AESGCM(data_key.material).decrypt(nonce, body, _place(table, row, column, version)))
+    except InvalidTag:
+        raise CannotOpen("the field does not open with this key in this place") from None
+
+
+def subject_info(subject_id: str) -> bytes:
+    """What binds the wrapped data key of a subject to that subject."""
+    return bind(b"signaltable/data-key/1", subject_id.encode())
+
+
+def _place(table: str, row: str, column: str, version: int) -> bytes:
+    return bind(b"signaltable/field/1", table.encode(), row.encode(), column.encode(), str(version).encode())
+
+
+def _pad(plaintext: bytes) -> bytes:
+    """ISO/IEC 7816-4 padding: a mark and zeros up to a whole block."""
+    return plaintext + b"\x80" + bytes(-(len(plaintext) + 1) % BLOCK_BYTES)
+
+
+def _unpad(padded: bytes) -> bytes:
+    return padded.rstrip(b"\x00")[:-1]
