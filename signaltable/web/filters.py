@@ -18,7 +18,7 @@ from signaltable.web.errors import reason_text
 from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
 
 # Pages that are reached from the tabs of another entry of the menu.
-WITHIN = {"samples": "auditor", "misuse": "auditor"}
+WITHIN = {"blind_check": "questions", "misuse": "auditor", "samples": "auditor"}
 
 
 def lang() -> str:
@@ -112,6 +112,11 @@ def menu() -> list[tuple[str, str, bool]]:
         ("table.listing", _("Table"), (Permission.TABLE_CONSULT_OWN_TABLE,)),
         ("inbox.listing", _("Inbox"), (Permission.REFERRAL_RECEIVE_OWN,)),
         ("approvals.listing", _("Second look"), (Permission.DISCLOSURE_APPROVE_OTHER,)),
+        (
+            "identity_requests.listing",
+            _("Who is it?"),
+            (Permission.IDENTITY_REQUEST_TABLED, Permission.IDENTITY_DECIDE_OWN, Permission.DISCLOSURE_AUDIT_ALL),
+        ),
         ("duties.listing", _("Duties"), (Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER)),
         ("card.show", _("Meldroutekaart"), (Permission.POLICY_CONSULT_ALL,)),
         ("auditor.listing", _("Audit log"), (Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)),
