@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+from signaltable.transliterate import to_latin
+
 # Letters that Unicode does not take apart (NFKD), and scripts that partners meet. Arabic is written without most
 # vowels; the skeleton of consonants is what counts.
 _LETTERS: Final = {
@@ -77,14 +79,20 @@ def as_read(text: str) -> tuple[str, Sequence[int]]:
     return _UNSEEN.sub("", text), places
 
 
+def latin(text: str) -> str:
+    """As `fold`, with every script written in Latin letters: also Hebrew, Ethiopic and Chinese."""
+    folded = fold(text)
+    return folded if folded.isascii() else to_latin(folded)
+
+
 def plain(text: str) -> str:
     """Only the letters a-z and digits of a text, with ij written as y: Wijk and Wyk become the same."""
-    return re.sub(r"[^a-z0-9]", "", fold(text)).replace("ij", "y")
+    return re.sub(r"[^a-z0-9]", "", latin(text)).replace("ij", "y")
 
 
 def words_of(text: str) -> tuple[str, ...]:
     """The words of a name in plain form; hyphens, dots, spaces and apostrophes separate."""
-    return tuple(word for word in (plain(part) for part in re.split(r"[^\w]+|_", fold(text))) if word)
+    return tuple(word for word in (plain(part) for part in re.split(r"[^\w]+|_", latin(text))) if word)
 
 
 def name_words(text: str) -> tuple[str, ...]:

@@ -22,11 +22,11 @@ from signaltable.evidence_forms import ConditionSpec, load_conditions
 from signaltable.fields import FieldSet, load_fields
 from signaltable.grounds import GroundSet, load_grounds
 from signaltable.identity import IdentifierPolicy, load_identifiers
+from signaltable.linking_rules import LinkingPolicy, load_linking
 from signaltable.policy_checks import Named, check, check_examples
 from signaltable.policy_errors import BrokenPolicy, Finding, expectation, parse_toml, read_text
 from signaltable.processing_activities import FILE as ACTIVITIES
 from signaltable.processing_activities import ActivitiesFile, Register, check_activities
-from signaltable.pseudonymise import LinkingPolicy, load_linking
 from signaltable.region import FILE as REGION_FILE
 from signaltable.region import FOLDER as REGION
 from signaltable.region import Overlay, destinations_of, is_regional, overlay_of, routes_of

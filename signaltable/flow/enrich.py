@@ -482,7 +482,7 @@ def _compared(tx: Transaction, subject: Subject, identity: Identity) -> str:
     ]
     digests = [tag.digest for tag in kept]
     excluded = frozenset(tx.session.scalars(select(ExcludedTag.digest).where(ExcludedTag.digest.in_(digests))))
-    return str(link.compare(made, kept, policy, excluded).outcome)
+    return str(link.compare(link.Side(tuple(made)), link.Side(tuple(kept)), policy, excluded).outcome)
 
 
 # -- answering ---------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def propose(tx: Transaction, signal: Signal, subjects: Sequence[TaggedSubject]) 
     for subject in subjects:
         excluded = _excluded(tx, subject.tags)
         for other_id, other_tags in _candidates(tx, subject, signal.id, excluded).items():
-            found = link.compare(subject.tags, other_tags, tx.program.policy.linking, excluded)
+            found = link.compare(link.Side(subject.tags), link.Side(other_tags), tx.program.policy.linking, excluded)
             if found.outcome != "none":
                 proposed.append(_store(tx, subject.id, other_id, found))
     return proposed

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signaltable.identity import Identity, identity_from
-from signaltable.link import Proposal, compare
-from signaltable.pseudonymise import Tag, load_linking, match_tags
+from signaltable.link import Proposal, Side, compare, sketch
+from signaltable.linking_rules import load_linking
+from signaltable.pseudonymise import Tag, match_tags
 
 POLICY = load_linking(Path(__file__).parents[2] / "policies")
 SECRET = bytes(range(32))
@@ -32,9 +33,13 @@ def tags(identity: Identity, secret: bytes = SECRET, version: int = 1) -> tuple[
     return match_tags(secret, identity, version=version, policy=POLICY)
 
 
+def side(identity: Identity) -> Side:
+    return Side(tags(identity), sketch(SECRET, identity, POLICY))
+
+
 def judge(one: str | Identity, other: str | Identity, excluded: frozenset[bytes] = frozenset()) -> Proposal:
     a, b = (person(side) if isinstance(side, str) else side for side in (one, other))
-    forward, backward = compare(tags(a), tags(b), POLICY, excluded), compare(tags(b), tags(a), POLICY, excluded)
+    forward, backward = compare(side(a), side(b), POLICY, excluded), compare(side(b), side(a), POLICY, excluded)
     assert forward == backward
     return forward
 
@@ -146,25 +151,28 @@ def test_other_kinds_are_compared_on_what_they_are() -> None:
 
 def test_tags_made_with_another_key_or_version_do_not_meet() -> None:
     identity = person("Anna||Bakker|1999-05-03|0612345678")
-    assert compare(tags(identity), tags(identity, secret=bytes(32)), POLICY).outcome == "none"
-    assert compare(tags(identity), tags(identity, version=2), POLICY).outcome == "none"
+    mine = Side(tags(identity))
+    assert compare(mine, Side(tags(identity, secret=bytes(32))), POLICY).outcome == "none"
+    assert compare(mine, Side(tags(identity, version=2)), POLICY).outcome == "none"
     # During a rotation a subject carries tags of both versions, and meets either.
     both = tags(identity) + tags(identity, version=2)
-    assert compare(both, tags(identity, version=2), POLICY).outcome == "match"
+    assert compare(Side(both), Side(tags(identity, version=2)), POLICY).outcome == "match"
 
 
 def test_the_weight_comes_from_the_policy_of_today() -> None:
-    old = [Tag(tag.set_id, 0, tag.digest) for tag in tags(person("Anna||Bakker|1999-05-03"))]
+    old = Side(tuple(Tag(tag.set_id, 0, tag.digest) for tag in tags(person("Anna||Bakker|1999-05-03"))))
     assert compare(old, old, POLICY).outcome == "match"
-    assert compare([Tag("gone", 500, b"x" * 16)], [Tag("gone", 500, b"x" * 16)], POLICY).outcome == "none"
+    gone = Side((Tag("gone", 500, b"x" * 16),))
+    assert compare(gone, gone, POLICY).outcome == "none"
 
 
 @given(st.lists(st.tuples(st.sampled_from([s.id for s in POLICY.set]), st.binary(min_size=1, max_size=1)), max_size=30))
 def test_more_agreement_never_lowers_the_score_except_for_a_contradicting_date(drawn) -> None:
     undated = {tag_set.id for tag_set in POLICY.set if not tag_set.dated}
-    side = tuple(Tag(set_id, 0, digest) for set_id, digest in drawn if set_id in undated)
-    for cut in range(len(side)):
-        assert compare(side[:cut], side, POLICY).score <= compare(side, side, POLICY).score
+    drawn_tags = tuple(Tag(set_id, 0, digest) for set_id, digest in drawn if set_id in undated)
+    whole = Side(drawn_tags)
+    for cut in range(len(drawn_tags)):
+        assert compare(Side(drawn_tags[:cut]), whole, POLICY).score <= compare(whole, whole, POLICY).score
 
 
 # -- evaluation on invented Dutch pairs -------------------------------------------------------------------------------

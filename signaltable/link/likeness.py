@@ -1,0 +1,243 @@
+"""How alike two sketches are, thing by thing, in the levels that linking.toml weighs. Pure and symmetric."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from signaltable.link.sketch import DAY, MONTH, NO_DATE, Sketch, Word
+
+# How alike two words are, strongest last. PARTLY: of several words some agree and others do not.
+DIFFERENT, PARTLY, INITIAL, SLIP, SOUND, FORM, SAME = range(7)
+_GIVEN: Final = ("different", "partly", "initial", "slip", "sound", "form", "same")
+_SURNAME: Final = ("different", "partly", "different", "slip", "sound", "form", "same")
+
+# Letter pairs in common (Dice): from here on two words of a name are a slip apart, two with one skeleton below that.
+_NEAR: Final = 0.72
+_NEAR_WITH_SKELETON: Final = 0.55
+_NEAR_STREET: Final = 0.7
+# A word that was cut off: nearly all its pairs stand in the other, and there are enough of them.
+_CONTAINED: Final = 0.93
+_ENOUGH_BITS: Final = 10
+
+_Levels = dict[str, str]
+
+
+def likeness(one: Sketch, other: Sketch) -> _Levels:
+    """Thing -> level of agreement (linking_rules.LEVELS); what is not known on both sides is missing."""
+    found = _names(one, other)
+    for name, level in _others(one, other):
+        if level:
+            found[name] = level
+    return found
+
+
+def _others(one: Sketch, other: Sketch) -> Iterator[tuple[str, str]]:
+    yield "birth_date", _dates(one, other)
+    yield "address", _addresses(one, other)
+    yield "phone", _numbers(one.phone, other.phone, one.phone_digits, other.phone_digits)
+    yield "email", _equal(one.email, other.email)
+    yield "document_number", _numbers(one.document, other.document, one.document_signs, other.document_signs)
+    yield "iban", _equal(one.iban, other.iban)
+    yield "plate", _equal(one.plate, other.plate)
+    yield "profile", _profiles(one, other)
+    yield "nationality", _equal(one.nationality, other.nationality)
+
+
+def _equal(one: int, other: int) -> str:
+    if not one or not other:
+        return ""
+    return "same" if one == other else "different"
+
+
+def _profiles(one: Sketch, other: Sketch) -> str:
+    if not one.handle or not other.handle:
+        return ""
+    if one.profile and one.profile == other.profile:
+        return "same"
+    known = one.profile and other.profile
+    return "handle" if one.handle == other.handle and not known else "different"
+
+
+# -- numbers and dates ----------------------------------------------------------------------------------------------------
+
+
+def _numbers(one: int, other: int, signs: bytes, others: bytes) -> str:
+    if not one or not other:
+        return ""
+    if one == other:
+        return "same"
+    return "slip" if _one_slip(signs, others) else "different"
+
+
+def _one_slip(one: bytes, other: bytes) -> bool:
+    """Whether one sign differs, or two neighbours changed places."""
+    if len(one) != len(other):
+        return False
+    wrong = [at for at in range(len(one)) if one[at] != other[at]]
+    if len(wrong) == 1:
+        return True
+    return (
+        len(wrong) == 2
+        and wrong[1] == wrong[0] + 1
+        and one[wrong[0]] == other[wrong[1]]
+        and one[wrong[1]] == other[wrong[0]]
+    )
+
+
+def _dates(one: Sketch, other: Sketch) -> str:
+    """Digits are replaced by secret signs, so equal digits are equal signs and nothing more is known of them."""
+    if one.precision == NO_DATE or other.precision == NO_DATE:
+        return ""
+    precision = min(one.precision, other.precision)
+    first, second = one.digits, other.digits
+    if precision == DAY and first == second and not one.registry:
+        return "same"
+    if one.registry or other.registry or precision < MONTH:
+        return "year" if first[:4] == second[:4] else _off_by_little(first[:4], second[:4])
+    if precision == MONTH:
+        if first[:6] == second[:6]:
+            return "month"
+        return _off_by_little(first[:6], second[:6])
+    return _whole_dates(first, second)
+
+
+def _off_by_little(one: bytes, other: bytes) -> str:
+    return "rough" if _one_slip(one, other) else "different"
+
+
+def _whole_dates(one: bytes, other: bytes) -> str:
+    same_year = one[:4] == other[:4]
+    if same_year and one[4:6] == other[6:8] and one[6:8] == other[4:6]:
+        return "swapped"
+    if _one_slip(one, other):
+        return "slip"
+    same_month, same_day = one[4:6] == other[4:6], one[6:8] == other[6:8]
+    # Two of year, month and day agree; the third was guessed, or it is somebody else.
+    return "rough" if same_year + same_month + same_day == 2 else "different"
+
+
+# -- addresses ------------------------------------------------------------------------------------------------------------
+
+
+def _addresses(one: Sketch, other: Sketch) -> str:
+    street = _same_street(one, other)
+    if street and one.number and other.number:
+        if one.number == other.number:
+            return "unit" if one.addition == other.addition else "building"
+        return "street"
+    if street:
+        return "street"
+    if street is None and not (one.city and other.city) and not (one.area and other.area):
+        return ""
+    if _equal(one.city, other.city) == "same" or _equal(one.area, other.area) == "same":
+        return "city"
+    return "different"
+
+
+def _same_street(one: Sketch, other: Sketch) -> bool | None:
+    """By postcode, or by street and place when either side lacks a postcode or it was mistyped; None when not known."""
+    if one.postcode and one.postcode == other.postcode:
+        return True
+    if one.street and other.street:
+        alike = one.street == other.street or _dice(one.street_bloom, other.street_bloom) >= _NEAR_STREET
+        near = _equal(one.city, other.city) != "different" or _equal(one.area, other.area) == "same"
+        return alike and near
+    return False if one.postcode and other.postcode else None
+
+
+def _dice(one: int, other: int) -> float:
+    return 2 * (one & other).bit_count() / max(1, one.bit_count() + other.bit_count())
+
+
+# -- names ----------------------------------------------------------------------------------------------------------------
+
+
+def _names(one: Sketch, other: Sketch) -> _Levels:
+    given, family = _bags(one.given, other.given, given=True), _bags(one.family, other.family)
+    if given is None or family is None or given < INITIAL or family < INITIAL:
+        given, family = max(
+            (given, family), _swapped(one, other), _in_one_field(one, other), _in_one_field(other, one), key=_strength
+        )
+    found: _Levels = {}
+    if given is not None:
+        found["given"] = _GIVEN[given]
+    if family is not None:
+        found["surname"] = _SURNAME[family]
+    return found
+
+
+_Pair = tuple[int | None, int | None]
+
+
+def _strength(pair: _Pair) -> tuple[int, int]:
+    weakest = min((level for level in pair if level is not None), default=-1)
+    return (sum((level or 0) for level in pair) if weakest >= 0 else -1, weakest)
+
+
+def _swapped(one: Sketch, other: Sketch) -> _Pair:
+    """The given name stands where the surname belongs. Only worth it when both are found."""
+    given, family = _bags(one.given, other.family), _bags(one.family, other.given)
+    if given is None or family is None or min(given, family) < SLIP:
+        return None, None
+    return min(given, FORM), min(family, FORM)
+
+
+def _in_one_field(one: Sketch, other: Sketch) -> _Pair:
+    """One side has its whole name in one field: look for both names of the other in it."""
+    if bool(one.given) == bool(one.family) or not other.given or not other.family:
+        return None, None
+    words = one.given or one.family
+    if sum(not word.spare for word in words) < 2:
+        return None, None
+    given, family = _covered(other.given, words), _covered(other.family, words)
+    return (min(given, FORM), min(family, FORM)) if min(given, family) >= SLIP else (None, None)
+
+
+def _bags(one: tuple[Word, ...], other: tuple[Word, ...], *, given: bool = False) -> int | None:
+    """How alike two lists of words are: people leave words out, so the shorter list has to be found in the longer."""
+    if not one or not other:
+        return None
+    if len(one) == 1 and len(other) == 1:
+        return _alike(one[0], other[0], given=given)
+    glued = max(
+        (_alike(x, y, given=given) for x in one for y in other if x.spare or y.spare),
+        default=DIFFERENT,
+    )
+    if glued >= SLIP:
+        return glued
+    mine, yours = sum(not word.spare for word in one), sum(not word.spare for word in other)
+    if mine == yours:
+        return min(_covered(one, other, given=given), _covered(other, one, given=given))
+    return _covered(one, other, given=given) if mine < yours else _covered(other, one, given=given)
+
+
+def _covered(words: tuple[Word, ...], among: tuple[Word, ...], *, given: bool = False) -> int:
+    levels = [max(_alike(word, found, given=given) for found in among) for word in words if not word.spare]
+    whole = [level for level in levels if level >= SLIP]
+    if not whole:
+        return INITIAL if min(levels) == INITIAL else DIFFERENT
+    return min(whole) if len(whole) + levels.count(INITIAL) == len(levels) else PARTLY
+
+
+def _alike(one: Word, other: Word, *, given: bool = False) -> int:
+    if one.exact == other.exact:
+        return SAME if not one.initial else INITIAL
+    if one.initial or other.initial:
+        return INITIAL if one.first == other.first else DIFFERENT
+    if one.roots & other.roots:
+        return FORM
+    # Two names that the list holds and does not hold to be one name are two names, however alike: twins have such.
+    if given and one.known and other.known:
+        return DIFFERENT
+    if one.sounds & other.sounds:
+        return SOUND
+    skeleton = bool(one.skeletons & other.skeletons)
+    if skeleton and (one.bare or other.bare):
+        return SOUND
+    common = (one.bloom & other.bloom).bit_count()
+    total = one.bits + other.bits
+    least = min(one.bits, other.bits)
+    if 2 * common >= (_NEAR_WITH_SKELETON if skeleton else _NEAR) * total:
+        return SLIP
+    if least >= _ENOUGH_BITS and common >= _CONTAINED * least:
+        return SLIP
+    return SLIP if one.shortened & other.shortened else DIFFERENT
