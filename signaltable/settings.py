@@ -29,7 +29,8 @@ class Settings:
     `checkpoint_minutes` is how often the log is signed; `address` where people find the program, for mails; `proxies`
     how many proxies of our own stand between a browser and the program, each of which adds to X-Forwarded-For. The log
     is signed with `log_key`, by ML-DSA-44 too when `log_ml_dsa`; in production the web runs as `web_user`, who cannot
-    read that key, unless `log_key_shared` accepts that it can.
+    read that key, unless `log_key_shared` accepts that it can. `clamd` is where ClamAV listens, a path or host:port; ""
+    when there is none.
     """
 
     home: Path
@@ -45,6 +46,7 @@ class Settings:
     log_key_shared: bool = False
     log_ml_dsa: bool = False
     web_user: str = ""
+    clamd: str = ""
 
     @property
     def demo(self) -> bool:
@@ -120,6 +122,7 @@ class Settings:
             log_key_shared=_yes(env, "SIGNALTABLE_LOG_KEY_SHARED", "no"),
             log_ml_dsa=_yes(env, "SIGNALTABLE_LOG_ML_DSA", "no"),
             web_user=env.get("SIGNALTABLE_WEB_USER", ""),
+            clamd=_listens(env, "SIGNALTABLE_CLAMD"),
         )
 
 
@@ -129,6 +132,15 @@ def _yes(env: Mapping[str, str], name: str, otherwise: str) -> bool:
     if value not in {"yes", "no"}:
         raise UnusableSettings(f"{name}: expected yes or no")
     return value == "yes"
+
+
+def _listens(env: Mapping[str, str], name: str) -> str:
+    """Where another program listens: the path of a socket, or a host with a port."""
+    value = env.get(name, "")
+    host, _, port = value.rpartition(":")
+    if value and not value.startswith("/") and not (host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise UnusableSettings(f"{name}: expected the path of a socket that starts with /, or host:port")
+    return value
 
 
 def _proxies(text: str) -> int:

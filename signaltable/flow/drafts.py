@@ -1,19 +1,35 @@
-"""Drafts of signals: sealed at every step, resumable after logout or a crash, erased when they expire."""
+"""Drafts of signals: sealed at every step, resumable after logout or a crash, erased when they expire.
 
+With the answers the envelope holds the data key of the files that go along, once there is one; it becomes the key of
+the signal when the draft is submitted.
+"""
+
+import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 
 from sqlalchemy import delete, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, NotFound, Resource
-from signaltable.flow import sealing
+from signaltable.flow import attachment_rows, sealing
 from signaltable.flow.moves import keep_until
 from signaltable.intake import SignalDraft, parse
+from signaltable.keys import DataKey, new_data_key
 from signaltable.models import Draft
 from signaltable.transaction import Transaction
+
+FILES_KEY = "files_key"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """What the envelope of a draft holds."""
+
+    content: SignalDraft
+    files_key: DataKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +68,21 @@ def start(tx: Transaction, content: SignalDraft | None = None) -> DraftView:
         updated_at=tx.now,
         expires_at=tx.now,
     )
-    _put(tx, draft, content or SignalDraft(), 1)
+    _put(tx, draft, _Sealed(content or SignalDraft()), 1)
     tx.session.add(draft)
     return _view(draft, content or SignalDraft())
 
 
 def load(tx: Transaction, draft_id: str) -> DraftView:
     """The actor's own draft. Raises `NotFound` for anybody else's: not even its existence is told."""
-    draft = _own(tx, draft_id)
+    draft = own(tx, draft_id)
     tx.record(
         "draft:consult",
         object_type="draft",
         object_id=draft.id,
         details={"draft": draft.id, "step": draft.step},
     )
-    return _view(draft, _content(tx, draft))
+    return _view(draft, _opened(tx, draft).content)
 
 
 def save(tx: Transaction, draft_id: str, changes: Mapping[str, object], *, step: int, version: int) -> DraftView:
@@ -74,11 +90,12 @@ def save(tx: Transaction, draft_id: str, changes: Mapping[str, object], *, step:
 
     Raises `Conflict` when the draft was saved in another window meanwhile, `UnusableInput` for unusable answers.
     """
-    draft = _own(tx, draft_id)
+    draft = own(tx, draft_id)
     if draft.version != version:
         raise Conflict("draft", "the draft was saved in another window meanwhile")
-    content = parse({**_content(tx, draft).model_dump(mode="json"), **changes})
-    _put(tx, draft, content, step)
+    before = _opened(tx, draft)
+    content = parse({**before.content.model_dump(mode="json"), **changes})
+    _put(tx, draft, replace(before, content=content), step)
     draft.version = version + 1
     return _view(draft, content)
 
@@ -97,7 +114,8 @@ def mine(tx: Transaction) -> list[DraftLine]:
 
 def discard(tx: Transaction, draft_id: str, *, cause: str = "by_author") -> None:
     """Erase a draft of the actor."""
-    draft = _own(tx, draft_id)
+    draft = own(tx, draft_id)
+    attachment_rows.forget_drafts(tx, [draft.id])
     tx.session.execute(delete(Draft).where(Draft.id == draft.id))
     tx.record("draft:erase", object_type="draft", object_id=draft.id, details={"draft": draft.id, "cause": cause})
 
@@ -106,7 +124,19 @@ def _gate(tx: Transaction) -> None:
     require(tx.actor, Permission.SIGNAL_SUBMIT_OWN, Resource("draft", owner_agency=tx.actor.agency_id))
 
 
-def _own(tx: Transaction, draft_id: str) -> Draft:
+def content_and_key(tx: Transaction, draft_id: str) -> tuple[SignalDraft, DataKey]:
+    """The actor's own draft with the data key of its files, which is made when there is none yet."""
+    draft = own(tx, draft_id)
+    sealed = _opened(tx, draft)
+    if sealed.files_key is None:
+        sealed = replace(sealed, files_key=new_data_key(tx.program.randomness(32)))
+        _put(tx, draft, sealed, draft.step)
+    assert sealed.files_key is not None
+    return sealed.content, sealed.files_key
+
+
+def own(tx: Transaction, draft_id: str) -> Draft:
+    """The actor's own draft. Raises `NotFound` for anybody else's."""
     _gate(tx)
     draft = tx.session.get(Draft, draft_id)
     if draft is None or draft.account_id != tx.actor.account_id:
@@ -114,12 +144,17 @@ def _own(tx: Transaction, draft_id: str) -> Draft:
     return draft
 
 
-def _content(tx: Transaction, draft: Draft) -> SignalDraft:
-    return parse(json.loads(sealing.open_envelope(tx, tx.actor.agency_id, draft.sealed, _place(draft))))
+def _opened(tx: Transaction, draft: Draft) -> _Sealed:
+    kept = json.loads(sealing.open_envelope(tx, tx.actor.agency_id, draft.sealed, _place(draft)))
+    key = kept.pop(FILES_KEY, None)
+    return _Sealed(parse(kept), new_data_key(base64.b64decode(key)) if key else None)
 
 
-def _put(tx: Transaction, draft: Draft, content: SignalDraft, step: int) -> None:
-    draft.sealed = tx.program.keys.seal(draft.agency_id, content.model_dump_json().encode(), _place(draft))
+def _put(tx: Transaction, draft: Draft, sealed: _Sealed, step: int) -> None:
+    kept = sealed.content.model_dump(mode="json")
+    if sealed.files_key is not None:
+        kept[FILES_KEY] = base64.b64encode(sealed.files_key.material).decode()
+    draft.sealed = tx.program.keys.seal(draft.agency_id, json.dumps(kept).encode(), _place(draft))
     draft.step = step
     draft.updated_at = tx.now
     draft.expires_at = datetime.combine(keep_until(tx, "draft"), time(), UTC)

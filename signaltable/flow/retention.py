@@ -16,7 +16,7 @@ from sqlalchemy import Exists, delete, exists, select, update
 from signaltable.access import Permission
 from signaltable.db import empty_write_ahead_log
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
-from signaltable.flow import decisions, duty_reminders, duty_rows, exclusions, log_erasing, subject_reports
+from signaltable.flow import attachments, decisions, duty_reminders, duty_rows, exclusions, log_erasing, subject_reports
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
@@ -106,6 +106,7 @@ def erase_drafts(tx: Transaction) -> int:
     _gate(tx)
     due = tx.session.scalars(select(Draft.id).where(Draft.expires_at <= tx.now).order_by(Draft.id)).all()
     if due:
+        attachments.forget_drafts(tx, due)
         tx.session.execute(delete(Draft).where(Draft.id.in_(due)))
         _record_erasing(tx, "draft", "draft", due)
     return len(due)
@@ -160,6 +161,7 @@ def forget(tx: Transaction, signal: Signal, rule: str, *, cause: str = "") -> No
     The caller has decided that it has to be, and put the signal in a state that ends it.
     """
     _erase_subjects(tx, signal)
+    attachments.forget(tx, signal.id)
     _erase_words(tx, signal)
     _erase_documents(tx, signal)
     tx.session.flush()

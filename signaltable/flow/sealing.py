@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 
 from signaltable.domain import Refused
 from signaltable.keys import DataKey, envelope_version, new_data_key, open_field, seal_field
-from signaltable.models import MatchSketch, MatchTag, Signal, SubjectField, SubjectKey
+from signaltable.models import MatchSketch, MatchTag, Signal, SignalKey, SubjectField, SubjectKey
 from signaltable.pseudonymise import Tag
 from signaltable.transaction import Transaction
 
@@ -61,9 +61,40 @@ def open_identity(tx: Transaction, subject_id: str) -> dict[str, str]:
             object_id=subject_id,
             details={"permission": "identity:consult:own-agency"},
         )
-    data_key = tx.program.keys.unwrap(tx.actor.agency_id, held.wrapped, subject_id)
-    tx.use_key(f"agency:{tx.actor.agency_id}", envelope_version(held.wrapped))
-    fields = tx.session.scalars(select(SubjectField).where(SubjectField.subject_id == subject_id))
+    return _opened(tx, subject_id, _unwrapped(tx, tx.actor.agency_id, held.wrapped, subject_id))
+
+
+def grant(tx: Transaction, subject_id: str, agency_id: str, bound_to: str) -> bytes:
+    """The subject's data key for another agency, bound to what is named: with nothing else that agency opens it.
+
+    Taken out of its wrapping with the key of the actor's agency, which must hold one. The caller records why.
+    """
+    held = tx.session.get_one(SubjectKey, (subject_id, tx.actor.agency_id))
+    data_key = _unwrapped(tx, tx.actor.agency_id, held.wrapped, subject_id)
+    return tx.program.keys.wrap(agency_id, data_key, _bound(subject_id, bound_to))
+
+
+def open_granted(
+    tx: Transaction, subject_id: str, agency_id: str, wrapped: bytes, bound_to: str, names: Iterable[str]
+) -> dict[str, str]:
+    """These identity fields of a subject, with what `grant` made for this agency. Raises `CannotOpen` for anything else."""
+    return _opened(tx, subject_id, _unwrapped(tx, agency_id, wrapped, _bound(subject_id, bound_to)), names)
+
+
+def _bound(subject_id: str, bound_to: str) -> str:
+    return f"{subject_id}|{bound_to}"
+
+
+def _unwrapped(tx: Transaction, agency_id: str, wrapped: bytes, name: str) -> DataKey:
+    data_key = tx.program.keys.unwrap(agency_id, wrapped, name)
+    tx.use_key(f"agency:{agency_id}", envelope_version(wrapped))
+    return data_key
+
+
+def _opened(tx: Transaction, subject_id: str, data_key: DataKey, names: Iterable[str] | None = None) -> dict[str, str]:
+    fields = select(SubjectField).where(SubjectField.subject_id == subject_id)
+    if names is not None:
+        fields = fields.where(SubjectField.name.in_(sorted(names)))
     return {
         field.name: open_field(
             data_key,
@@ -73,7 +104,7 @@ def open_identity(tx: Transaction, subject_id: str) -> dict[str, str]:
             version=FIELD_VERSION,
             sealed=field.sealed,
         ).decode()
-        for field in fields
+        for field in tx.session.scalars(fields)
     }
 
 
@@ -149,3 +180,22 @@ def open_envelope(tx: Transaction, agency_id: str, envelope: bytes, place: bytes
 def owner_part(tx: Transaction, signal: Signal) -> dict[str, Any]:
     """What only the owner reads: the unmasked narrative, who asked for consent, how to reach the reporter."""
     return open_json(tx, signal.owner_agency, signal.owner_sealed, f"signals|owner_sealed|{signal.id}")
+
+
+def wrap_signal_key(tx: Transaction, signal_id: str, data_key: DataKey) -> None:
+    """Keep the data key of a signal's attachments, wrapped for the actor's agency alone."""
+    wrapped = tx.program.keys.wrap(tx.actor.agency_id, data_key, signal_id)
+    tx.session.add(SignalKey(signal_id=signal_id, agency_id=tx.actor.agency_id, wrapped=wrapped))
+    tx.session.flush()
+
+
+def signal_key(tx: Transaction, signal_id: str) -> DataKey | None:
+    """The data key of a signal's attachments with the key of the actor's agency; None when it never had an attachment.
+
+    Raises `Refused` when another agency holds it.
+    """
+    held = tx.session.scalars(select(SignalKey).where(SignalKey.signal_id == signal_id)).all()
+    mine = [one for one in held if one.agency_id == tx.actor.agency_id]
+    if held and not mine:
+        raise Refused("other_agency", object_type="signal", details={"permission": "identity:consult:own-agency"})
+    return _unwrapped(tx, tx.actor.agency_id, mine[0].wrapped, signal_id) if mine else None
