@@ -1,18 +1,17 @@
-"""Names of people by their place in a sentence, in capitals or after words that announce them."""
+"""Names of people: by their place in a sentence, in lists, after words that announce them, before what they say."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from signaltable.names import (
-    COMMON_WORDS,
-    GIVEN_NAMES,
-    INSTITUTIONS,
-    PARTICLES,
-    TITLES,
-    WORKPLACES,
-    is_known_word,
-    word_set,
-    words_of,
+from signaltable.names import COMMON_WORDS, INSTITUTIONS, PARTICLES, TITLES, WORKPLACES, word_set, words_of
+from signaltable.text.lexicon import (
+    NAMES_THAT_ARE_WORDS,
+    given_names,
+    is_ordinary,
+    is_place,
+    is_surname,
+    listed_names,
 )
 from signaltable.text.spans import Span, Word, starts_sentence
 from signaltable.text.typed import windows
@@ -21,17 +20,19 @@ _CUES: Final = word_set(
     "heet heette heten genaamd genoemd alias bijnaam roepnaam voornaam achternaam naam namen named called noemt noemde"
 )
 _LEGAL_FORMS: Final = word_set("bv nv vof cv ltd gmbh holding")
-_STRONG_CUES: Final = word_set("heet heette genaamd alias")
 _AFTER_CUE: Final = word_set("is zich haar hem was ook zichzelf met de van eigenlijk gewoon")
 # Particles that join the words of a name; "uit", "in" and "op" more often join a name to a place.
 _JOINERS: Final = word_set(
-    "van de der den het t ter ten vd la le du des von zu di da dos das del della el al ul ibn bin ben ait"
+    "van de der den het t ter ten te vd la le du des von zu di da dos das del della el al ul ibn bin ben ait abu ould oulad"
 )
 _PERSON_VERBS: Final = word_set(
     """
     zegt zei vertelt vertelde werkt werkte woont woonde wil wilde kwam komt belde belt moet moest mag mocht kan kon sliep
     slaapt kreeg krijgt verblijft verbleef zat zit ging gaat huilde huilt durft durfde verklaart verklaarde heeft had is
-    was wordt werd gaf geeft stuurt stuurde betaalt betaalde draagt droeg spreekt sprak lijkt leek
+    was wordt werd gaf geeft stuurt stuurde betaalt betaalde draagt droeg spreekt sprak lijkt leek heet regelt regelde denkt
+    dacht weet wist vroeg vraagt appt appte haalt haalde brengt bracht dreigt dreigde slaat sloeg loopt liep rijdt reed
+    meldde meldt vluchtte probeerde schreef schrijft noemt noemde zag ziet bleef blijft deed doet liet laat maakt maakte
+    stond staat en schreeuwt schreeuwde antwoordde bevestigt bevestigde ontkent ontkende
     """
 )
 _NOUN_ENDS: Final = (
@@ -47,41 +48,82 @@ _NOUN_ENDS: Final = (
     "ders",
     "gever",
     "nemer",
-    "nemers",
     "en",
 )
+_DETERMINERS: Final = word_set("de het een die deze dit dat geen elke iedere welke the a an")
+_TITLES: Final = TITLES | word_set("hr mijnheer dhr mw mevr mevrouw meneer")
+# Titles after which a word in small letters is a name as well.
+_PLAIN_TITLES: Final = word_set("dhr hr mw mevr mvr mevrouw meneer mijnheer juf meester tante oom")
+# Words that stand in front of a name in a note.
+_BEFORE_SMALL: Final = word_set(
+    """
+    met bij van door aan voor naar heet heette genaamd naam alias vriend vriendin zus zusje broer broertje moeder vader oom
+    tante neef nicht baas dame jongen meisje man vrouw dochter zoon buurvrouw buurman collega eigenaar huurbaas chauffeur is
+    sprak gesproken gebeld namens volgens via ook of en waar zegt dat ik
+    """
+)
+_ENDS_AS_SURNAME: Final = re.compile(
+    r"\w{2,24}(?:ska|ski|cki|cka|czyk|wicz|ova|ov|ev|eva|escu|oglu|enko|chuk|vych|yan|ian|idze|vili|stra|sma|inga|ema|son|sen|mans)"
+)
+_LONGEST_GAP_TO_SMALL: Final = 2
+_INITIAL_CAP: Final = re.compile(r"[ .]{0,2}")
+_SENDER: Final = re.compile(
+    r"^[ \t>*]{0,4}(\[?\d{1,4}[-/.:]\d{1,2}[-/.:]?[\d ,:./]{0,18}\]?[ \t]{0,2}[-–]?[ \t]{0,2})?"
+    r"([^\W\d_][\w'’.-]{0,24}(?: [^\W\d_][\w'’.-]{0,24}){0,4}?)(?::(?=[ \t\n])|[ \t]{1,3}\d{1,2}:\d{2}[ \t]*$)",
+    re.MULTILINE,
+)
+_FOREIGN: Final = re.compile(
+    r"[\u0590-\u05ff\u0600-\u06ff\u0750-\u077f\u1200-\u139f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f\u0900-\u0d7f]"
+    r"(?:[\u0590-\u05ff\u0600-\u06ff\u0750-\u077f\u1200-\u139f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f\u0900-\u0d7f·]| (?=[^\x00-\u024f]))*"
+)
+_CYRILLIC: Final = re.compile(
+    r"[\u0370-\u03ff\u0400-\u04ff\u10a0-\u10ff\u0530-\u058f][\u0370-\u03ff\u0400-\u04ff\u10a0-\u10ff\u0530-\u058f'’ʼ-]*"
+)
+_SHORT_PASSAGE: Final = 4
 
 
 def shielded_words(words: Sequence[Word], organisations: Iterable[str]) -> frozenset[int]:
     """The starts of words that belong to the name of an organisation."""
     needles = {"".join(words_of(name)): "company" for name in organisations}
     needles.pop("", None)
-    spans = list(windows(words, needles))
-    return (
-        frozenset(word.start for span in spans for word in words if span.start <= word.start < span.end)
-        if spans
-        else frozenset()
-    )
+    spans = iter(windows(words, needles))
+    starts: set[int] = set()
+    span = next(spans, None)
+    for word in words:
+        while span and span.end <= word.start:
+            span = next(spans, None)
+        if span and span.start <= word.start:
+            starts.add(word.start)
+    return frozenset(starts)
 
 
 def names(text: str, words: Sequence[Word], shielded: frozenset[int]) -> Iterator[Span]:
+    """Every name; each also where it stands again in the text, and with the words of other scripts."""
+    found = [*_in_sentences(text, words, shielded), *_senders(text)]
+    found += _small_names(text, words)
+    yield from found
+    yield from _again(words, found, shielded)
+    yield from _in_other_scripts(text)
+
+
+# -- in sentences ----------------------------------------------------------------------------------------------------
+
+
+def _in_sentences(text: str, words: Sequence[Word], shielded: frozenset[int]) -> Iterator[Span]:
     place = 0
     while place < len(words):
         if words[place].start in shielded:
             place += 1
             continue
         end = _run_end(text, words, place, shielded)
-        if end == place:
-            yield from _small_name_after_cue(words, place)
-            place += 1
-            continue
-        yield from _named_in(text, words, place, end)
-        place = end
+        if end > place:
+            yield from _named_in(text, words, place, end)
+        place = max(end, place + 1)
 
 
 def _run_end(text: str, words: Sequence[Word], place: int, shielded: frozenset[int]) -> int:
     """The end of a run of words that could be one name: capitals and initials, particles between them."""
-    if not _starts_run(text, words[place]):
+    if not _starts_run(text, words, place):
         return place
     end = last = place + 1
     while end < len(words) and words[end].start not in shielded and _joins(text, words[end - 1], words[end]):
@@ -94,72 +136,227 @@ def _run_end(text: str, words: Sequence[Word], place: int, shielded: frozenset[i
     return last
 
 
-def _starts_run(text: str, word: Word) -> bool:
+def _starts_run(text: str, words: Sequence[Word], place: int) -> bool:
+    word = words[place]
     is_initial = len(word.written) == 1 and word.is_upper and text[word.end : word.end + 1] == "."
-    return word.is_capitalised or is_initial or (word.is_upper and word.folded in GIVEN_NAMES and len(word.written) > 2)
+    if word.is_capitalised or is_initial or (word.is_upper and word.folded in given_names() and len(word.written) > 2):
+        return True
+    # The particle of a surname after a title: "dhr van der Meer".
+    return (
+        word.folded in _JOINERS and place > 0 and words[place - 1].folded in _TITLES and _capital_follows(words, place)
+    )
+
+
+def _capital_follows(words: Sequence[Word], place: int) -> bool:
+    following = words[place + 1 : place + 4]
+    return any(word.is_capitalised or (word.is_upper and len(word.written) == 1) for word in following[:1]) or (
+        len(following) > 1 and following[0].folded in _JOINERS and any(word.is_capitalised for word in following[1:])
+    )
 
 
 def _joins(text: str, before: Word, after: Word) -> bool:
     gap = text[before.end : after.start]
-    return gap in {" ", "-", "'", "’", " '", " ’"} or (gap in {". ", "."} and len(before.written) == 1)
+    if gap in {" ", "-", "'", "’", " '", " ’"}:
+        return True
+    return gap in {". ", "."} and (len(before.written) == 1 or before.folded in _TITLES)
 
 
 def _named_in(text: str, words: Sequence[Word], start: int, end: int) -> Iterator[Span]:
     """The part of a run of capitals that is a name, if any."""
     first = start
-    titled = start > 0 and _is_cued(words, start)
+    titled = start > 0 and _is_cued(text, words, start)
     institution = start > 0 and words[start - 1].folded in INSTITUTIONS | WORKPLACES
-    while first < end and _leads(words[first], text) and not (titled and words[first].folded in PARTICLES):
-        titled |= words[first].folded in TITLES
+    while first < end and _leads(words, first, end, text) and not (titled and words[first].folded in PARTICLES):
+        titled |= words[first].folded in _TITLES and first + 1 < end
         institution |= words[first].folded in INSTITUTIONS | WORKPLACES
         first += 1
     while not titled and first < end and words[first].written in PARTICLES:
         first += 1
-    while end > first and words[end - 1].written in PARTICLES:
+    while end > first and (words[end - 1].written in PARTICLES or _is_tail(words[end - 1])):
         end -= 1
     run = words[first:end]
-    if run and not institution and (titled or _is_name(text, words, first, end)):
+    if run and not institution and (titled or _is_name(text, words, first, end)) and not _is_other(run, titled=titled):
         kind = "company" if run[-1].folded in _LEGAL_FORMS else "name"
         yield Span(run[0].start, run[-1].end, kind)
 
 
-def _leads(word: Word, text: str) -> bool:
-    """Whether a word in front of a run is a word of the sentence: a title, an institution, or its first word."""
-    is_initial = len(word.written) == 1 and text[word.end : word.end + 1] == "."
-    if is_initial or (word.folded in GIVEN_NAMES and word.folded not in COMMON_WORDS):
+def _is_tail(word: Word) -> bool:
+    """A word in capitals after a name that belongs to something else: "Kaya BSN", "Bos IBAN"."""
+    return word.is_upper and len(word.written) > 1 and is_ordinary(word.folded)
+
+
+def _is_other(run: Sequence[Word], *, titled: bool) -> bool:
+    """A place, or an institution by its last word."""
+    folded = [word.folded for word in run]
+    if titled:
         return False
-    if word.folded in TITLES | INSTITUTIONS | WORKPLACES | COMMON_WORDS:
+    return is_place(folded) or (folded[-1] in _ENDS_OF_INSTITUTIONS and len(run) > 1)
+
+
+_ENDS_OF_INSTITUTIONS: Final = word_set(
+    """
+    college school lyceum gymnasium academie ziekenhuis stichting bank politie kliniek kerk moskee instituut fonds groep zorg
+    welzijn wonen verzekeringen universiteit hogeschool museum centrum huis college mavo vmbo mbo bibliotheek sporthal service
+    airport station arena stadion festival protocol wet
+    """
+)
+
+
+def _leads(words: Sequence[Word], place: int, end: int, text: str) -> bool:
+    """Whether a word in front of a run is a word of the sentence: a title, an institution, or its first word."""
+    word = words[place]
+    is_initial = len(word.written) == 1 and text[word.end : word.end + 1] == "."
+    if is_initial or (word.folded in given_names() and word.folded not in COMMON_WORDS):
+        return False
+    if word.folded in _TITLES | INSTITUTIONS | WORKPLACES | COMMON_WORDS:
         return True
-    return word.folded in PARTICLES and starts_sentence(text, word)
+    if word.folded in PARTICLES:
+        return starts_sentence(text, word)
+    # "Eigenaar Costel", "Volgens Roos": an ordinary word in front of what may be a name.
+    return (
+        is_ordinary(word.folded)
+        and place + 1 < end
+        and word.folded not in listed_names()
+        and not is_surname(word.folded)
+    )
 
 
-def _is_cued(words: Sequence[Word], start: int) -> bool:
+def _is_cued(text: str, words: Sequence[Word], start: int) -> bool:
     """After a title, or after "heet", "genaamd", "mijn naam is", "noemt zich"."""
     before = words[start - 1].folded
-    if before in TITLES or before in _CUES:
-        return True
-    return before in _AFTER_CUE and start > 1 and words[start - 2].folded in _CUES
+    gap = text[words[start - 1].end : words[start].start]
+    if "\n" in gap or (set(gap) & set(";!?")):
+        return False
+    if before in _TITLES or before in _CUES:
+        return not is_ordinary(words[start].folded) or before in _PLAIN_TITLES or words[start].folded in listed_names()
+    return (
+        before in _AFTER_CUE
+        and start > 1
+        and words[start - 2].folded in _CUES
+        and not (is_ordinary(words[start].folded) and words[start].folded not in listed_names())
+    )
 
 
 def _is_name(text: str, words: Sequence[Word], first: int, end: int) -> bool:
-    run = [word for word in words[first:end] if word.folded not in PARTICLES]
+    run = [word for word in words[first:end] if word.folded not in PARTICLES or word.is_capitalised]
     if not run:
         return False
-    if any(word.folded in GIVEN_NAMES for word in run[:2]):
+    if len(run) == 1:
+        return _is_single_name(text, words, first, run[0], words[end].folded if end < len(words) else "")
+    if any(_is_given(word) for word in run[:2]):
         return True
-    unknown = [word for word in run if not is_known_word(word.folded) and word.is_capitalised]
-    if not unknown or run[0] not in unknown:
+    if any(word.folded in listed_names() for word in run[:1]) and not is_ordinary(run[-1].folded):
+        return True
+    unknown = [word for word in run if not is_ordinary(word.folded) and (word.is_capitalised or len(word.written) == 1)]
+    has_initial = any(len(word.written) == 1 for word in run[:2])
+    if has_initial and (unknown or is_surname(run[-1].folded)):
+        return any(len(word.written) > 1 for word in run) or len(run) > 1
+    return bool(unknown) and run[0] in unknown and not (_is_after_determiner(words, first) and len(unknown) < len(run))
+
+
+def _is_given(word: Word) -> bool:
+    return word.folded in given_names() and not (is_ordinary(word.folded) and word.folded not in NAMES_THAT_ARE_WORDS)
+
+
+def _is_single_name(text: str, words: Sequence[Word], place: int, word: Word, following: str) -> bool:
+    """Whether one capitalised word is a name: by lists, by standing inside a sentence, by what it does."""
+    if len(word.written) == 1:
         return False
-    if not starts_sentence(text, run[0]):
+    folded, ordinary, determined = word.folded, is_ordinary(word.folded), _is_after_determiner(words, place)
+    inside = not starts_sentence(text, word)
+    given = folded in given_names()
+    if given and not ordinary:
+        return (
+            folded not in NAMES_THAT_ARE_WORDS
+            or (not determined and (inside or following in _PERSON_VERBS))
+            or (not determined and text[word.end : word.end + 2] in {"'s", "’s", ", "})
+        )
+    if given or (ordinary and folded in listed_names() and folded in NAMES_THAT_ARE_WORDS):
+        return not determined and inside and not _is_language_list(words, place)
+    if ordinary:
+        return False
+    if inside:
+        return not determined
+    if following in _PERSON_VERBS and not folded.endswith(_NOUN_ENDS):
         return True
-    if len(unknown) > 1:
-        return True
-    following = words[end].folded if end < len(words) else ""
-    return following in _PERSON_VERBS and not run[0].folded.endswith(_NOUN_ENDS)
+    return (
+        folded in listed_names()
+        or bool(_ENDS_AS_SURNAME.fullmatch(folded))
+        or text[word.end : word.end + 2] in {"'s", "’s"}
+    )
 
 
-def _small_name_after_cue(words: Sequence[Word], place: int) -> Iterator[Span]:
-    """A name in small letters is found only right after words that announce it: "ze heet fatima"."""
+def _is_after_determiner(words: Sequence[Word], place: int) -> bool:
+    return place > 0 and words[place - 1].folded in _DETERMINERS
+
+
+_LANGUAGES: Final = word_set(
+    "turks frans engels duits pools russisch arabisch spaans nederlands chinees italiaans portugees"
+)
+
+
+def _is_language_list(words: Sequence[Word], place: int) -> bool:
+    near = words[max(0, place - 2) : place] + list(words[place + 1 : place + 3])
+    return words[place].folded in _LANGUAGES and (
+        any(word.folded in _LANGUAGES for word in near)
+        or any(word.folded in {"spreekt", "sprak", "in", "het"} for word in near)
+    )
+
+
+# -- in small letters --------------------------------------------------------------------------------------------------
+
+
+def _small_names(text: str, words: Sequence[Word]) -> Iterator[Span]:
+    """Names in notes without capitals: listed ones, and what stands after a title or "ze heet"."""
+    place = 0
+    while place < len(words):
+        end = _small_end(text, words, place) if words[place].written[:1].islower() else place
+        if end > place:
+            yield Span(words[place].start, words[end - 1].end, "name")
+        place = max(end, place + 1)
+
+
+def _small_end(text: str, words: Sequence[Word], place: int) -> int:
+    """Where the name in small letters that begins here ends; `place` when none does."""
+    word = words[place]
+    before = words[place - 1] if place else None
+    titled = bool(before and before.folded in _PLAIN_TITLES and _is_near(text, before, word))
+    if titled and word.folded in _JOINERS:
+        end = place + 1
+        while end < len(words) and words[end].folded in _JOINERS:
+            end += 1
+        named = end < len(words) and _may_be_surname(words[end])
+        return end + 1 if named else place
+    if titled:
+        return _with_surname(text, words, place + 1) if _may_be_surname(word) else place
+    if _is_small_given(text, words, place) or _is_announced(words, place):
+        return _with_surname(text, words, place + 1)
+    return place
+
+
+def _is_near(text: str, before: Word, after: Word) -> bool:
+    return after.start - before.end <= _LONGEST_GAP_TO_SMALL and "\n" not in text[before.end : after.start]
+
+
+def _may_be_surname(word: Word) -> bool:
+    if word.folded in COMMON_WORDS | _PERSON_VERBS | TITLES or not word.written.isalpha() or len(word.written) < 2:
+        return False
+    return not is_ordinary(word.folded) or is_surname(word.folded) or word.folded in given_names()
+
+
+def _is_small_given(text: str, words: Sequence[Word], place: int) -> bool:
+    word = words[place]
+    if word.folded not in given_names() or word.folded in NAMES_THAT_ARE_WORDS or is_ordinary(word.folded):
+        return False
+    if place and text[words[place - 1].end : word.start] in {"-", "@", ".", "_", "/"}:
+        return False
+    if len(word.folded) > 3:
+        return True
+    return place > 0 and words[place - 1].folded in _BEFORE_SMALL
+
+
+def _is_announced(words: Sequence[Word], place: int) -> bool:
+    """After words that announce a name: "ze heet", "mijn naam is", "genaamd"."""
     word = words[place]
     before = tuple(earlier.folded for earlier in words[max(0, place - 3) : place])
     announced = bool(before) and (
@@ -167,6 +364,96 @@ def _small_name_after_cue(words: Sequence[Word], place: int) -> Iterator[Span]:
         or before == ("mijn", "naam", "is")
         or (len(before) > 1 and before[-1] in _AFTER_CUE and before[-2] in _STRONG_CUES)
     )
-    may_be = word.written.isalpha() and not is_known_word(word.folded) and word.folded not in PARTICLES | TITLES
-    if announced and may_be and word.folded not in _AFTER_CUE:
-        yield Span(word.start, word.end, "name")
+    may_be = word.written.isalpha() and word.folded not in PARTICLES | _TITLES | _AFTER_CUE and len(word.written) > 1
+    return announced and may_be and (not is_ordinary(word.folded) or word.folded in given_names())
+
+
+_STRONG_CUES: Final = word_set("heet heette genaamd alias")
+
+
+def _with_surname(text: str, words: Sequence[Word], end: int) -> int:
+    """The end of a name with the surname in small or capital letters that follows it."""
+    at = end
+    while (
+        at < len(words) and words[at].folded in _JOINERS and _is_near(text, words[at - 1], words[at]) and at - end < 3
+    ):
+        at += 1
+    if (
+        at >= len(words)
+        or not _is_near(text, words[at - 1], words[at])
+        or text[words[at - 1].end : words[at].start] != " "
+    ):
+        return end
+    word = words[at]
+    if is_ordinary(word.folded) or word.folded in _PERSON_VERBS or not word.written.isalpha():
+        return end
+    known = is_surname(word.folded) or word.folded in given_names() or _ENDS_AS_SURNAME.fullmatch(word.folded)
+    return at + 1 if known or at > end else end
+
+
+# -- who wrote a message -------------------------------------------------------------------------------------------------
+
+
+def _senders(text: str) -> Iterator[Span]:
+    """The names in front of messages that were copied: "[3-11 19:22] Amina: hoi"."""
+    for found in _SENDER.finditer(text):
+        parts = [word for word in re.split(r"[ .'’-]+", found[2]) if word]
+        folded = [one for part in parts for one in words_of(part)]
+        unknown = [word for word in folded if not is_ordinary(word) or word in NAMES_THAT_ARE_WORDS]
+        listed = [word for word in folded if word in listed_names()]
+        if (
+            unknown
+            and (found[1] or found[0].rstrip()[-1:].isdigit() or listed == folded)
+            and len(unknown) * 2 >= len(folded)
+        ):
+            yield Span(found.start(2), found.end(2), "name")
+
+
+# -- again, and in other scripts ------------------------------------------------------------------------------------------
+
+
+def _again(words: Sequence[Word], found: Iterable[Span], shielded: frozenset[int]) -> Iterator[Span]:
+    """The words of names that were found, where they stand again: at the start of a sentence, in small letters."""
+    spans = sorted(span for span in found if span.kind == "name")
+    known: set[str] = set()
+    at = 0
+    for word in words:
+        while at < len(spans) and spans[at].end <= word.start:
+            at += 1
+        if at < len(spans) and spans[at].start <= word.start and len(word.folded) > 2 and word.folded not in PARTICLES:
+            known.add(word.folded)
+    for place, word in enumerate(words):
+        if word.start in shielded or not (
+            word.folded in known or (word.folded[-1:] == "s" and word.folded[:-1] in known)
+        ):
+            continue
+        if word.is_capitalised or word.is_upper:
+            yield from () if _is_after_determiner(words, place) and is_ordinary(word.folded) else [_span(word)]
+        elif word.folded in known and not is_ordinary(word.folded) and word.folded not in NAMES_THAT_ARE_WORDS:
+            yield _span(word)
+
+
+def _span(word: Word) -> Span:
+    return Span(word.start, word.end, "name")
+
+
+def _in_other_scripts(text: str) -> Iterator[Span]:
+    """Words in Arabic, Chinese, Ge'ez and the like, whole; of Greek and Cyrillic what has capitals, or all that is short."""
+    for found in _FOREIGN.finditer(text):
+        yield Span(found.start(), found.end(), "name")
+    passage: list[re.Match[str]] = []
+    for found in [*_CYRILLIC.finditer(text), None]:
+        if passage and (found is None or text[passage[-1].end() : found.start()] != " "):
+            yield from _of_passage(passage)
+            passage = []
+        if found:
+            passage.append(found)
+
+
+def _of_passage(passage: Sequence[re.Match[str]]) -> Iterator[Span]:
+    if len(passage) <= _SHORT_PASSAGE and passage[0][0][0].isupper():
+        yield Span(passage[0].start(), passage[-1].end(), "name")
+        return
+    for number, found in enumerate(passage):
+        if found[0][0].isupper() and (number or len(passage) == 1):
+            yield Span(found.start(), found.end(), "name")
