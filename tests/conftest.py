@@ -12,6 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from hypothesis import settings as hypothesis_settings
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 from sqlalchemy import create_engine, text
 
 from signaltable.db import make_engine
@@ -25,6 +30,33 @@ from signaltable.transaction import Program
 
 PASSWORD = "een-lang-proefwachtwoord"
 REQUIRED = set(filter(None, os.environ.get("SIGNALTABLE_REQUIRE", "").split(",")))
+
+
+# How long an example takes says something about the machine only (`make bench` measures speed).
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
+
+
+# A password takes as long to check as the program makes it take: thousands of logins of people who do not exist need not.
+SHIPPED_HASHER = accounts._HASHER
+accounts._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+class _Compiled(BytecodeCache):
+    """Templates that some application of this process compiled already: nearly every web test makes one of its own."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": _Compiled()}
 
 
 @dataclass
