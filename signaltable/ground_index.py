@@ -62,6 +62,8 @@ class GroundIndex:
 
     def listed(self, mask: int) -> tuple[Ground, ...]:
         """The rows in a mask, in the order of their ids."""
+        if not mask:
+            return ()
         return tuple(row for row in self.in_order if mask & self.bits[row.id])
 
     def preferred(self, mask: int) -> tuple[Ground, ...]:

@@ -41,6 +41,8 @@ def facts_of(names: Any) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional={name: answers(FACTS[name]) for name in names})
 
 
+# Strategies are made once: making them anew for every draw took most of the time.
+@cache
 def fact_tests(name: str) -> st.SearchStrategy[FactTest]:
     fact = FACTS[name]
     if fact.kind == "number":
@@ -55,6 +57,7 @@ def fact_tests(name: str) -> st.SearchStrategy[FactTest]:
     )
 
 
+@cache
 def any_test(derived: tuple[str, ...]) -> st.SearchStrategy[FactTest]:
     of_facts = st.sampled_from(SOME_FACTS).flatmap(fact_tests)
     if not derived:
@@ -63,12 +66,26 @@ def any_test(derived: tuple[str, ...]) -> st.SearchStrategy[FactTest]:
     return st.one_of(of_facts, of_derived)
 
 
-@st.composite
-def alternatives(draw: st.DrawFn, derived: tuple[str, ...], least: int) -> tuple[tuple[FactTest, ...], ...]:
+@cache
+def stock_of(derived: tuple[str, ...]) -> st.SearchStrategy[list[FactTest]]:
+    return st.lists(any_test(derived), min_size=1, max_size=4)
+
+
+# Places in a stock of at most four: twelve can be divided by one, two, three and four, so each is drawn as often.
+PLACES = {
+    least: st.lists(st.lists(st.integers(0, 11), min_size=1, max_size=3), min_size=least, max_size=4)
+    for least in (0, 1)
+}
+
+
+@cache
+def alternatives(derived: tuple[str, ...], least: int) -> st.SearchStrategy[tuple[tuple[FactTest, ...], ...]]:
     """Alternatives out of one small stock of tests, so that one often asks for all that another asks for, and more."""
-    stock = draw(st.lists(any_test(derived), min_size=1, max_size=4))
-    several = st.lists(st.lists(st.sampled_from(stock), min_size=1, max_size=3).map(tuple), min_size=least, max_size=4)
-    return tuple(draw(several))
+    return st.builds(
+        lambda stock, several: tuple(tuple(stock[place % len(stock)] for place in line) for line in several),
+        stock_of(derived),
+        PLACES[least],
+    )
 
 
 @st.composite
@@ -79,20 +96,28 @@ def rule_sets(draw: st.DrawFn) -> PolicySet:
         when, unless = draw(alternatives(tuple(derived), 1)), draw(alternatives(tuple(derived), 0))
         derived[name] = DerivedFact(id=name, title={"nl": name, "en": name}, when=when, unless=unless)
     names = tuple(derived)
-    meldroutes = tuple(draw(meldroute(f"M{number}", names)) for number in range(1, draw(st.integers(1, 8)) + 1))
+    meldroutes = tuple(meldroute(draw, f"M{number}", names) for number in range(1, draw(st.integers(1, 8)) + 1))
     return replace(policy(), derived=derived, meldroutes=meldroutes)
 
 
-@st.composite
+STARTS = st.sampled_from([TODAY - timedelta(days=9), TODAY, TODAY + timedelta(days=1)])
+LASTS = st.sampled_from([None, timedelta(0), timedelta(days=3), timedelta.max])
+
+
+@cache
+def urgency() -> st.SearchStrategy[str]:
+    return st.sampled_from(list(policy().urgencies))
+
+
 def meldroute(draw: st.DrawFn, name: str, derived: tuple[str, ...]) -> Meldroute:
-    starts = draw(st.sampled_from([TODAY - timedelta(days=9), TODAY, TODAY + timedelta(days=1)]))
+    starts, lasts = draw(STARTS), draw(LASTS)
     conditional = draw(st.booleans())
     return Meldroute(
         id=name,
         title={"nl": f"Titel {name}", "en": f"Title {name}"},
         valid_from=starts,
-        valid_until=draw(st.sampled_from([None, starts, starts + timedelta(days=3), date.max])),
-        urgency=draw(st.sampled_from(list(policy().urgencies))),
+        valid_until=None if lasts is None else date.max if lasts == timedelta.max else starts + lasts,
+        urgency=draw(urgency()),
         source="test",
         summary_en="test",
         reason={"nl": "omdat", "en": "because"},
