@@ -37,6 +37,9 @@ test: $(VENV)/.filled-dev ## install what tests need and run everything that can
 bench: $(VENV)/.filled-dev ## how fast the rules decide and the log is checked, beside what others use, in the same run
 	@$(BIN)/python -m tests.bench
 
+thorough: $(VENV)/.filled-dev ## the tests that try a sample of something, with all the cases there is time for
+	@SIGNALTABLE_THOROUGH=1 $(BIN)/python -m pytest $$(grep -rl --include='test_*.py' 'from tests.thorough import' tests)
+
 mutate-policies: $(VENV)/.filled-dev ## change every rule in every small way and see that a test notices each
 	@$(BIN)/python -m tests.policies.mutate
 
@@ -64,4 +67,4 @@ pages: $(VENV)/.filled ## make the pages of docs/ that follow from the rules ane
 clean: ## remove the environment and caches; never the data in ./instance
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup run test bench mutate-policies lint format lock texts pages clean
+.PHONY: help setup run test thorough bench mutate-policies lint format lock texts pages clean

@@ -1,6 +1,6 @@
 """The same question to the index and to Cedar: an engine written by others, over policies translated apart from it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,24 @@ import pytest
 from signaltable.ground_index import GroundIndex, build, verdict
 from signaltable.grounds import CATEGORIES, Ground, GroundSet, load_grounds
 from tests.cedar_grounds import Question, policies, questions
+from tests.thorough import many
 
 GROUNDS = load_grounds(Path(__file__).resolve().parents[2] / "policies" / "grondslagen")
 DAY = max(row.valid_from for row in GROUNDS.rows)
-COUNT = 100_000
+COUNT = many(20_000, 100_000)
 IN_FORCE = GROUNDS.on(DAY)
 
 
-def effects(index: GroundIndex, asked: list[Question]) -> list[bool]:
-    return [
-        verdict(index, q.task, q.kind, q.recipient, q.purpose, q.age, q.role, q.data, q.met, demo=q.demo).effect
-        == "permit"
-        for q in asked
-    ]
+def effects(index: GroundIndex, asked: list[Question]) -> Iterator[bool]:
+    """Effects of the index, one at a time: whoever looks for a difference need not ask on behind it."""
+    for q in asked:
+        said = verdict(index, q.task, q.kind, q.recipient, q.purpose, q.age, q.role, q.data, q.met, demo=q.demo)
+        yield said.effect == "permit"
+
+
+def same(index: GroundIndex, asked: list[Question], cedar: list[bool]) -> bool:
+    """Whether the index says what Cedar says to every question."""
+    return all(mine == theirs for mine, theirs in zip(effects(index, asked), cedar, strict=True))
 
 
 def ask_cedar(rows: tuple[Ground, ...], asked: list[Question]) -> list[bool]:
@@ -45,8 +50,8 @@ def cedar(asked: list[Question]) -> list[bool]:
     return ask_cedar(IN_FORCE, asked)
 
 
-def test_cedar_says_the_same_about_a_hundred_thousand_requests(asked: list[Question], cedar: list[bool]) -> None:
-    ours = effects(build(GROUNDS, DAY), asked)
+def test_cedar_says_the_same_about_many_thousands_of_requests(asked: list[Question], cedar: list[bool]) -> None:
+    ours = list(effects(build(GROUNDS, DAY), asked))
 
     different = [question for question, mine, theirs in zip(asked, ours, cedar, strict=True) if mine != theirs]
 
@@ -102,7 +107,7 @@ def index_of(rows: tuple[Ground, ...]) -> GroundIndex:
 def test_cedar_says_the_same_where_only_the_denies_stand_between(wide: tuple[list[Question], list[bool]]) -> None:
     some, cedar = wide
 
-    assert effects(index_of(WIDE), some) == cedar
+    assert list(effects(index_of(WIDE), some)) == cedar
     assert 500 < sum(cedar) < 5_500
 
 
@@ -112,7 +117,7 @@ def test_cedar_says_the_same_where_only_the_denies_stand_between(wide: tuple[lis
 def test_a_deny_that_is_left_out_shows(deny: Ground, wide: tuple[list[Question], list[bool]]) -> None:
     some, cedar = wide
 
-    assert effects(index_of(tuple(row for row in WIDE if row.id != deny.id)), some) != cedar
+    assert not same(index_of(tuple(row for row in WIDE if row.id != deny.id)), some, cedar)
 
 
 CHANGES: dict[str, Callable[[Ground], dict[str, Any]]] = {
@@ -135,7 +140,7 @@ def test_a_permit_that_is_changed_shows(name: str, asked: list[Question], cedar:
     for row in permits:
         changed = row.model_copy(update=CHANGES[name](row))
         rows = tuple(changed if other.id == row.id else other for other in IN_FORCE)
-        if effects(index_of(rows), some) == theirs:
+        if same(index_of(rows), some, theirs):
             silent.append(row.id)
 
     # Where another row carries the same anyway, or a deny stops what was added, one change makes no difference.
