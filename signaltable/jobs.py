@@ -24,6 +24,7 @@ from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import accounts, auditing, incidents, outbox, retention, sample_report, signing, witnesses
 from signaltable.flow.claims import ERROR, claim, finish
+from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.program import open_program
 from signaltable.settings import Settings
 from signaltable.trace_context import start
@@ -135,6 +136,13 @@ def run_sessions(program: Program) -> str:
     return f"ended:{ended}" if ended else ""
 
 
+def run_identities(program: Program) -> str:
+    """End the requests for an identity that nobody decided in time, and close those that were open long enough."""
+    with transaction(program, JOBS) as tx:
+        ended = identity_ending.sweep(tx)
+    return f"ended:{ended}" if ended else ""
+
+
 def run_fsck(program: Program) -> str:
     """Check the log, the rows and what stands outside; what is found becomes an incident."""
     report = incidents.check(program, JOBS, progress=_go_on)
@@ -163,6 +171,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("witnesses", DAY, run_witness, always_recorded=True),
         Job("outbox", 1, run_outbox),
         Job("sessions", 15, run_sessions),
+        Job("identities", 1, run_identities),
         Job(CHECKING, DAY, run_fsck, tells_itself=True),
     )
 

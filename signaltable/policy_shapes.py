@@ -379,6 +379,24 @@ class SafetyException(Shape):
     title: Words
 
 
+class ErasureAnswer(Shape):
+    """An answer to a question before a person is erased on request, and whether erasing has to wait then."""
+
+    id: Name
+    title: Words
+    blocks: bool
+
+
+class ErasureQuestion(Shape):
+    """What is asked before a person is erased on request (GDPR art. 17)."""
+
+    id: Name
+    title: Words
+    why: Words
+    source: Line
+    answer: Some[ErasureAnswer]
+
+
 class FactTest(Shape):
     """One question about one fact, with a closed set of ways to ask it."""
 
@@ -629,6 +647,9 @@ class SafetyCheckFile(Shape):
     postpone_days: Annotated[int, Field(ge=1)]
     question: Some[SafetyQuestion]
     exception: Some[SafetyException]
+    erasure_question: Some[ErasureQuestion]
+    erasure_ground: Some[SafetyException]
+    erasure_exception: Some[SafetyException]
 
 
 class DerivedFile(Shape):

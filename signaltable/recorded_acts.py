@@ -134,6 +134,20 @@ WEB: Mapping[str, Leaves] = {
     "POST duties.fulfil": _leaves("duty:fulfil", also="disclosure:consult retention:erase"),
     "POST duties.postpone": _leaves("duty:postpone", also="disclosure:consult"),
     "POST duties.review": _leaves("duty:fulfil", also="disclosure:consult"),
+    # --- asking who somebody is
+    "GET account.confirm": _nothing("an empty box for the own password; every attempt is recorded"),
+    "POST account.confirm": _leaves("login:succeed", also="login:fail"),
+    "GET identity_requests.listing": _leaves("identity:list"),
+    "GET identity_requests.history": _leaves("identity:list"),
+    "GET identity_requests.ask": _leaves("identity:list"),
+    "POST identity_requests.send": _leaves("identity:list identity:request"),
+    "GET identity_requests.show": _leaves("identity:list"),
+    "POST identity_requests.agree": _leaves("identity:decide", also="identity:list login:succeed"),
+    "POST identity_requests.refuse": _leaves("identity:decide", also="identity:list login:succeed"),
+    "POST identity_requests.open_first": _leaves("identity:consult", also="login:succeed"),
+    "GET identity_requests.look": _leaves("identity:consult"),
+    "POST identity_requests.give_up": _leaves("identity:end"),
+    "POST identity_requests.take_back": _leaves("identity:end"),
     # --- the rules
     "GET card.show": _leaves("policy:consult"),
     "POST card.practise": _leaves("policy:consult"),
@@ -218,6 +232,7 @@ JOBS: Mapping[str, Leaves] = {
     "witnesses": _leaves("job:run", also="checkpoint:send checkpoint:sign"),
     "outbox": _leaves("job:run"),
     "sessions": _leaves("job:run login:end"),
+    "identities": _leaves("job:run identity:end"),
     "fsck": _leaves("log:check", also="incident:open job:run"),
     # Those without a turn: what somebody waits for at a screen.
     "exports": _leaves("log:export checkpoint:sign", also="job:run"),

@@ -41,6 +41,9 @@ SEEN_EVERY = timedelta(minutes=1)
 ATTEMPTS = 10
 ATTEMPTS_WITHIN = timedelta(minutes=15)
 
+# How long it counts that somebody proved once more who they are (step-up).
+PROVED_FOR = timedelta(minutes=5)
+
 MINIMUM_PASSWORD = 12
 
 # Whoever oversees the work does not do it, and the other way round (domain/workflow.md, "Roles").
@@ -125,22 +128,47 @@ def confirm_password(program: Program, actor: Actor, password: str) -> Confirmed
     return Confirmed(_account_with(program, actor, login, password).id)
 
 
-def _account_with(program: Program, who: Actor, login: str, password: str) -> Account:
+def prove(program: Program, actor: Actor, token: str, password: str) -> None:
+    """Ask who is signed in to prove it once more (step-up), and remember for this session that they did.
+
+    The one place that says how somebody proves it. Counts and records wrong ones as a login does, and raises `Refused`
+    like `log_in`; a right one is a login:succeed that says so.
+    """
+    with reading(program) as session:
+        login = session.get_one(Account, actor.account_id).login
+    account = _account_with(program, actor, login, password, step_up=True)
+    with transaction(program, actor) as tx:
+        tx.session.execute(
+            update(LoginSession)
+            .where(LoginSession.token_digest == _digest(token), LoginSession.account_id == account.id)
+            .values(proved_at=tx.now),
+        )
+        details = {"method": "password", "step_up": True}
+        tx.record("login:succeed", object_type="account", object_id=account.id, details=details)
+
+
+def proved_at(program: Program, token: str) -> datetime | None:
+    """When somebody last proved in this session who they are, beyond the login that began it; None when never."""
+    with reading(program) as session:
+        return session.scalar(select(LoginSession.proved_at).where(LoginSession.token_digest == _digest(token)))
+
+
+def _account_with(program: Program, who: Actor, login: str, password: str, *, step_up: bool = False) -> Account:
     """The active account with this login and password; every other answer is refused, recorded and counted."""
     digest = _login_digest(program, login)
     with reading(program) as session:
         account = session.scalars(select(Account).where(Account.login == login.strip().lower())).first()
     attempt = _claim_attempt(program, digest)
     if attempt is None:
-        refuse(program, who, _failed(program, "too_many_attempts", account, login))
+        refuse(program, who, _failed(program, "too_many_attempts", account, login, step_up=step_up))
     right = _password_matches(account, password)
     if account is None or not right or not account.active:
-        refuse(program, who, _failed(program, "wrong_credentials", account, login))
+        refuse(program, who, _failed(program, "wrong_credentials", account, login, step_up=step_up))
     _forget_attempt(program, attempt)
     return account
 
 
-def _failed(program: Program, reason: str, account: Account | None, login: str) -> Refused:
+def _failed(program: Program, reason: str, account: Account | None, login: str, *, step_up: bool) -> Refused:
     # The typed name is not recorded: people type passwords into the name field. Of a name that nobody has, a keyed digest
     # tells whether somebody keeps trying the same one.
     unknown = {} if account else {"account_hash": account_hash(program.keys, login)}
@@ -149,7 +177,7 @@ def _failed(program: Program, reason: str, account: Account | None, login: str) 
         action="login:fail",
         object_type="account",
         object_id=account.id if account else "",
-        details={"method": "password", **unknown},
+        details={"method": "password", **unknown, **({"step_up": True} if step_up else {})},
     )
 
 

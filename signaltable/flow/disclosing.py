@@ -230,15 +230,15 @@ def _narrowed(
     if evidence is None:
         return option.selection, ()
     try:
-        given = _with_stand_in(tx, option, _asked_only(tx, option, evidence))
-        outcome = _weighed(tx, signal, case, option.ground.id, given)
+        given = with_stand_in(tx, option, asked_only(tx, option, evidence))
+        outcome = weighed(tx, signal, case, option.ground.id, given)
     except weighing.MissingEvidence as found:
         return option.selection, found.missing
     decisions.note_ground(tx, signal, weighing.requests_of(case, given), option.ground.id)
     return outcome.selection if isinstance(outcome, Permitted) else option.selection, ()
 
 
-def _weighed(
+def weighed(
     tx: Transaction, signal: Signal, case: Case, ground_id: str, evidence: Mapping[str, Mapping[str, Any]]
 ) -> Permitted | NoGround:
     """The decision of the step. Raises `MissingEvidence`, also for a consent that the person took back since."""
@@ -249,14 +249,14 @@ def _weighed(
     return outcome
 
 
-def _asked_only(
+def asked_only(
     tx: Transaction, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
     """The evidence for what was asked. A second person that came along is dropped: only `approvals` knows one."""
     return {spec.code: evidence.get(spec.code, {}) for spec in asked(tx, option)}
 
 
-def _with_stand_in(
+def with_stand_in(
     tx: Transaction, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
     """The evidence as it would be once a second person agreed, to know what that person is asked to approve."""
@@ -447,8 +447,8 @@ def disclose(
         raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
     if option is None:
         raise Conflict("changed", "no ground applies any more")
-    given = _asked_only(tx, option, evidence)
-    shown = _with_stand_in(tx, option, given)
+    given = asked_only(tx, option, evidence)
+    shown = with_stand_in(tx, option, given)
     permitted = decided(tx, signal, choice, case, option.ground.id, shown)
     content = _frozen(tx, signal, choice, permitted.ground, permitted.selection)
     if not hmac.compare_digest(_seen(tx, signal, content).encode(), seen.encode()):
@@ -471,7 +471,7 @@ def decided(
     evidence: Mapping[str, Mapping[str, Any]],
 ) -> Permitted:
     """The decision with all evidence. Raises `NotPermitted` (recorded as disclosure:refuse) or `MissingEvidence`."""
-    outcome = _weighed(tx, signal, case, ground_id, evidence)
+    outcome = weighed(tx, signal, case, ground_id, evidence)
     if isinstance(outcome, Permitted):
         return outcome
     details = {**refused_details(tx, signal, choice, outcome), "ground": ground_id}

@@ -9,6 +9,7 @@ from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Decision, DisclosureState, LinkState, State
 from signaltable.flow import approvals, duty_lists, exclusions, incidents, subject_reports
 from signaltable.flow.enrich import ANSWERABLE
+from signaltable.flow.identity_requests import lists as identity_lists
 from signaltable.models import AgendaItem, Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
 from signaltable.queries import tables_of
 from signaltable.transaction import Transaction
@@ -34,6 +35,7 @@ def waiting(tx: Transaction) -> list[Waiting]:
         ((Permission.DISCLOSURE_APPROVE_OTHER,), "approvals", approvals.count_waiting),
         ((Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER), "duties", duty_lists.count_waiting),
         ((Permission.REPORT_DECIDE_OWN,), "reports", subject_reports.count_waiting),
+        ((Permission.IDENTITY_DECIDE_OWN,), "identities", identity_lists.count_waiting),
         ((Permission.EXCLUSION_CHANGE_OWN,), "exclusions", exclusions.count_waiting),
         ((Permission.SIGNAL_TRIAGE_OWN_TABLE,), "triage", _triage),
     )

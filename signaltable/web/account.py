@@ -13,7 +13,17 @@ from signaltable.access import Permission
 from signaltable.domain import Refused, UnusableInput
 from signaltable.flow import accounts
 from signaltable.web.errors import reason_text
-from signaltable.web.guards import actor, begin, offered, only, permission, program, submitted
+from signaltable.web.guards import (
+    STEP_UP_FIELD,
+    actor,
+    begin,
+    offered,
+    only,
+    permission,
+    program,
+    prove_again,
+    submitted,
+)
 
 pages = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -120,6 +130,22 @@ def choose_password() -> ResponseReturnValue:
             return redirect(url_for("account.log_in"), 303)
     first = actor().must_choose_password
     return render_template("account/password.html", form=form, problem=problem, first=first), status
+
+
+@pages.route("/account/bevestigen", methods=["GET", "POST"])
+@permission(Permission.ACCOUNT_CONSULT_SELF)
+def confirm() -> ResponseReturnValue:
+    """The password once more (step-up), and then on to what asked for it."""
+    if request.method == "GET":
+        wanted = request.args.get("next", "")
+        return render_template("account/confirm.html", carried=[("next", wanted)], action=request.path, problem="")
+    only(STEP_UP_FIELD, "next")
+    wanted = request.form.get("next", "")
+    problem = prove_again(request.form.get(STEP_UP_FIELD, ""))
+    if problem:
+        page = render_template("account/confirm.html", carried=[("next", wanted)], action=request.path, problem=problem)
+        return page, 422
+    return redirect(wanted if _is_inside(wanted) else url_for("overview.show"), 303)
 
 
 @pages.post("/afmelden")

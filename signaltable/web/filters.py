@@ -139,6 +139,11 @@ def menu() -> list[tuple[str, str, bool]]:
     ]
 
 
+def asks_who() -> bool:
+    """Whether the actor's role may ask who somebody in a case of others is."""
+    return isinstance(may(actor(), Permission.IDENTITY_REQUEST_TABLED), Allowed)
+
+
 def _user() -> Mapping[str, str] | None:
     if not is_known(actor()):
         return None
@@ -179,5 +184,9 @@ def register(app: Flask) -> None:
         answer_label=answer_label,
     )
     app.jinja_env.globals.update(
-        pictures=pictures, proof_needed=proof_needed, reason_text=reason_text, step_up_field=STEP_UP_FIELD
+        asks_who=asks_who,
+        pictures=pictures,
+        proof_needed=proof_needed,
+        reason_text=reason_text,
+        step_up_field=STEP_UP_FIELD,
     )

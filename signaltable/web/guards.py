@@ -8,17 +8,19 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
+from flask import Flask, Response, abort, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Form
 from wtforms.fields import RadioField, SelectField, SelectMultipleField
 
 from signaltable.access import Denied, Permission, may
 from signaltable.domain import Actor, Refused
-from signaltable.flow.accounts import ANONYMOUS, actor_of_session, is_known
+from signaltable.flow.accounts import ANONYMOUS, PROVED_FOR, actor_of_session, is_known, prove, proved_at
 from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive
 from signaltable.transaction import Program, Transaction, refuse, transaction
@@ -43,6 +45,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
+# The box for the password in a form that asks it again; `step_up` takes it out before the view sees the form.
+STEP_UP_FIELD = "step_up_password"
+
 # Where somebody may come whose password was typed by somebody else.
 BEFORE_OWN_PASSWORD = frozenset({"account.choose_password", "account.log_out"})
 
@@ -55,6 +60,60 @@ def permission(needed: Permission | None, *alternatives: Permission) -> Callable
         return view
 
     return declare
+
+
+def step_up(view: View) -> View:
+    """Let a view through only within five minutes after somebody proved once more who they are.
+
+    Goes right below `permission`. A page leads to the confirming page and back. A form that was filled in comes back
+    with everything in it and a box for the password, unless it carried that box already (`STEP_UP_FIELD`, drawn by
+    components/step_up.html): nothing is lost and nothing is kept. Files do not come back; such a form has to be sent anew.
+    """
+
+    @wraps(view)
+    def asked(*args: Any, **options: Any) -> ResponseReturnValue:
+        problem = _prove_with_form()
+        if problem or proof_needed():
+            return _ask_again(problem)
+        answer: ResponseReturnValue = view(*args, **options)
+        return answer
+
+    asked.asks_step_up = True  # type: ignore[attr-defined]
+    return cast(View, asked)
+
+
+def proof_needed() -> bool:
+    """Whether the person has to prove once more who they are before something that asks it."""
+    proved = last_proof()
+    return proved is None or program().clock() - proved >= PROVED_FOR
+
+
+def last_proof() -> datetime | None:
+    """When somebody last proved in this session who they are; None when never."""
+    return proved_at(program(), session.get("_user_id", ""))
+
+
+def prove_again(password: str) -> str:
+    """Prove who is signed in; the reason when that came to nothing, which is recorded."""
+    try:
+        prove(program(), actor(), session.get("_user_id", ""), password)
+    except Refused as refusal:
+        return refusal.reason
+    return ""
+
+
+def _prove_with_form() -> str:
+    given = request.form.get(STEP_UP_FIELD, "") if request.method == "POST" else ""
+    return prove_again(given) if given else ""
+
+
+def _ask_again(problem: str) -> ResponseReturnValue:
+    if request.method != "POST" or request.files:
+        return redirect(url_for("account.confirm", next=request.path))
+    names = ("csrf_token", STEP_UP_FIELD)
+    carried = [(name, one) for name, values in request.form.lists() for one in values if name not in names]
+    page = render_template("account/confirm.html", carried=carried, action=request.path, problem=problem)
+    return page, 422
 
 
 def check_every_view(app: Flask) -> None:
@@ -174,12 +233,17 @@ def only_fields(form: Form, *buttons: str, many: Iterable[str] = ()) -> None:
 def only(*names: str, many: Iterable[str] = ()) -> None:
     """Refuse, and record, a name that the page did not offer, and one sent twice that is not among `many`."""
     several = set(many)
-    surplus = (set(request.form) | set(request.files) | set(request.args)) - {*names, *several, "csrf_token"}
+    ours = {"csrf_token", STEP_UP_FIELD} if _asks_step_up() else {"csrf_token"}
+    surplus = (set(request.form) | set(request.files) | set(request.args)) - {*names, *several, *ours}
     if surplus:
         refuse_request("not_on_the_form", sorted(surplus & TELLING_NAMES), len(surplus))
     doubled = {name for name, values in request.form.lists() if len(values) > 1} - several
     if doubled:
         refuse_request("not_offered", sorted(doubled & TELLING_NAMES), len(doubled))
+
+
+def _asks_step_up() -> bool:
+    return hasattr(current_app.view_functions.get(request.endpoint or ""), "asks_step_up")
 
 
 def offered(name: str, choices: Iterable[str], *, required: bool = True) -> str:

@@ -1,0 +1,120 @@
+"""About whom somebody may ask: a case on the table, a question to the own agency, or a disclosure that it received.
+
+An address names what somebody saw on their screen and the pseudonym that stood there; it never names anything else.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+
+from signaltable.access import Allowed, Permission, may, require
+from signaltable.domain import ENDED, GONE, DisclosureState, NotFound, Refused, Resource, State
+from signaltable.flow import mailing
+from signaltable.flow.dossier import TABLE, pseudonym, reader_of
+from signaltable.models import Disclosure, Question, Signal, Subject, TableMember
+from signaltable.queries import disclosure_by_reference, on_an_agenda, signal_by_reference, subjects_of
+from signaltable.transaction import Transaction
+
+CASE, QUESTION, DISCLOSURE = "zaak", "vraag", "verstrekking"
+WAYS: Final = (CASE, QUESTION, DISCLOSURE)
+# Of what was given back the receiver holds nothing any more.
+_HELD: Final = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """The subject somebody asks about, as it stood before them."""
+
+    signal: Signal
+    subject: Subject
+    way: str
+    thing: str
+    known_as: str
+
+
+def find(tx: Transaction, way: str, thing: str, known_as: str) -> Whom:
+    """The subject behind a pseudonym on a screen of the actor.
+
+    Raises `NotFound` when nothing of that name stands there, and `Refused` (no_permission, own_signal, other_table) for
+    who may not ask about it.
+    """
+    signal, reader = _SCREENS[way](tx, thing) if way in _SCREENS else _nothing()
+    require_reach(tx, signal)
+    for subject in subjects_of(tx, signal.id):
+        if subject.erased_at is None and pseudonym(tx, reader, subject.id) == known_as:
+            return Whom(signal, subject, way, thing, known_as)
+    raise NotFound("nobody of this name stands there")
+
+
+def require_reach(tx: Transaction, signal: Signal) -> None:
+    """Raise `Refused`, recorded, unless the actor's agency works on this case and does not own it."""
+    if signal.owner_agency == tx.actor.agency_id:
+        raise _refused(signal, "own_signal")
+    resource = Resource(
+        "signal",
+        signal.reference,
+        owner_agency=signal.owner_agency,
+        table_agencies=within_reach(tx, signal),
+    )
+    require(tx.actor, Permission.IDENTITY_REQUEST_TABLED, resource)
+    if State(signal.state) in ENDED:
+        raise _refused(signal, "signal_ended")
+
+
+def within_reach(tx: Transaction, signal: Signal, *, led_by: str = "") -> frozenset[str]:
+    """The agencies that work on the case: its table once it is there, who was asked about it, and who received it.
+
+    Whoever leads a table works on its cases before they are on an agenda: the actor by role, or the agency `led_by`.
+    """
+    members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
+    seated = frozenset(members)
+    leads = isinstance(may(tx.actor, Permission.DOSSIER_CONSULT_OWN_TABLE), Allowed)
+    leading = frozenset({tx.actor.agency_id}) if leads else _leading(tx, led_by)
+    at_table = seated if on_an_agenda(tx, signal.id) else seated & leading
+    asked = tx.session.scalars(select(Question.agency_id).where(Question.signal_id == signal.id))
+    received = select(Disclosure.recipient_agency).where(Disclosure.signal_id == signal.id, Disclosure.state.in_(_HELD))
+    # Who left the table is no partner of it any more, asked before or not.
+    return at_table | (frozenset(asked) & seated) | frozenset(tx.session.scalars(received))
+
+
+def _leading(tx: Transaction, agency_id: str) -> frozenset[str]:
+    leaders = mailing.accounts_with(tx, [agency_id], Permission.DOSSIER_CONSULT_OWN_TABLE) if agency_id else ()
+    return frozenset({agency_id}) if leaders else frozenset()
+
+
+def _refused(signal: Signal, reason: str) -> Refused:
+    return Refused(
+        reason,
+        object_type="signal",
+        object_id=signal.reference,
+        details={"permission": Permission.IDENTITY_REQUEST_TABLED.value},
+    )
+
+
+def _nothing() -> tuple[Signal, str]:
+    raise NotFound("no such page")
+
+
+def _at_the_table(tx: Transaction, thing: str) -> tuple[Signal, str]:
+    signal = signal_by_reference(tx, thing)
+    if State(signal.state) in GONE:
+        raise NotFound("the signal was taken back or has expired")
+    return signal, reader_of(signal, TABLE)
+
+
+def _asked_about(tx: Transaction, thing: str) -> tuple[Signal, str]:
+    question = tx.session.get(Question, thing)
+    if question is None or question.agency_id != tx.actor.agency_id or question.subject_id is None:
+        raise NotFound("no such question")
+    return tx.session.get_one(Signal, question.signal_id), question.agency_id
+
+
+def _received(tx: Transaction, thing: str) -> tuple[Signal, str]:
+    row = disclosure_by_reference(tx, thing)
+    if row.recipient_agency != tx.actor.agency_id or row.state not in _HELD:
+        raise NotFound("no such disclosure")
+    return tx.session.get_one(Signal, row.signal_id), row.recipient_agency
+
+
+_SCREENS = {CASE: _at_the_table, QUESTION: _asked_about, DISCLOSURE: _received}
