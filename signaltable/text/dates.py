@@ -12,9 +12,13 @@ _MONTH_WORDS: Final = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 _DATE: Final = re.compile(
     rf"(?<![\w-])(?:\d{{1,2}}\s?[-/. ]\s?\d{{1,2}}\s?[-/. ]\s?(?:\d{{4}}|['’]?\d{{2}})|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}"
     rf"|\d{{1,2}}(?:e|ste|de)?[\s-](?:{_MONTH_WORDS})\.?[\s-](?:\d{{4}}|['’]?\d{{2}})"
-    rf"|(?:{_MONTH_WORDS})\.?[\s-]\d{{4}}|\d{{1,2}}[-/]\d{{4}})(?![\w-]\d|\d)",
+    rf"|(?:{_MONTH_WORDS})\.?\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}}|(?:{_MONTH_WORDS})\.?[\s-]\d{{4}}|\d{{1,2}}[-/]\d{{4}})(?![\w-]\d|\d)",
     re.IGNORECASE,
 )
+_MONTH_FIRST: Final = re.compile(r"([a-zA-Z]{3,9}\.?) (\d{1,2}) (\d{4})")
+# Eight digits without a sign between them, behind a word about birth.
+_BARE_DATE: Final = re.compile(r"(?<![\w.-])(?:\d{2}\d{2}(?:19|20)\d{2}|(?:19|20)\d{6})(?![\w-])")
+_PERIOD_BEFORE: Final = re.compile(r"\b(?:sinds|vanaf|sedert|tussen|dienst|ingang)[\s\w]{0,12}$", re.IGNORECASE)
 _YEAR: Final = re.compile(r"(?<![\w.-])(?:19|20)\d{2}(?![\w-])")
 _BIRTH_BEFORE: Final = re.compile(
     r"(?:\bgeb\w{0,20}|\bborn|\bbirth\w{0,8}|\bd\.?o\.?b\.?|\bjarig|\bbouwjaar)[\s\w:.,(*]{0,20}$", re.IGNORECASE
@@ -22,6 +26,8 @@ _BIRTH_BEFORE: Final = re.compile(
 _CONTEXT_SIGNS: Final = 40
 # Who is born later than this is younger than a signal table usually sees; such a date needs a word that says birth.
 _LATEST_PLAIN_BIRTH_YEAR: Final = 2015
+# Since 2009 people may also have worked or lived somewhere "since" such a day.
+_LATEST_SURE_BIRTH_YEAR: Final = 2008
 
 
 def dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
@@ -30,7 +36,7 @@ def dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
     for span, iso in _written_dates(text):
         if _tells_birth(iso, text, span.start):
             yield span
-    for found in _YEAR.finditer(text):
+    for found in (*_YEAR.finditer(text), *_BARE_DATE.finditer(text)):
         if _BIRTH_BEFORE.search(text, max(0, found.start() - _CONTEXT_SIGNS), found.start()):
             yield Span(found.start(), found.end(), "date")
 
@@ -45,7 +51,8 @@ def typed_dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
 
 def _written_dates(text: str) -> Iterator[tuple[Span, str]]:
     for found in _DATE.finditer(text):
-        iso = read_date(re.sub(r"(?<=\d)(?:e|ste|de)(?=[\s-])|['’]", "", found[0]))
+        written = re.sub(r"(?<=\d)(?:e|ste|de|st|nd|rd|th)(?=[\s,-])|['’,]", "", found[0])
+        iso = read_date(written) or read_date(_MONTH_FIRST.sub(r"\2 \1 \3", written))
         if iso:
             yield Span(found.start(), found.end(), "date"), iso
 
@@ -91,5 +98,8 @@ def _own_date(iso: str) -> re.Pattern[str] | None:
 
 def _tells_birth(iso: str, text: str, start: int) -> bool:
     if len(iso) == len("YYYY-MM-DD") and int(iso[:4]) <= _LATEST_PLAIN_BIRTH_YEAR:
-        return True
+        return not (
+            int(iso[:4]) > _LATEST_SURE_BIRTH_YEAR
+            and _PERIOD_BEFORE.search(text, max(0, start - _CONTEXT_SIGNS), start)
+        )
     return bool(_BIRTH_BEFORE.search(text, max(0, start - _CONTEXT_SIGNS), start))

@@ -4,7 +4,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from signaltable.names import COMMON_WORDS, INSTITUTIONS, PARTICLES, TITLES, WORKPLACES, word_set, words_of
+from signaltable.names import (
+    COMMON_WORDS,
+    INSTITUTIONS,
+    PARTICLES,
+    TITLES,
+    WORKPLACES,
+    is_known_word,
+    word_set,
+    words_of,
+)
 from signaltable.text.lexicon import (
     NAMES_THAT_ARE_WORDS,
     given_names,
@@ -141,6 +150,8 @@ def _starts_run(text: str, words: Sequence[Word], place: int) -> bool:
     is_initial = len(word.written) == 1 and word.is_upper and text[word.end : word.end + 1] == "."
     if word.is_capitalised or is_initial or (word.is_upper and word.folded in given_names() and len(word.written) > 2):
         return True
+    if word.is_upper and len(word.written) > 1 and place > 0 and words[place - 1].folded in _TITLES:
+        return True
     # The particle of a surname after a title: "dhr van der Meer".
     return (
         word.folded in _JOINERS and place > 0 and words[place - 1].folded in _TITLES and _capital_follows(words, place)
@@ -265,14 +276,16 @@ def _is_single_name(text: str, words: Sequence[Word], place: int, word: Word, fo
     folded, ordinary, determined = word.folded, is_ordinary(word.folded), _is_after_determiner(words, place)
     inside = not starts_sentence(text, word)
     given = folded in given_names()
+    if _is_language_list(words, place):
+        return False
     if given and not ordinary:
         return (
             folded not in NAMES_THAT_ARE_WORDS
             or (not determined and (inside or following in _PERSON_VERBS))
             or (not determined and text[word.end : word.end + 2] in {"'s", "’s", ", "})
         )
-    if given or (ordinary and folded in listed_names() and folded in NAMES_THAT_ARE_WORDS):
-        return not determined and inside and not _is_language_list(words, place)
+    if folded in NAMES_THAT_ARE_WORDS and not is_known_word(folded):
+        return not determined and inside
     if ordinary:
         return False
     if inside:

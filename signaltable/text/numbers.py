@@ -25,10 +25,12 @@ _PHONE_BY_CONTEXT: Final = re.compile(
     re.IGNORECASE,
 )
 _KVK: Final = re.compile(
-    r"\b(?:kvk|k\.v\.k|kamer van koophandel)[^\d\n]{0,20}(\d{2}[ .]?\d{3}[ .]?\d{3})(?!\d)", re.IGNORECASE
+    r"\b(?:kvk|k\.v\.k|kamer van koophandel|handelsregister)[^\d\n]{0,30}(\d{2}[ .]?\d{3}[ .]?\d{3})(?!\d)",
+    re.IGNORECASE,
 )
 _DOCUMENT: Final = re.compile(
-    r"\b(?:paspoort|id-?kaart|id-?bewijs|identiteits\w{1,8}|document|verblijfs\w{1,12}|rijbewijs|v-?nummer|visum|passport)"
+    r"\b(?:paspoort|pas(?:nr|nummer)?|id(?:-?kaart|-?bewijs|-?nr|-?nummer)?|identiteits\w{1,8}|doc(?:ument)?|verblijfs\w{1,12}|rijbewijs|v-?nummer|v-?nr"
+    r"|visum|passport|w-?document|dossiernummer ind)"
     r"\w{0,8}[^\w\n]{0,3}(?:nummer|number|nr|no|met|is|heeft|van|het|de)?[^\w\n]{0,3}(?:nummer|nr|is)?[^\w\n]{0,4}"
     r"((?=[A-Z0-9]{0,8}\d)[A-Z0-9]{6,12})(?!\w)",
     re.IGNORECASE,
@@ -41,6 +43,18 @@ _PLATE_SHAPES: Final = (
 PLATE: Final = re.compile(
     r"(?<![\w-])([A-Z]{1,3}|\d{1,3})([- ]?)([A-Z]{1,3}|\d{1,3})\2([A-Z]{1,3}|\d{1,3})(?![\w-])", re.IGNORECASE
 )
+# Plates of other countries by their shape, and behind a word for a vehicle: "auto B XY 1234".
+_FOREIGN_PLATE: Final = re.compile(
+    r"(?<![\w-])(?:[ABCEHKMOPTXY]{1,2} ?\d{4} ?[ABCEHIKMOPTXY]{2}|[A-Z]{1,3}-[A-Z]{1,2} ?\d{1,4}|[A-Z]{1,2} \d{2,3} [A-Z]{3})(?![\w-])"
+)
+_PLATE_BY_VEHICLE: Final = re.compile(
+    r"\b(?:auto|bus|busje|bestelbus|wagen|voertuig|kent\.?|taxi|scooter|volkswagen|golf|bmw|audi|mercedes|opel|passat|transporter|sprinter)"
+    r"[^\w\n]{1,3}(?:(?i:met|is|nr)\W{1,2})?((?=[A-Z -]{0,7}\d)[A-Z]{1,3}[ -]?[A-Z]{0,3}[ -]?\d{2,5}[ -]?[A-Z]{0,3})(?![\w-])"
+)
+_ACCOUNT: Final = re.compile(
+    r"\b(?:rekening|rek|bankrekening|giro)(?:nummer|nr)?\.?[^\w\n]{1,3}(?:(?:nr|nummer|is)\W{1,3})?(\d[\d.]{5,12}\d)(?![\w.]\d|\w)",
+    re.IGNORECASE,
+)
 _PLATE_BY_CONTEXT: Final = re.compile(
     r"\b(?:kenteken|nummerplaat|plate)\w{0,8}\W{1,3}(?:(?:is|met|van|het|de|was|nummer)\W{1,2}){0,2}"
     r"((?=[A-Z -]{0,8}\d)[A-Z0-9]{1,8}(?:[ -][A-Z0-9]{1,6}){0,2})(?!\w)",
@@ -50,13 +64,16 @@ _PLATE_BY_CONTEXT: Final = re.compile(
 
 def numbers(text: str) -> Iterator[Span]:
     """Every number of these kinds."""
-    for found in _DUTCH_DOCUMENT.finditer(text):
-        yield Span(found.start(), found.end(), "document")
+    for pattern, kind in ((_DUTCH_DOCUMENT, "document"), (_FOREIGN_PLATE, "plate")):
+        for found in pattern.finditer(text):
+            yield Span(found.start(), found.end(), kind)
     for pattern, kind in (
         (_KVK, "kvk"),
         (_DOCUMENT, "document"),
         (_PHONE_BY_CONTEXT, "phone"),
         (_PLATE_BY_CONTEXT, "plate"),
+        (_PLATE_BY_VEHICLE, "plate"),
+        (_ACCOUNT, "iban"),
     ):
         for found in pattern.finditer(text):
             yield Span(found.start(1), found.end(1), kind)
@@ -109,6 +126,8 @@ def phones(text: str) -> Iterator[Span]:
 
 def _phone_end(found: re.Match[str]) -> int:
     """Where the number ends: the longest row of groups that can be a phone number. 0 when none can."""
+    if _DATE_FIRST.match(found[0]):
+        return 0
     international = found[0].startswith(("+", "00"))
     ends, digits = [], 0
     for group in _DIGITS.finditer(found[0]):
@@ -117,11 +136,13 @@ def _phone_end(found: re.Match[str]) -> int:
         if digits == _NATIONAL_DIGITS if not international else digits >= _LEAST_INTERNATIONAL:
             ends.append(group.end())
     for end in reversed(ends):
-        if not international or phone_e164(found[0][:end].replace("(0)", "")):
+        whole = len(_DIGITS.sub("", found[0][:end])) < end - _LEAST_INTERNATIONAL
+        if not international or phone_e164(found[0][:end].replace("(0)", "")) or (found[0][0] == "+" and whole):
             return found.start() + end
     return 0
 
 
+_DATE_FIRST: Final = re.compile(r"\d{1,2}[-/. ]\d{1,2}[-/. ](?:19|20)\d{2}(?!\d)")
 _DIGITS: Final = re.compile(r"\d+")
 _NATIONAL_DIGITS: Final = 10
 _LEAST_INTERNATIONAL: Final = 9

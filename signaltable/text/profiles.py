@@ -9,7 +9,18 @@ from signaltable.text.spans import Span
 _EMAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 LINK: Final = re.compile(
     r"(?:https?://|www\.)[^\s<>\"]{1,300}"
-    r"|(?<![\w@.-])[\w-]{2,40}(?:\.[\w-]{2,40}){0,2}\.(?:nl|com|be|org|net|eu|info|io|me|ru|bg|ro|pl|de)/[^\s<>\"]{1,200}",
+    r"|(?<![\w@.-])[\w-]{1,40}(?:\.[\w-]{1,40}){0,2}\.(?:nl|com|be|org|net|eu|info|io|me|ru|bg|ro|pl|de)/[^\s<>\"]{1,200}",
+    re.IGNORECASE,
+)
+_SPELLED_EMAIL: Final = re.compile(
+    r"(?<![\w.+-])[\w.+-]{1,64}\s?(?:[(\[]\s?(?:at|apenstaartje)\s?[)\]]|\sat\s|\sapenstaartje\s)\s?"
+    r"[\w-]{1,63}(?:\.[\w-]{2,20}|\s(?:punt|dot)\s[\w-]{2,20}|\s?[(\[](?:punt|dot)[)\]]\s?[\w-]{2,20}){1,3}",
+    re.IGNORECASE,
+)
+_NAMED: Final = re.compile(
+    r"\b(?:insta(?:gram)?|snap(?:chat)?|tiktok|telegram|facebook|fb|tinder|badoo|onlyfans|profiel(?:naam)?|username|gebruikersnaam|skype|discord)"
+    r"(?:[ -]?(?:account|naam|profiel|id))?\s?[:=]?\s?(?:(?:is|heet|als|onder|met|van|op|naam|haar|zijn)\s){0,2}"
+    r"[\"'‘“]?((?=[\w.]{0,39}[\d_.])[A-Za-z_][\w.]{2,39})(?!\w)",
     re.IGNORECASE,
 )
 _HANDLE: Final = re.compile(r"(?<![\w@.])@[\w][\w.]{1,40}")
@@ -17,6 +28,10 @@ _HANDLE: Final = re.compile(r"(?<![\w@.])@[\w][\w.]{1,40}")
 
 def profiles(text: str) -> Iterator[Span]:
     """Mail addresses, addresses of pages and handles."""
-    for pattern, kind in ((_EMAIL, "email"), (LINK, "profile"), (_HANDLE, "profile")):
+    for pattern, kind in ((_EMAIL, "email"), (_SPELLED_EMAIL, "email"), (LINK, "profile"), (_HANDLE, "profile")):
         for found in pattern.finditer(text):
             yield Span(found.start(), found.start() + len(found[0].rstrip(".,;:!?)'\"")), kind)
+    for found in _NAMED.finditer(text):
+        value = found[1].rstrip(".")
+        if re.search(r"[\d_.]", value):
+            yield Span(found.start(1), found.start(1) + len(value), "profile")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from signaltable.names import as_read
 from signaltable.text.addresses import addresses
+from signaltable.text.combinations import combinations
 from signaltable.text.dates import dates, typed_dates
 from signaltable.text.names import names, shielded_words
 from signaltable.text.numbers import bsns, numbers
@@ -30,13 +31,15 @@ def scan(text: str, typed: Iterable[str], *, organisations: Iterable[str] = ()) 
 
 def _scan(text: str, known: Sequence[str], organisations: Iterable[str]) -> Iterator[Span]:
     words = words_in(text)
+    shielded = shielded_words(words, organisations)
     yield from profiles(text)
     yield from numbers(text)
-    yield from addresses(text)
-    yield from workplaces(words)
+    yield from addresses(text, words)
+    yield from workplaces(text, words, shielded)
+    yield from combinations(text, words)
     yield from typed_spans(text, words, known)
     yield from dates(text, known)
-    yield from names(text, words, shielded_words(words, organisations))
+    yield from names(text, words, shielded)
 
 
 def _known(typed: Iterable[str]) -> tuple[str, ...]:

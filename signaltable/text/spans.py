@@ -20,8 +20,9 @@ TOKENS: Final = {
     "plate": "[kenteken]",
     "address": "[adres]",
     "date": "[datum]",
-    "name": "[naam]",
     "company": "[bedrijf]",
+    "name": "[naam]",
+    "combination": "[kenmerken]",
     "protected": "[weggelaten]",
 }
 _PREFERENCE: Final = {kind: place for place, kind in enumerate(TOKENS)}

@@ -1,30 +1,115 @@
-"""Names of workplaces: they tell who works there."""
+"""Names of workplaces and shelters: they tell who works or hides there."""
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import Final
 
-from signaltable.names import COMMON_WORDS, PARTICLES, WORKPLACES, is_known_word
+from signaltable.names import COMMON_WORDS, INSTITUTIONS, PARTICLES, TITLES, WORKPLACES, word_set
+from signaltable.text.lexicon import is_ordinary, is_place
 from signaltable.text.spans import Span, Word
 
+_WORKPLACES: Final = WORKPLACES | word_set(
+    """
+    nagelbar massagehuis massagestudio thaimassage spa kroeg kebabzaak shoarmazaak grillroom lunchroom broodjeszaak cafetaria
+    ijssalon trattoria koffiebar shishalounge waterpijpcafe discotheek nachtclub sekshuis parenclub autobedrijf autogarage
+    carwash wasserij stomerij naaiatelier slagerij viswinkel avondwinkel belwinkel toko transportbedrijf koeriersbedrijf
+    schildersbedrijf loonbedrijf kas champignonkwekerij tuinderij bollenbedrijf manege vleesbedrijf pluimveebedrijf
+    uitzender uitzendorganisatie detacheerder bungalowpark vakantiepark wegrestaurant zaak tuinbouwbedrijf visverwerker firma
+    """
+)
+# A shelter whose name is known can be found: reminders about location leaks name these words too.
+_SHELTERS: Final = word_set(
+    "blijfhuis opvanghuis vrouwenopvang safehouse schuilhuis schuiladres noodopvang crisisopvang opvanglocatie vrouwenhuis azc"
+)
+_NAMES: Final = _WORKPLACES | _SHELTERS
+_LEGAL: Final = re.compile(
+    r"(?<![\w.])(?:B\.?V|N\.?V|V\.?O\.?F|C\.?V|Ltd|GmbH|Holding|S\.?R\.?L|EOOD|OOD|Sp\.? z ?o\.?o)\.?(?!\w)"
+)
+_MOST_WORDS: Final = 5
+_ARTICLES: Final = frozenset({"De", "Het", "'t", "La", "El", "Le"})
 
-def workplaces(words: Sequence[Word]) -> Iterator[Span]:
-    """The name after restaurant, hotel, salon and so on: a workplace tells who works there."""
+
+def workplaces(text: str, words: Sequence[Word], shielded: frozenset[int]) -> Iterator[Span]:
+    """The name after restaurant, hotel, salon and so on, or in front of B.V.; the name of a shelter."""
     for place, word in enumerate(words):
-        if word.folded not in WORKPLACES:
-            continue
-        end = place + 1
-        while (
-            end < len(words)
-            and end - place <= 4
-            and words[end].start - words[end - 1].end <= 2
-            and _may_name(words[end])
-        ):
-            end += 1
-        named = words[place + 1 : end]
-        while named and named[-1].folded in PARTICLES:
-            named = named[:-1]
-        if named and any(part.is_capitalised and not is_known_word(part.folded) for part in named):
-            yield Span(named[0].start, named[-1].end, "company")
+        if word.folded in _NAMES:
+            yield from _after(text, words, place, shielded)
+    yield from _before_legal_form(text, words, shielded)
+
+
+def _after(text: str, words: Sequence[Word], place: int, shielded: frozenset[int]) -> Iterator[Span]:
+    end = place + 1
+    quoted = text[words[place].end : words[place].end + 2].strip() in {"'", '"', "‘", "“", "«"}
+    while (
+        end < len(words)
+        and end - place <= _MOST_WORDS
+        and _is_near(text, words[end - 1], words[end])
+        and _may_name(words[end])
+    ):
+        end += 1
+    named = list(words[place + 1 : end])
+    while named and named[-1].folded in PARTICLES:
+        named.pop()
+    if not named or named[0].start in shielded or is_place(word.folded for word in named):
+        return
+    if quoted or any(part.is_capitalised and not _names_nothing(part) for part in named) or _is_title(named):
+        yield Span(named[0].start, named[-1].end, "company")
+
+
+def _is_near(text: str, before: Word, after: Word) -> bool:
+    gap = text[before.end : after.start]
+    return len(gap) <= 2 and not set(gap) & set(".,;:\n)(")
 
 
 def _may_name(word: Word) -> bool:
-    return (word.is_capitalised and word.folded not in COMMON_WORDS - PARTICLES) or word.written in {"De", "Het", "'t"}
+    common = (COMMON_WORDS | TITLES) - PARTICLES
+    return ((word.is_capitalised or word.is_upper) and word.folded not in common) or word.written in _ARTICLES | {
+        "de",
+        "van",
+        "der",
+        "den",
+        "&",
+    }
+
+
+def _names_nothing(word: Word) -> bool:
+    return (
+        word.folded in COMMON_WORDS | INSTITUTIONS | PARTICLES or is_place([word.folded]) or _is_known_elsewhere(word)
+    )
+
+
+def _is_known_elsewhere(word: Word) -> bool:
+    return is_ordinary(word.folded) and len(word.written) > 1
+
+
+def _is_title(named: Sequence[Word]) -> bool:
+    """Ordinary words with capitals, more than one of them: "De Gouden Leeuw", "Zonnehof Tomaten"."""
+    capitals = [word for word in named if word.is_capitalised and not is_place([word.folded])]
+    return len(capitals) > 1
+
+
+def _before_legal_form(text: str, words: Sequence[Word], shielded: frozenset[int]) -> Iterator[Span]:
+    place = 0
+    for found in _LEGAL.finditer(text):
+        while place < len(words) and words[place].start < found.start():
+            place += 1
+        first = place
+        while first > 0 and place - first < _MOST_WORDS and _belongs(text, words, first - 1, found.start()):
+            first -= 1
+        while first < place and (
+            words[first].written in PARTICLES or words[first].folded in COMMON_WORDS | INSTITUTIONS | _NAMES
+        ):
+            first += 1
+        if first < place and words[first].start not in shielded:
+            yield Span(words[first].start, found.end(), "company")
+
+
+def _belongs(text: str, words: Sequence[Word], place: int, end: int) -> bool:
+    word = words[place]
+    following = words[place + 1].start if place + 1 < len(words) and words[place + 1].start < end else end
+    gap = text[word.end : following]
+    return (
+        len(gap) <= 3
+        and not set(gap) & set(",;:\n")
+        and (word.is_capitalised or word.is_upper or word.folded in PARTICLES)
+    )

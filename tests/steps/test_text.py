@@ -48,7 +48,7 @@ def masked(text: str, *typed: str) -> str:
         ("kenteken 12-ABC-3 gezien", "plate", "12-ABC-3"),
         ("een busje (vk-123-x) stond er", "plate", "vk-123-x"),
         ("Kenteken is B XY 1234.", "plate", "B XY 1234"),
-        ("woont Dorpsstraat 12-b, 3011 AA Rotterdam", "address", "Dorpsstraat 12-b, 3011 AA"),
+        ("woont Dorpsstraat 12-b, 3011 AA Rotterdam", "address", "Dorpsstraat 12-b, 3011 AA Rotterdam"),
         ("in een huis aan de Oude Haven 7", "address", "Oude Haven 7"),
         ("aan de Burgemeester van der Werflaan in Breda", "address", "Burgemeester van der Werflaan"),
         ("postcode 3011AA", "address", "3011AA"),
