@@ -17,7 +17,8 @@ from signaltable.access import Permission
 from signaltable.db import make_engine, make_sessions, refuse_writes
 from signaltable.domain import SignaltableError
 from signaltable.flow.field_names import check_fields
-from signaltable.keys import KeyProvider, KeyRing
+from signaltable.keys import KeyProvider
+from signaltable.keys.chosen import load_keys
 from signaltable.policy import PolicySet, load
 from signaltable.settings import Settings
 from signaltable.trace_context import start
@@ -57,7 +58,7 @@ def open_to_read(settings: Settings) -> Program:
 
 
 def _opened(settings: Settings, engine: Engine) -> Program:
-    program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=not settings.demo))
+    program = assemble(settings, engine, load_keys(settings))
     return replace(program, work=start(program.randomness))
 
 

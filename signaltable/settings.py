@@ -1,7 +1,7 @@
 """Settings: parsed once from the environment, frozen, and refused when they cannot be right."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,9 @@ from signaltable.domain import SignaltableError
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
 MODES = ("demo", "production")
+PKCS11 = "pkcs11"
+KEY_PROVIDERS = ("file", PKCS11)
+KEY_SUITES = ("x25519", "mlkem768-x25519")
 
 
 class UnusableSettings(SignaltableError):
@@ -30,7 +33,8 @@ class Settings:
     how many proxies of our own stand between a browser and the program, each of which adds to X-Forwarded-For. The log
     is signed with `log_key`, by ML-DSA-44 too when `log_ml_dsa`; in production the web runs as `web_user`, who cannot
     read that key, unless `log_key_shared` accepts that it can. `clamd` is where ClamAV listens, a path or host:port; ""
-    when there is none.
+    when there is none. `key_provider` says where the keys are: in a file of the home, or in the token `pkcs11_token`
+    behind `pkcs11_module`, of which `pkcs11_pin_file` holds the PIN; `key_suite` how new key pairs of a file seal.
     """
 
     home: Path
@@ -46,6 +50,11 @@ class Settings:
     log_key_shared: bool = False
     log_ml_dsa: bool = False
     web_user: str = ""
+    key_provider: str = KEY_PROVIDERS[0]
+    key_suite: str = KEY_SUITES[0]
+    pkcs11_module: Path | None = None
+    pkcs11_token: str = ""
+    pkcs11_pin_file: Path | None = None
     clamd: str = ""
 
     @property
@@ -122,8 +131,27 @@ class Settings:
             log_key_shared=_yes(env, "SIGNALTABLE_LOG_KEY_SHARED", "no"),
             log_ml_dsa=_yes(env, "SIGNALTABLE_LOG_ML_DSA", "no"),
             web_user=env.get("SIGNALTABLE_WEB_USER", ""),
+            key_provider=_one_of(env, "SIGNALTABLE_KEY_PROVIDER", KEY_PROVIDERS),
+            key_suite=_one_of(env, "SIGNALTABLE_KEY_SUITE", KEY_SUITES),
+            pkcs11_module=_path(env, "SIGNALTABLE_PKCS11_MODULE"),
+            pkcs11_token=env.get("SIGNALTABLE_PKCS11_TOKEN", ""),
+            pkcs11_pin_file=_path(env, "SIGNALTABLE_PKCS11_PIN_FILE"),
             clamd=_listens(env, "SIGNALTABLE_CLAMD"),
         )
+
+
+def _one_of(env: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+    """A setting with a few values, of which the first counts when nothing is said."""
+    value = env.get(name) or choices[0]
+    if value not in choices:
+        raise UnusableSettings(f"{name}: expected one of {', '.join(choices)}")
+    return value
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    """A file that may be named; not followed to where a link leads, because that is for who opens it to judge."""
+    value = env.get(name, "")
+    return Path(value).expanduser().absolute() if value else None
 
 
 def _yes(env: Mapping[str, str], name: str, otherwise: str) -> bool:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 @plainly
 def init(*, demo: bool, administrator: str, keep: bool) -> None:
     """Create SIGNALTABLE_HOME: keys, database, log."""
+    from signaltable.domain import day_of
     from signaltable.flow import setup
-    from signaltable.program import migrate, open_program
+    from signaltable.program import migrate, now, open_program
 
     settings = Settings.from_env()
     if demo and not settings.demo:
@@ -41,7 +42,7 @@ def init(*, demo: bool, administrator: str, keep: bool) -> None:
         return
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (settings.home / setup.UNFINISHED).touch()
-    setup.make_keys(settings)
+    setup.make_keys(settings, on=day_of(now()))
     migrate(settings)
     program = open_program(settings)
     if demo:

@@ -5,6 +5,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import log_keys, policy_versions
 from signaltable.flow.accounts import SYSTEM, record_account, record_agency
-from signaltable.keys import PURPOSES, KeyRing
+from signaltable.keys import PURPOSES
+from signaltable.keys.chosen import create_keys
 from signaltable.models import Agency, RegionalTable
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, transaction
@@ -44,11 +46,14 @@ INSTALLER = Actor(
 )
 
 
-def make_keys(settings: Settings) -> None:
-    """The key ring and the signing key of the log, each in a file that only the owner reads. Keeps what exists."""
+def make_keys(settings: Settings, on: date | None = None) -> None:
+    """The key ring and the signing key of the log, each in a file that only the owner reads. Keeps what exists.
+
+    The keys but that of the log may be in a token instead (SIGNALTABLE_KEY_PROVIDER). `on` is the day.
+    """
     settings.key_ring.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not settings.key_ring.exists():
-        KeyRing.create(settings.key_ring)
+        create_keys(settings, on=on)
     if not settings.log_key.exists():
         settings.log_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         made = Signer.generate(origin(settings))
