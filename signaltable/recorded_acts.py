@@ -49,6 +49,9 @@ WEB: Mapping[str, Leaves] = {
     "POST account.choose_password": _leaves("account:change", also="login:end login:fail"),
     "GET overview.home": _nothing("the address people type: leads on and shows nothing"),
     "GET overview.show": _leaves("signal:list"),
+    # --- an own list against the open questions
+    "GET blind_check.show": _nothing("an empty form, with how many lists are left today; sending it is recorded"),
+    "POST blind_check.check": _leaves("enrich:search"),
     # --- exclusion list
     "GET exclusions.listing": _leaves("exclusion:consult"),
     "GET exclusions.add": _nothing(EMPTY_FORM),
@@ -211,6 +214,7 @@ CLI: Mapping[str, Leaves] = {
     "submit": _leaves("signal:record signal:route", also="link:propose"),
     "route": _nothing(ONLY_FILES),
     "ground": _nothing(ONLY_FILES),
+    "blind-check": _leaves("enrich:search"),
     "audit export": _leaves("log:export checkpoint:sign"),
     "audit receipt": _leaves("receipt:fetch", also="checkpoint:sign"),
     "audit fsck": _leaves("log:check", also="incident:open checkpoint:sign"),

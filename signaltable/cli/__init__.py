@@ -6,6 +6,7 @@ Commands import what they need when they run: `signaltable route` must not wait 
 import click
 
 from signaltable.cli import (
+    blind_check,
     ground,
     home,
     log,
@@ -36,6 +37,7 @@ for command in (
     home.accounts,
     signals.submit,
     signals.route,
+    blind_check.blind_check,
     ground.ground,
     log.audit,
     policies.policies,
