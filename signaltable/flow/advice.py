@@ -60,7 +60,7 @@ WITHHELD: Final = Advice((), (), (), 0, withheld=True)
 def advice_of(tx: Transaction, signal: Signal) -> Advice:
     """The advice that was kept with the signal, and what confirmed links add to it today."""
     frozen = tuple(_frozen_routes(tx, signal.advice.get("routes", ())))
-    linked = linking.linked_agencies(tx, signal)
+    linked = linking.agencies_around(tx, signal.id)
     if not linked:
         asked = signal.advice.get("questions", ())
         kept = [(one["fact"], Text(one["why"]["nl"], one["why"]["en"])) for one in asked]
@@ -90,7 +90,7 @@ def of_today(tx: Transaction, signal: Signal) -> tuple[list[Facts], route.Decisi
     shared = {name: value for name, value in signal.facts.items() if name not in {"age", "age_years", "gender"}}
     seen = [dict(signal.facts)]
     seen += [shared | {"age": person.age_band, "gender": person.gender} for person in people[1:]]
-    policy, today, linked = tx.program.policy, tx.today, linking.linked_agencies(tx, signal)
+    policy, today, linked = tx.program.policy, tx.today, linking.agencies_around(tx, signal.id)
     known = [parse_facts(facts | ({"linked_agencies": linked} if linked else {})) for facts in seen]
     return known, route.merge([route.decide(facts, policy, on=today) for facts in known], policy)
 

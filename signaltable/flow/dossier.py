@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refused, State, day_of
@@ -20,7 +21,7 @@ from signaltable.flow.contents import Contents, account_for_others, contents_of,
 from signaltable.flow.masking import without_protected
 from signaltable.grounds import CONSULT
 from signaltable.keys import pseudonym_key
-from signaltable.models import AgendaItem, Link, Meeting, Question, Signal, SignalMove, Subject
+from signaltable.models import AgendaItem, Meeting, Question, Signal, SignalMove, Subject, SubjectGroup
 from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import agency_titles, links_of, on_an_agenda, resource_of, signal_by_reference, subjects_of
 from signaltable.texts import Text, by_code
@@ -335,17 +336,18 @@ def _indicators(tx: Transaction, signal: Signal) -> Iterable[Known]:
 
 
 def links_at_table(tx: Transaction, signal: Signal, state: LinkState) -> tuple[LinkedSubject, ...]:
-    """The links of a signal in this state, under the table's pseudonyms.
+    """Who of a signal stands in other signals too, under the table's pseudonyms: confirmed, or proposed.
 
-    The table reads confirmed links only: a proposal that an owner has not judged may be wrong. The reference of the
-    other signal is told when it lies at the same table.
+    The table reads confirmed links only: a proposal that an owner has not judged may be wrong. What is confirmed counts
+    for the whole group, also where no single link connects two of it. The reference of the other signal is told when it
+    lies at the same table.
     """
     own = {subject.id: subject for subject in subjects_of(tx, signal.id)}
-    links = [one for one in links_of(tx, list(own)) if one.state == state]
+    pairs = _grouped(tx, own) if state == LinkState.CONFIRMED else _linked(tx, own, state)
     rows = tx.session.execute(
         select(Subject.id, Signal.reference, Signal.table_id)
         .join(Signal, Signal.id == Subject.signal_id)
-        .where(Subject.id.in_([_other_side(one, own) for one in links]), Signal.state.not_in(GONE)),
+        .where(Subject.id.in_([other for _mine, other, _outcome in pairs]), Signal.state.not_in(GONE)),
     )
     found = {row.id: row for row in rows}
     reader = reader_of(signal, TABLE)
@@ -355,17 +357,36 @@ def links_at_table(tx: Transaction, signal: Signal, state: LinkState) -> tuple[L
             other=pseudonym(tx, reader, other),
             kind=own[mine].kind,
             reference=found[other].reference if found[other].table_id == signal.table_id else "",
-            outcome=one.outcome,
-            state=one.state,
+            outcome=outcome,
+            state=state,
         )
-        for one in links
-        if (other := _other_side(one, own)) in found
-        and (mine := one.subject_a if other == one.subject_b else one.subject_b)
+        for mine, other, outcome in pairs
+        if other in found
     )
 
 
-def _other_side(link: Link, own: Mapping[str, Subject]) -> str:
-    return link.subject_b if link.subject_a in own else link.subject_a
+def _linked(tx: Transaction, own: Mapping[str, Subject], state: LinkState) -> list[tuple[str, str, str]]:
+    """Own subject, other subject and how sure, for each link in this state."""
+    links = [one for one in links_of(tx, list(own)) if one.state == state]
+    return [
+        (one.subject_a, one.subject_b, one.outcome)
+        if one.subject_a in own
+        else (one.subject_b, one.subject_a, one.outcome)
+        for one in links
+    ]
+
+
+def _grouped(tx: Transaction, own: Mapping[str, Subject]) -> list[tuple[str, str, str]]:
+    """The same for everybody in the groups of the own subjects; who is linked only through others is as sure as people are."""
+    direct = {(mine, other): outcome for mine, other, outcome in _linked(tx, own, LinkState.CONFIRMED)}
+    mine, theirs = aliased(SubjectGroup), aliased(SubjectGroup)
+    rows = tx.session.execute(
+        select(mine.subject_id, theirs.subject_id)
+        .join(theirs, (theirs.group_id == mine.group_id) & (theirs.subject_id != mine.subject_id))
+        .where(mine.subject_id.in_(list(own)))
+        .order_by(mine.subject_id, theirs.subject_id)
+    ).all()
+    return [(one, other, direct.get((one, other), "match")) for one, other in rows if other not in own]
 
 
 # -- questions and answers ---------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 from sqlalchemy import select, tuple_
 
-from signaltable import link
 from signaltable.access import Permission, require
 from signaltable.domain import GONE, Answer, Conflict, NotFound, Refused, Resource, State, UnusableInput, day_of
 from signaltable.flow import budget, consultation, mailing
@@ -23,11 +22,11 @@ from signaltable.flow.dossier import (
     reader_of,
     signal_at_table,
 )
+from signaltable.flow.linking.comparing import beside
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import move
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, validate_identity
-from signaltable.models import Agency, ExcludedTag, MatchTag, Question, Signal, Subject, TableMember
-from signaltable.pseudonymise import Tag, match_tags
+from signaltable.models import Agency, Question, Signal, Subject, TableMember
 from signaltable.queries import PAGE, agency_titles, resource_of, subjects_of
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
@@ -426,7 +425,7 @@ def compare(tx: Transaction, question_id: str, values: Mapping[str, str]) -> str
         raise Conflict("answered", "the question can no longer be answered")
     identity = _typed_identity(tx, subject.kind, values)
     budget.spend(tx, budget.COMPARE, lambda reason: _too_many(reason, signal, question))
-    result = _compared(tx, subject, identity)
+    result = str(beside(tx, identity, [subject.id])[subject.id].outcome)
     tx.record(
         "enrich:compare",
         object_type="question",
@@ -467,22 +466,6 @@ class UnreadableIdentity(UnusableInput):
     def __init__(self, texts: Mapping[str, Text]) -> None:
         super().__init__({name: text.en for name, text in texts.items()})
         self.texts: Mapping[str, Text] = MappingProxyType(dict(texts))
-
-
-def _compared(tx: Transaction, subject: Subject, identity: Identity) -> str:
-    keys, policy = tx.program.keys, tx.program.policy.linking
-    rows = tx.session.scalars(select(MatchTag).where(MatchTag.subject_id == subject.id)).all()
-    # The weights stand in linking.toml, not in the tags.
-    kept = [Tag(row.set_id, 0, row.digest) for row in rows]
-    # Tags of an older key version only meet tags made with that version.
-    made = [
-        tag
-        for version in sorted({row.key_version for row in rows})
-        for tag in match_tags(keys.derive("match", "tags", version), identity, version=version, policy=policy)
-    ]
-    digests = [tag.digest for tag in kept]
-    excluded = frozenset(tx.session.scalars(select(ExcludedTag.digest).where(ExcludedTag.digest.in_(digests))))
-    return str(link.compare(link.Side(tuple(made)), link.Side(tuple(kept)), policy, excluded).outcome)
 
 
 # -- answering ---------------------------------------------------------------------------------------------------

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
-from signaltable.domain import Decision, DisclosureState, LinkState, State
+from signaltable.domain import Decision, DisclosureState, State
 from signaltable.flow import approvals, duty_lists, exclusions, incidents, subject_reports
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.flow.identity_requests import lists as identity_lists
-from signaltable.models import AgendaItem, Disclosure, Draft, Link, LinkVerdict, Question, Signal, Subject
+from signaltable.flow.linking.pages import count_waiting as count_links
+from signaltable.models import AgendaItem, Disclosure, Draft, Question, Signal
 from signaltable.queries import tables_of
 from signaltable.transaction import Transaction
 
@@ -28,7 +29,7 @@ def waiting(tx: Transaction) -> list[Waiting]:
     counters: tuple[tuple[tuple[Permission, ...], str, Callable[[Transaction], int]], ...] = (
         ((Permission.INCIDENT_SETTLE_ALL,), "incidents", incidents.count_open),
         ((Permission.SIGNAL_SUBMIT_OWN,), "drafts", _drafts),
-        ((Permission.LINK_DECIDE_OWN,), "links", _links),
+        ((Permission.LINK_DECIDE_OWN,), "links", count_links),
         ((Permission.SIGNAL_DISCLOSE_OWN,), "referrals", _referrals),
         ((Permission.ENRICH_ANSWER_ASKED,), "questions", _questions),
         ((Permission.REFERRAL_RECEIVE_OWN,), "inbox", _inbox),
@@ -48,23 +49,6 @@ def waiting(tx: Transaction) -> list[Waiting]:
 
 def _drafts(tx: Transaction) -> int:
     return tx.session.scalar(select(func.count()).where(Draft.account_id == tx.actor.account_id)) or 0
-
-
-def _links(tx: Transaction) -> int:
-    answered = select(LinkVerdict.link_id).where(LinkVerdict.agency_id == tx.actor.agency_id)
-    return (
-        tx.session.scalar(
-            select(func.count(func.distinct(Link.id)))
-            .join(Subject, (Link.subject_a == Subject.id) | (Link.subject_b == Subject.id))
-            .join(Signal, Signal.id == Subject.signal_id)
-            .where(
-                Signal.owner_agency == tx.actor.agency_id,
-                Link.state == LinkState.PROPOSED,
-                Link.id.not_in(answered),
-            ),
-        )
-        or 0
-    )
 
 
 def _referrals(tx: Transaction) -> int:

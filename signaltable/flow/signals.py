@@ -5,7 +5,7 @@ store, with the audit entries in the same commit.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,24 +14,29 @@ from sqlalchemy import insert, select
 
 from signaltable import route
 from signaltable.access import Permission, require
-from signaltable.domain import UNDISCLOSED, Conflict, LinkState, Resource, State, UnusableInput
+from signaltable.domain import UNDISCLOSED, Conflict, Resource, State, UnusableInput
 from signaltable.facts import Facts, parse_facts
-from signaltable.flow import decisions, drafts, linking, sealing
-from signaltable.flow.masking import HAS_BSN, for_others, found_in, kinds_in, masked
+from signaltable.flow import attachment_rows, attachments, decisions, drafts, linking, sealing
+from signaltable.flow.attachment_rows import Kept
+from signaltable.flow.masking import HAS_BSN, for_others, kinds_in
+from signaltable.flow.masks import LANGUAGE, MUNICIPALITY, NARRATIVE, PART, Masks, masks_of
 from signaltable.flow.moves import keep_until, move, note_move
 from signaltable.flow.references import fresh_reference
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, typed_values, validate_identity
 from signaltable.intake import SignalDraft, SubjectDraft, facts_of, missing_elements, problems_of, victims
 from signaltable.keys import CannotOpen
 from signaltable.models import Signal, SignalMove, Subject
-from signaltable.pseudonymise import match_tags
 from signaltable.queries import PageKey, newest_first, resource_of, signal_by_reference, subjects_of, tables_of
-from signaltable.text import Span, contains_bsn, mask
+from signaltable.text import contains_bsn
 from signaltable.text_categories import CategorySpan, categories_in
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
 REASON_LIMIT = 500
+
+
+class NotConfirmed(Conflict):
+    """What was confirmed is not what would be submitted: the texts, the choices or what the scan finds changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,12 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the reporter sees before submitting: the advice with its reasons, the text with what will be masked, and
-    which kinds of data were found in it, where.
+    """What the reporter sees before submitting: the advice with its reasons, the texts with what will be masked, and
+    which kinds of data were found in the account, where.
     """
 
     advice: route.Decision
-    spans: tuple[Span, ...]
-    masked: str
+    masks: Masks
     found: Mapping[str, tuple[CategorySpan, ...]]
     missing: tuple[str, ...]
     problems: Mapping[str, str]
@@ -102,12 +106,14 @@ class OwnSignal:
     consent: Mapping[str, Any]
     narrative: str
     narrative_masked: str
+    freed: tuple[Mapping[str, str], ...]
     reachable: str
     asked_by: str
     missing: tuple[str, ...]
     routes: tuple[Mapping[str, Any], ...]
     questions: tuple[Mapping[str, Any], ...]
     subjects: tuple[OwnSubject, ...]
+    attachments: tuple[Kept, ...]
     moves: tuple["Move", ...]
     keep_until: date
     may_withdraw: bool
@@ -128,14 +134,13 @@ class Move:
 def preview(tx: Transaction, draft: SignalDraft) -> Preview:
     """What submitting would do. Nothing is stored."""
     _gate(tx)
-    spans = found_in(tx, draft.narrative, _typed(tx, draft))
+    masks = masks_of(tx, draft)
     return Preview(
         advice=advise(tx, draft, 0),
-        spans=tuple(spans),
-        masked=mask(draft.narrative, spans),
+        masks=masks,
         found=categories_in(draft.narrative, tx.program.policy.text_categories),
         missing=tuple(missing_elements(draft, tx.program.policy)),
-        problems=check(tx, draft),
+        problems=check(tx, draft) | _mask_problems(masks),
     )
 
 
@@ -146,11 +151,33 @@ def check(tx: Transaction, draft: SignalDraft) -> dict[str, str]:
         problems["observed.on"] = "expected a day that is not in the future"
     if draft.consent.on and draft.consent.on > tx.today:
         problems["consent.on"] = "expected a day that is not in the future"
-    if contains_bsn(draft.narrative):
-        problems["narrative"] = HAS_BSN
+    problems |= {place: HAS_BSN for place, text in _free_texts(draft) if contains_bsn(text)}
     for number, subject in enumerate(draft.subjects):
         for name, text in identity_problems(tx, subject).items():
             problems[f"subjects.{number}.identity.{name}"] = text.en
+    return problems
+
+
+def _free_texts(draft: SignalDraft) -> Iterator[tuple[str, str]]:
+    """Every text that somebody types in their own words, by its place; in none of them a BSN is kept."""
+    yield "narrative", draft.narrative
+    yield "observed.municipality", draft.observed.municipality
+    yield "consent.language", draft.consent.language
+    yield "consent.asked_by", draft.consent.asked_by
+    yield "reachable", draft.reachable
+    yield "mask_words", "\n".join(draft.mask_words)
+    yield "freed", "\n".join(one.reason for one in draft.freed)
+
+
+def _mask_problems(masks: Masks) -> dict[str, str]:
+    """What is wrong with the choices about words: one to mask that is nowhere, one to free that may not be."""
+    problems = {}
+    if masks.unknown:
+        problems["mask_words"] = "expected words that stand in the text as they are written there"
+    if any(one.locked and one.reason for one in masks.words if one.locked != PART):
+        problems["freed"] = (
+            "expected no number, no value of the identity fields and no protected word among the freed words"
+        )
     return problems
 
 
@@ -178,15 +205,26 @@ def facts_of_people(tx: Transaction, draft: SignalDraft, linked_agencies: int) -
 # -- submitting --------------------------------------------------------------------------------------------------
 
 
-def submit(tx: Transaction, draft: SignalDraft, draft_id: str = "") -> Receipt:
-    """Make a signal of a draft. Raises `UnusableInput` with every problem, `Conflict` without a table to submit to."""
+def submit(tx: Transaction, draft: SignalDraft, draft_id: str = "", *, confirmed: str | None = None) -> Receipt:
+    """Make a signal of a draft. `confirmed` is the token of the masks that were shown; None takes them as they are found.
+
+    Raises `UnusableInput` with every problem, `Conflict` without a table to submit to, `NotConfirmed` when the texts,
+    the choices or what the scan finds changed since they were shown.
+    """
     _gate(tx)
-    problems = check(tx, draft)
+    masks = masks_of(tx, draft)
+    problems = check(tx, draft) | _mask_problems(masks)
     if problems:
         raise UnusableInput(problems)
-    signal = _store_signal(tx, draft)
+    if confirmed is not None and (confirmed != masks.token or (masks.tells_shelter and not draft.shelter_confirmed)):
+        raise NotConfirmed("masks", "other masks than those that were shown")
+    signal = _store_signal(tx, draft, masks)
     subjects = [_store_subject(tx, signal, number, subject) for number, subject in enumerate(draft.subjects, start=1)]
-    _record_signal(tx, signal, draft)
+    _record_signal(tx, signal, draft, masks)
+    if confirmed is not None or draft.freed:
+        _record_masks(tx, signal, draft, masks)
+    if draft_id:
+        _keep_attachments(tx, signal, draft_id)
     proposed = linking.propose(tx, signal, subjects)
     advice = advise(tx, draft, 0)
     _keep_advice(tx, signal, advice, decisions.note_route(tx, signal, facts_of_people(tx, draft, 0), advice))
@@ -199,7 +237,15 @@ def _gate(tx: Transaction) -> None:
     require(tx.actor, Permission.SIGNAL_SUBMIT_OWN, Resource("signal", owner_agency=tx.actor.agency_id))
 
 
-def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
+def _keep_attachments(tx: Transaction, signal: Signal, draft_id: str) -> None:
+    """The files of the draft become those of the signal, and so does their key."""
+    if attachment_rows.of_draft(tx.session, draft_id):
+        _content, data_key = drafts.content_and_key(tx, draft_id)
+        sealing.wrap_signal_key(tx, signal.id, data_key)
+        attachment_rows.hand_to_signal(tx, draft_id, signal.id)
+
+
+def _store_signal(tx: Transaction, draft: SignalDraft, masks: Masks) -> Signal:
     tables = tables_of(tx, tx.actor.agency_id)
     if not tables:
         raise Conflict("no_table", "this agency has no seat at a table")
@@ -216,7 +262,7 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
         urgency=draft.safety.urgency,
         created_at=tx.now,
         observed_on=draft.observed.on,
-        municipality=masked(tx, draft.observed.municipality, _typed(tx, draft)),
+        municipality=masks.masked(MUNICIPALITY),
         source_quality=draft.observed.source_quality,
         facts=facts_of(draft, policy, people[0] if people else None, 0, tx.today),
         form_rows=dict(draft.form_rows),
@@ -224,9 +270,9 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
         flags=list(draft.flags),
         consent={
             **draft.consent.model_dump(mode="json", exclude={"asked_by"}),
-            "language": masked(tx, draft.consent.language, _typed(tx, draft)),
+            "language": masks.masked(LANGUAGE),
         },
-        narrative_masked=masked(tx, draft.narrative, _typed(tx, draft)),
+        narrative_masked=masks.masked(NARRATIVE),
         found=sorted(kinds_in(draft.narrative, policy).union(draft.categories)),
         owner_sealed=sealing.seal_json(
             tx,
@@ -236,6 +282,9 @@ def _store_signal(tx: Transaction, draft: SignalDraft) -> Signal:
                 "reachable": draft.reachable,
                 "asked_by": draft.consent.asked_by,
                 "municipality": draft.observed.municipality,
+                # So that what the owner types later does not say again what was masked, and why a word was not.
+                "masked_words": [*masks.kept_words, *draft.mask_words],
+                "freed": [{"word": one.word, "reason": one.reason} for one in masks.words if one.freed],
             },
             f"signals|owner_sealed|{signal_id}",
         ),
@@ -266,14 +315,31 @@ def _store_subject(tx: Transaction, signal: Signal, number: int, draft: SubjectD
     identity = identity_from(draft.kind, draft.identity)
     values = {name: getattr(identity, name) for name in IDENTITY_FIELDS}
     sealing.seal_identity(tx, subject_id, values, draft.unsure)
-    keys, policy = tx.program.keys, tx.program.policy.linking
-    version = keys.version("match")
-    tags = tuple(match_tags(keys.derive("match", "tags", version), identity, version=version, policy=policy))
-    sealing.store_linking(tx, subject_id, tags, b"", version)
-    return linking.TaggedSubject(subject_id, draft.kind, tags)
+    return linking.keep(tx, subject_id, identity)
 
 
-def _record_signal(tx: Transaction, signal: Signal, draft: SignalDraft) -> None:
+def _record_masks(tx: Transaction, signal: Signal, draft: SignalDraft, masks: Masks) -> None:
+    """How many words were masked and how many stay readable, and their kinds; never the words."""
+    freed = [one for one in masks.words if one.freed]
+    shelter = {"shelter": "confirmed" if draft.shelter_confirmed else "warned"} if masks.tells_shelter else {}
+    tx.record(
+        "text:confirm",
+        object_type="signal",
+        object_id=signal.reference,
+        details={
+            "signal": signal.reference,
+            "place": "signal",
+            "masked": sum(len(one.spans) for one in masks.texts),
+            "kinds": sorted({span.kind for one in masks.texts for span in one.spans}),
+            "freed": len(freed),
+            "freed_kinds": sorted({one.kind for one in freed}),
+            "added": len(draft.mask_words),
+            **shelter,
+        },
+    )
+
+
+def _record_signal(tx: Transaction, signal: Signal, draft: SignalDraft, masks: Masks) -> None:
     kinds = sorted({name for subject in draft.subjects for name, value in subject.identity.items() if value})
     tx.record(
         "signal:record",
@@ -287,7 +353,7 @@ def _record_signal(tx: Transaction, signal: Signal, draft: SignalDraft) -> None:
             "urgency": signal.urgency,
             "consent": draft.consent.status,
             "indicators": sorted(draft.indicators),
-            "masked": len(found_in(tx, draft.narrative, _typed(tx, draft))),
+            "masked": len(masks.spans(NARRATIVE)),
             "key_version": tx.program.keys.version("match"),
         },
     )
@@ -333,16 +399,6 @@ def frozen_advice(advice: route.Decision) -> dict[str, Any]:
     }
 
 
-def _identities(draft: SignalDraft) -> list[Identity]:
-    return [Identity(kind=subject.kind, **subject.identity) for subject in draft.subjects]
-
-
-def _typed(tx: Transaction, draft: SignalDraft) -> list[str]:
-    """Every value that must not stand in the table's copy: typed as identity, or named by the reporter to be masked."""
-    typed = typed_values(_identities(draft), tx.program.policy.identifiers)
-    return [value for value in (*typed, *draft.mask_words, draft.consent.asked_by, draft.reachable) if value.strip()]
-
-
 # -- the owner's own view ----------------------------------------------------------------------------------------
 
 
@@ -353,7 +409,7 @@ def own_signals(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[
     columns = select(Signal.id, Signal.reference, Signal.created_at, Signal.state, Signal.urgency, Signal.facts)
     mine = columns.where(Signal.owner_agency == tx.actor.agency_id)
     shown, following = newest_first(tx, mine, Signal.created_at, Signal.id, after)
-    links = linking.links_per_signal(tx, [row.id for row in shown], LinkState.PROPOSED)
+    links = linking.links_per_signal(tx, [row.id for row in shown])
     tx.record(
         "signal:list",
         object_type="agency",
@@ -415,12 +471,14 @@ def _own_view(tx: Transaction, signal: Signal, *, with_identity: bool) -> OwnSig
         consent=signal.consent,
         narrative=kept.get("narrative", ""),
         narrative_masked=signal.narrative_masked,
+        freed=tuple(kept.get("freed", ())),
         reachable=kept.get("reachable", ""),
         asked_by=kept.get("asked_by", ""),
         missing=tuple(signal.missing),
         routes=tuple(signal.advice.get("routes", ())),
         questions=tuple(signal.advice.get("questions", ())),
         subjects=tuple(_own_subjects(tx, signal, subjects_of(tx, signal.id), with_identity=with_identity)),
+        attachments=tuple(attachments.of_signal(tx, signal, with_names=with_identity)),
         moves=tuple(Move(row.at, row.state_to, row.reason) for row in moves),
         keep_until=signal.keep_until,
         may_withdraw=signal.state in UNDISCLOSED,
@@ -464,6 +522,11 @@ def open_identity_of(tx: Transaction, signal: Signal, subject: Subject, *, purpo
     return identity
 
 
+def masked_words(tx: Transaction, signal: Signal) -> list[str]:
+    """The words of the signal that its submitter had masked: what the owner types about it later may not say them again."""
+    return [str(word) for word in sealing.owner_part(tx, signal).get("masked_words", ())]
+
+
 def withdraw(tx: Transaction, reference: str, reason: str) -> None:
     """Take a signal back while nothing of it was disclosed. Raises `Conflict` otherwise."""
     signal = signal_by_reference(tx, reference)
@@ -474,11 +537,11 @@ def withdraw(tx: Transaction, reference: str, reason: str) -> None:
         for subject in subjects_of(tx, signal.id)
         if subject.erased_at is None and reason.strip()
     ]
-    typed = typed_values(opened, tx.program.policy.identifiers)
+    typed = [*typed_values(opened, tx.program.policy.identifiers), *masked_words(tx, signal)]
     words = for_others(tx, reason, "reason", limit=REASON_LIMIT, required=True, typed=typed)
     move(tx, signal, State.WITHDRAWN, reason=words)
     signal.keep_until = keep_until(tx, "withdrawn")
-    linking.refuse_all_of(tx, signal)
+    linking.leave_all(tx, signal)
     tx.record(
         "signal:withdraw",
         object_type="signal",

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
-from signaltable.domain import GONE, Conflict, Decision, LinkState, NotFound, Resource, State, UnusableInput
+from signaltable.domain import GONE, Conflict, Decision, NotFound, Resource, State, UnusableInput
 from signaltable.flow import decisions, mailing
 from signaltable.flow.advice import AdvisedRoute, of_today
 from signaltable.flow.dossier import (
@@ -27,7 +27,7 @@ from signaltable.flow.dossier import (
 )
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import keep_until, move
-from signaltable.models import Agency, AgendaItem, Link, Meeting, Note, Signal, SignalMove, Subject, TableMember
+from signaltable.models import Agency, AgendaItem, Meeting, Note, Signal, SignalMove, Subject, SubjectGroup, TableMember
 from signaltable.queries import PAGE, agency_titles, resource_of, signal_by_reference, tables_of
 from signaltable.transaction import Transaction
 
@@ -324,23 +324,21 @@ def _ready(tx: Transaction, meeting: Meeting) -> list[ReadyLine]:
 
 
 def _known_to_several(tx: Transaction, table_id: str) -> frozenset[str]:
-    """The signals at a table with a confirmed link to a signal of another agency."""
+    """The signals at a table with somebody in them whom another agency knows too, by confirmed links."""
+    mine, theirs = aliased(SubjectGroup), aliased(SubjectGroup)
     one, other = aliased(Subject), aliased(Subject)
     first, second = aliased(Signal), aliased(Signal)
-    rows = tx.session.execute(
-        select(first.id, second.id)
-        .select_from(Link)
-        .join(one, one.id == Link.subject_a)
-        .join(other, other.id == Link.subject_b)
-        .join(first, first.id == one.signal_id)
+    rows = tx.session.scalars(
+        select(first.id)
+        .join(one, one.signal_id == first.id)
+        .join(mine, mine.subject_id == one.id)
+        .join(theirs, theirs.group_id == mine.group_id)
+        .join(other, other.id == theirs.subject_id)
         .join(second, second.id == other.signal_id)
-        .where(
-            Link.state == LinkState.CONFIRMED,
-            first.owner_agency != second.owner_agency,
-            (first.table_id == table_id) | (second.table_id == table_id),
-        ),
+        .where(first.table_id == table_id, first.owner_agency != second.owner_agency, second.state.not_in(GONE))
+        .distinct(),
     )
-    return frozenset(signal_id for pair in rows for signal_id in pair)
+    return frozenset(rows)
 
 
 def _left_over(tx: Transaction, meeting: Meeting) -> list[str]:

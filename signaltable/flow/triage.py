@@ -163,8 +163,8 @@ def _place(tx: Transaction, tables: Sequence[str], reference: str) -> tuple[date
 
 def _lines(tx: Transaction, rows: Sequence[Row[Any]]) -> list[TriageLine]:
     ids = [row.id for row in rows]
-    links = linking.links_per_signal(tx, ids, LinkState.PROPOSED)
-    confirmed = linking.links_per_signal(tx, ids, LinkState.CONFIRMED)
+    links = linking.links_per_signal(tx, ids)
+    confirmed = linking.others_in_groups(tx, ids)
     ageless = set(
         tx.session.scalars(
             select(Subject.signal_id).where(

@@ -123,6 +123,10 @@ HEADS: Mapping[str, Heads] = {
         _l("%(who)s took back a decision about a link"),
     ),
     "link:merge": (_l("%(who)s merged a person in signals %(signals)s"), _l("%(who)s merged two persons")),
+    "link:acknowledge": (
+        _l("%(who)s read that a link of signal %(signal)s was wrong"),
+        _l("%(who)s read that a link was wrong"),
+    ),
     "link:split": (
         _l("%(who)s took a person of signal %(signal)s out of a group"),
         _l("%(who)s took a person out of a group"),

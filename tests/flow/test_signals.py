@@ -10,7 +10,7 @@ from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import drafts, linking, signals
 from signaltable.intake import EXAMPLE, parse
 from signaltable.keys import CannotOpen
-from signaltable.models import Draft, Link, LinkVerdict, LogDetail, LogEntry, Signal, SignalMove, SubjectField
+from signaltable.models import Draft, Link, LinkAct, LogDetail, LogEntry, Signal, SignalMove, SubjectField
 from signaltable.transaction import reading, transaction
 from tests.factories import a_person, a_signal
 
@@ -229,9 +229,9 @@ def test_a_reason_for_refusing_a_link_is_readable_by_the_refusing_agency_alone(p
         linking.decide(tx, link.id, confirmed=False, reason="dit is haar zus quinzabelle")
     # Then it stands nowhere in clear
     with reading(program) as session:
-        kept = session.scalars(select(LinkVerdict)).one().reason_sealed
-    assert b"quinzabelle" not in kept
-    place = f"link_verdicts|reason_sealed|{link.id}|havendam".encode()
-    assert b"quinzabelle" in program.keys.open("havendam", kept, place)
+        kept = session.scalars(select(LinkAct)).one()
+    assert b"quinzabelle" not in kept.reason_sealed
+    place = f"link_acts|reason_sealed|{kept.id}".encode()
+    assert b"quinzabelle" in program.keys.open("havendam", kept.reason_sealed, place)
     with pytest.raises(CannotOpen):
-        program.keys.open("delinde", kept, place)
+        program.keys.open("delinde", kept.reason_sealed, place)

@@ -1,0 +1,46 @@
+"""Links: the program proposes, the owners confirm or refuse. A hit says that, never what or who.
+
+storing and sides: what is kept of a subject to link it by; candidates and proposing: who may be the same; groups: who is
+one; deciding, undoing and history: what people do with a link; telling: who relied on one that was wrong; pages: what an
+owner sees.
+"""
+
+from signaltable.flow.linking.comparing import beside
+from signaltable.flow.linking.deciding import REASON_LIMIT, decide, end, leave_all, merge, merge_own, split
+from signaltable.flow.linking.groups import agencies_around, others_in_groups, spread
+from signaltable.flow.linking.leaving import leave
+from signaltable.flow.linking.pages import LinkLine, LinkPage, links_per_signal, one_link, own_links, page_of_links
+from signaltable.flow.linking.proposing import ProposedLink, propose
+from signaltable.flow.linking.storing import TaggedSubject, keep, made_with
+from signaltable.flow.linking.telling import Notice, notices, read
+from signaltable.flow.linking.undoing import undo
+
+__all__ = [
+    "REASON_LIMIT",
+    "LinkLine",
+    "LinkPage",
+    "Notice",
+    "ProposedLink",
+    "TaggedSubject",
+    "agencies_around",
+    "beside",
+    "decide",
+    "end",
+    "keep",
+    "leave",
+    "leave_all",
+    "links_per_signal",
+    "made_with",
+    "merge",
+    "merge_own",
+    "notices",
+    "one_link",
+    "others_in_groups",
+    "own_links",
+    "page_of_links",
+    "propose",
+    "read",
+    "split",
+    "spread",
+    "undo",
+]

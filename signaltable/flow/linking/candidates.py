@@ -1,0 +1,185 @@
+"""Who may be the same as this subject: found by shared tags, through the index, in a time that hardly grows.
+
+Every digest is looked up by itself and at most so far; nothing counts or sorts over rows without an end. A digest that
+more than `HELD_BY_MANY` subjects share says too little and proposes nobody, unless those are few people with many
+signals each.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import Integer, LargeBinary, String, TextualSelect, bindparam, column, select, text
+
+from signaltable import link
+from signaltable.domain import GONE, LinkState
+from signaltable.flow.linking.clusters import Clusters
+from signaltable.flow.linking.sides import excluded_among, with_tags
+from signaltable.flow.linking.storing import TaggedSubject
+from signaltable.models import Link, MatchSketch, Signal, Subject, SubjectGroup
+from signaltable.pseudonymise import Tag
+from signaltable.transaction import Transaction
+
+# Beyond this many subjects a digest is a common name or a shared value. Measured in docs/linking.md.
+HELD_BY_MANY = 100
+# So many are laid beside the new subject, those with the strongest shared tags first.
+MOST_CANDIDATES = 40
+# Of people with very many signals so many are enough to find their group.
+SAMPLE = 12
+# How many digests one statement looks up; SQLite takes 500 parts.
+AT_ONCE = 120
+MOST_LINKS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A subject that shares a tag: its group (empty: none), since when it is there, and its stored side."""
+
+    subject_id: str
+    group_id: str
+    since: datetime
+    side: link.Side
+    version: int
+
+
+def find(tx: Transaction, subject: TaggedSubject, beside: str) -> tuple[list[Candidate], frozenset[bytes]]:
+    """The subjects of other signals to compare this one with, and the digests that do not count.
+
+    `beside` is the id of the subject's own signal. Withdrawn and expired signals take no part, nor do erased subjects.
+    """
+    tags = _strongest_first(subject)
+    excluded = excluded_among(tx, {tag.digest for tag in tags})
+    weights = {one.id: (one.group, one.weight) for one in tx.program.policy.linking.sets_of.get(subject.kind, ())}
+    met = _met(tx, [tag for tag in tags if tag.digest not in excluded], weights)
+    met.pop(subject.id, None)
+    order = sorted(met, key=lambda one: (-met[one], one))[: 2 * MOST_CANDIDATES]
+    return _loaded(tx, order, beside), excluded
+
+
+def _strongest_first(subject: TaggedSubject) -> list[Tag]:
+    tags = [tag for side in subject.sides.values() for tag in side.tags]
+    return sorted(tags, key=lambda tag: -tag.strength)
+
+
+# -- who shares a digest -------------------------------------------------------------------------------------------
+
+
+def _met(tx: Transaction, tags: Sequence[Tag], weights: Mapping[str, tuple[str, int]]) -> dict[str, int]:
+    """Subject id -> how much the tags that it shares weigh, for subjects that share one that says something."""
+    sets: dict[str, set[str]] = defaultdict(set)
+    crowded: list[tuple[Tag, list[str]]] = []
+    for start in range(0, len(tags), AT_ONCE):
+        part = tags[start : start + AT_ONCE]
+        for place, holders in _holders(tx, part).items():
+            if len(holders) > HELD_BY_MANY:
+                crowded.append((part[place], holders))
+                continue
+            for subject_id in holders:
+                sets[subject_id].add(part[place].set_id)
+        if len(sets) > MOST_CANDIDATES:
+            break
+    found = {subject_id: _strength(shared, weights) for subject_id, shared in sets.items()}
+    return found | _few_people(tx, crowded, found, weights)
+
+
+def _holders(tx: Transaction, tags: Sequence[Tag]) -> dict[int, list[str]]:
+    """Place in `tags` -> the subjects that share the digest; one more than counts where there are too many."""
+    values: dict[str, bytes | str] = {f"d{place}": tag.digest for place, tag in enumerate(tags)}
+    values |= {f"s{place}": tag.set_id for place, tag in enumerate(tags)}
+    found: dict[int, list[str]] = {}
+    if tags:
+        for place, subject_id in tx.session.execute(_lookup(len(tags)), values):
+            found.setdefault(place, []).append(subject_id)
+    return found
+
+
+@lru_cache(maxsize=AT_ONCE)
+def _lookup(count: int) -> TextualSelect:
+    """The statement that looks up so many digests, each through the index and no further than it counts."""
+    parts = (
+        f"SELECT * FROM (SELECT {place} AS place, subject_id FROM match_tags "  # noqa: S608 -- only a number goes in
+        f"WHERE digest = :d{place} AND set_id = :s{place} LIMIT {HELD_BY_MANY + 1}) AS held{place}"
+        for place in range(count)
+    )
+    types = (bindparam(f"d{place}", type_=LargeBinary) for place in range(count))
+    return (
+        text(" UNION ALL ".join(parts))
+        .bindparams(*types)
+        .columns(column("place", Integer), column("subject_id", String))
+    )
+
+
+def _strength(shared: Iterable[str], weights: Mapping[str, tuple[str, int]]) -> int:
+    """What the comparing will count at the most for these sets: the heaviest of each group."""
+    heaviest: dict[str, int] = {}
+    for set_id in shared:
+        group, weight = weights.get(set_id, ("", 0))
+        heaviest[group] = max(heaviest.get(group, 0), weight)
+    return sum(heaviest.values())
+
+
+def _few_people(
+    tx: Transaction,
+    crowded: Sequence[tuple[Tag, list[str]]],
+    found: Mapping[str, int],
+    weights: Mapping[str, tuple[str, int]],
+) -> dict[str, int]:
+    """Some of the many that share the strongest crowded digest, when they are few people: one person in many signals."""
+    if not crowded:
+        return {}
+    tag, holders = max(crowded, key=lambda one: weights.get(one[0].set_id, ("", 0))[1])
+    weight = weights.get(tag.set_id, ("", 0))[1]
+    if weight <= max(found.values(), default=0):
+        return {}
+    sizes = Counter(_clusters_of(tx, holders).key(one) for one in holders)
+    if len(sizes) > HELD_BY_MANY // 4:
+        return {}
+    return dict.fromkeys(holders[:SAMPLE], weight)
+
+
+def _clusters_of(tx: Transaction, subject_ids: Sequence[str]) -> Clusters:
+    """Which of these subjects are one as far as people or the program think: by groups and by links not refused."""
+    clusters = Clusters()
+    groups = select(SubjectGroup.subject_id, SubjectGroup.group_id).where(SubjectGroup.subject_id.in_(subject_ids))
+    for subject_id, group_id in tx.session.execute(groups):
+        clusters.join(subject_id, group_id)
+    for side in (Link.subject_a, Link.subject_b):
+        links = select(Link.subject_a, Link.subject_b).where(side.in_(subject_ids), Link.state.in_(TOGETHER))
+        for one, other in tx.session.execute(links.limit(MOST_LINKS)):
+            clusters.join(one, other)
+    return clusters
+
+
+# Links by which two subjects may be one.
+TOGETHER = (LinkState.PROPOSED, LinkState.CONFIRMED)
+
+
+# -- what is known of them -----------------------------------------------------------------------------------------
+
+
+def _loaded(tx: Transaction, order: Sequence[str], beside: str) -> list[Candidate]:
+    if not order:
+        return []
+    query = (
+        select(
+            Subject.id,
+            SubjectGroup.group_id,
+            Signal.created_at,
+            MatchSketch.key_version,
+            MatchSketch.sealed,
+        )
+        .join(Signal, Signal.id == Subject.signal_id)
+        .outerjoin(SubjectGroup, SubjectGroup.subject_id == Subject.id)
+        .outerjoin(MatchSketch, MatchSketch.subject_id == Subject.id)
+        .where(Subject.id.in_(order), Subject.erased_at.is_(None), Signal.id != beside, Signal.state.not_in(GONE))
+    )
+    rows = {row.id: row for row in tx.session.execute(query)}
+    kept = [subject_id for subject_id in order if subject_id in rows][:MOST_CANDIDATES]
+    sketches = {one: (rows[one].key_version, rows[one].sealed) for one in kept if rows[one].sealed is not None}
+    sides = with_tags(tx, kept, sketches)
+    return [
+        Candidate(one, rows[one].group_id or "", rows[one].created_at, sides[one].side, sides[one].version)
+        for one in kept
+    ]

@@ -1,0 +1,250 @@
+"""What owners see of links: the own side, what was compared, where the decision stands, and what they can do now."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+
+from signaltable.access import Permission, require
+from signaltable.domain import GONE, LINK_DEEDS, LinkDeed, LinkState, NotFound, Resource
+from signaltable.flow import sealing
+from signaltable.flow.linking import groups
+from signaltable.flow.linking.history import Case, acts_of, case_of, place_of
+from signaltable.flow.linking.undoing import is_built_on
+from signaltable.link_acts import Act, to_take_back, verdicts
+from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject
+from signaltable.queries import PageKey, newest_first
+from signaltable.transaction import Transaction
+
+# The views of the list: what waits for the own agency, for another, what is confirmed, what is refused or over.
+MINE, OTHERS, CONFIRMED, OVER, ALL = "mine", "others", "confirmed", "over", "all"
+VIEWS = (MINE, OTHERS, CONFIRMED, OVER, ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLine:
+    """A link as one owner sees it: the own signal and subject, what was compared, and where the decision stands.
+
+    `own_sides`: (reference, number) of the own subjects; two when both signals are of the same agency. `compared` leaves
+    out what is not known on one side. `deeds`: what the own agency can do with it now.
+    """
+
+    id: str
+    own_sides: tuple[tuple[str, int], ...]
+    subject_kind: str
+    outcome: str
+    compared: Mapping[str, str]
+    state: str
+    origin: str
+    proposed_at: datetime
+    own_verdict: bool | None
+    waits_for_other: bool
+    deeds: frozenset[LinkDeed]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPage:
+    """One page of the own links, with how many there are in each view and the key of the next page or None."""
+
+    view: str
+    lines: tuple[LinkLine, ...]
+    waiting: int
+    following: PageKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One act as an owner reads it: whose it was only as own or other; the reason of the own agency alone."""
+
+    deed: str
+    at: datetime
+    own: bool
+    undone: bool
+    follows: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneLink:
+    """A link with its history, and the group that its own subject is in (None: no group)."""
+
+    line: LinkLine
+    history: tuple[HistoryLine, ...]
+    spread: groups.Spread | None
+
+
+def page_of_links(tx: Transaction, view: str, after: PageKey | None = None) -> LinkPage:
+    """A page of the links of the actor's agency in a view, the newest first."""
+    _gate(tx)
+    shown, following = newest_first(tx, _query(tx, view), Link.proposed_at, Link.id, after)
+    lines = _lines(tx, shown)
+    _record(tx, shown)
+    return LinkPage(view, tuple(lines), count_waiting(tx), following)
+
+
+def own_links(tx: Transaction) -> list[LinkLine]:
+    """The newest links of the actor's agency: first what waits for it, then what waits for the other, then the rest."""
+    _gate(tx)
+    shown, _following = newest_first(tx, _query(tx, ALL), Link.proposed_at, Link.id, None)
+    _record(tx, shown)
+    return sorted(_lines(tx, shown), key=lambda line: (_turn(line), line.own_sides))
+
+
+def one_link(tx: Transaction, link_id: str) -> OneLink:
+    """One link of the actor's agency with its history. Raises `NotFound` for any other."""
+    _gate(tx)
+    found = tx.session.get(Link, link_id)
+    case = case_of(tx, found) if found else None
+    if case is None or tx.actor.agency_id not in case.owners:
+        raise NotFound("no such link")
+    (line,) = _lines(tx, [case.link])
+    _record(tx, [case.link])
+    own = [side for side, signal in case.signals.items() if signal.owner_agency == tx.actor.agency_id]
+    where = groups.spread(tx, own)
+    return OneLink(_with_undo(tx, line, case), _history(tx, case), next(iter(where.values()), None))
+
+
+def count_waiting(tx: Transaction) -> int:
+    """How many proposed links wait for an answer of the actor's agency."""
+    query = _query(tx, MINE).with_only_columns(func.count(), maintain_column_froms=True)
+    return tx.session.scalar(query) or 0
+
+
+def links_per_signal(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, int]:
+    """How many proposed links each signal has; signals without one are missing. What is confirmed: groups."""
+    counts: dict[str, int] = {}
+    for side in (Link.subject_a, Link.subject_b):
+        rows = tx.session.execute(
+            select(Subject.signal_id, func.count())
+            .join(Link, side == Subject.id)
+            .where(Subject.signal_id.in_(signal_ids), Link.state == LinkState.PROPOSED)
+            .group_by(Subject.signal_id),
+        ).all()
+        for signal_id, count in rows:
+            counts[signal_id] = counts.get(signal_id, 0) + count
+    return counts
+
+
+# -- the list ------------------------------------------------------------------------------------------------------
+
+
+def _gate(tx: Transaction) -> None:
+    require(tx.actor, Permission.LINK_DECIDE_OWN, Resource("link", owner_agency=tx.actor.agency_id))
+
+
+def _query(tx: Transaction, view: str) -> Select[Any]:
+    """The links of a view with a side in a signal of the actor's agency that still takes part."""
+    own = exists(
+        select(Subject.id)
+        .join(Signal, Signal.id == Subject.signal_id)
+        .where(
+            or_(Subject.id == Link.subject_a, Subject.id == Link.subject_b),
+            Signal.owner_agency == tx.actor.agency_id,
+            Signal.state.not_in(GONE),
+        )
+    )
+    answered = exists(
+        select(LinkVerdict.link_id).where(LinkVerdict.link_id == Link.id, LinkVerdict.agency_id == tx.actor.agency_id)
+    )
+    return select(Link).where(own, _in_view(view, answered))
+
+
+def _in_view(view: str, answered: ColumnElement[bool]) -> ColumnElement[bool]:
+    conditions: dict[str, ColumnElement[bool]] = {
+        MINE: and_(Link.state == LinkState.PROPOSED, ~answered),
+        OTHERS: and_(Link.state == LinkState.PROPOSED, answered),
+        CONFIRMED: Link.state == LinkState.CONFIRMED,
+        OVER: Link.state.in_((LinkState.REFUSED, LinkState.ENDED)),
+        ALL: Link.state.in_(tuple(LinkState)),
+    }
+    return conditions[view]
+
+
+def _record(tx: Transaction, shown: Collection[Link]) -> None:
+    tx.record(
+        "signal:list",
+        object_type="agency",
+        object_id=tx.actor.agency_id,
+        details={"view": "links", "count": len(shown)},
+        subjects=[side for made in shown for side in (made.subject_a, made.subject_b)],
+    )
+
+
+def _turn(line: LinkLine) -> int:
+    if line.state != LinkState.PROPOSED:
+        return 2
+    return 1 if line.waits_for_other else 0
+
+
+def _lines(tx: Transaction, shown: Sequence[Link]) -> list[LinkLine]:
+    ids = {side for made in shown for side in (made.subject_a, made.subject_b)}
+    rows = tx.session.execute(
+        select(Subject.id, Subject.number, Subject.kind, Signal.reference)
+        .join(Signal, Signal.id == Subject.signal_id)
+        .where(Subject.id.in_(ids), Signal.owner_agency == tx.actor.agency_id, Signal.state.not_in(GONE)),
+    )
+    own = {row.id: row for row in rows}
+    acts = acts_of(tx, [made.id for made in shown])
+    return [_line(tx, made, own, acts.get(made.id, [])) for made in shown]
+
+
+def _line(tx: Transaction, found: Link, own: Mapping[str, Any], acts: Sequence[Act]) -> LinkLine:
+    sides = [own[side] for side in (found.subject_a, found.subject_b) if side in own]
+    answer = verdicts(acts).get(tx.actor.agency_id)
+    deeds = set(LINK_DEEDS[LinkState(found.state)]) if sides else set()
+    if answer is not None:
+        deeds -= {LinkDeed.CONFIRM, LinkDeed.REFUSE}
+    return LinkLine(
+        id=found.id,
+        own_sides=tuple(sorted((one.reference, one.number) for one in sides)),
+        subject_kind=sides[0].kind if sides else "",
+        outcome=found.outcome,
+        compared={what: how for what, how in found.compared.items() if how != "missing"},
+        state=found.state,
+        origin=found.origin,
+        proposed_at=found.proposed_at,
+        own_verdict=None if answer is None else answer is LinkDeed.CONFIRM,
+        waits_for_other=found.state == LinkState.PROPOSED and answer is not None,
+        deeds=frozenset(deeds),
+    )
+
+
+# -- one link ------------------------------------------------------------------------------------------------------
+
+
+def _with_undo(tx: Transaction, line: LinkLine, case: Case) -> LinkLine:
+    act = to_take_back(case.acts, tx.actor.agency_id)
+    if act is None or is_built_on(tx, act, [case]) or any(one.state in GONE for one in case.signals.values()):
+        return line
+    return replace(line, deeds=line.deeds | {LinkDeed.UNDO})
+
+
+def _history(tx: Transaction, case: Case) -> tuple[HistoryLine, ...]:
+    undone = {act.undoes for act in case.acts}
+    reasons = _own_reasons(tx, case)
+    return tuple(
+        HistoryLine(
+            deed=act.deed,
+            at=act.at,
+            own=act.agency_id == tx.actor.agency_id,
+            undone=bool(act.id) and act.id in undone,
+            follows=bool(act.cause),
+            reason=reasons.get(act.id, ""),
+        )
+        for act in case.acts
+    )
+
+
+def _own_reasons(tx: Transaction, case: Case) -> dict[str, str]:
+    """Act -> the words that the own agency gave; those of the other owner are sealed for it."""
+    rows = tx.session.execute(
+        select(LinkAct.id, LinkAct.reason_sealed).where(
+            LinkAct.link_id == case.link.id, LinkAct.agency_id == tx.actor.agency_id, LinkAct.reason_sealed != b""
+        ),
+    )
+    return {
+        act_id: str(sealing.open_json(tx, tx.actor.agency_id, sealed, place_of(act_id))["text"])
+        for act_id, sealed in rows
+    }

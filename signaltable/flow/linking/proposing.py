@@ -1,0 +1,167 @@
+"""Proposing links: who may be the same as a subject, once per group, and never again what people kept apart.
+
+The number of proposals grows with the number of signals, not with its square: a subject is proposed to the best member
+of each group, and to at most `TO_ONE_CLUSTER` of the subjects that proposals connect already.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import or_, select
+
+from signaltable import link
+from signaltable.domain import LinkState
+from signaltable.flow import mailing
+from signaltable.flow.linking import groups
+from signaltable.flow.linking.candidates import TOGETHER, Candidate, find
+from signaltable.flow.linking.clusters import Clusters
+from signaltable.flow.linking.history import case_of
+from signaltable.flow.linking.sides import facing, tagged
+from signaltable.flow.linking.storing import TaggedSubject
+from signaltable.link_acts import TAGS
+from signaltable.models import Link, Signal, Subject, SubjectGroup
+from signaltable.transaction import Transaction
+
+# Two, so that one owner who does not answer does not keep the others from each other.
+TO_ONE_CLUSTER = 2
+_BEST_FIRST = ("match", "possible")
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedLink:
+    """That there is a link, and how strong; not with what or whom."""
+
+    id: str
+    outcome: str
+
+
+def propose(tx: Transaction, signal: Signal, subjects: Sequence[TaggedSubject]) -> list[ProposedLink]:
+    """Compare the subjects of a new signal with all earlier ones and store what is worth a look."""
+    return [made for subject in subjects for made in _propose(tx, subject, signal.id)]
+
+
+def again(tx: Transaction, subject_ids: Iterable[str], *, without: str = "") -> list[ProposedLink]:
+    """Look anew for subjects whose links changed: what stood in the way of a proposal may be gone.
+
+    `without` is a subject that is about to go, to which nothing is proposed any more.
+    """
+    rows = tx.session.execute(
+        select(Subject.id, Subject.signal_id).where(Subject.id.in_(list(subject_ids)), Subject.erased_at.is_(None)),
+    ).all()
+    return [made for row in sorted(rows) for made in _propose(tx, tagged(tx, row.id), row.signal_id, without)]
+
+
+def compared(tx: Transaction, subject: TaggedSubject, beside: str) -> list[tuple[Candidate, link.Proposal]]:
+    """The subjects that may be the same as this one, the most likely first, each with what was compared."""
+    found, excluded = find(tx, subject, beside)
+    policy = tx.program.policy.linking
+    pairs = [(one, link.compare(facing(subject, one.version), one.side, policy, excluded)) for one in found]
+    likely = [pair for pair in pairs if pair[1].outcome in _BEST_FIRST]
+    return sorted(
+        likely,
+        key=lambda pair: (_BEST_FIRST.index(pair[1].outcome), -pair[1].score, pair[0].since, pair[0].subject_id),
+    )
+
+
+def _propose(tx: Transaction, subject: TaggedSubject, signal_id: str, without: str = "") -> list[ProposedLink]:
+    likely = [pair for pair in compared(tx, subject, signal_id) if pair[0].subject_id != without]
+    if not likely:
+        return []
+    own = groups.members(tx, [subject.id])
+    chosen = _chosen(tx, own, [pair for pair in likely if pair[0].subject_id not in own])
+    return [store(tx, subject.id, one.subject_id, found) for one, found in chosen]
+
+
+def _chosen(
+    tx: Transaction, own: Collection[str], likely: Sequence[tuple[Candidate, link.Proposal]]
+) -> list[tuple[Candidate, link.Proposal]]:
+    """Those to propose: once per group, and not what people have in hand or decided."""
+    linked = _linked(tx, own, {one.subject_id: one.group_id for one, _found in likely})
+    clusters = _clusters(tx, [one for one, _found in likely])
+    inside = {clusters.key(name) for name, state in linked.items() if state in TOGETHER}
+    full = {
+        key: sum(clusters.key(name) == key for name, state in linked.items() if state in TOGETHER) for key in inside
+    }
+    taken = set(linked)
+    chosen: list[tuple[Candidate, link.Proposal]] = []
+    for one, found in likely:
+        name = _name(one)
+        key = clusters.key(name)
+        if name not in taken and full.get(key, 0) < TO_ONE_CLUSTER:
+            taken.add(name)
+            full[key] = full.get(key, 0) + 1
+            chosen.append((one, found))
+    return chosen
+
+
+def _name(one: Candidate) -> str:
+    """What a candidate counts as: its group, or itself."""
+    return one.group_id or one.subject_id
+
+
+def _linked(tx: Transaction, own: Collection[str], groups_of: Mapping[str, str]) -> dict[str, str]:
+    """Group or lone subject -> the state of its link with the subject, of any member with any member."""
+    touching = or_(Link.subject_a.in_(own), Link.subject_b.in_(own))
+    query = select(Link.subject_a, Link.subject_b, Link.state).where(touching)
+    states: dict[str, str] = {}
+    for row in tx.session.execute(query):
+        other = row.subject_b if row.subject_a in own else row.subject_a
+        states[other] = row.state
+    if not states:
+        return {}
+    far = select(SubjectGroup.subject_id, SubjectGroup.group_id).where(SubjectGroup.subject_id.in_(list(states)))
+    named = dict(tx.session.execute(far).all()) | {one: group for one, group in groups_of.items() if group}
+    return {named.get(other, other): state for other, state in states.items()}
+
+
+def _clusters(tx: Transaction, likely: Sequence[Candidate]) -> Clusters:
+    """Which of the candidates are one already as far as the open and confirmed links among them say."""
+    clusters = Clusters()
+    for one in likely:
+        clusters.join(one.subject_id, _name(one))
+    ids = [one.subject_id for one in likely]
+    if len({_name(one) for one in likely}) > TO_ONE_CLUSTER:
+        among = select(Link.subject_a, Link.subject_b).where(
+            Link.subject_a.in_(ids), Link.subject_b.in_(ids), Link.state.in_(TOGETHER)
+        )
+        for first, second in tx.session.execute(among):
+            clusters.join(first, second)
+    return clusters
+
+
+def store(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal) -> ProposedLink:
+    """Keep a proposal of the program, and tell the people who have to judge it that something waits."""
+    made = new_link(tx, subject_id, other_id, found, TAGS)
+    case = case_of(tx, made)
+    tx.record(
+        "link:propose",
+        object_type="link",
+        object_id=made.id,
+        details={
+            "link": made.id,
+            "signals": case.references,
+            "evidence_kinds": sorted(dict(found.compared)),
+            "strength": str(found.outcome),
+        },
+        subjects=case.sides,
+    )
+    mailing.tell(tx, {signal.submitter for signal in case.signals.values()}, "link")
+    return ProposedLink(made.id, str(found.outcome))
+
+
+def new_link(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal, origin: str) -> Link:
+    """The row of a link between two subjects; it is proposed until its acts say otherwise."""
+    first, second = sorted((subject_id, other_id))
+    made = Link(
+        id=tx.new_id(),
+        subject_a=first,
+        subject_b=second,
+        outcome=str(found.outcome),
+        compared=dict(found.compared),
+        state=LinkState.PROPOSED,
+        origin=origin,
+        proposed_at=tx.now,
+    )
+    tx.session.add(made)
+    tx.session.flush()
+    return made

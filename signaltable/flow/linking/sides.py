@@ -1,0 +1,84 @@
+"""What is stored of subjects for the linking step, as the pure step takes it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from signaltable import link
+from signaltable.domain import NotFound
+from signaltable.flow import sealing
+from signaltable.flow.linking.storing import TaggedSubject
+from signaltable.models import ExcludedTag, MatchSketch, MatchTag, Subject
+from signaltable.pseudonymise import Tag
+from signaltable.transaction import Transaction
+
+# A subject without a sketch: its tags may be of any version.
+ANY_VERSION = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored side, with the key version of its sketch (ANY_VERSION: it has none)."""
+
+    side: link.Side
+    version: int
+
+
+def side_of(tx: Transaction, subject_id: str) -> link.Side:
+    """The tags and the sketch of one subject; empty when it has none, as after erasure."""
+    return sides_of(tx, [subject_id])[subject_id]
+
+
+def sides_of(tx: Transaction, subject_ids: Iterable[str]) -> dict[str, link.Side]:
+    """Subject id -> its tags and sketch, for each of the ids; two statements, whatever their number."""
+    return {subject_id: one.side for subject_id, one in stored(tx, subject_ids).items()}
+
+
+def stored(tx: Transaction, subject_ids: Iterable[str]) -> dict[str, Stored]:
+    """The same, with the key version to compare under."""
+    wanted = list(subject_ids)
+    query = select(MatchSketch.subject_id, MatchSketch.key_version, MatchSketch.sealed)
+    rows = tx.session.execute(query.where(MatchSketch.subject_id.in_(wanted))).all()
+    return with_tags(tx, wanted, {row.subject_id: (row.key_version, row.sealed) for row in rows})
+
+
+def with_tags(
+    tx: Transaction, subject_ids: Iterable[str], sketches: Mapping[str, tuple[int, bytes]]
+) -> dict[str, Stored]:
+    """What is stored of each of the ids, given their sealed sketches (subject id -> key version and sketch)."""
+    tags: dict[str, list[Tag]] = {subject_id: [] for subject_id in subject_ids}
+    query = select(MatchTag.subject_id, MatchTag.set_id, MatchTag.digest).where(MatchTag.subject_id.in_(list(tags)))
+    # The strength of a stored tag is not kept: `link.compare` takes weights from the rules of today.
+    for subject_id, set_id, digest in tx.session.execute(query):
+        tags[subject_id].append(Tag(set_id, 0, digest))
+    opened = sealing.open_sketches(
+        tx, [(subject_id, version, sealed) for subject_id, (version, sealed) in sketches.items()]
+    )
+    return {
+        subject_id: Stored(
+            link.Side(tuple(found), opened.get(subject_id, b"")), sketches.get(subject_id, (ANY_VERSION, b""))[0]
+        )
+        for subject_id, found in tags.items()
+    }
+
+
+def tagged(tx: Transaction, subject_id: str) -> TaggedSubject:
+    """A stored subject as the linking step takes a new one. Raises `NotFound` for one that is gone."""
+    kind = tx.session.scalar(select(Subject.kind).where(Subject.id == subject_id, Subject.erased_at.is_(None)))
+    if kind is None:
+        raise NotFound("no such subject")
+    one = stored(tx, [subject_id])[subject_id]
+    return TaggedSubject(subject_id, kind, {one.version: one.side})
+
+
+def facing(subject: TaggedSubject, version: int) -> link.Side:
+    """The side of a subject to lay beside one of this key version: sketches of two versions do not compare."""
+    if version in subject.sides:
+        return subject.sides[version]
+    return link.Side(tuple(tag for side in subject.sides.values() for tag in side.tags), b"")
+
+
+def excluded_among(tx: Transaction, digests: Iterable[bytes]) -> frozenset[bytes]:
+    """Which of these digests stand for a value that many share and that proves nothing."""
+    return frozenset(tx.session.scalars(select(ExcludedTag.digest).where(ExcludedTag.digest.in_(list(digests)))))

@@ -1,0 +1,46 @@
+"""What links a new subject to others: its tags and its sketch, made and kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from signaltable import link
+from signaltable.flow import sealing
+from signaltable.identity import Identity
+from signaltable.pseudonymise import match_tags
+from signaltable.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSubject:
+    """A subject as the linking step needs it: by key version its tags and sketch.
+
+    During a rotation there are two versions, because earlier subjects still have tags of the older one; only those of
+    the newest are kept.
+    """
+
+    id: str
+    kind: str
+    sides: Mapping[int, link.Side]
+
+
+def keep(tx: Transaction, subject_id: str, identity: Identity) -> TaggedSubject:
+    """Make and store what links this subject to others, and give it for every key version that others have tags of."""
+    made = sides_for(tx, identity, subject_id)
+    newest = tx.program.keys.version("match")
+    sealing.store_linking(tx, subject_id, made.sides[newest].tags, made.sides[newest].sketch, newest)
+    return made
+
+
+def sides_for(tx: Transaction, identity: Identity, subject_id: str) -> TaggedSubject:
+    """What links an identity to others, for every key version that others have tags of. Nothing is stored."""
+    versions = tx.program.keys.usable("match")
+    sides = {version: made_with(tx, identity, version) for version in versions}
+    return TaggedSubject(subject_id, identity.kind, sides)
+
+
+def made_with(tx: Transaction, identity: Identity, version: int) -> link.Side:
+    """The tags and the sketch of an identity under one version of the match key. Raises KeyRingError when it is gone."""
+    secret, policy = tx.program.keys.derive("match", "tags", version), tx.program.policy.linking
+    return link.Side(
+        match_tags(secret, identity, version=version, policy=policy), link.sketch(secret, identity, policy)
+    )
