@@ -96,12 +96,6 @@ def tags_of(
     return tuple(found.values())
 
 
-def among(tx: Transaction, digests: Iterable[bytes]) -> frozenset[bytes]:
-    """Which of these digests are those of an excluded value."""
-    query = select(ExcludedTag.digest).where(ExcludedTag.digest.in_(list(digests)))
-    return frozenset(tx.session.scalars(query))
-
-
 def is_sheltered(tx: Transaction, digests: Iterable[bytes]) -> bool:
     """Whether one of these digests is that of a place where people are kept safe; never which one."""
     query = (

@@ -9,6 +9,7 @@ from signaltable.access import Permission
 from signaltable.domain import NotFound, Refused, UnusableInput
 from signaltable.flow import exclusions, overview, retention, signals
 from signaltable.flow.exclusions import UnreadableValue
+from signaltable.flow.linking.sides import excluded_among
 from signaltable.jobs import JOBS
 from signaltable.models import Exclusion, Mail
 from signaltable.transaction import reading, transaction
@@ -87,7 +88,7 @@ def test_an_address_counts_for_the_whole_building_and_says_that_it_is_a_shelter_
         )
     }
     with transaction(program, people["havendam"]) as tx:
-        assert exclusions.among(tx, digests)
+        assert excluded_among(tx, digests)
         assert exclusions.is_sheltered(tx, digests)
         assert not exclusions.is_sheltered(tx, [b"another"])
         tx.session.rollback()
