@@ -40,7 +40,6 @@ def sides_for(tx: Transaction, identity: Identity, subject_id: str) -> TaggedSub
 
 def made_with(tx: Transaction, identity: Identity, version: int) -> link.Side:
     """The tags and the sketch of an identity under one version of the match key. Raises KeyRingError when it is gone."""
-    secret, policy = tx.program.keys.derive("match", "tags", version), tx.program.policy.linking
-    return link.Side(
-        match_tags(secret, identity, version=version, policy=policy), link.sketch(secret, identity, policy)
-    )
+    keys, policy = tx.program.keys, tx.program.policy.linking
+    tags = match_tags(keys.derive("match", "tags", version), identity, version=version, policy=policy)
+    return link.Side(tags, link.sketch(keys.derive("match", "pieces", version), identity, policy))
