@@ -127,17 +127,21 @@ def make_sessions(engine: Engine, *, writes: bool) -> sessionmaker[Session]:
     return sessionmaker(bind, expire_on_commit=False)
 
 
-def empty_write_ahead_log(session: Session) -> None:
+def empty_write_ahead_log(session: Session) -> bool:
     """Put everything that SQLite keeps beside the database into it, so that no old page stays in the file beside it.
 
     With `secure_delete` the database itself holds zeros where something was deleted. On PostgreSQL nothing happens: there
-    a vacuum and the expiry of its own log do this (docs/operate.md). While others read, what they need stays.
+    a vacuum and the expiry of its own log do this (docs/operate.md). While others read, what they need stays; whether
+    all of it is done.
     """
     bind = session.get_bind()
     if bind.dialect.name != "sqlite":
-        return
+        return True
     connection = bind.engine.raw_connection()
     try:
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        cursor = connection.cursor()
+        (busy, _pages, _moved) = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        cursor.close()
+        return not busy
     finally:
         connection.close()

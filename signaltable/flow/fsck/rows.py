@@ -60,9 +60,9 @@ class _Table:
                 self._judge_other(rows[0], said, at)
 
     def _fits(self, rows: Sequence[Values], said: Said, at: str) -> bool:
-        version = said.digest.partition(".")[0]
+        form = said.digest.partition(".")[0]
         try:
-            made = digest_of(self.ring, self.table, self.columns, rows, int(version))
+            made = digest_of(self.ring, self.table, self.columns, rows, form)
         except (ValueError, KeyRingError):
             self.found.add("missing-key", at, "the key under which the log speaks of this row is not in the ring")
             return True

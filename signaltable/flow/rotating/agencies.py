@@ -1,0 +1,135 @@
+"""The key pair of an agency: everything that is sealed for it is opened with the old one and sealed with the new one."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, LargeBinary, Select, bindparam, func, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from signaltable.flow import sealed_columns
+from signaltable.flow.rotating.state import Batch
+from signaltable.flow.sealed_columns import COLUMNS, Envelope, SealedColumn, Values
+from signaltable.keys import X25519_SUITE, CannotOpen, KeyProvider, envelope_version
+from signaltable.keys.suites import envelope_head
+from signaltable.models import KeyRotation
+from signaltable.transaction import Transaction
+
+AT_ONCE: Final = 500
+_BY_STAGE: Final = {one.stage: one for one in COLUMNS}
+HEAD_BYTES: Final = len(envelope_head(X25519_SUITE, 1))
+
+
+class Agencies:
+    """See the head of this module."""
+
+    def stages(self) -> Sequence[str]:
+        """One for each column."""
+        return tuple(_BY_STAGE)
+
+    def count(self, session: Session, row: KeyRotation) -> int:
+        """The values for this agency; of columns with several envelopes all that hold any."""
+        return sum(_count(session, one, row) for one in COLUMNS)
+
+    def batch(self, tx: Transaction, row: KeyRotation) -> Batch:
+        """Seal the next values of a column anew."""
+        one, agency = _BY_STAGE[row.stage], row.agency_id or ""
+        rows = _next(tx.session, one, row)
+        made = list(_renewed(tx, one, rows, row))
+        if made:
+            _write(tx, one, made)
+            name = f"agency:{agency}:{row.from_version}"
+            tx.keys_used[name] = tx.keys_used.get(name, 0) + len(made)
+        whole = len(rows) == AT_ONCE
+        return Batch(len(rows), json.dumps([rows[-1][name] for name in _key_names(one)]) if whole else "")
+
+    def left(self, keys: KeyProvider, session: Session, row: KeyRotation) -> int:  # noqa: ARG002
+        """The envelopes of the old version, column by column."""
+        return sum(_left(session, one, row) for one in COLUMNS)
+
+    def may_end(self, tx: Transaction, row: KeyRotation) -> bool:  # noqa: ARG002
+        """At once: nothing is made for a time here."""
+        return True
+
+
+def _count(session: Session, one: SealedColumn, row: KeyRotation) -> int:
+    table = sealed_columns.table_of(one)
+    asked = sealed_columns.query_of(one).where(sealed_columns.of_agency(one, row.agency_id or ""))
+    return (
+        session.scalar(
+            select(func.count()).select_from(asked.with_only_columns(next(iter(table.primary_key.columns))).subquery())
+        )
+        or 0
+    )
+
+
+def _asked(one: SealedColumn, row: KeyRotation, version: int) -> "Select[Any]":
+    """The rows of a column whose value may be an envelope of this version."""
+    query = sealed_columns.query_of(one).where(sealed_columns.of_agency(one, row.agency_id or ""))
+    if one.many:
+        return query
+    column = sealed_columns.table_of(one).c[one.column]
+    # An envelope says in its first bytes for which version it is: mark, suite, version.
+    said = func.substr(column, HEAD_BYTES - 3, 4, type_=LargeBinary())
+    return query.where(said == version.to_bytes(4, "big"))
+
+
+def _next(session: Session, one: SealedColumn, row: KeyRotation) -> Sequence[Values]:
+    table = sealed_columns.table_of(one)
+    key = list(table.primary_key.columns)
+    query = _asked(one, row, row.from_version).order_by(*key).limit(AT_ONCE).with_for_update(of=table)
+    if row.cursor:
+        query = query.where(_behind(key, json.loads(row.cursor)))
+    return session.connection().execute(query).mappings().all()
+
+
+def _behind(key: Sequence["ColumnElement[Any]"], last: Sequence[Any]) -> "ColumnElement[bool]":
+    return tuple_(*key) > tuple(last) if len(key) > 1 else key[0] > last[0]
+
+
+def _renewed(
+    tx: Transaction, one: SealedColumn, rows: Sequence[Values], rotation: KeyRotation
+) -> Iterator[tuple[Values, bytes]]:
+    """(row, its new value); what does not open is left as it is, and found at the end."""
+    keys, agency = tx.program.keys, rotation.agency_id or ""
+    for row in rows:
+        try:
+            if not _hangs(one, row, agency, rotation.from_version):
+                continue
+            yield row, sealed_columns.sealed_anew(one, row, agency, lambda old: sealed_columns.renewed(keys, one, old))
+        except (CannotOpen, ValueError, TypeError, AttributeError):
+            continue
+
+
+def _hangs(one: SealedColumn, row: Values, agency: str, version: int) -> bool:
+    held: dict[str, Envelope] = {envelope.agency_id: envelope for envelope in sealed_columns.envelopes(one, row)}
+    return agency in held and envelope_version(held[agency].sealed) == version
+
+
+def _write(tx: Transaction, one: SealedColumn, made: Sequence[tuple[Values, bytes]]) -> None:
+    table, names = sealed_columns.table_of(one), _key_names(one)
+    same = [table.c[name] == bindparam(f"key_{name}") for name in names]
+    statement = update(table).where(*same).values({one.column: bindparam("renewed")})
+    values = [{f"key_{name}": row[name] for name in names} | {"renewed": value} for row, value in made]
+    tx.session.connection().execute(statement, values)
+    tx.written.past(one.table, [tuple(row[name] for name in names) for row, _ in made])
+
+
+def _key_names(one: SealedColumn) -> list[str]:
+    return [column.name for column in sealed_columns.table_of(one).primary_key.columns]
+
+
+def _left(session: Session, one: SealedColumn, row: KeyRotation) -> int:
+    query = _asked(one, row, row.from_version)
+    if not one.many:
+        key = next(iter(sealed_columns.table_of(one).primary_key.columns))
+        return session.scalar(select(func.count()).select_from(query.with_only_columns(key).subquery())) or 0
+    rows = session.execute(query.execution_options(yield_per=AT_ONCE)).mappings()
+    return sum(_may_hang(one, found, row.agency_id or "", row.from_version) for found in rows)
+
+
+def _may_hang(one: SealedColumn, row: Values, agency: str, version: int) -> bool:
+    try:
+        return _hangs(one, row, agency, version)
+    except (CannotOpen, ValueError, TypeError, AttributeError):
+        return True
