@@ -309,7 +309,7 @@ _LANGUAGES: Final = word_set(
 
 
 def _is_language_list(words: Sequence[Word], place: int) -> bool:
-    near = words[max(0, place - 2) : place] + list(words[place + 1 : place + 3])
+    near = [*words[max(0, place - 2) : place], *words[place + 1 : place + 3]]
     return words[place].folded in _LANGUAGES and (
         any(word.folded in _LANGUAGES for word in near)
         or any(word.folded in {"spreekt", "sprak", "in", "het"} for word in near)
@@ -455,12 +455,13 @@ def _in_other_scripts(text: str) -> Iterator[Span]:
     for found in _FOREIGN.finditer(text):
         yield Span(found.start(), found.end(), "name")
     passage: list[re.Match[str]] = []
-    for found in [*_CYRILLIC.finditer(text), None]:
-        if passage and (found is None or text[passage[-1].end() : found.start()] != " "):
+    matches: list[re.Match[str] | None] = [*_CYRILLIC.finditer(text), None]
+    for match in matches:
+        if passage and (match is None or text[passage[-1].end() : match.start()] != " "):
             yield from _of_passage(passage)
             passage = []
-        if found:
-            passage.append(found)
+        if match:
+            passage.append(match)
 
 
 def _of_passage(passage: Sequence[re.Match[str]]) -> Iterator[Span]:

@@ -1,13 +1,15 @@
 """How much of the marked accounts a reader finds, and how much it finds that is nothing: per kind, on either half.
 
-`python -m tests.texts.quality [tuning|held_out] [--deduce]` prints the table; `--show` the misses too (all invented).
+`python -m tests.texts.quality [tuning|held_out]` prints the table, `--show` the misses too (all invented);
+`python -m tests.texts.with_deduce` does the same for deduce and for both together.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import click
@@ -48,6 +50,11 @@ def own(text: str) -> tuple[Span, ...]:
     return scan(text, (), organisations=ORGANISATIONS)
 
 
+def both(other: Reader) -> Reader:
+    """The own scan and another reader together, as the program joins them."""
+    return lambda text: merged([*own(text), *other(text)])
+
+
 def measure(accounts: Iterable[Marked], reader: Reader) -> Quality:
     """Read every account and compare with what was marked.
 
@@ -82,15 +89,16 @@ def table(quality: Quality) -> Iterator[str]:
     yield f"{'all':<12}{quality.marked.total():>7}{quality.recall():>8.3f}{quality.finds.total():>7}{quality.precision():>11.3f}"
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Print the table of each half that is named, or of both."""
+def main(arguments: Sequence[str], others: Mapping[str, Reader] = MappingProxyType({})) -> None:
+    """Print the table of each half that is named, or of both: for the own scan and for `others`."""
     for half in [one for one in HALVES if one in arguments] or HALVES:
-        quality = measure(marked(half), own)
-        click.echo(f"{half}: {len(marked(half))} texts")
-        click.echo("\n".join(table(quality)))
-        if "--show" in arguments:
-            for kind, value, text in quality.misses + [("EXTRA " + one[0], *one[1:]) for one in quality.extra]:
-                click.echo(f"{kind:<14} {value!r}   <- {text[:110]!r}")
+        for name, reader in {"own scan": own, **others}.items():
+            quality = measure(marked(half), reader)
+            click.echo(f"{half}, {name}: {len(marked(half))} texts")
+            click.echo("\n".join(table(quality)))
+            if "--show" in arguments:
+                for kind, value, text in quality.misses + [("EXTRA " + one[0], *one[1:]) for one in quality.extra]:
+                    click.echo(f"{kind:<14} {value!r}   <- {text[:110]!r}")
 
 
 if __name__ == "__main__":
