@@ -22,7 +22,17 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from audit.findings import Finding
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
-from signaltable.flow import accounts, auditing, incidents, outbox, retention, sample_report, signing, witnesses
+from signaltable.flow import (
+    accounts,
+    auditing,
+    incidents,
+    outbox,
+    retention,
+    rotating,
+    sample_report,
+    signing,
+    witnesses,
+)
 from signaltable.flow.claims import ERROR, claim, finish
 from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.program import open_program
@@ -49,6 +59,9 @@ PARENT_EVERY = 5
 DAY = 24 * 60
 # The job that reads everything; it has a thread of its own, so that signing and mails do not wait for it.
 CHECKING = "fsck"
+# So has the replacing of keys, which can take hours.
+ROTATING = "rotating"
+ROTATIONS_EVERY = 10
 # Why a run was not done here.
 TAKEN = "taken"
 STOPPING = threading.Event()
@@ -155,6 +168,20 @@ def run_checks(program: Program) -> str:
     return f"made:{made}" if made else ""
 
 
+def run_rotations(program: Program) -> str:
+    """Go on with keys that are being replaced, and end what waited for time to pass. Never raises."""
+    return _outcome_of(run_rotations.__name__, _rotate, _at_new_work(program))
+
+
+def _rotate(program: Program) -> str:
+    open_ones = [one for one in rotating.unfinished(program) if one.state != rotating.STOPPED]
+    for one in open_ones:
+        with rotating.at_work(program.settings, one.purpose) as mine:
+            for _now in rotating.worked(program, JOBS, one.id) if mine else ():
+                _go_on(_now.done, _now.of)
+    return f"at:{len(open_ones)}" if open_ones else ""
+
+
 def _go_on(_done: int, _of: int) -> None:
     """A check of a long log must not keep a process alive that was told to end."""
     if STOPPING.is_set():
@@ -225,7 +252,7 @@ def make_scheduler(program: Program) -> BlockingScheduler:
     """A clock that calls every job at its time, one at a time, and at once when the process starts."""
     scheduler = BlockingScheduler(
         timezone=UTC,
-        executors={"default": ThreadPoolExecutor(1), CHECKING: ThreadPoolExecutor(1)},
+        executors={"default": ThreadPoolExecutor(1), CHECKING: ThreadPoolExecutor(1), ROTATING: ThreadPoolExecutor(1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     now = datetime.now(UTC)
@@ -244,6 +271,9 @@ def make_scheduler(program: Program) -> BlockingScheduler:
     scheduler.add_job(run_requests, "interval", args=(program,), seconds=EXPORTS_EVERY, next_run_time=now)
     scheduler.add_job(
         run_check_requests, "interval", args=(program,), seconds=EXPORTS_EVERY, next_run_time=now, executor=CHECKING
+    )
+    scheduler.add_job(
+        run_rotations, "interval", args=(program,), seconds=ROTATIONS_EVERY, next_run_time=now, executor=ROTATING
     )
     return scheduler
 

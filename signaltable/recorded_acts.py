@@ -195,6 +195,14 @@ WEB: Mapping[str, Leaves] = {
     "POST samples.judge": _leaves("sample:judge", also="sample:consult log:consult"),
     "POST samples.conclude": _leaves("sample:conclude", also="sample:consult"),
     "GET samples.report": _leaves("sample:consult", also="log:consult"),
+    "GET subject_erasures.listing": _leaves("report:consult"),
+    "GET subject_erasures.ask": _nothing(EMPTY_FORM),
+    "POST subject_erasures.ask": _leaves("subject:request"),
+    "GET subject_erasures.show": _leaves("report:consult"),
+    "POST subject_erasures.decide": _leaves(
+        "report:consult subject:decide",
+        also="subject:erase identity:consult identity:end disclosure:reject login:succeed link:propose",
+    ),
     "GET subject_reports.listing": _leaves("report:consult"),
     "GET subject_reports.ask": _nothing(EMPTY_FORM),
     "POST subject_reports.ask": _leaves("report:request"),
@@ -220,6 +228,7 @@ CLI: Mapping[str, Leaves] = {
     "audit fsck": _leaves("log:check", also="incident:open checkpoint:sign"),
     "audit processing-log": _leaves("log:export"),
     "audit restored": _leaves("system:restore", also="key:rotate retention:erase checkpoint:sign"),
+    "keys rotate": _leaves("key:rotate", also="key:destroy log:rows"),
     "audit rotate-key": _leaves("key:rotate", also="key:make key:destroy checkpoint:sign"),
     "policies replay": _leaves("decision:replay"),
     "policies card": _nothing(ONLY_FILES),
@@ -242,6 +251,7 @@ JOBS: Mapping[str, Leaves] = {
     "exports": _leaves("log:export checkpoint:sign", also="job:run"),
     "reports": _leaves("sample:conclude", also="job:run checkpoint:sign"),
     "checks": _leaves("log:check", also="incident:open job:run"),
+    "rotations": _leaves("key:rotate", also="key:destroy log:rows"),
 }
 
 # Ways in that have no row of their own: what stops a request anywhere, what keeps the log whole.

@@ -9,6 +9,8 @@ from signaltable.cli import (
     blind_check,
     ground,
     home,
+    keys,
+    keys_rotate,
     log,
     log_fsck,
     log_keys,
@@ -41,12 +43,14 @@ for command in (
     ground.ground,
     log.audit,
     policies.policies,
+    keys.keys,
 ):
     main.add_command(command)
 log.audit.add_command(log_fsck.audit_fsck)
 log.audit.add_command(log_processing.processing_log)
 log.audit.add_command(log_restored.restored)
 log.audit.add_command(log_keys.rotate_key)
+keys.keys.add_command(keys_rotate.rotate)
 policies.policies.add_command(policies_card.card)
 policies.policies.add_command(policies_compare.compare)
 policies.policies.add_command(policies_show.show)

@@ -64,6 +64,14 @@ def open_identity(tx: Transaction, subject_id: str) -> dict[str, str]:
     return _opened(tx, subject_id, _unwrapped(tx, tx.actor.agency_id, held.wrapped, subject_id))
 
 
+def open_as_holder(tx: Transaction, subject_id: str, agency_id: str, wrapped: bytes) -> dict[str, str]:
+    """The identity of a subject with the key of the agency that holds it, for the program itself: nobody sees it.
+
+    Raises `CannotOpen` when it does not open.
+    """
+    return _opened(tx, subject_id, _unwrapped(tx, agency_id, wrapped, subject_id))
+
+
 def grant(tx: Transaction, subject_id: str, agency_id: str, bound_to: str) -> bytes:
     """The subject's data key for another agency, bound to what is named: with nothing else that agency opens it.
 

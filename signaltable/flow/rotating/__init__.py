@@ -42,6 +42,7 @@ __all__ = [
     "start",
     "step",
     "unfinished",
+    "worked",
 ]
 
 
@@ -56,8 +57,9 @@ def start(
     gate(actor)
     with transaction(program, actor) as tx:
         _check(tx, purpose, agency_id, suite)
-        if _open_one(tx.session, purpose, agency_id) is not None:
-            raise Conflict("rotation", "this key is being replaced already; `signaltable keys rotate --resume` goes on")
+        under_way = _open_one(tx.session, purpose, agency_id)
+        if under_way is not None:
+            raise Conflict("rotation", _told(progress_of(under_way)))
         row = KeyRotation(
             id=tx.new_id(),
             purpose=purpose,
@@ -98,6 +100,21 @@ def listed(session: Session, *, most: int = 50) -> list[KeyRotation]:
     return list(session.scalars(query))
 
 
+def worked(program: Program, actor: Actor, rotation: str) -> Iterator[Progress]:
+    """Do piece after piece until nothing is left to do now; what each came to.
+
+    Ends too where somebody's transaction at the database has to end first.
+    """
+    gate(actor)
+    before = None
+    while True:
+        now = step(program, actor, rotation)
+        yield now
+        if now.is_over or now == before:
+            return
+        before = now
+
+
 @contextmanager
 def at_work(settings: Settings, purpose: str) -> Iterator[bool]:
     """Hold a kind of key on this machine while working at it; whether nobody else here does. Ends with the process."""
@@ -126,6 +143,11 @@ def _check(tx: Transaction, purpose: str, agency_id: str, suite: str) -> None:
         raise UnusableInput({"agency": "expected an agency of this installation"})
     if suite and purpose != "agency":
         raise UnusableInput({"suite": "expected with --purpose agency alone"})
+
+
+def _told(one: Progress) -> str:
+    where = "waits for its old version to pass" if one.state == WAITING else f"is at {one.percent} %"
+    return f"this key is being replaced already and {where}; `signaltable keys rotate --resume` goes on with it"
 
 
 def _version(tx: Transaction, purpose: str, agency_id: str) -> int:

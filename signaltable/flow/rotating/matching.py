@@ -11,9 +11,10 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from signaltable.flow import exclusions, sealing
+from signaltable.flow.linking import storing
 from signaltable.flow.rotating.state import Batch
-from signaltable.identity import Identity, identity_from
-from signaltable.keys import CannotOpen, KeyProvider, KeyRingError, envelope_version, open_field
+from signaltable.identity import identity_from
+from signaltable.keys import CannotOpen, KeyProvider, KeyRingError
 from signaltable.models import (
     ExcludedTag,
     Exclusion,
@@ -22,10 +23,8 @@ from signaltable.models import (
     MatchTag,
     Signal,
     Subject,
-    SubjectField,
     SubjectKey,
 )
-from signaltable.pseudonymise import match_tags
 from signaltable.transaction import Transaction
 
 AT_ONCE: Final = 200
@@ -91,47 +90,18 @@ def _subjects() -> Select[str, str, str, bytes]:
 def _subjects_anew(tx: Transaction, row: KeyRotation) -> Batch:
     query = _subjects().where(Subject.id > row.cursor).order_by(Subject.id).limit(AT_ONCE)
     some = tx.session.execute(query.with_for_update(of=SubjectKey)).all()
-    fields = _fields(tx, [found.id for found in some])
     for found in some:
         try:
-            _retag(tx, found.id, found.kind, _opened(tx, found.id, found.agency_id, found.wrapped, fields), row)
+            identity = sealing.open_as_holder(tx, found.id, found.agency_id, found.wrapped)
+            _retag(tx, found.id, found.kind, identity, row)
         except (CannotOpen, KeyRingError):
             continue  # It keeps its tags, and is found at the end.
     return Batch(len(some), some[-1].id if len(some) == AT_ONCE else "")
-
-
-def _fields(tx: Transaction, subjects: Sequence[str]) -> dict[str, dict[str, bytes]]:
-    rows = tx.session.execute(
-        select(SubjectField.subject_id, SubjectField.name, SubjectField.sealed).where(
-            SubjectField.subject_id.in_(subjects)
-        ),
-    )
-    found: dict[str, dict[str, bytes]] = {subject: {} for subject in subjects}
-    for subject, name, sealed in rows:
-        found[subject][name] = sealed
-    return found
-
-
-def _opened(
-    tx: Transaction, subject_id: str, agency_id: str, wrapped: bytes, fields: dict[str, dict[str, bytes]]
-) -> dict[str, str]:
-    key = tx.program.keys.unwrap(agency_id, wrapped, subject_id)
-    tx.use_key(f"agency:{agency_id}", envelope_version(wrapped))
-    return {
-        name: open_field(
-            key, table=sealing.TABLE, row=subject_id, column=name, version=sealing.FIELD_VERSION, sealed=sealed
-        ).decode()
-        for name, sealed in fields[subject_id].items()
-    }
 
 
 def _retag(tx: Transaction, subject_id: str, kind: str, identity: dict[str, str], row: KeyRotation) -> None:
     """Take the tags and the sketch of every version away and put those of the new one in their place."""
     tx.session.execute(delete(MatchTag).where(MatchTag.subject_id == subject_id))
     tx.session.execute(delete(MatchSketch).where(MatchSketch.subject_id == subject_id))
-    _keep(tx, subject_id, identity_from(kind, identity), row.to_version)
-
-
-def _keep(tx: Transaction, subject_id: str, identity: Identity, version: int) -> None:
-    secret, policy = tx.program.keys.derive("match", "tags", version), tx.program.policy.linking
-    sealing.store_linking(tx, subject_id, match_tags(secret, identity, version=version, policy=policy), b"", version)
+    made = storing.made_with(tx, identity_from(kind, identity), row.to_version)
+    sealing.store_linking(tx, subject_id, made.tags, made.sketch, row.to_version)

@@ -42,6 +42,12 @@ class Progress:
     of: int
     from_version: int
     to_version: int
+    kept_old: bool = False
+
+    @property
+    def percent(self) -> int:
+        """How much is done."""
+        return 100 if self.state == FINISHED else min(99, 100 * self.done // max(1, self.of))
 
     @property
     def is_over(self) -> bool:
@@ -60,6 +66,7 @@ class Progress:
             "of": self.of,
             "from_version": self.from_version,
             "to_version": self.to_version,
+            "kept_old": self.kept_old,
         }
 
 
@@ -114,6 +121,7 @@ def progress_of(row: KeyRotation) -> Progress:
         row.of,
         row.from_version,
         row.to_version,
+        row.keep_old,
     )
 
 

@@ -57,7 +57,8 @@ def step(program: Program, actor: Actor, rotation: str) -> Progress:
     waited = _wait(program, actor, rotation)
     with transaction(program, actor) as tx:
         row = _locked(tx, rotation)
-        if row.state == FINISHED or not waited:
+        waits = row.state == WAITING and not KINDS[row.purpose].may_end(tx, row)
+        if row.state == FINISHED or waits or not waited:
             return progress_of(row)
         row.state = RUNNING
         _STEPS.get(row.stage, _work)(tx, row)
