@@ -40,7 +40,7 @@ INSTALLER = Actor(
     "system",
     "",
     frozenset({"administrator"}),
-    frozenset({Permission.ACCOUNT_CHANGE_ALL, Permission.AGENCY_CHANGE_ALL}),
+    frozenset({Permission.ACCOUNT_CHANGE_ALL, Permission.AGENCY_CHANGE_ALL, Permission.KEY_CONSULT_ALL}),
     Channel.CLI,
     "machine",
 )

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidTag
 from signaltable.keys.contents import ACTIVE, PURPOSES, RAW_USES, SEAL, Contents, Key, Name, gathered
 from signaltable.keys.digests import KEY_BYTES, derive_key
 from signaltable.keys.errors import CannotOpen, KeyRingError
-from signaltable.keys.ring import Ring, locked, owner_of
+from signaltable.keys.ring import Ring, locked, owner_of, stamp_of
 from signaltable.keys.ring_file import FILE, digest_check, document_of, fingerprint_of, parse, read_document, write
 from signaltable.keys.suites import FILE_SUITES, SUITES, X25519_SUITE
 
@@ -42,6 +42,21 @@ class KeyRing(Ring):
         if suite not in FILE_SUITES:
             raise KeyRingError(f"expected a suite of {', '.join(FILE_SUITES)}")
         return cls(path, read_ring(path, require_private=require_private), require_private=require_private, suite=suite)
+
+    @classmethod
+    def put_back(cls, path: Path, contents: Contents, *, over: tuple[int, ...] | None) -> None:
+        """Write a ring that was exported where none is, or over the one whose file has the stamp `over`.
+
+        Raises KeyRingError when what is there is not what was looked at.
+        """
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with locked(path):
+            there = stamp_of(path) if path.exists() or path.is_symlink() else None
+            if there != over:
+                raise KeyRingError(
+                    f"{path}: expected {'no key ring' if over is None else 'the ring of a moment ago'} here"
+                )
+            write(path, file_document(contents))
 
     @property
     def suite(self) -> str:

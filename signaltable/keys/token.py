@@ -127,8 +127,8 @@ class Token:
         """What stands here under a name that is about to be used was left by a process that died."""
         for kind in (ObjectClass.SECRET_KEY, ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
             self._found.pop((kind, name), None)
-            for held in list(session.get_objects({Attribute.CLASS: kind, Attribute.LABEL: name})):
-                held.destroy()
+        for held in list(session.get_objects({Attribute.LABEL: name})):
+            held.destroy()
 
     @contextmanager
     def _at_work(self) -> Iterator[Any]:

@@ -55,7 +55,9 @@ class TokenRing(Ring):
         ring = cls(path, Contents({}, 0), token, prefix or "", require_private=require_private)
         ring._contents = ring._read()
         for purpose in PURPOSES:
-            ring._token.sign(ring._label(ring._active(purpose, "")), commitment_message())
+            key = ring._active(purpose, "")
+            if shown(token.sign(ring._label(key), commitment_message())) != key.fingerprint:
+                raise KeyRingError(f"token {token.label}: expected the key {key} of this ring, found another")
         return ring
 
     @property

@@ -30,7 +30,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
     os.environ.update(before)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def token(environment: dict[str, str]) -> Token:
     return token_like(environment)
 
@@ -44,16 +44,25 @@ def token_like(environment: dict[str, str], **other: str) -> Token:
     )
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "keys" / "ring.json"
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home") / "keys" / "ring.json"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ring(path: Path, token: Token) -> TokenRing:
+    """Two agencies; tests that change it put it back, or change what no other test looks at."""
     ring = TokenRing.create(path, token, on=date(2026, 11, 22))
     ring.add_agency("care-a")
     ring.add_agency("police-b")
+    return ring
+
+
+@pytest.fixture
+def own(tmp_path: Path, token: Token) -> TokenRing:
+    """A ring with one agency that the test may do with as it likes."""
+    ring = TokenRing.create(tmp_path / "ring.json", token)
+    ring.add_agency("care-a")
     return ring
 
 
@@ -118,23 +127,23 @@ def test_uses_versions_and_agencies_never_share_a_key(ring: TokenRing, path: Pat
     assert token.sign(label, commitment_message()).hex().startswith(told["match", ""])
 
 
-def test_a_destroyed_key_is_gone_from_the_token(ring: TokenRing, environment: dict[str, str]) -> None:
-    old = ring.seal("care-a", b"text", b"")
-    tags = ring.derive("match", "tags")
-    assert ring.add_version("agency", 1, agency_id="care-a", on=date(2026, 11, 23)) == 2
-    assert ring.add_version("match", 1) == 2
-    assert ring.open("care-a", old, b"") == b"text"
-    assert ring.derive("match", "tags", 1) == tags != ring.derive("match", "tags")
-    before = len(objects_of(ring, environment))
+def test_a_destroyed_key_is_gone_from_the_token(own: TokenRing, environment: dict[str, str]) -> None:
+    old = own.seal("care-a", b"text", b"")
+    tags = own.derive("match", "tags")
+    assert own.add_version("agency", 1, agency_id="care-a", on=date(2026, 11, 23)) == 2
+    assert own.add_version("match", 1) == 2
+    assert own.open("care-a", old, b"") == b"text"
+    assert own.derive("match", "tags", 1) == tags != own.derive("match", "tags")
+    before = len(objects_of(own, environment))
     for purpose, agency in (("agency", "care-a"), ("match", "")):
-        ring.destroy_version(purpose, 1, agency_id=agency, on=date(2026, 11, 24))
-        ring.destroy_version(purpose, 1, agency_id=agency)
-    assert before - len(objects_of(ring, environment)) == 3
+        own.destroy_version(purpose, 1, agency_id=agency, on=date(2026, 11, 24))
+        own.destroy_version(purpose, 1, agency_id=agency)
+    assert before - len(objects_of(own, environment)) == 3
     with pytest.raises(CannotOpen):
-        ring.open("care-a", old, b"")
+        own.open("care-a", old, b"")
     with pytest.raises(KeyRingError, match="was destroyed"):
-        ring.derive("match", "tags", 1)
-    gone = ring.versions("agency", "care-a")[0]
+        own.derive("match", "tags", 1)
+    gone = own.versions("agency", "care-a")[0]
     assert (gone.state, gone.created, gone.retired, gone.destroyed) == (
         "destroyed",
         None,
@@ -143,17 +152,17 @@ def test_a_destroyed_key_is_gone_from_the_token(ring: TokenRing, environment: di
     )
 
 
-def test_a_process_that_died_between_token_and_file_leaves_nothing_in_the_way(ring: TokenRing) -> None:
+def test_a_process_that_died_between_token_and_file_leaves_nothing_in_the_way(own: TokenRing) -> None:
     # Given a key of the next version that no file names, as after a crash
-    ring._token.make_secret(f"{ring._prefix}/match/-/2")
-    left = ring._token.sign(f"{ring._prefix}/match/-/2", commitment_message())
+    own._token.make_secret(f"{own._prefix}/match/-/2")
+    left = own._token.sign(f"{own._prefix}/match/-/2", commitment_message())
     # When the version is made after all, then it is a key of its own
-    ring.add_version("match", 1)
-    assert not left.hex().startswith(ring.versions("match")[1].fingerprint)
+    own.add_version("match", 1)
+    assert not left.hex().startswith(own.versions("match")[1].fingerprint)
     # And a destruction that came no further than the token is finished by doing it again
-    ring._token.destroy(f"{ring._prefix}/match/-/1")
-    ring.destroy_version("match", 1)
-    assert ring.versions("match")[0].state == "destroyed"
+    own._token.destroy(f"{own._prefix}/match/-/1")
+    own.destroy_version("match", 1)
+    assert own.versions("match")[0].state == "destroyed"
 
 
 def test_a_change_of_the_file_by_hand_is_found_out(ring: TokenRing, path: Path, token: Token) -> None:
@@ -209,9 +218,15 @@ def test_what_is_missing_or_wrong_is_said_in_one_line(
     (tmp_path / "link").symlink_to(pin)
     assert "cannot be read" in said(SIGNALTABLE_PKCS11_PIN_FILE=str(tmp_path / "link"))
     assert read_pin(pin) == PIN
-    # Of a token with another key under the name of this ring, or of none.
-    ring._token.destroy(f"{ring._prefix}/match/-/1")
-    assert "expected the key" in said()
+
+
+def test_a_token_that_lost_a_key_or_was_made_anew_is_refused(own: TokenRing, token: Token) -> None:
+    own._token.destroy(f"{own._prefix}/session/-/1")
+    with pytest.raises(KeyRingError, match="expected the key .*session/-/1', found none"):
+        TokenRing.load(own.path, token, require_private=True)
+    own._token.make_secret(f"{own._prefix}/session/-/1")
+    with pytest.raises(KeyRingError, match="session version 1 of this ring, found another"):
+        TokenRing.load(own.path, token, require_private=True)
 
 
 def test_a_wrong_pin_is_refused_in_a_process_of_its_own(

@@ -1,0 +1,224 @@
+"""The state of every key, for whoever answers for them: what there is, how old, what hangs on it. Never a key."""
+
+import json
+import stat
+import struct
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from audit.key_chain import PURPOSE as LOG
+from audit.note import ED25519, Verifier
+from signaltable.access import Permission, require
+from signaltable.domain import day_of
+from signaltable.flow import log_keys, rotating, sealed_columns
+from signaltable.flow.rotating.state import Progress, progress_of
+from signaltable.keys import ACTIVE, DESTROYED, SEAL, KeyFacts, envelope_version
+from signaltable.keys.errors import CannotOpen
+from signaltable.models import LogDetail, LogEntry, MatchSketch, MatchTag
+from signaltable.settings import Settings
+from signaltable.transaction import Program, Transaction
+
+# After this a key is due to be replaced: what leaked unnoticed is of use no longer than this.
+OLD_AFTER: Final = timedelta(days=365)
+# The head of an envelope: mark, suite and version (keys/suites.py).
+HEAD_BYTES: Final = 9
+SIGNER: Final = "signer"
+
+# What can be wrong with a key (`old`, `shared`), or with all of them together.
+OLD: Final = "old"
+SHARED: Final = "shared"
+READABLE: Final = "readable"
+NOT_EXPORTED: Final = "not_exported"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLine:
+    """One version of one key. `rows` counts what was made with it and is stored; None where that is not known."""
+
+    purpose: str
+    agency: str
+    version: int
+    state: str
+    owner: str
+    fingerprint: str
+    created: date | None
+    retired: date | None
+    destroyed: date | None
+    suite: str
+    place: str
+    rows: int | None
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for machines; days as YYYY-MM-DD."""
+        told = asdict(self)
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in told.items()} | {
+            "warnings": list(self.warnings)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """All keys, the newest rotations, and what is wrong with the keys as a whole."""
+
+    keys: tuple[KeyLine, ...]
+    rotations: tuple[Progress, ...]
+    warnings: tuple[str, ...]
+    exported_at: datetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {
+            "keys": [one.as_json() for one in self.keys],
+            "rotations": [one.as_json() for one in self.rotations],
+            "warnings": list(self.warnings),
+            "exported_at": self.exported_at.isoformat() if self.exported_at else None,
+        }
+
+
+def consult(tx: Transaction, view: str) -> KeyState:
+    """The state of the keys, recorded as key:consult. `view` says where it is shown."""
+    require(tx.actor, Permission.KEY_CONSULT_ALL)
+    program, session = tx.program, tx.session
+    counted = rows_per_key(session)
+    lines = [_line(one, counted, tx.today) for one in program.keys.inventory()]
+    lines += _log_lines(session, program.settings, tx.today)
+    exported = session.scalar(select(func.max(LogEntry.recorded_at)).where(LogEntry.action == "key:export"))
+    state = KeyState(
+        tuple(lines),
+        tuple(progress_of(row) for row in rotating.listed(session)),
+        tuple(_warnings(program, lines, exported)),
+        exported,
+    )
+    tx.record("key:consult", object_type="key", details={"view": view, "count": len(lines)})
+    return state
+
+
+def _line(one: KeyFacts, counted: Mapping[tuple[str, str, int], int], today: date) -> KeyLine:
+    known = one.purpose in {SEAL, "match"}
+    rows = counted.get((one.purpose, one.agency, one.version), 0) if known else None
+    line = KeyLine(
+        one.purpose,
+        one.agency,
+        one.version,
+        one.state,
+        one.owner,
+        one.fingerprint,
+        one.created,
+        one.retired,
+        one.destroyed,
+        one.suite,
+        one.place,
+        rows,
+        (SHARED,) if one.shared and one.state != DESTROYED else (),
+    )
+    return _aged(line, today)
+
+
+def _aged(line: KeyLine, today: date) -> KeyLine:
+    old = line.state == ACTIVE and line.created is not None and today - line.created > OLD_AFTER
+    return replace(line, warnings=(OLD, *line.warnings)) if old else line
+
+
+def _log_lines(session: Session, settings: Settings, today: date) -> Iterator[KeyLine]:
+    """The signing keys of the log, out of their public list: the web cannot read the private ones, and need not."""
+    listed = log_keys.public_keys(settings)
+    began = _announced(session)
+    for algorithm in sorted({key.algorithm for key in listed}):
+        same = [key for key in listed if key.algorithm == algorithm]
+        for at, key in enumerate(same):
+            # Replacing a key of the log destroys the one before it (`audit rotate-key`).
+            following = began.get(same[at + 1].fingerprint) if at + 1 < len(same) else None
+            yield _aged(_log_line(key, at + 1, began.get(key.fingerprint), following, last=at + 1 == len(same)), today)
+
+
+def _log_line(key: Verifier, version: int, created: date | None, ended: date | None, *, last: bool) -> KeyLine:
+    return KeyLine(
+        LOG,
+        "",
+        version,
+        ACTIVE if last else DESTROYED,
+        SIGNER,
+        key.fingerprint,
+        created,
+        ended,
+        ended,
+        "ed25519" if key.algorithm == ED25519 else "ml-dsa-44",
+        "file",
+        None,
+        (),
+    )
+
+
+def _announced(session: Session) -> dict[str, date]:
+    """Fingerprint -> the day on which the log began to speak of a key."""
+    query = (
+        select(LogEntry.recorded_at, LogDetail.details)
+        .join(LogDetail, LogDetail.seq == LogEntry.seq)
+        .where(LogEntry.action.in_(("key:make", "key:rotate")))
+        .order_by(LogEntry.seq.desc())
+    )
+    return {
+        str(said["key_fingerprint"]): day_of(at)
+        for at, details in session.execute(query)
+        if (said := json.loads(details or b"{}")).get("key_fingerprint")
+    }
+
+
+def _warnings(program: Program, lines: Iterable[KeyLine], exported: datetime | None) -> Iterator[str]:
+    path = program.settings.key_ring
+    if path.exists() and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
+        yield READABLE
+    made = [one.created for one in lines if one.place == "file" and one.owner != SIGNER and one.created is not None]
+    in_file = any(one.place == "file" and one.owner != SIGNER for one in lines)
+    if in_file and (exported is None or any(day > day_of(exported) for day in made)):
+        yield NOT_EXPORTED
+
+
+# -- what hangs on a key ----------------------------------------------------------------------------------------------
+
+
+def rows_per_key(session: Session) -> dict[tuple[str, str, int], int]:
+    """(purpose, agency, version) -> how many stored values were made with it: envelopes, and subjects with match data."""
+    counted: Counter[tuple[str, str, int]] = Counter()
+    for table in (MatchTag, MatchSketch):
+        query = select(table.key_version, func.count(table.subject_id.distinct())).group_by(table.key_version)
+        for version, count in session.execute(query):
+            counted["match", "", version] += count
+    for column in sealed_columns.COLUMNS:
+        for agency, version, count in _envelopes(session, column):
+            counted[SEAL, agency, version] += count
+    return dict(counted)
+
+
+def _envelopes(session: Session, one: sealed_columns.SealedColumn) -> Iterator[tuple[str, int, int]]:
+    """(agency, version, count) of one column, counted by the heads of its envelopes."""
+    query = sealed_columns.query_of(one)
+    if not one.many:
+        part = query.subquery()
+        head = func.substr(part.c.value, 1, HEAD_BYTES)
+        for agency, begin, count in session.execute(
+            select(part.c.agency, head, func.count()).group_by(part.c.agency, head)
+        ):
+            yield agency, _version(bytes(begin)), count
+        return
+    for row in session.execute(query.execution_options(yield_per=500)).mappings():
+        try:
+            held = list(sealed_columns.envelopes(one, row))
+        except (ValueError, TypeError, AttributeError):
+            continue  # What is no envelope any more is a finding of the check of the log.
+        for envelope in held:
+            yield envelope.agency_id, _version(envelope.sealed), 1
+
+
+def _version(begin: bytes) -> int:
+    try:
+        return envelope_version(begin)
+    except (CannotOpen, struct.error):
+        return 0
