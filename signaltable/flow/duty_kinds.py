@@ -7,7 +7,9 @@ INFORM, REVIEW, RECORD, DESTROY = "inform", "review", "record", "destroy"
 INFORM_MUNICIPALITY = "inform-municipality"
 # What arises later: consent was taken back, a review found a disclosure not right, and the receiver is asked to erase.
 WITHDRAWN, PUT_RIGHT, RECALL = "consent-withdrawn", "put-right", "recall"
-OF_RECEIVER: Final = (DESTROY, WITHDRAWN, RECALL)
+# A person in it was erased on request, and whoever got the data is told (GDPR art. 19).
+ERASED = "erased-on-request"
+OF_RECEIVER: Final = (DESTROY, WITHDRAWN, RECALL, ERASED)
 
 # How a duty can be fulfilled. Closed lists, so that figures can be made without reading what people wrote.
 DESTROYED, KEPT = "destroyed", "kept_own_ground"
@@ -19,6 +21,7 @@ RESULTS: Final[Mapping[str, tuple[str, ...]]] = {
     DESTROY: (DESTROYED,),
     WITHDRAWN: (DESTROYED, KEPT),
     RECALL: (DESTROYED, KEPT),
+    ERASED: (DESTROYED, KEPT),
     PUT_RIGHT: (RECALLED, REPORTED, LEFT),
 }
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Decision, DisclosureState, State
-from signaltable.flow import approvals, duty_lists, exclusions, incidents, subject_reports
+from signaltable.flow import approvals, duty_lists, exclusions, incidents, subject_erasures, subject_reports
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.flow.identity_requests import lists as identity_lists
 from signaltable.flow.linking.pages import count_waiting as count_links
@@ -37,6 +37,7 @@ def waiting(tx: Transaction) -> list[Waiting]:
         ((Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER), "duties", duty_lists.count_waiting),
         ((Permission.REPORT_DECIDE_OWN,), "reports", subject_reports.count_waiting),
         ((Permission.IDENTITY_DECIDE_OWN,), "identities", identity_lists.count_waiting),
+        ((Permission.ERASURE_DECIDE_OWN,), "erasures", subject_erasures.count_waiting),
         ((Permission.EXCLUSION_CHANGE_OWN,), "exclusions", exclusions.count_waiting),
         ((Permission.SIGNAL_TRIAGE_OWN_TABLE,), "triage", _triage),
     )

@@ -30,7 +30,17 @@ from signaltable.flow.references import fresh_reference
 from signaltable.flow.referrals import place
 from signaltable.grounds import Ground
 from signaltable.keys import CannotOpen, pseudonym_key
-from signaltable.models import Disclosure, LogDetail, LogEntry, LogTerm, Signal, Subject, SubjectField, SubjectReport
+from signaltable.models import (
+    Disclosure,
+    IdentityRequest,
+    LogDetail,
+    LogEntry,
+    LogTerm,
+    Signal,
+    Subject,
+    SubjectField,
+    SubjectReport,
+)
 from signaltable.payload import Payload, from_bytes
 from signaltable.policy_shapes import SafetyCheckFile
 from signaltable.pseudonymise import recipient_pseudonym
@@ -330,7 +340,7 @@ def _is_minor(signal: Signal, subject: Subject) -> bool:
 
 def _agencies(tx: Transaction, signal: Signal, subject: Subject) -> list[str]:
     """The other organisations that the report would name: those that can be left out."""
-    disclosed = _disclosed(tx, signal, subject)
+    disclosed = disclosed_about(tx, signal, subject)
     reads, _unknown = _read(tx, signal, subject, disclosed)
     named = {one.recipient for one in disclosed} | {one.agency for one in reads}
     titles = agency_titles(tx)
@@ -481,7 +491,7 @@ def report(tx: Transaction, reference: str, *, view: str = "report") -> Report:
     signal = tx.session.get_one(Signal, subject.signal_id)
     left_out = set(_sealed(tx, row, "decision_sealed").get("left_out", ()))
     titles = agency_titles(tx)
-    disclosed = _disclosed(tx, signal, subject)
+    disclosed = disclosed_about(tx, signal, subject)
     reads, unknown = _read(tx, signal, subject, disclosed)
     made = Report(
         reference=row.reference,
@@ -496,7 +506,10 @@ def report(tx: Transaction, reference: str, *, view: str = "report") -> Report:
             ),
         ),
         erased_at=subject.erased_at,
-        disclosures=tuple(_told(tx, one, titles) for one in disclosed if one.recipient not in left_out),
+        disclosures=(
+            *(_told(tx, one, titles) for one in disclosed if one.recipient not in left_out),
+            *(_shown(tx, one, titles) for one in _looked_up(tx, subject) if one.agency_id not in left_out),
+        ),
         readings=tuple(_readings((one for one in reads if one.agency not in left_out), titles)),
         unknown=unknown,
     )
@@ -516,7 +529,7 @@ def report(tx: Transaction, reference: str, *, view: str = "report") -> Report:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class Sent:
     """A disclosure in which the subject stood, with the fields that went about this subject and about the case."""
 
     row: Disclosure
@@ -524,7 +537,7 @@ class _Sent:
     fields: tuple[str, ...] | None
 
 
-def _disclosed(tx: Transaction, signal: Signal, subject: Subject) -> list[_Sent]:
+def disclosed_about(tx: Transaction, signal: Signal, subject: Subject) -> list[Sent]:
     """The disclosures of this signal in which the person stood, oldest first."""
     rows = tx.session.scalars(
         select(Disclosure)
@@ -552,12 +565,12 @@ def _named_in(tx: Transaction, references: Sequence[str]) -> dict[str, list[int]
     return {reference: details["subjects"] for reference, details in told.items() if "subjects" in details}
 
 
-def _sent(tx: Transaction, row: Disclosure, subject: Subject, numbers: list[int] | None) -> _Sent | None:
+def _sent(tx: Transaction, row: Disclosure, subject: Subject, numbers: list[int] | None) -> Sent | None:
     content = _content(tx, row)
     if content is None:
         # What went is erased; that it went stays. Who stood in it, only the log may still know.
         known = numbers is None or subject.number in numbers
-        return _Sent(row, row.recipient_agency, None) if known else None
+        return Sent(row, row.recipient_agency, None) if known else None
     pseudonym = recipient_pseudonym(
         pseudonym_key(tx.program.keys, row.recipient_agency), row.recipient_agency, subject.id
     )
@@ -565,7 +578,7 @@ def _sent(tx: Transaction, row: Disclosure, subject: Subject, numbers: list[int]
     about_case = [field.name for field in content.fields]
     if not own and (content.subjects or not {NARRATIVE, MASKED} & set(about_case)):
         return None
-    return _Sent(row, row.recipient_agency, tuple(dict.fromkeys([*own, *about_case])))
+    return Sent(row, row.recipient_agency, tuple(dict.fromkeys([*own, *about_case])))
 
 
 def _content(tx: Transaction, row: Disclosure) -> Payload | None:
@@ -579,7 +592,26 @@ def _content(tx: Transaction, row: Disclosure) -> Payload | None:
         return None
 
 
-def _told(tx: Transaction, sent: _Sent, titles: Mapping[str, str]) -> DisclosedTo:
+def _looked_up(tx: Transaction, subject: Subject) -> Sequence[IdentityRequest]:
+    """The approved requests by which somebody saw who this is, oldest first: each is a disclosure of identity too."""
+    opened = IdentityRequest.subject_id == subject.id, IdentityRequest.opened_at.is_not(None)
+    return tx.session.scalars(select(IdentityRequest).where(*opened).order_by(IdentityRequest.opened_at)).all()
+
+
+def _shown(tx: Transaction, row: IdentityRequest, titles: Mapping[str, str]) -> DisclosedTo:
+    at = row.opened_at or row.asked_at
+    return DisclosedTo(
+        at=at,
+        agency=titles.get(row.agency_id, ""),
+        purpose=row.purpose,
+        ground_id=row.ground,
+        ground=tx.program.policy.grounds.find(row.ground, day_of(at)),
+        fields=tuple(row.fields),
+        returned=False,
+    )
+
+
+def _told(tx: Transaction, sent: Sent, titles: Mapping[str, str]) -> DisclosedTo:
     at = sent.row.disclosed_at or sent.row.requested_at
     return DisclosedTo(
         at=at,
@@ -600,7 +632,7 @@ class _Reader:
     what: str
 
 
-def _read(tx: Transaction, signal: Signal, subject: Subject, disclosed: Sequence[_Sent]) -> tuple[list[_Reader], int]:
+def _read(tx: Transaction, signal: Signal, subject: Subject, disclosed: Sequence[Sent]) -> tuple[list[_Reader], int]:
     """Who read about the person, and how many entries no longer tell whether it was about this one."""
     disclosures = [one.row.reference for one in disclosed]
     by_term = select(LogTerm.seq).where(LogTerm.name == "signal", LogTerm.value == signal.reference)

@@ -127,6 +127,11 @@ def menu() -> list[tuple[str, str, bool]]:
             _("Who saw data"),
             (Permission.REPORT_REQUEST_OWN, Permission.REPORT_DECIDE_OWN),
         ),
+        (
+            "subject_erasures.listing",
+            _("Erase on request"),
+            (Permission.ERASURE_REQUEST_OWN, Permission.ERASURE_DECIDE_OWN),
+        ),
         ("admin.listing", _("Administration"), (Permission.ACCOUNT_CHANGE_ALL,)),
     )
     if not is_known(actor()):

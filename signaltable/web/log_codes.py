@@ -331,6 +331,8 @@ def view_title(code: str) -> str:
         "duties": _("Duties after a disclosure"),
         "duty": _("A duty after a disclosure"),
         "entry": _("One entry"),
+        "erasure": _("A request to erase a person"),
+        "erasures": _("Requests to erase a person"),
         "evidence": _("The proof of the log"),
         "example": _("An example on the meldroutekaart"),
         "exclusion": _("A value of the exclusion list"),

@@ -427,6 +427,7 @@ def object_label(object_type: str) -> str:
         "check": _("A check of the log"),
         "disclosure": _("Disclosure"),
         "draft": _("Draft"),
+        "erasure": _("Request to erase a person"),
         "export": _("Export"),
         "identity": _("Request for an identity"),
         "incident": _("Incident"),
