@@ -66,6 +66,7 @@ WEB: Mapping[str, Leaves] = {
     "GET admin.add_account": _nothing(EMPTY_FORM),
     "POST admin.add_account": _leaves("account:record"),
     "GET admin.agencies": _leaves("agency:consult"),
+    "GET keys.show": _leaves("key:consult"),
     "GET admin.add_agency": _nothing(EMPTY_FORM),
     "POST admin.add_agency": _leaves("agency:record key:make"),
     # --- a signal, from draft to submitted
@@ -230,6 +231,9 @@ CLI: Mapping[str, Leaves] = {
     "audit restored": _leaves("system:restore", also="key:rotate retention:erase checkpoint:sign"),
     "keys rotate": _leaves("key:rotate", also="key:destroy log:rows"),
     "audit rotate-key": _leaves("key:rotate", also="key:make key:destroy checkpoint:sign"),
+    "keys status": _leaves("key:consult"),
+    "keys export": _leaves("key:export"),
+    "keys restore": _leaves("key:restore"),
     "policies replay": _leaves("decision:replay"),
     "policies card": _nothing(ONLY_FILES),
     "policies compare": _leaves(also="policy:consult"),

@@ -18,7 +18,7 @@ from signaltable.web.errors import reason_text
 from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
 
 # Pages that are reached from the tabs of another entry of the menu.
-WITHIN = {"blind_check": "questions", "misuse": "auditor", "samples": "auditor"}
+WITHIN = {"blind_check": "questions", "keys": "admin", "misuse": "auditor", "samples": "auditor"}
 
 
 def lang() -> str:

@@ -108,6 +108,7 @@ def _of_key(code: str) -> str:
         "log": _("to sign the log"),
         "match": _("to recognise the same person or thing in two signals"),
         "recipient": _("to give each receiver a pseudonym of its own"),
+        "rows": _("to check rows against the log"),
         "session": _("to recognise sessions"),
     }.get(code, "")
 
@@ -183,7 +184,10 @@ def cause_words(code: str) -> str:
         "explained": _("somebody explained the difference"),
         "idle": _("nothing was done for too long"),
         "log_out": _("the person logged out"),
+        "lost": _("there were no keys any more"),
+        "newer": _("the export was newer than the keys that were there"),
         "not_found": _("there is no such thing, or it is of somebody else"),
+        "older": _("the export was older than the keys that were there"),
         "not_opened": _("it was not opened in time"),
         "password_changed": _("the password was changed"),
         "restore": _("the database was put back from a copy"),
@@ -369,6 +373,8 @@ def view_title(code: str) -> str:
         "second_person": _("By the second person"),
         "triage": _("Signals at the table"),
         "versions": _("Versions of the rules"),
+        "keys": _("The state of the keys"),
+        "keys_status": _("The state of the keys, at the machine"),
         "workplace": _("The start page of the auditor"),
     }.get(code, "")
 

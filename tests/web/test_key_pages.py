@@ -1,0 +1,82 @@
+"""The administrator's page about keys: all there is to know of them, and no key."""
+
+import json
+
+from signaltable.flow import key_status, setup
+from signaltable.models import KeyRotation
+from signaltable.transaction import transaction
+from tests.table_steps import submitted
+from tests.web.people import Person
+
+
+def state_of(program):
+    with transaction(program, setup.INSTALLER) as tx:
+        return key_status.consult(tx, "keys_status")
+
+
+def test_the_administrator_sees_every_key_and_no_key(sqlite_program, actor):
+    submitted(sqlite_program, actor(sqlite_program, "havendam"))
+    text = Person(sqlite_program, "beheer").get("/beheer/sleutels").text
+    state = state_of(sqlite_program)
+    assert len(state.keys) > 2 * 16
+    for line in state.keys:
+        assert line.fingerprint[:16] in text
+    ring = json.loads(sqlite_program.settings.key_ring.read_text())
+    for key in ring["keys"]:
+        assert key["key"] not in text + repr(state) + json.dumps(state.as_json())
+    assert sqlite_program.settings.log_key.read_text().strip() not in text
+
+
+def test_only_the_administrator_sees_it(sqlite_program):
+    for login in ("havendam", "auditor"):
+        assert Person(sqlite_program, login).get("/beheer/sleutels").status_code in {403, 404}
+
+
+def test_what_hangs_on_a_key_is_counted_by_version(sqlite_program, actor):
+    havendam = actor(sqlite_program, "havendam")
+    before = {(one.purpose, one.agency, one.version): one.rows for one in state_of(sqlite_program).keys}
+    submitted(sqlite_program, havendam)
+    keys = sqlite_program.keys
+    keys.add_version("agency", 1, agency_id="havendam")
+    submitted(sqlite_program, havendam)
+    after = {(one.purpose, one.agency, one.version): one.rows for one in state_of(sqlite_program).keys}
+    # Each signal has at least its owner's part and the data key of its subject.
+    assert after["agency", "havendam", 1] - before["agency", "havendam", 1] >= 2
+    assert after["agency", "havendam", 2] >= 2
+    assert after["agency", "delinde", 1] == before["agency", "delinde", 1]
+    assert after["match", "", 1] > before["match", "", 1]
+    assert after["session", "", 1] is None
+
+
+def test_what_is_wrong_with_the_keys_is_said(sqlite_program, clock):
+    state = state_of(sqlite_program)
+    assert key_status.NOT_EXPORTED in state.warnings
+    assert key_status.READABLE not in state.warnings
+    assert all(one.warnings == () for one in state.keys)
+    sqlite_program.settings.key_ring.chmod(0o644)
+    clock.forward(days=366)
+    state = state_of(sqlite_program)
+    assert key_status.READABLE in state.warnings
+    # The ring of tests keeps no days for the keys of the installation; the agencies' were made with the region.
+    old = {one.purpose for one in state.keys if key_status.OLD in one.warnings}
+    assert old == {"agency", "recipient", "log"}
+
+
+def test_a_key_that_is_being_replaced_has_a_bar_with_numbers(sqlite_program, clock):
+    with transaction(sqlite_program, setup.INSTALLER) as tx:
+        tx.session.add(
+            KeyRotation(
+                id="r1",
+                purpose="match",
+                from_version=1,
+                to_version=2,
+                state="running",
+                done=25,
+                of=100,
+                started_at=clock(),
+            )
+        )
+        tx.record("key:rotate", object_type="key", details={"purpose": "match", "key_fingerprint": "0" * 32})
+    text = Person(sqlite_program, "beheer").get("/beheer/sleutels").text
+    assert 'value="25" max="100"' in text
+    assert "25 van 100 (25 %)" in text or "25 of 100 (25 %)" in text
