@@ -27,7 +27,7 @@ from signaltable import audit_trail, erasures
 from signaltable.db import empty_write_ahead_log
 from signaltable.domain import ENDED, Actor, Channel, Refused, SignaltableError, State, UnusableInput, may_follow
 from signaltable.erasures import BadLine, Erasure
-from signaltable.flow import log_erasing, log_keys, retention, signing
+from signaltable.flow import forgetting, log_erasing, log_keys, retention, signing
 from signaltable.flow.moves import move
 from signaltable.models import Disclosure, Draft, LogDetail, LogEntry, Question, Signal
 from signaltable.settings import Settings
@@ -279,6 +279,13 @@ def _signal(tx: Transaction, reference: str, erasure: Erasure) -> None:
     retention.forget(tx, signal, erasure.rule, cause=CAUSE)
 
 
+def _subject(tx: Transaction, ref: str, erasure: Erasure) -> None:  # noqa: ARG001
+    subject = forgetting.by_ref(tx.session, ref)
+    if subject is not None and subject.erased_at is None:
+        forgetting.mask_account_again(tx, subject)
+        forgetting.forget_subject(tx, subject.id, cause=CAUSE)
+
+
 def _draft(tx: Transaction, draft_id: str, erasure: Erasure) -> None:
     if tx.session.get(Draft, draft_id) is not None:
         tx.session.execute(delete(Draft).where(Draft.id == draft_id))
@@ -304,7 +311,7 @@ def _answer(tx: Transaction, question_id: str, erasure: Erasure) -> None:
 
 
 _AGAIN: Final[Mapping[str, Callable[[Transaction, str, Erasure], None]]] = MappingProxyType(
-    {"signal": _signal, "draft": _draft, "disclosure": _receivers_copy, "question": _answer},
+    {"signal": _signal, "subject": _subject, "draft": _draft, "disclosure": _receivers_copy, "question": _answer},
 )
 
 

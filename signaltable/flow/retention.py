@@ -16,7 +16,19 @@ from sqlalchemy import Exists, delete, exists, select, update
 from signaltable.access import Permission
 from signaltable.db import empty_write_ahead_log
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
-from signaltable.flow import attachments, decisions, duty_reminders, duty_rows, exclusions, log_erasing, subject_reports
+from signaltable.flow import (
+    attachments,
+    decisions,
+    duty_reminders,
+    duty_rows,
+    exclusions,
+    forgetting,
+    log_erasing,
+    subject_erasures,
+    subject_reports,
+    text_checks,
+)
+from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
@@ -26,20 +38,16 @@ from signaltable.models import (
     Disclosure,
     Draft,
     JobRun,
-    Link,
-    LinkVerdict,
     LoginSession,
     Mail,
-    MatchTag,
     MisuseQuestion,
     Note,
     Question,
     Signal,
     SignalMove,
     Subject,
-    SubjectField,
-    SubjectKey,
     SubjectReport,
+    TextCheck,
 )
 from signaltable.transaction import Program, Transaction, reading, transaction
 
@@ -160,7 +168,7 @@ def forget(tx: Transaction, signal: Signal, rule: str, *, cause: str = "") -> No
 
     The caller has decided that it has to be, and put the signal in a state that ends it.
     """
-    _erase_subjects(tx, signal)
+    _erase_subjects(tx, signal, tell=cause != forgetting.RESTORED)
     attachments.forget(tx, signal.id)
     _erase_words(tx, signal)
     _erase_documents(tx, signal)
@@ -271,24 +279,19 @@ def _disclosures(tx: Transaction, signal: Signal, states: Iterable[DisclosureSta
     ).all()
 
 
-def _erase_subjects(tx: Transaction, signal: Signal) -> None:
-    subjects = tx.session.scalars(select(Subject.id).where(Subject.signal_id == signal.id)).all()
-    links = tx.session.scalars(
-        select(Link.id).where(Link.subject_a.in_(subjects) | Link.subject_b.in_(subjects)),
-    ).all()
-    for table in (SubjectKey, SubjectField, MatchTag):
-        tx.session.execute(delete(table).where(table.subject_id.in_(subjects)))
-    tx.session.execute(delete(LinkVerdict).where(LinkVerdict.link_id.in_(links)))
-    tx.session.execute(delete(Link).where(Link.id.in_(links)))
-    tx.session.execute(
-        update(Subject).where(Subject.id.in_(subjects)).values(erased_at=tx.now, age_band="unknown", gender="unknown"),
-    )
+def _erase_subjects(tx: Transaction, signal: Signal, *, tell: bool) -> None:
+    there = select(Subject).where(Subject.signal_id == signal.id, Subject.erased_at.is_(None))
+    for subject in tx.session.scalars(there.order_by(Subject.number)).all():
+        forgetting.erase(tx, subject, tell=tell)
+    # What a reader found in the texts, or was still to find.
+    tx.session.execute(delete(TextCheck).where(TextCheck.signal_id == signal.id))
 
 
 def _erase_words(tx: Transaction, signal: Signal) -> None:
     """Everything that somebody wrote or ticked about the people of this signal, at the table too."""
     signal.owner_sealed = ERASED_SEAL
     signal.narrative_masked = ""
+    text_checks.erase_of(tx, signal.id)
     signal.municipality = ""
     signal.observed_on = None
     signal.consent, signal.facts, signal.form_rows, signal.indicators = {}, {}, {}, {}
@@ -308,6 +311,8 @@ def _erase_documents(tx: Transaction, signal: Signal) -> None:
     duty_rows.erase_of(tx, signal)
     decisions.erase_of(tx, signal)
     subject_reports.erase_of(tx, signal)
+    subject_erasures.erase_of(tx, signal)
+    identity_ending.erase_of(tx, signal)
     tx.session.execute(
         update(Disclosure)
         .where(Disclosure.signal_id == signal.id)
