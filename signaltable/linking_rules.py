@@ -19,10 +19,12 @@ Agreement = Literal["same", "near"]
 
 # What a sketch compares, and how alike two values can be: strongest first, the last one is a contradiction.
 LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
-    "given": ("same", "form", "sound", "slip", "initial", "partly", "different"),
+    "given": ("same", "form", "sound", "slip", "initial", "partly", "unlike", "different"),
     "surname": ("same", "form", "sound", "slip", "partly", "different"),
-    "birth_date": ("same", "swapped", "slip", "month", "year", "rough", "different"),
-    "address": ("unit", "building", "street", "city", "different"),
+    "birth_date": ("same", "swapped", "slip", "month", "year", "rough", "different", "generation"),
+    "street": ("same", "slip", "different"),
+    "number": ("same", "building", "different"),
+    "place": ("same", "partly", "different"),
     "phone": ("same", "slip", "different"),
     "email": ("same", "different"),
     "document_number": ("same", "slip", "different"),
@@ -84,6 +86,7 @@ class SketchRules(Shape):
     match_from: Annotated[int, Field(ge=1)]
     possible_from: Annotated[int, Field(ge=1)]
     less_when_common: Annotated[int, Field(ge=0)]
+    more_when_rare: Annotated[int, Field(ge=0)]
     leads: Many[Name]
     settles: Many[Name]
     weigh: Some[Weighed]

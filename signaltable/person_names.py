@@ -6,7 +6,7 @@ that are the same name: short forms and spellings out of given_names.txt, the fo
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from signaltable.names import PARTICLES, TITLES, fold, latin, plain, skeletons, 
 GIVEN_NAMES_FILE: Final = Path(__file__).with_name("given_names.txt")
 MOST_WORDS: Final = 4
 _LONGEST_WORD: Final = 40
+_FEW_KNOWN: Final = "# -- English short forms"
 _MOST_ROOTS: Final = 4
 _MOST_BLOCKING_ROOTS: Final = 2
 
@@ -101,7 +102,7 @@ def _given_word(word: str, *, bare: bool, spare: bool = False) -> NameWord:
     return NameWord(
         word,
         roots[:_MOST_ROOTS],
-        known=bool(roots),
+        known=word in _contradicting(),
         spare=spare,
         bare=bare,
         common=int(word in COMMON_GIVEN_NAMES or bool(set(roots) & COMMON_GIVEN_NAMES)),
@@ -188,14 +189,23 @@ def given_roots(word: str) -> tuple[str, ...]:
 @cache
 def _groups() -> Mapping[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
-    for line in GIVEN_NAMES_FILE.read_text("utf-8").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        words = list(dict.fromkeys(plain(word) for word in fold(line).split()))
-        # Some names head two groups (Jan, Alexander); the number of its line keeps them apart from each other.
-        for word in words:
-            found.setdefault(word, []).append(words[0])
+    for line in _lines(GIVEN_NAMES_FILE.read_text("utf-8")):
+        for word in line:
+            found.setdefault(word, []).append(line[0])
     return {word: tuple(dict.fromkeys(roots)) for word, roots in found.items()}
+
+
+@cache
+def _contradicting() -> frozenset[str]:
+    """Names that the list knows so well that another name beside them is another person's."""
+    well_known = GIVEN_NAMES_FILE.read_text("utf-8").split(_FEW_KNOWN)[0]
+    return frozenset(word for line in _lines(well_known) for word in line)
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield list(dict.fromkeys(plain(word) for word in fold(line).split()))
 
 
 def blocking_words(words: Iterable[NameWord]) -> tuple[str, ...]:

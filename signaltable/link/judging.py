@@ -10,59 +10,81 @@ from signaltable.linking_rules import LinkingPolicy
 
 # What people see for each level. City alone is a difference in address, and half a name is not the name.
 _SHOWN: Final[Mapping[str, Likeness]] = {
-    "same": "same", "unit": "same",
+    "same": "same",
     "form": "near", "sound": "near", "slip": "near", "initial": "near", "partly": "near", "swapped": "near",
-    "month": "near", "year": "near", "rough": "near", "building": "near", "street": "near", "handle": "near",
-    "city": "different", "different": "different",
+    "month": "near", "year": "near", "rough": "near", "building": "near", "handle": "near",
+    "different": "different", "unlike": "different", "generation": "different",
 }  # fmt: skip
 _NAMES: Final = ("given", "surname")
+_OTHER_NAME: Final = frozenset({"different", "unlike", "partly"})
+_OTHER_DATE: Final = frozenset({"different", "generation"})
+_ADDRESS: Final = frozenset({"street", "number", "place"})
 
 
 def judge(one: Sketch, other: Sketch, policy: LinkingPolicy, muted: frozenset[str]) -> Proposal:
     """Weigh two sketches made under one key. `muted`: things of which the value counts as missing."""
     levels = likeness(one, other)
-    for name in muted:
+    for name in muted | (_ADDRESS if "address" in muted else frozenset()):
         levels.pop(name, None)
+    rare = _rare(one, other)
+    if rare and levels.get("birth_date") == "generation":
+        levels["birth_date"] = "different"
     weights = policy.sketch.weights
     score = sum(weights[name][level] for name, level in levels.items()) - _commonness(one, other, levels, policy)
+    if rare and levels.get("place") in {"same", "partly"}:
+        score += policy.sketch.more_when_rare
     score = max(0, score)
-    return Proposal(_outcome(score, levels, policy), score, _compared(levels, policy))
+    return Proposal(_outcome(score, levels, policy, rare=rare), score, _compared(levels, policy))
 
 
 def _commonness(one: Sketch, other: Sketch, levels: Mapping[str, str], policy: LinkingPolicy) -> int:
     """What is taken off when the names agree and half a nation bears them."""
     off = 0
     for name, mine, yours in (("given", one.given, other.given), ("surname", one.family, other.family)):
-        if levels.get(name, "different") not in {"different", "partly"}:
+        if levels.get(name, "different") not in _OTHER_NAME:
             rarest = min((word.common for word in mine + yours if not word.spare), default=0)
             off += rarest * policy.sketch.less_when_common
     return off
 
 
-def _outcome(score: int, levels: Mapping[str, str], policy: LinkingPolicy) -> Outcome:
+def _outcome(score: int, levels: Mapping[str, str], policy: LinkingPolicy, *, rare: bool) -> Outcome:
     rules = policy.sketch
-    if score >= rules.match_from and _may_be_one(levels, rules.settles):
+    if score >= rules.match_from and _may_be_one(levels, rules.settles, rare=rare):
         return "match"
-    named = any(levels.get(name, "different") != "different" for name in _NAMES)
-    if (score >= rules.possible_from and named) or any(levels.get(name) == "same" for name in rules.leads):
+    if any(levels.get(name) == "same" for name in rules.leads):
         return "possible"
-    return "none"
+    return "possible" if score >= rules.possible_from and _somebody(levels) else "none"
 
 
-def _may_be_one(levels: Mapping[str, str], settles: tuple[str, ...]) -> bool:
+def _somebody(levels: Mapping[str, str]) -> bool:
+    """Whether something of the name agrees, and name and date do not both contradict."""
+    named = any(levels.get(name, "different") not in _OTHER_NAME for name in _NAMES)
+    return named and not (levels.get("given") in _OTHER_NAME and levels.get("birth_date") in _OTHER_DATE)
+
+
+def _may_be_one(levels: Mapping[str, str], settles: tuple[str, ...], *, rare: bool) -> bool:
     """Whether nothing speaks against one person that no sum can outweigh.
 
-    Another birth date: father and son, namesakes. Another given name: twins, sisters, who share date, surname, address and
-    phone; only a number that is one person's own makes two names believable. Without a name nothing is a match.
+    A date of another generation: father and son of one name. Another given name: twins, who share date, surname, address
+    and phone; only a number that is one person's own makes two names believable. `rare` lifts both: the names are in no
+    list, so they are hardly passed on or given to a twin, and nothing was noted but name, date and address.
     """
+    given, surname, born = (levels.get(name, "") for name in ("given", "surname", "birth_date"))
     settled = any(levels.get(name) == "same" for name in settles)
-    if levels.get("birth_date") == "different":
+    if born == "generation":
         return False
-    if levels.get("given") in {"different", "partly"}:
-        return settled and levels.get("birth_date") == "same" and levels.get("surname", "different") != "different"
-    if levels.get("surname") == "different":
-        return levels.get("birth_date") in {"same", "swapped"}
-    return "given" in levels or "surname" in levels
+    if given in _OTHER_NAME:
+        return (rare or (settled and surname != "different")) and born in {"same", "swapped"}
+    if surname == "different":
+        return rare or born in {"same", "swapped"}
+    return bool(given or surname)
+
+
+def _rare(one: Sketch, other: Sketch) -> bool:
+    """Whether neither side says more than name, date and address, and a given name is in no list of given names."""
+    if any(side.phone or side.document or side.nationality or side.email or side.iban for side in (one, other)):
+        return False
+    return any(word.rare for side in (one, other) for word in side.given)
 
 
 def _compared(levels: Mapping[str, str], policy: LinkingPolicy) -> tuple[tuple[str, Likeness], ...]:
@@ -70,4 +92,14 @@ def _compared(levels: Mapping[str, str], policy: LinkingPolicy) -> tuple[tuple[s
     names: set[Likeness] = {shown[name] for name in _NAMES if name in shown}
     if names:
         shown["name"] = "same" if names == {"same"} else "different" if names == {"different"} else "near"
+    if _ADDRESS & set(levels):
+        shown["address"] = _address(levels)
     return tuple((thing.id, shown.get(thing.id, "missing")) for thing in policy.compared)
+
+
+def _address(levels: Mapping[str, str]) -> Likeness:
+    """One home, something of it, or another. To live in one town is another address."""
+    home = [levels.get(name, "different") for name in ("street", "number")]
+    if home == ["same", "same"]:
+        return "same"
+    return "different" if home == ["different", "different"] else "near"

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
-from signaltable.link.sketch import DAY, MONTH, NO_DATE, Sketch, Word
+from signaltable.link.sketch import DAY, MONTH, NO_DATE, YEARS, Sketch, Word
 
 # How alike two words are, strongest last. PARTLY: of several words some agree and others do not.
-DIFFERENT, PARTLY, INITIAL, SLIP, SOUND, FORM, SAME = range(7)
-_GIVEN: Final = ("different", "partly", "initial", "slip", "sound", "form", "same")
-_SURNAME: Final = ("different", "partly", "different", "slip", "sound", "form", "same")
+# UNLIKE: nothing in common, but one of them is in no list and may be another name for the same person.
+DIFFERENT, UNLIKE, PARTLY, INITIAL, SLIP, SOUND, FORM, SAME = range(8)
+_GIVEN: Final = ("different", "unlike", "partly", "initial", "slip", "sound", "form", "same")
+_SURNAME: Final = ("different", "different", "partly", "different", "slip", "sound", "form", "same")
 
 # Letter pairs in common (Dice): from here on two words of a name are a slip apart, two with one skeleton below that.
 _NEAR: Final = 0.72
@@ -17,6 +18,9 @@ _NEAR_STREET: Final = 0.7
 # A word that was cut off: nearly all its pairs stand in the other, and there are enough of them.
 _CONTAINED: Final = 0.93
 _ENOUGH_BITS: Final = 10
+
+_YOUNGEST_PARENT: Final = 16
+_OLDEST_PARENT: Final = 46
 
 _Levels = dict[str, str]
 
@@ -32,7 +36,7 @@ def likeness(one: Sketch, other: Sketch) -> _Levels:
 
 def _others(one: Sketch, other: Sketch) -> Iterator[tuple[str, str]]:
     yield "birth_date", _dates(one, other)
-    yield "address", _addresses(one, other)
+    yield from _addresses(one, other)
     yield "phone", _numbers(one.phone, other.phone, one.phone_digits, other.phone_digits)
     yield "email", _equal(one.email, other.email)
     yield "document_number", _numbers(one.document, other.document, one.document_signs, other.document_signs)
@@ -92,16 +96,22 @@ def _dates(one: Sketch, other: Sketch) -> str:
     if precision == DAY and first == second and not one.registry:
         return "same"
     if one.registry or other.registry or precision < MONTH:
-        return "year" if first[:4] == second[:4] else _off_by_little(first[:4], second[:4])
+        return "year" if first[:4] == second[:4] else _off_by_little(first[:4], second[:4]) or _years_apart(one, other)
     if precision == MONTH:
         if first[:6] == second[:6]:
             return "month"
-        return _off_by_little(first[:6], second[:6])
-    return _whole_dates(first, second)
+        return _off_by_little(first[:6], second[:6]) or _years_apart(one, other)
+    return _whole_dates(first, second) or _years_apart(one, other)
+
+
+def _years_apart(one: Sketch, other: Sketch) -> str:
+    """Whether the dates lie as far apart as those of a parent and a child, who may share name, address and phone."""
+    apart = (one.year - other.year) % YEARS
+    return "generation" if _YOUNGEST_PARENT <= min(apart, YEARS - apart) <= _OLDEST_PARENT else "different"
 
 
 def _off_by_little(one: bytes, other: bytes) -> str:
-    return "rough" if _one_slip(one, other) else "different"
+    return "rough" if _one_slip(one, other) else ""
 
 
 def _whole_dates(one: bytes, other: bytes) -> str:
@@ -112,36 +122,27 @@ def _whole_dates(one: bytes, other: bytes) -> str:
         return "slip"
     same_month, same_day = one[4:6] == other[4:6], one[6:8] == other[6:8]
     # Two of year, month and day agree; the third was guessed, or it is somebody else.
-    return "rough" if same_year + same_month + same_day == 2 else "different"
+    return "rough" if same_year + same_month + same_day == 2 else ""
 
 
 # -- addresses ------------------------------------------------------------------------------------------------------------
 
 
-def _addresses(one: Sketch, other: Sketch) -> str:
-    street = _same_street(one, other)
-    if street and one.number and other.number:
-        if one.number == other.number:
-            return "unit" if one.addition == other.addition else "building"
-        return "street"
-    if street:
-        return "street"
-    if street is None and not (one.city and other.city) and not (one.area and other.area):
-        return ""
-    if _equal(one.city, other.city) == "same" or _equal(one.area, other.area) == "same":
-        return "city"
-    return "different"
-
-
-def _same_street(one: Sketch, other: Sketch) -> bool | None:
-    """By postcode, or by street and place when either side lacks a postcode or it was mistyped; None when not known."""
+def _addresses(one: Sketch, other: Sketch) -> Iterator[tuple[str, str]]:
+    """Street, number and place apart: each is mistyped or left out by itself."""
     if one.postcode and one.postcode == other.postcode:
-        return True
-    if one.street and other.street:
+        yield "street", "same"
+    elif one.street and other.street:
         alike = one.street == other.street or _dice(one.street_bloom, other.street_bloom) >= _NEAR_STREET
-        near = _equal(one.city, other.city) != "different" or _equal(one.area, other.area) == "same"
-        return alike and near
-    return False if one.postcode and other.postcode else None
+        yield "street", "same" if one.street == other.street else "slip" if alike else "different"
+    elif one.postcode and other.postcode:
+        yield "street", "different"
+    if one.number and other.number:
+        same, whole = one.number == other.number, one.addition == other.addition
+        yield "number", "different" if not same else "same" if whole else "building"
+    city, area = _equal(one.city, other.city), _equal(one.area, other.area)
+    places = (city, area)
+    yield "place", "same" if places == ("same", "same") else "partly" if "same" in places else city or area
 
 
 def _dice(one: int, other: int) -> float:
@@ -214,7 +215,7 @@ def _covered(words: tuple[Word, ...], among: tuple[Word, ...], *, given: bool = 
     levels = [max(_alike(word, found, given=given) for found in among) for word in words if not word.spare]
     whole = [level for level in levels if level >= SLIP]
     if not whole:
-        return INITIAL if min(levels) == INITIAL else DIFFERENT
+        return min(levels) if min(levels) in (INITIAL, UNLIKE) else DIFFERENT
     return min(whole) if len(whole) + levels.count(INITIAL) == len(levels) else PARTLY
 
 
@@ -222,7 +223,7 @@ def _alike(one: Word, other: Word, *, given: bool = False) -> int:
     if one.exact == other.exact:
         return SAME if not one.initial else INITIAL
     if one.initial or other.initial:
-        return INITIAL if one.first == other.first else DIFFERENT
+        return INITIAL if one.firsts & other.firsts else DIFFERENT
     if one.roots & other.roots:
         return FORM
     # Two names that the list holds and does not hold to be one name are two names, however alike: twins have such.
@@ -240,4 +241,4 @@ def _alike(one: Word, other: Word, *, given: bool = False) -> int:
         return SLIP
     if least >= _ENOUGH_BITS and common >= _CONTAINED * least:
         return SLIP
-    return SLIP if one.shortened & other.shortened else DIFFERENT
+    return SLIP if one.shortened & other.shortened else UNLIKE

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from signaltable.identity import Identity, date_parts, phone_e164, tidy
 from signaltable.keys import keyed_digest
@@ -41,8 +41,9 @@ _SIGNS: Final = 10
 _LONGEST_SHORT: Final = 8
 
 # Whole values: format, key, date (precision and digits), phone, document, others, address; then counts of the words.
-_FIXED: Final = struct.Struct("<BHB8sQ8sQ10sQQIIIHIHHHIQHBB")
-_WORD: Final = struct.Struct("<BHI4H2H2H16s9H")
+_FIXED: Final = struct.Struct("<BHB8sBQ8sQ10sQQIIIHIHHHIQHBB")
+_WORD: Final = struct.Struct("<BI3H4H2H2H16s9H")
+YEARS: Final = 256
 NO_DATE, YEAR, MONTH, DAY = range(4)
 _REGISTRY: Final = 4
 _INITIAL, _KNOWN, _SPARE, _BARE = 1, 2, 4, 8
@@ -54,7 +55,7 @@ class Word:
     """One word of a name in a sketch: digests only. `bits`: how many bits of `bloom` are set."""
 
     exact: int
-    first: int
+    firsts: frozenset[int]
     initial: bool
     known: bool
     spare: bool
@@ -67,6 +68,11 @@ class Word:
     bloom: int
     bits: int
 
+    @property
+    def rare(self) -> bool:
+        """Whether it is a whole word that stands in no list of given names."""
+        return not (self.known or self.spare or self.initial)
+
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
@@ -76,6 +82,7 @@ class Sketch:
     precision: int
     registry: bool
     digits: bytes
+    year: int
     phone: int
     phone_digits: bytes
     document: int
@@ -181,11 +188,13 @@ def _pack_values(keyed: _Keyed, identity: Identity, policy: LinkingPolicy, given
     )
 
 
-def _date(keyed: _Keyed, birth_date: str, policy: LinkingPolicy) -> tuple[int, bytes]:
+def _date(keyed: _Keyed, birth_date: str, policy: LinkingPolicy) -> tuple[int, bytes, int]:
+    """Precision, the digits, and the year moved by a secret number: the distance of two years can be told, no year."""
     year, month, day = date_parts(birth_date)
     precision = DAY if day else MONTH if month else YEAR if year else NO_DATE
     registry = _REGISTRY if f"{month}-{day}" in policy.registry_days else 0
-    return precision | registry, keyed.written(year + month + day, _DIGITS)
+    moved = (int(year) + keyed.small("year", "moved", 1)) % YEARS if year else 0
+    return precision | registry, keyed.written(year + month + day, _DIGITS), moved
 
 
 def _pack_word(keyed: _Keyed, word: NameWord) -> bytes:
@@ -194,8 +203,8 @@ def _pack_word(keyed: _Keyed, word: NameWord) -> bytes:
     shortened = [text[:at] + text[at + 1 :] for at in range(len(text))] if 2 < len(text) <= _LONGEST_SHORT else []
     return _WORD.pack(
         flags | word.common << _COMMON_SHIFT,
-        small("first", text[0], 2),
         small("word", text, 4),
+        *_padded([small("first", first, 2) for first in dict.fromkeys(root[0] for root in (text, *word.roots))], 3),
         *_padded([small("root", root, 2) for root in word.roots], 4),
         *_padded([small("sound", sound, 2) for sound in sounds_of(word)], 2),
         *_padded([small("skeleton", skeleton, 2) for skeleton in skeletons(text)], 2),
@@ -220,32 +229,31 @@ def opened(raw: bytes) -> Sketch | None:
     """A sketch for comparison; None for none, and for one of another format, which only a new program can read."""
     if len(raw) < _FIXED.size or raw[0] != FORMAT:
         return None
-    _, key, date, digits, *values, given, family = _FIXED.unpack_from(raw)
+    _, key, date, digits, year, *values, given, family = _FIXED.unpack_from(raw)
     if len(raw) != _FIXED.size + (given + family) * _WORD.size:
         return None
     words = tuple(_word(found) for found in _WORD.iter_unpack(raw[_FIXED.size :]))
-    return Sketch(key, date & 3, bool(date & _REGISTRY), digits, *values, words[:given], words[given:])
+    return Sketch(key, date & 3, bool(date & _REGISTRY), digits, year, *values, words[:given], words[given:])
 
 
-def _word(found: tuple[int | bytes, ...]) -> Word:
-    flags, bloom = found[0], int.from_bytes(found[11], "little")  # type: ignore[arg-type]
-    assert isinstance(flags, int)
+def _word(found: tuple[Any, ...]) -> Word:
+    flags, bloom = found[0], int.from_bytes(found[13], "little")
     return Word(
-        found[2],  # type: ignore[arg-type]
-        found[1],  # type: ignore[arg-type]
+        found[1],
+        _set(found[2:5]),
         bool(flags & _INITIAL),
         bool(flags & _KNOWN),
         bool(flags & _SPARE),
         bool(flags & _BARE),
         flags >> _COMMON_SHIFT,
-        _set(found[3:7]),
-        _set(found[7:9]),
+        _set(found[5:9]),
         _set(found[9:11]),
-        _set(found[12:]),
+        _set(found[11:13]),
+        _set(found[14:]),
         bloom,
         bloom.bit_count(),
     )
 
 
-def _set(numbers: tuple[int | bytes, ...]) -> frozenset[int]:
-    return frozenset(numbers) - {0}  # type: ignore[arg-type]
+def _set(numbers: tuple[int, ...]) -> frozenset[int]:
+    return frozenset(numbers) - {0}
