@@ -302,8 +302,8 @@ def look(reference: str) -> ResponseReturnValue:
 
 def _watermarked(seen: Seen) -> Response:
     left = max(0, round((seen.until - seen.now).total_seconds()))
-    mark = f"{seen.viewer} – {seen.agency} – {moment(seen.now)} – {seen.reference}"
-    answer = make_response(_render("identity/view.html", seen=seen, mark=mark, minutes=-(-left // 60)))
+    watermark = f"{seen.viewer} – {seen.agency} – {moment(seen.now)} – {seen.reference}"
+    answer = make_response(_render("identity/view.html", seen=seen, watermark=watermark, minutes=-(-left // 60)))
     # The page leaves the screen when the time is over, without a script; the server refuses from then on.
     address = url_for("identity_requests.show", reference=seen.reference)
     answer.headers["Refresh"] = f"{left}; url={address}"
