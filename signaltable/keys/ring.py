@@ -31,7 +31,8 @@ from signaltable.keys.contents import (
 from signaltable.keys.digests import bind
 from signaltable.keys.errors import CannotOpen, KeyRingError
 from signaltable.keys.fields import DataKey, new_data_key, subject_info
-from signaltable.keys.suites import SUITES, envelope_head, read_head
+from signaltable.keys.suites import SUITES, WRAPPED_MARK, envelope_head, read_head
+from signaltable.keys.wrapping import Wrapper
 
 _Made = TypeVar("_Made")
 
@@ -149,11 +150,19 @@ class Ring(ABC):
 
     def wrap(self, agency_id: str, data_key: DataKey, subject_id: str) -> bytes:
         """The data key of a subject, sealed for an agency. A disclosure of identity wraps it again for the recipient."""
-        return self.seal(agency_id, data_key.material, subject_info(subject_id))
+        self._look_again()
+        return self._wrapper.wrap(agency_id, data_key, subject_id)
 
     def unwrap(self, agency_id: str, wrapped: bytes, subject_id: str) -> DataKey:
         """The data key that was wrapped for this agency and this subject. Raises CannotOpen otherwise."""
+        if wrapped[: len(WRAPPED_MARK)] == WRAPPED_MARK:
+            return self._wrapper.unwrap(agency_id, bytes(wrapped), subject_id)
+        # Of before data keys were wrapped many at a time: an envelope of its own for each.
         return new_data_key(self.open(agency_id, wrapped, subject_info(subject_id)))
+
+    @property
+    def _wrapper(self) -> Wrapper:
+        return self._kept(("wrapper",), lambda: Wrapper(self))
 
     # -- coming and going -------------------------------------------------------------------------------------------
 

@@ -32,6 +32,15 @@ _MLKEM768_PUBLIC_BYTES: Final = 1184
 _X25519_BYTES: Final = 32
 _ENVELOPE: Final = struct.Struct(">4sBI")
 _ENVELOPE_MARK: Final = b"stK1"
+# Before a wrapped data key (keys/wrapping.py): then the length of the envelope, and the envelope.
+WRAPPED_MARK: Final = b"stK2"
+_WRAPPED_FRONT: Final = len(WRAPPED_MARK) + 2
+VERSION_BYTES: Final = 4
+# By the first bytes of a value: where the version of the key stands in it, counted from 0.
+VERSION_STANDS_AT: Final[Mapping[bytes, int]] = {
+    _ENVELOPE_MARK: _ENVELOPE.size - VERSION_BYTES,
+    WRAPPED_MARK: _WRAPPED_FRONT + _ENVELOPE.size - VERSION_BYTES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +153,18 @@ def read_head(envelope: bytes) -> Head:
 
 
 def envelope_version(envelope: bytes) -> int:
-    """The version of the agency's key that an envelope was sealed for. Raises CannotOpen for what is no envelope."""
-    return read_head(envelope).version
+    """The version of the agency's key that an envelope, or a wrapped data key, was sealed for.
+
+    Raises CannotOpen for what is neither.
+    """
+    return read_head(_at_head(envelope)).version
 
 
 def envelope_suite(envelope: bytes) -> str:
-    """The suite that an envelope was sealed with. Raises CannotOpen for what is no envelope."""
-    return read_head(envelope).suite
+    """The suite that an envelope, or a wrapped data key, was sealed with. Raises CannotOpen for what is neither."""
+    return read_head(_at_head(envelope)).suite
+
+
+def _at_head(envelope: bytes) -> bytes:
+    front = _WRAPPED_FRONT if envelope[: len(WRAPPED_MARK)] == WRAPPED_MARK else 0
+    return envelope[front : front + _ENVELOPE.size]

@@ -4,20 +4,19 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, LargeBinary, Select, bindparam, func, select, tuple_, update
+from sqlalchemy import ColumnElement, LargeBinary, Select, and_, bindparam, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from signaltable.flow import sealed_columns
 from signaltable.flow.rotating.state import Batch
 from signaltable.flow.sealed_columns import COLUMNS, Envelope, SealedColumn, Values
-from signaltable.keys import X25519_SUITE, CannotOpen, KeyProvider, envelope_version
-from signaltable.keys.suites import envelope_head
+from signaltable.keys import CannotOpen, KeyProvider, envelope_version
+from signaltable.keys.suites import VERSION_BYTES, VERSION_STANDS_AT
 from signaltable.models import KeyRotation
 from signaltable.transaction import Transaction
 
 AT_ONCE: Final = 500
 _BY_STAGE: Final = {one.stage: one for one in COLUMNS}
-HEAD_BYTES: Final = len(envelope_head(X25519_SUITE, 1))
 
 
 class Agencies:
@@ -69,9 +68,14 @@ def _asked(one: SealedColumn, row: KeyRotation, version: int) -> "Select[Any]":
     if one.many:
         return query
     column = sealed_columns.table_of(one).c[one.column]
-    # An envelope says in its first bytes for which version it is: mark, suite, version.
-    said = func.substr(column, HEAD_BYTES - 3, 4, type_=LargeBinary())
-    return query.where(said == version.to_bytes(4, "big"))
+    return query.where(or_(*(_says(column, front, start, version) for front, start in VERSION_STANDS_AT.items())))
+
+
+def _says(column: "ColumnElement[Any]", front: bytes, start: int, version: int) -> "ColumnElement[bool]":
+    """Whether a value begins with this mark, and names this version in the bytes from `start` on."""
+    mark = func.substr(column, 1, len(front), type_=LargeBinary())
+    named = func.substr(column, start + 1, VERSION_BYTES, type_=LargeBinary())
+    return and_(mark == front, named == version.to_bytes(VERSION_BYTES, "big"))
 
 
 def _next(session: Session, one: SealedColumn, row: KeyRotation) -> Sequence[Values]:
