@@ -73,6 +73,15 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """How alike one thing is on two sides: same, near or different, with the words for it."""
+
+    label: str
+    level: Literal["same", "near", "different"]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """A rectangle by its centre, in the units of the viewBox."""
 
@@ -180,6 +189,29 @@ def bars(items: Sequence[Bar], title: str = "", description: str = "", hidden: s
         )
     axis = f'<path class="pic-axis" d="M{number(start)} 2V{number(max(len(items), 1) * row + 6)}"/>'
     return _svg(width, max(len(items), 1) * row + 10, "bars", title, description, parts=[*parts, axis])
+
+
+_DOTS = {"same": 3, "near": 2, "different": 0}
+
+
+def likenesses(items: Sequence[Likeness], title: str = "", description: str = "") -> Svg:
+    """What was compared, a line each: three full dots for the same, two for nearly, none for different, and the words."""
+    width, row = 330.0, 26.0
+    start = min(22, max((len(item.label) for item in items), default=0)) * _SMALL_SIGN_WIDTH + 14
+    parts: list[str] = []
+    for index, item in enumerate(items):
+        y = 16 + index * row
+        dots = "".join(
+            f'<circle class="pic-mark pic-mark--{item.level if place < _DOTS[item.level] else "none"}" '
+            f'cx="{number(start + place * 16)}" cy="{number(y)}" r="5"/>'
+            for place in range(3)
+        )
+        parts.append(
+            f'<g><text class="pic-small" x="{number(start - 14)}" y="{number(y + 5)}" text-anchor="end">'
+            f"{plain(_shorten(item.label, 22))}<title>{plain(item.label)}</title></text>{dots}"
+            f'<text class="pic-small pic-soft" x="{number(start + 48)}" y="{number(y + 5)}">{plain(item.words)}</text></g>',
+        )
+    return _svg(width, max(len(items), 1) * row + 8, "likenesses", title, description, parts=parts)
 
 
 # ---- The frame and the text of every picture

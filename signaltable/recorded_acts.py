@@ -49,6 +49,10 @@ WEB: Mapping[str, Leaves] = {
     "POST account.choose_password": _leaves("account:change", also="login:end login:fail"),
     "GET overview.home": _nothing("the address people type: leads on and shows nothing"),
     "GET overview.show": _leaves("signal:list"),
+    # --- texts that wait for the text reader
+    "GET text_checks.listing": _nothing("which own texts wait, without a word of them"),
+    "GET text_checks.show": _leaves("signal:consult"),
+    "POST text_checks.confirm": _leaves("text:confirm signal:consult"),
     # --- an own list against the open questions
     "GET blind_check.show": _nothing("an empty form, with how many lists are left today; sending it is recorded"),
     "POST blind_check.check": _leaves("enrich:search"),
@@ -85,16 +89,33 @@ WEB: Mapping[str, Leaves] = {
     "GET intake.danger": _leaves("draft:consult"),
     "GET intake.check": _leaves("draft:consult"),
     "POST intake.check": _leaves(
-        "draft:consult", either="signal:record draft:record", also="draft:erase signal:route link:propose"
+        "draft:consult", also="signal:record draft:record text:confirm draft:erase signal:route link:propose"
     ),
     "POST intake.discard": _leaves("draft:erase"),
+    "GET attachments.draft": _leaves("draft:consult", also="draft:record"),
+    "POST attachments.draft": _leaves(either="attachment:record attachment:refuse draft:consult", also="draft:record"),
+    "GET attachments.draft_file": _leaves("attachment:download"),
+    "POST attachments.remove_from_draft": _leaves("attachment:erase"),
+    "GET attachments.signal": _leaves("signal:consult"),
+    "POST attachments.signal": _leaves(either="attachment:record attachment:refuse signal:consult"),
+    "GET attachments.file": _leaves("attachment:download"),
+    "POST attachments.remove": _leaves(either="attachment:erase signal:consult"),
     "GET signals.listing": _leaves("signal:list"),
     "GET signals.show": _leaves("signal:consult"),
     "GET signals.receipt": _leaves("signal:consult"),
     "POST signals.identity": _leaves("signal:consult identity:consult"),
-    "POST signals.withdraw": _leaves("signal:withdraw", also="identity:consult signal:consult link:refuse"),
+    "POST signals.withdraw": _leaves("signal:withdraw", also="identity:consult signal:consult link:end link:propose"),
     "GET links.listing": _leaves("signal:list"),
-    "POST links.decide": _leaves(either="link:confirm link:refuse"),
+    "GET links.show": _leaves("signal:list"),
+    "POST links.decide": _leaves(either="link:confirm link:refuse", also="link:propose signal:list"),
+    "POST links.end": _leaves("link:end", also="link:propose"),
+    "POST links.merge": _leaves("link:merge", also="link:refuse"),
+    "POST links.undo": _leaves("link:undo", also="link:propose"),
+    "GET links.merge_own": _nothing(EMPTY_FORM),
+    "POST links.merge_own": _leaves("link:merge", also="link:refuse"),
+    "GET links.split": _leaves("signal:list"),
+    "POST links.split": _leaves("signal:list link:split", also="link:propose"),
+    "POST links.read_notice": _leaves("link:acknowledge"),
     # --- triage, questions, the table
     "GET triage.listing": _leaves("signal:list"),
     "GET triage.show": _leaves("signal:consult", also="enrich:consult"),
@@ -218,6 +239,7 @@ ONLY_FILES = "works on files and on the rules that were given to it; the home an
 CLI: Mapping[str, Leaves] = {
     "init": _leaves("system:init policy:load key:make agency:record account:record", also="checkpoint:sign"),
     "run": _leaves(also="policy:load"),
+    "scan": _nothing("a text that somebody typed, about no signal; nothing is stored"),
     "jobs": _nothing("starts the jobs, of which every run is accounted for"),
     "accounts": _leaves("account:consult"),
     "submit": _leaves("signal:record signal:route", also="link:propose"),
@@ -249,6 +271,7 @@ JOBS: Mapping[str, Leaves] = {
     "witnesses": _leaves("job:run", also="checkpoint:send checkpoint:sign"),
     "outbox": _leaves("job:run"),
     "sessions": _leaves("job:run login:end"),
+    "check-texts": _leaves("text:check", also="job:run"),
     "identities": _leaves("job:run identity:end"),
     "fsck": _leaves("log:check", also="incident:open job:run"),
     # Those without a turn: what somebody waits for at a screen.

@@ -9,7 +9,7 @@ from wtforms import RadioField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from signaltable.access import Permission
-from signaltable.flow import receipts, referrals
+from signaltable.flow import linking, receipts, referrals
 from signaltable.web.duty_words import DUTY_WORDS
 from signaltable.web.files import text_file
 from signaltable.web.guards import begin, only, permission, submitted
@@ -51,7 +51,15 @@ def listing() -> ResponseReturnValue:
     after = read_key(request.args.get("na", ""))
     with begin() as tx:
         lines, following = referrals.inbox(tx, after=after)
-    return render_template("inbox/listing.html", lines=lines, older=write_key(following), first=after is None, **WORDS)
+        wrong_links = [one for one in linking.notices(tx) if one.relation == "receiver"]
+    return render_template(
+        "inbox/listing.html",
+        lines=lines,
+        older=write_key(following),
+        first=after is None,
+        wrong_links=wrong_links,
+        **WORDS,
+    )
 
 
 @pages.get("/postvak/<reference>")

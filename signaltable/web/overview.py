@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from signaltable.access import Permission
-from signaltable.flow import looks
+from signaltable.flow import linking, looks
 from signaltable.flow.accounts import is_known
 from signaltable.web.guards import actor, begin, permission
 
@@ -24,4 +24,5 @@ def show() -> ResponseReturnValue:
     """What waits for this person."""
     with begin() as tx:
         waiting = looks.overview(tx)
-    return render_template("overview/show.html", waiting=waiting)
+        wrong_links = linking.notices(tx)
+    return render_template("overview/show.html", waiting=waiting, wrong_links=wrong_links)

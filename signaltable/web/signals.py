@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired
 
 from signaltable.access import Permission
 from signaltable.domain import UnusableInput
-from signaltable.flow import disclosures, dossier, signals
+from signaltable.flow import disclosures, dossier, linking, signals, text_checks
 from signaltable.queries import signal_by_reference
 from signaltable.web.dossier_words import destinations_label, put_problems
 from signaltable.web.guards import begin, only, permission, submitted
@@ -59,12 +59,16 @@ def _show(reference: str, *, with_identity: bool = False, form: WithdrawForm | N
         row = signal_by_reference(tx, reference)
         sent = disclosures.disclosures_of(tx, row)
         decided = dossier.decisions_of(tx, row)
+        checks = text_checks.own_checks(tx, row.id)
+        spread = linking.spread(tx, [one.id for one in signal.subjects])
     return render_template(
         "signals/show.html",
         signal=signal,
         opened=with_identity,
         sent=sent,
         decided=decided,
+        checks=checks,
+        spread=spread,
         destinations_label=destinations_label,
         form=form or WithdrawForm(formdata=None),
     )

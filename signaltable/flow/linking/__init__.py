@@ -9,14 +9,25 @@ from signaltable.flow.linking.comparing import beside
 from signaltable.flow.linking.deciding import REASON_LIMIT, decide, end, leave_all, merge, merge_own, split
 from signaltable.flow.linking.groups import agencies_around, others_in_groups, spread
 from signaltable.flow.linking.leaving import leave
-from signaltable.flow.linking.pages import LinkLine, LinkPage, links_per_signal, one_link, own_links, page_of_links
+from signaltable.flow.linking.pages import (
+    HistoryLine,
+    LinkLine,
+    LinkPage,
+    group_of_own,
+    links_per_signal,
+    one_link,
+    own_links,
+    page_of_links,
+)
 from signaltable.flow.linking.proposing import ProposedLink, propose
 from signaltable.flow.linking.storing import TaggedSubject, keep, made_with
-from signaltable.flow.linking.telling import Notice, notices, read
+from signaltable.flow.linking.telling import NOTICE_READERS, Notice, notices, read
 from signaltable.flow.linking.undoing import undo
 
 __all__ = [
+    "NOTICE_READERS",
     "REASON_LIMIT",
+    "HistoryLine",
     "LinkLine",
     "LinkPage",
     "Notice",
@@ -26,6 +37,7 @@ __all__ = [
     "beside",
     "decide",
     "end",
+    "group_of_own",
     "keep",
     "leave",
     "leave_all",

@@ -15,8 +15,9 @@ from sqlalchemy import Integer, LargeBinary, String, TextualSelect, bindparam, c
 
 from signaltable import link
 from signaltable.domain import GONE, LinkState
+from signaltable.flow import sealing
 from signaltable.flow.linking.clusters import Clusters
-from signaltable.flow.linking.sides import excluded_among, with_tags
+from signaltable.flow.linking.sides import ANY_VERSION, excluded_among, stored_tags
 from signaltable.flow.linking.storing import TaggedSubject
 from signaltable.models import Link, MatchSketch, Signal, Subject, SubjectGroup
 from signaltable.pseudonymise import Tag
@@ -55,7 +56,7 @@ def find(tx: Transaction, subject: TaggedSubject, beside: str) -> tuple[list[Can
     met = _met(tx, [tag for tag in tags if tag.digest not in excluded], weights)
     met.pop(subject.id, None)
     order = sorted(met, key=lambda one: (-met[one], one))[: 2 * MOST_CANDIDATES]
-    return _loaded(tx, order, beside), excluded
+    return _loaded(tx, subject, order, beside), excluded
 
 
 def _strongest_first(subject: TaggedSubject) -> list[Tag]:
@@ -159,27 +160,36 @@ TOGETHER = (LinkState.PROPOSED, LinkState.CONFIRMED)
 # -- what is known of them -----------------------------------------------------------------------------------------
 
 
-def _loaded(tx: Transaction, order: Sequence[str], beside: str) -> list[Candidate]:
+def _loaded(tx: Transaction, subject: TaggedSubject, order: Sequence[str], beside: str) -> list[Candidate]:
+    """What is needed of these subjects to compare them, in their order. Tags are read only where there is no sketch."""
     if not order:
         return []
-    query = (
-        select(
-            Subject.id,
-            SubjectGroup.group_id,
-            Signal.created_at,
-            MatchSketch.key_version,
-            MatchSketch.sealed,
-        )
-        .join(Signal, Signal.id == Subject.signal_id)
-        .outerjoin(SubjectGroup, SubjectGroup.subject_id == Subject.id)
-        .outerjoin(MatchSketch, MatchSketch.subject_id == Subject.id)
-        .where(Subject.id.in_(order), Subject.erased_at.is_(None), Signal.id != beside, Signal.state.not_in(GONE))
-    )
-    rows = {row.id: row for row in tx.session.execute(query)}
+    rows = {row.id: row for row in tx.session.execute(_BESIDE_IT, {"ids": order, "beside": beside})}
     kept = [subject_id for subject_id in order if subject_id in rows][:MOST_CANDIDATES]
-    sketches = {one: (rows[one].key_version, rows[one].sealed) for one in kept if rows[one].sealed is not None}
-    sides = with_tags(tx, kept, sketches)
+    sketched = [one for one in kept if rows[one].key_version in subject.sides]
+    sketches = sealing.open_sketches(tx, [(one, rows[one].key_version, rows[one].sealed) for one in sketched])
+    tagged = stored_tags(tx, [one for one in kept if one not in sketches])
     return [
-        Candidate(one, rows[one].group_id or "", rows[one].created_at, sides[one].side, sides[one].version)
+        Candidate(
+            one,
+            rows[one].group_id or "",
+            rows[one].created_at,
+            link.Side(tagged.get(one, ()), sketches.get(one, b"")),
+            rows[one].key_version if one in sketches else ANY_VERSION,
+        )
         for one in kept
     ]
+
+
+_BESIDE_IT = (
+    select(Subject.id, SubjectGroup.group_id, Signal.created_at, MatchSketch.key_version, MatchSketch.sealed)
+    .join(Signal, Signal.id == Subject.signal_id)
+    .outerjoin(SubjectGroup, SubjectGroup.subject_id == Subject.id)
+    .outerjoin(MatchSketch, MatchSketch.subject_id == Subject.id)
+    .where(
+        Subject.id.in_(bindparam("ids", expanding=True)),
+        Subject.erased_at.is_(None),
+        Signal.id != bindparam("beside"),
+        Signal.state.not_in(GONE),
+    )
+)

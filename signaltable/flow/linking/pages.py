@@ -11,6 +11,7 @@ from signaltable.access import Permission, require
 from signaltable.domain import GONE, LINK_DEEDS, LinkDeed, LinkState, NotFound, Resource
 from signaltable.flow import sealing
 from signaltable.flow.linking import groups
+from signaltable.flow.linking.deciding import own_subject
 from signaltable.flow.linking.history import Case, acts_of, case_of, place_of
 from signaltable.flow.linking.undoing import is_built_on
 from signaltable.link_acts import Act, to_take_back, verdicts
@@ -104,6 +105,19 @@ def one_link(tx: Transaction, link_id: str) -> OneLink:
     own = [side for side, signal in case.signals.items() if signal.owner_agency == tx.actor.agency_id]
     where = groups.spread(tx, own)
     return OneLink(_with_undo(tx, line, case), _history(tx, case), next(iter(where.values()), None))
+
+
+def group_of_own(tx: Transaction, reference: str, number: int) -> groups.Spread | None:
+    """Where else an own subject stands by confirmed links; None when nowhere. Raises `NotFound` for another agency's."""
+    subject, signal = own_subject(tx, reference, number)
+    tx.record(
+        "signal:list",
+        object_type="signal",
+        object_id=signal.reference,
+        details={"view": "links", "count": 1},
+        subjects=[subject.id],
+    )
+    return groups.spread(tx, [subject.id]).get(subject.id)
 
 
 def count_waiting(tx: Transaction) -> int:

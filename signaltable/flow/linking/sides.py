@@ -1,6 +1,6 @@
 """What is stored of subjects for the linking step, as the pure step takes it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -40,27 +40,24 @@ def stored(tx: Transaction, subject_ids: Iterable[str]) -> dict[str, Stored]:
     wanted = list(subject_ids)
     query = select(MatchSketch.subject_id, MatchSketch.key_version, MatchSketch.sealed)
     rows = tx.session.execute(query.where(MatchSketch.subject_id.in_(wanted))).all()
-    return with_tags(tx, wanted, {row.subject_id: (row.key_version, row.sealed) for row in rows})
-
-
-def with_tags(
-    tx: Transaction, subject_ids: Iterable[str], sketches: Mapping[str, tuple[int, bytes]]
-) -> dict[str, Stored]:
-    """What is stored of each of the ids, given their sealed sketches (subject id -> key version and sketch)."""
-    tags: dict[str, list[Tag]] = {subject_id: [] for subject_id in subject_ids}
-    query = select(MatchTag.subject_id, MatchTag.set_id, MatchTag.digest).where(MatchTag.subject_id.in_(list(tags)))
-    # The strength of a stored tag is not kept: `link.compare` takes weights from the rules of today.
-    for subject_id, set_id, digest in tx.session.execute(query):
-        tags[subject_id].append(Tag(set_id, 0, digest))
-    opened = sealing.open_sketches(
-        tx, [(subject_id, version, sealed) for subject_id, (version, sealed) in sketches.items()]
-    )
+    versions = {row.subject_id: row.key_version for row in rows}
+    sketches = sealing.open_sketches(tx, [(row.subject_id, row.key_version, row.sealed) for row in rows])
+    tags = stored_tags(tx, wanted)
     return {
-        subject_id: Stored(
-            link.Side(tuple(found), opened.get(subject_id, b"")), sketches.get(subject_id, (ANY_VERSION, b""))[0]
-        )
-        for subject_id, found in tags.items()
+        one: Stored(link.Side(tags.get(one, ()), sketches.get(one, b"")), versions.get(one, ANY_VERSION))
+        for one in wanted
     }
+
+
+def stored_tags(tx: Transaction, subject_ids: Collection[str]) -> dict[str, tuple[Tag, ...]]:
+    """Subject id -> its tags. Their strength is not kept: weights come from the rules of today."""
+    if not subject_ids:
+        return {}
+    query = select(MatchTag.subject_id, MatchTag.set_id, MatchTag.digest).where(MatchTag.subject_id.in_(subject_ids))
+    found: dict[str, list[Tag]] = {}
+    for subject_id, set_id, digest in tx.session.execute(query):
+        found.setdefault(subject_id, []).append(Tag(set_id, 0, digest))
+    return {subject_id: tuple(tags) for subject_id, tags in found.items()}
 
 
 def tagged(tx: Transaction, subject_id: str) -> TaggedSubject:

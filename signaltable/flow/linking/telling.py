@@ -24,6 +24,7 @@ READERS: dict[str, tuple[Permission, ...]] = {
     TABLE: (Permission.LINK_CONSULT_OWN_TABLE, Permission.DOSSIER_CONSULT_TABLED),
     RECEIVER: (Permission.REFERRAL_RECEIVE_OWN,),
 }
+NOTICE_READERS = tuple(dict.fromkeys(permission for needed in READERS.values() for permission in needed))
 MOST_NOTICES = 50
 MAIL = "link-ended"
 
