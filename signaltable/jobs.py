@@ -31,6 +31,7 @@ from signaltable.flow import (
     rotating,
     sample_report,
     signing,
+    text_checks,
     witnesses,
 )
 from signaltable.flow.claims import ERROR, claim, finish
@@ -156,6 +157,12 @@ def run_identities(program: Program) -> str:
     return f"ended:{ended}" if ended else ""
 
 
+def run_text_checks(program: Program) -> str:
+    """Have the texts read that wait for the text reader."""
+    checked = text_checks.check_waiting(program, JOBS)
+    return f"shown:{checked.shown},asked:{checked.asked}" if checked.shown or checked.asked else ""
+
+
 def run_fsck(program: Program) -> str:
     """Check the log, the rows and what stands outside; what is found becomes an incident."""
     report = incidents.check(program, JOBS, progress=_go_on)
@@ -198,6 +205,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("witnesses", DAY, run_witness, always_recorded=True),
         Job("outbox", 1, run_outbox),
         Job("sessions", 15, run_sessions),
+        Job("check-texts", 1, run_text_checks),
         Job("identities", 1, run_identities),
         Job(CHECKING, DAY, run_fsck, tells_itself=True),
     )

@@ -1,4 +1,4 @@
-"""`signaltable run`: gunicorn with two workers and the jobs process, started and stopped together."""
+"""`signaltable run`: gunicorn with two workers, the jobs process and the text reader, started and stopped together."""
 
 import ctypes
 import gc
@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from pwd import struct_passwd
 from typing import Any
 
 from flask import Flask
@@ -29,8 +31,11 @@ THREADS = 4
 # keeps a pool for each thread, and once a password was hashed (64 MB) hardly gives anything back: 290 MB became 160 MB.
 MALLOC = {-8: 1, -3: 128 * 1024, -1: 128 * 1024}  # M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 
-# Seconds between two looks at the jobs process; also the pause that keeps one that cannot start from spinning.
+# Seconds between two looks at a process beside the workers; also the pause that keeps one that cannot start from spinning.
 RESTART_AFTER = 5
+# The text reader takes a gigabyte and seconds to load, so its pauses grow; after this long at work they begin anew.
+MOST_PAUSE = 300
+STEADY_AFTER = 600
 
 
 class PortTaken(SignaltableError):
@@ -55,7 +60,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self._app
 
 
-def serve(settings: Settings, port: int, *, with_jobs: bool = True) -> None:
+def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader: bool = True) -> None:
     """Serve on 127.0.0.1 until stopped. Raises `PortTaken` when another program listens there.
 
     Raises `KeyWithinReach` in production when the web workers could read the signing key of the log.
@@ -65,21 +70,33 @@ def serve(settings: Settings, port: int, *, with_jobs: bool = True) -> None:
     _limit_pools()
     app = create_app(settings)
     hand_over_home(settings)
-    jobs = Jobs(settings, port) if with_jobs else None
-    options = _options(settings, port, jobs)
-    if jobs:
-        jobs.start()
+    beside = [
+        *([jobs_process(settings, port)] if with_jobs else []),
+        *([reader_process(settings)] if with_reader else []),
+    ]
+    options = _options(settings, port, beside)
+    for one in beside:
+        one.start()
     # What stands now is shared by the workers; a collection that visits it would give each of them a copy of its own.
     gc.collect()
     gc.freeze()
     try:
         Server(app, options).run()
     finally:
-        if jobs:
-            jobs.stop()
+        _stop(beside)
 
 
-def _options(settings: Settings, port: int, jobs: "Jobs | None") -> dict[str, Any]:
+def _watch(beside: Sequence["Beside"]) -> None:
+    for one in beside:
+        one.watch()
+
+
+def _stop(beside: Sequence["Beside"]) -> None:
+    for one in beside:
+        one.stop()
+
+
+def _options(settings: Settings, port: int, beside: Sequence["Beside"]) -> dict[str, Any]:
     options: dict[str, Any] = {
         "bind": f"127.0.0.1:{port}",
         "workers": WORKERS,
@@ -91,8 +108,7 @@ def _options(settings: Settings, port: int, jobs: "Jobs | None") -> dict[str, An
         "control_socket_disable": True,
         "graceful_timeout": 10,
     }
-    if jobs:
-        options |= {"when_ready": lambda _server: jobs.watch(), "on_exit": lambda _server: jobs.stop()}
+    options |= {"when_ready": lambda _server: _watch(beside), "on_exit": lambda _server: _stop(beside)}
     user = web_user(settings)
     if user:
         options |= {"user": user.pw_uid, "group": user.pw_gid, "initgroups": True}
@@ -115,22 +131,62 @@ def _check_port(port: int) -> None:
             raise PortTaken(f"port {port} is in use; choose another with --port") from None
 
 
-class Jobs:
-    """The jobs process beside the web workers: started with them, started again when it dies, stopped with them."""
-
-    def __init__(self, settings: Settings, port: int) -> None:
-        self._environment = {
+def jobs_process(settings: Settings, port: int) -> "Beside":
+    """The jobs, with what they need to know of the web beside them."""
+    return Beside(
+        "jobs process",
+        "signaltable.jobs",
+        {
             **os.environ,
             "SIGNALTABLE_HOME": str(settings.home),
-            "SIGNALTABLE_PARENT": str(os.getpid()),  # When the parent is gone, the jobs process ends by itself.
+            "SIGNALTABLE_TEXT_READER": settings.text_reader,
             "SIGNALTABLE_ADDRESS": os.environ.get("SIGNALTABLE_ADDRESS", f"http://127.0.0.1:{port}"),
-        }
+        },
+    )
+
+
+def reader_process(settings: Settings) -> "Beside":
+    """The text reader, as the user of the web. It is told where the home is and nothing that opens database or keys."""
+    known = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
+    environment = {name: os.environ[name] for name in known if name in os.environ}
+    return Beside(
+        "text reader",
+        "signaltable.text_reader.process",
+        {**environment, "SIGNALTABLE_HOME": str(settings.home)},
+        most_pause=MOST_PAUSE,
+        user=web_user(settings),
+    )
+
+
+class Beside:
+    """A process beside the web workers: started with them, started again when it dies, stopped with them."""
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        environment: Mapping[str, str],
+        *,
+        most_pause: int = RESTART_AFTER,
+        user: struct_passwd | None = None,
+    ) -> None:
+        # When the parent is gone, the process ends by itself.
+        self._environment = {**environment, "SIGNALTABLE_PARENT": str(os.getpid())}
+        self._name, self._module, self._user = name, module, user
+        self._pauses = Pauses(most_pause)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """Start the process."""
-        self._process = subprocess.Popen([sys.executable, "-m", "signaltable.jobs"], env=self._environment)
+        self._pauses.started(time.monotonic())
+        self._process = subprocess.Popen(  # noqa: S603 -- the module is named in this file
+            [sys.executable, "-m", self._module],
+            env=self._environment,
+            user=self._user.pw_uid if self._user else None,
+            group=self._user.pw_gid if self._user else None,
+            extra_groups=[] if self._user else None,
+        )
 
     def watch(self) -> None:
         """Start it again whenever it has died, until stopped. Runs beside gunicorn's own loop."""
@@ -138,8 +194,11 @@ class Jobs:
 
     def _watch(self) -> None:
         while not self._stopped.wait(RESTART_AFTER):
-            if self._process is not None and self._process.poll() is not None:
-                LOG.error("the jobs process ended with %s and is started again", self._process.returncode)
+            if self._process is None or self._process.poll() is None:
+                continue
+            pause = self._pauses.after_death(time.monotonic())
+            LOG.error("the %s ended with %s and is started again", self._name, self._process.returncode)
+            if not self._stopped.wait(pause):
                 self.start()
 
     def stop(self) -> None:
@@ -152,3 +211,24 @@ class Jobs:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
+
+
+class Pauses:
+    """How long to wait before a process is started again: longer each time, anew once it ran for a while."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._next = 0
+        self._since = 0.0
+
+    def started(self, now: float) -> None:
+        """Note the start."""
+        self._since = now
+
+    def after_death(self, now: float) -> int:
+        """The pause in seconds, besides the look every few seconds: 0, 5, 10, 20 and so on up to the most."""
+        if now - self._since > STEADY_AFTER:
+            self._next = 0
+        pause = self._next
+        self._next = min(max(RESTART_AFTER, 2 * pause), self._most)
+        return pause if self._most > RESTART_AFTER else 0

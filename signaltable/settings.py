@@ -10,6 +10,8 @@ from signaltable.domain import SignaltableError
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
 MODES = ("demo", "production")
+# Whether a text waits for the text reader: when one was started for this home, always, or never.
+TEXT_READER = ("auto", "on", "off")
 PKCS11 = "pkcs11"
 KEY_PROVIDERS = ("file", PKCS11)
 KEY_SUITES = ("x25519", "mlkem768-x25519")
@@ -33,7 +35,7 @@ class Settings:
     how many proxies of our own stand between a browser and the program, each of which adds to X-Forwarded-For. The log
     is signed with `log_key`, by ML-DSA-44 too when `log_ml_dsa`; in production the web runs as `web_user`, who cannot
     read that key, unless `log_key_shared` accepts that it can. `clamd` is where ClamAV listens, a path or host:port; ""
-    when there is none. `key_provider` says where the keys are: in a file of the home, or in the token `pkcs11_token`
+    when there is none. `text_reader`: whether texts wait until the helper process read them. `key_provider` says where the keys are: in a file of the home, or in the token `pkcs11_token`
     behind `pkcs11_module`, of which `pkcs11_pin_file` holds the PIN; `key_suite` how new key pairs of a file seal.
     """
 
@@ -56,6 +58,7 @@ class Settings:
     pkcs11_token: str = ""
     pkcs11_pin_file: Path | None = None
     clamd: str = ""
+    text_reader: str = TEXT_READER[0]
 
     @property
     def demo(self) -> bool:
@@ -137,6 +140,7 @@ class Settings:
             pkcs11_token=env.get("SIGNALTABLE_PKCS11_TOKEN", ""),
             pkcs11_pin_file=_path(env, "SIGNALTABLE_PKCS11_PIN_FILE"),
             clamd=_listens(env, "SIGNALTABLE_CLAMD"),
+            text_reader=_one_of(env, "SIGNALTABLE_TEXT_READER", TEXT_READER),
         )
 
 

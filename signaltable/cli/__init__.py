@@ -21,6 +21,7 @@ from signaltable.cli import (
     policies_check,
     policies_compare,
     policies_show,
+    scan,
     signals,
 )
 from signaltable.cli.kit import Commands
@@ -39,6 +40,7 @@ for command in (
     home.accounts,
     signals.submit,
     signals.route,
+    scan.scan,
     blind_check.blind_check,
     ground.ground,
     log.audit,

@@ -79,8 +79,9 @@ def _make_demo(program: "Program") -> None:
 @click.command()
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--no-jobs", is_flag=True, help="The web alone; `signaltable jobs` runs elsewhere, as another user.")
+@click.option("--no-reader", is_flag=True, help="Without the text reader (a gigabyte); the light scan alone counts.")
 @plainly
-def run(port: int, *, no_jobs: bool) -> None:
+def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
     """Serve on 127.0.0.1 with the scheduler, until Ctrl-C."""
     from signaltable import serve
     from signaltable.flow import restoring, setup
@@ -96,7 +97,9 @@ def run(port: int, *, no_jobs: bool) -> None:
     click.echo(f"signaltable on http://127.0.0.1:{port}  (stop with Ctrl-C)")
     if settings.demo and (settings.home / setup.DEMO_ACCOUNTS).exists():
         click.echo(_accounts_table(setup.demo_accounts(settings)))
-    serve.serve(settings, port, with_jobs=not no_jobs)
+    reader = not no_reader and settings.text_reader != "off"
+    settings = replace(settings, text_reader="on" if reader else "off")
+    serve.serve(settings, port, with_jobs=not no_jobs, with_reader=reader)
 
 
 @click.command()

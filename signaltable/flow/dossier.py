@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refused, State, day_of
 from signaltable.fields import FieldContext
+from signaltable.flow import text_checks
 from signaltable.flow.advice import WITHHELD, Advice, advice_of
 from signaltable.flow.contents import Contents, account_for_others, contents_of, text_categories
 from signaltable.flow.masking import without_protected
@@ -154,6 +155,7 @@ class Dossier:
     indicators: tuple[Known, ...]
     flags: tuple[str, ...]
     narrative: str
+    being_checked: bool
     subjects: tuple[DossierSubject, ...]
     advice: Advice
     links: tuple[LinkedSubject, ...]
@@ -243,6 +245,7 @@ def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
         indicators=tuple(_indicators(tx, signal)) if "signal.indicators" in shown else (),
         flags=tuple(signal.flags) if "signal.flags" in shown else (),
         narrative=account_for_others(signal, tx.program.policy) if "signal.narrative_masked" in shown else "",
+        being_checked=text_checks.is_held(tx, signal.id),
         subjects=tuple(_subject(tx, contents, subject, names[subject.id], viewer) for subject in subjects),
         advice=advice_of(tx, signal) if viewer == OWNER else advice_at_table(tx, signal),
         links=links_at_table(tx, signal, LinkState.CONFIRMED) if viewer == TABLE else (),

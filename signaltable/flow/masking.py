@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from signaltable.domain import UnusableInput
 from signaltable.models import Agency
 from signaltable.policy import PolicySet
-from signaltable.text import Span, contains_bsn, mask, merged, scan
+from signaltable.settings import Settings
+from signaltable.text import Span, contains_bsn, mask, merged, scan, without_organisations
 from signaltable.text_categories import categories_in, to_mask
+from signaltable.text_reader import client
 from signaltable.transaction import Transaction
 
 # What is wrong with a text; pages have words for each.
@@ -18,13 +21,35 @@ HAS_BSN = "expected a text without a citizen service number (BSN)"
 TOO_LONG = "expected a shorter text"
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What others may not read of a text; `complete` when everything that should read it did, the text reader too."""
+
+    spans: tuple[Span, ...]
+    complete: bool
+
+
 def found_in(tx: Transaction, text: str, typed: Iterable[str] = ()) -> tuple[Span, ...]:
     """What in `text` others may not read: who it is about, and words of kinds that no ground lets through.
 
     `typed` are values that must not stay readable in any spelling.
     """
+    return read(tx, text, typed).spans
+
+
+def read(tx: Transaction, text: str, typed: Iterable[str] = ()) -> Reading:
+    """The same, and whether it is all: not when the text reader should have read the text and is away."""
     organisations = [*tx.program.policy.identifiers.text.organisations, *tx.session.scalars(select(Agency.title))]
-    return merged([*scan(text, typed, organisations=organisations), *protected_in(text, tx.program.policy)])
+    own = [*scan(text, typed, organisations=organisations), *protected_in(text, tx.program.policy)]
+    if not text.strip() or not reader_is_wanted(tx.program.settings):
+        return Reading(merged(own), complete=True)
+    heavy = client.read(tx.program.settings.home, text)
+    return Reading(merged([*own, *without_organisations(text, heavy or (), organisations)]), complete=heavy is not None)
+
+
+def reader_is_wanted(settings: Settings) -> bool:
+    """Whether a text of this home is complete only when the text reader read it."""
+    return settings.text_reader == "on" or (settings.text_reader == "auto" and client.is_there(settings.home))
 
 
 def protected_in(text: str, policy: PolicySet) -> tuple[Span, ...]:

@@ -7,7 +7,15 @@ from sqlalchemy import func, select
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Decision, DisclosureState, State
-from signaltable.flow import approvals, duty_lists, exclusions, incidents, subject_erasures, subject_reports
+from signaltable.flow import (
+    approvals,
+    duty_lists,
+    exclusions,
+    incidents,
+    subject_erasures,
+    subject_reports,
+    text_checks,
+)
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.flow.identity_requests import lists as identity_lists
 from signaltable.flow.linking.pages import count_waiting as count_links
@@ -29,6 +37,7 @@ def waiting(tx: Transaction) -> list[Waiting]:
     counters: tuple[tuple[tuple[Permission, ...], str, Callable[[Transaction], int]], ...] = (
         ((Permission.INCIDENT_SETTLE_ALL,), "incidents", incidents.count_open),
         ((Permission.SIGNAL_SUBMIT_OWN,), "drafts", _drafts),
+        ((Permission.SIGNAL_SUBMIT_OWN,), "texts", text_checks.count_waiting),
         ((Permission.LINK_DECIDE_OWN,), "links", count_links),
         ((Permission.SIGNAL_DISCLOSE_OWN,), "referrals", _referrals),
         ((Permission.ENRICH_ANSWER_ASKED,), "questions", _questions),

@@ -16,7 +16,7 @@ from signaltable import route
 from signaltable.access import Permission, require
 from signaltable.domain import UNDISCLOSED, Conflict, Resource, State, UnusableInput
 from signaltable.facts import Facts, parse_facts
-from signaltable.flow import attachment_rows, attachments, decisions, drafts, linking, sealing
+from signaltable.flow import attachment_rows, attachments, decisions, drafts, linking, sealing, text_checks
 from signaltable.flow.attachment_rows import Kept
 from signaltable.flow.masking import HAS_BSN, for_others, kinds_in
 from signaltable.flow.masks import LANGUAGE, MUNICIPALITY, NARRATIVE, PART, Masks, masks_of
@@ -216,9 +216,14 @@ def submit(tx: Transaction, draft: SignalDraft, draft_id: str = "", *, confirmed
     problems = check(tx, draft) | _mask_problems(masks)
     if problems:
         raise UnusableInput(problems)
-    if confirmed is not None and (confirmed != masks.token or (masks.tells_shelter and not draft.shelter_confirmed)):
+    if confirmed is not None and confirmed != masks.token:
         raise NotConfirmed("masks", "other masks than those that were shown")
+    if confirmed is not None and masks.tells_shelter and not draft.shelter_confirmed:
+        raise NotConfirmed("shelter", "the text seems to tell where somebody is sheltered")
     signal = _store_signal(tx, draft, masks)
+    if not masks.complete:
+        held = [text_checks.Held(one.place, one.text, one.spans) for one in masks.texts]
+        text_checks.hold(tx, signal, held, freed=[one.word for one in masks.words if one.freed])
     subjects = [_store_subject(tx, signal, number, subject) for number, subject in enumerate(draft.subjects, start=1)]
     _record_signal(tx, signal, draft, masks)
     if confirmed is not None or draft.freed:

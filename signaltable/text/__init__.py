@@ -4,7 +4,7 @@
 """
 
 from signaltable.text.masking import mask
-from signaltable.text.scanning import contains_bsn, find_typed, scan
+from signaltable.text.scanning import contains_bsn, find_typed, scan, without_organisations
 from signaltable.text.spans import TOKENS, Span, merged
 
-__all__ = ["TOKENS", "Span", "contains_bsn", "find_typed", "mask", "merged", "scan"]
+__all__ = ["TOKENS", "Span", "contains_bsn", "find_typed", "mask", "merged", "scan", "without_organisations"]

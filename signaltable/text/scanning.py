@@ -68,3 +68,10 @@ def contains_bsn(text: str) -> bool:
     Digits inside an account number or a web address do not count; numbers with a country code do not either.
     """
     return any(True for _ in _in_both(text, bsns))
+
+
+def without_organisations(text: str, spans: Iterable[Span], organisations: Iterable[str]) -> list[Span]:
+    """The finds of another reader that are no part of the name of an organisation, which stays readable."""
+    finds = list(spans)
+    shielded = shielded_words(words_in(text), organisations) if finds else frozenset()
+    return [one for one in finds if not any(one.start <= start < one.end for start in shielded)]

@@ -2,15 +2,24 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from signaltable.text import TOKENS, Span
 from signaltable.text_reader.wire import MOST_ANSWER, MOST_BYTES, SECONDS, address_of, receive, send, socket_path
 
 # The reader may have another text in hand; it says by itself when one takes too long.
-_PATIENCE: Final = 2 * SECONDS + 0.5
+_PATIENCE: Final = SECONDS + 0.5
+# After a reader that did not answer in time, nobody waits for it again so soon: a page has several texts.
+_PAUSE: Final = 10.0
+
+
+class _Away:
+    """Until when (time.monotonic) this process does not ask a reader that let it wait."""
+
+    until: ClassVar[dict[Path, float]] = {}
 
 
 def is_there(home: Path) -> bool:
@@ -21,14 +30,17 @@ def is_there(home: Path) -> bool:
 def read(home: Path, text: str) -> tuple[Span, ...] | None:
     """What the reader of `home` finds in `text`, in order and without overlap; None when no reader answers.
 
-    Waits at most five seconds. Never raises: a text must not get lost because a helper is away.
+    Waits two and a half seconds at most. Never raises: a text must not get lost because a helper is away.
     """
-    content = text.encode("utf-8", "surrogatepass")
-    if len(content) > MOST_BYTES:
+    content = text.encode("utf-8", "replace")
+    if len(content) > MOST_BYTES or time.monotonic() < _Away.until.get(home, 0.0):
         return None
     try:
         answer = _asked(home, content)
         return tuple(_spans(json.loads(answer), len(text))) if answer else None
+    except TimeoutError:
+        _Away.until[home] = time.monotonic() + _PAUSE
+        return None
     except (OSError, EOFError, ValueError, TypeError, KeyError):
         return None
 

@@ -12,6 +12,8 @@ from deduce import Deduce
 from signaltable.text import Span
 from signaltable.text_reader.trusted import trusted
 
+# The folder in the home where deduce keeps its tables between two starts.
+CACHE: Final = "text-reader-cache"
 _OTHERS: Final = 0o022
 
 Read = Callable[[str], tuple[Span, ...]]

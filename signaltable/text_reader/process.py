@@ -15,12 +15,13 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
-from signaltable.text_reader.heavy import Read, load
+from signaltable.text_reader.heavy import CACHE, Read, load
 from signaltable.text_reader.wire import (
     FAILED,
     MOST_BYTES,
@@ -34,7 +35,6 @@ from signaltable.text_reader.wire import (
     socket_path,
 )
 
-CACHE: Final = "text-reader-cache"
 MOST_CLIENTS: Final = 64
 PARENT_EVERY: Final = 2.0
 
@@ -66,6 +66,10 @@ class Desk:
     def work(self) -> None:
         """Read what is handed in, until `close`. In the main thread only: the alarm rings there."""
         signal.signal(signal.SIGALRM, _ring)
+        self.work_here()
+
+    def work_here(self) -> None:
+        """The same in any thread, for a desk without a limit in seconds."""
         while (task := self._waiting.get()) is not None:
             text, future = task
             future.set_result(self._answered(text))
@@ -76,16 +80,24 @@ class Desk:
 
     def _answered(self, text: str) -> bytes:
         try:
-            signal.setitimer(signal.ITIMER_REAL, self._seconds)
-            try:
+            with self._alarm():
                 spans = self._read(text)
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
         except TooSlow:
             return _said(TOO_SLOW)
         except Exception:  # noqa: BLE001 -- the next text can be read; what went wrong may quote this one
             return _said(FAILED)
         return json.dumps([[span.start, span.end, span.kind] for span in spans]).encode()
+
+    @contextlib.contextmanager
+    def _alarm(self) -> Iterator[None]:
+        if not self._seconds:
+            yield
+            return
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _ring(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -218,9 +218,21 @@ def _result(code: str, action: str) -> str:
         "signal:triage": state_label,
         "signal:close": lambda one: {"table": _("by a decision of the table")}.get(one, ""),
         "enrich:compare": _compared,
+        "text:check": _read,
     }.get(action)
     found = words(code) if words else _of_others(code)
     return "" if found == code else lower_first(found)
+
+
+def _read(code: str) -> str:
+    return {
+        "waiting": _("it waits for the text reader"),
+        "nothing_new": _("nothing new was found"),
+        "new_words": _("new words were found"),
+        "not_read": _("the text reader could not read it"),
+        "unreadable": _("the submitter is asked to look through it"),
+        "signal_gone": _("the signal was withdrawn"),
+    }.get(code, "")
 
 
 def _of_others(code: str) -> str:
