@@ -1,0 +1,81 @@
+"""A process that replaces keys is killed at random moments; whoever goes on loses nothing and does nothing twice."""
+
+import os
+import random
+import signal as signals_of_unix
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from signaltable.flow import rotating
+from signaltable.flow.setup import INSTALLER
+from signaltable.models import SubjectField
+from tests.factories import a_person, a_signal
+from tests.flow.test_rotating import clean, everything, identities, links
+from tests.table_steps import submitted
+
+KILLS = 3
+# Small batches, so that there are many moments between two commits; the clock of the tests, because the log has one too.
+ROTATOR = """
+from dataclasses import replace
+from signaltable.flow import rotating
+from signaltable.flow.rotating import agencies, data, matching
+from signaltable.flow.setup import INSTALLER
+from signaltable.program import open_program
+from signaltable.settings import Settings
+from tests.conftest import Clock
+
+data.AT_ONCE = matching.AT_ONCE = agencies.AT_ONCE = 1
+program = replace(open_program(Settings.from_env()), clock=Clock())
+print("ready", flush=True)
+for one in rotating.unfinished(program):
+    for found in rotating.worked(program, INSTALLER, one.id):
+        print(found.stage, flush=True)
+"""
+
+
+def a_process(program):
+    """One that goes on with all rotations; ready to begin."""
+    home = {"SIGNALTABLE_HOME": str(program.settings.home), "DATABASE_URL": program.settings.database_url}
+    process = subprocess.Popen(
+        [sys.executable, "-c", ROTATOR],
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, **home},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "ready"
+    return process
+
+
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(sqlite_program, actor):
+    program, chance = sqlite_program, random.Random(20261122)
+    for _ in range(3):
+        submitted(program, actor(program, "havendam"), a_signal(subjects=[a_person(), a_person()]))
+    submitted(program, actor(program, "delinde"), a_signal(capacity="care-wgbo"))
+    before, linked = identities(program), links(program)
+    there = sorted(everything(program, SubjectField.subject_id, SubjectField.name))
+    for purpose, agency in (("data", ""), ("agency", "havendam"), ("match", "")):
+        rotating.start(program, INSTALLER, purpose, agency_id=agency)
+    for _ in range(KILLS):
+        # When it is killed without warning, somewhere in its work
+        process = a_process(program)
+        for _stage in range(chance.randrange(1, 12)):
+            process.stdout.readline()
+        time.sleep(chance.uniform(0.0, 0.01))
+        process.send_signal(signals_of_unix.SIGKILL)
+        process.communicate()
+        # Then everything opens to what it was, and the log accounts for every row
+        assert identities(program) == before
+        assert clean(program)
+    assert rotating.unfinished(program), "it was never killed in the middle"
+    process = a_process(program)
+    process.communicate()
+    assert process.returncode == 0
+    assert rotating.unfinished(program) == []
+    assert sorted(everything(program, SubjectField.subject_id, SubjectField.name)) == there
+    assert (identities(program), links(program)) == (before, linked)
+    assert [program.keys.usable(*name) for name in (("match",), ("agency", "havendam"))] == [(2,), (2,)]
+    assert clean(program)
