@@ -20,6 +20,7 @@ Short = Annotated[str, Field(max_length=200)]
 # Longer texts are accepted up to a size that no honest report reaches; the limit only stops flooding.
 NARRATIVE_LIMIT = 20_000
 MAX_SUBJECTS = 20
+MAX_FREED = 200
 
 ELEMENTS = ("act", "means", "purpose")
 
@@ -70,6 +71,14 @@ class Consent(_Part):
     asked_by: Annotated[str, Field(max_length=120)] = ""
 
 
+class Freed(_Part):
+    """A found word that stays readable for the others, because its submitter says why it tells nobody who it is."""
+
+    kind: Annotated[str, Field(max_length=20)]
+    word: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Annotated[str, Field(min_length=3, max_length=200)]
+
+
 class StatedFacts(_Part):
     perpetrator: YesNo = "unknown"
     organised: YesNo = "unknown"
@@ -95,6 +104,10 @@ class SignalDraft(_Part):
     subjects: Annotated[list[SubjectDraft], Field(max_length=MAX_SUBJECTS)] = Field(default_factory=list)
     consent: Consent = Consent()
     mask_words: list[Annotated[str, Field(max_length=80)]] = Field(default_factory=list)
+    # Words that were found and stay readable; everything else that was found is masked.
+    freed: Annotated[list[Freed], Field(max_length=MAX_FREED)] = Field(default_factory=list)
+    # The texts seem to say where somebody is sheltered, and the submitter looked at that.
+    shelter_confirmed: bool = False
     reachable: Annotated[str, Field(max_length=200)] = ""
     # Kinds of data that the account holds and the program did not find; what it found needs not be named.
     categories: list[Short] = Field(default_factory=list)
@@ -279,6 +292,8 @@ EXAMPLE: Mapping[str, Any] = {
     ],
     "consent": {"status": "not_asked", "on": None, "language": "", "interpreter": "", "asked_by": ""},
     "mask_words": [],
+    "freed": [],
+    "shelter_confirmed": False,
     "reachable": "",
     "categories": [],
 }

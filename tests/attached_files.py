@@ -1,14 +1,20 @@
 """Files to attach, made in memory, with words hidden in every corner where programs write who made them."""
 
 import io
+import random
 import struct
+import tomllib
 import zipfile
 import zlib
 
 import pikepdf
 from PIL import Image, PngImagePlugin
 
+from signaltable.attachment_rules import FILE, AttachmentsFile
+from signaltable.settings import CHECKOUT
+
 CANARY = "Kanarinda"
+RULES = AttachmentsFile.model_validate(tomllib.loads((CHECKOUT / "policies" / FILE).read_text()))
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml"
@@ -36,6 +42,13 @@ def a_picture(kind="jpeg", size=(40, 20), *, canary=CANARY, turned=False):
         picture.save(made, "WEBP", exif=exif, xmp=canary.encode())
     else:
         picture.save(made, "JPEG", exif=exif, comment=canary.encode(), icc_profile=b"x" * 128 + canary.encode())
+    return made.getvalue()
+
+
+def noise(side=660):
+    """A picture that cannot be packed smaller: more than a megabyte."""
+    made = io.BytesIO()
+    Image.frombytes("RGB", (side, side), random.Random(7).randbytes(side * side * 3)).save(made, "PNG")
     return made.getvalue()
 
 

@@ -13,12 +13,10 @@ from signaltable.access import Permission, require
 from signaltable.attached import PARTLY, PICTURE, Cleaned, clean
 from signaltable.attached.unfit import Unfit
 from signaltable.attachment_rules import MEDIA_TYPES, AttachmentsFile
-from signaltable.domain import ENDED, Conflict, NotFound, State
-from signaltable.flow import attachment_rows, drafts, sealing
+from signaltable.domain import ENDED, Actor, Conflict, NotFound, State
+from signaltable.flow import attachment_rows, drafts, masking, sealing
 from signaltable.flow.attachment_rows import Kept, forget, forget_drafts
-from signaltable.flow.masking import found_in
 from signaltable.flow.virus_scan import INFECTED, NOT_SCANNED, scan
-from signaltable.identity import Identity, typed_values
 from signaltable.keys import DataKey, new_data_key
 from signaltable.models import Attachment, Signal
 from signaltable.queries import resource_of, signal_by_reference
@@ -49,7 +47,8 @@ __all__ = [
 # Why an attachment is taken away afterwards: a choice, because words could say what the file said.
 REASONS = ("wrong_file", "too_much", "asked", "other")
 LOOKED = "looked"
-TEXT_LIMIT = 200_000
+# So much of a text is looked through, which takes about a second; of more, its submitter has to look.
+TEXT_LIMIT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,14 @@ class Prepared:
 
     cleaned: Cleaned
     virus_check: str
+    found: tuple[str, ...]
+    text_state: str
     name: str = field(repr=False)
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether the program could not read all words in the file, so that its submitter has to look."""
+        return self.text_state in {PARTLY, PICTURE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +84,32 @@ def rules(program: Program) -> AttachmentsFile:
     return said
 
 
-def prepare(program: Program, data: bytes, name: str) -> Prepared:
-    """Clean a file and have it scanned. Raises `Unfit` with the cause; nothing is stored or recorded yet."""
+def prepare(program: Program, who: Actor, data: bytes, name: str) -> Prepared:
+    """Clean a file, have it scanned, and read its text. Raises `Unfit` with the cause; nothing is stored or recorded yet."""
     said = rules(program)
     if len(data) > said.largest:
         raise Unfit("too_large")
     virus_check = scan(program.settings, data) if data else NOT_SCANNED
     if virus_check == INFECTED:
         raise Unfit("virus")
-    return Prepared(clean(data, said), virus_check, name)
+    cleaned = clean(data, said)
+    found, whole = _kinds(program, who, cleaned)
+    return Prepared(cleaned, virus_check, found, cleaned.text_state if whole else PARTLY, name)
 
 
-def needs_a_look(prepared: Prepared) -> bool:
-    """Whether the program could not read all words in the file, so that its submitter has to look."""
-    return prepared.cleaned.text_state in {PARTLY, PICTURE}
+def _kinds(program: Program, who: Actor, cleaned: Cleaned) -> tuple[tuple[str, ...], bool]:
+    """Which kinds of identifying words stand in the file, and whether all of it was read.
+
+    Raises `Unfit` for a BSN, which is never stored here.
+    """
+    if contains_bsn(cleaned.text):
+        raise Unfit("bsn", cleaned.kind)
+    if not cleaned.text.strip():
+        return (), True
+    with reading(program) as session:
+        # Only looks up the names of organisations: a transaction that writes would make everybody wait.
+        read = masking.read(Transaction(program, who, session, program.clock()), cleaned.text[:TEXT_LIMIT])
+    return tuple(sorted({span.kind for span in read.spans})), read.complete and len(cleaned.text) <= TEXT_LIMIT
 
 
 # -- adding --------------------------------------------------------------------------------------------------------
@@ -99,10 +117,8 @@ def needs_a_look(prepared: Prepared) -> bool:
 
 def add_to_draft(tx: Transaction, draft_id: str, prepared: Prepared, *, looked: bool) -> Kept:
     """Keep a file with the actor's own draft, sealed under its key. Raises `Unfit`, or `NotFound` for another's draft."""
-    content, data_key = drafts.content_and_key(tx, draft_id)
-    typed = [Identity(kind=one.kind, **one.identity) for one in content.subjects]
-    values = [*typed_values(typed, tx.program.policy.identifiers), *content.mask_words]
-    return _add(tx, prepared, data_key, draft_id=draft_id, looked=looked, typed=values)
+    _content, data_key = drafts.content_and_key(tx, draft_id)
+    return _add(tx, prepared, data_key, draft_id=draft_id, looked=looked)
 
 
 def add_to_signal(tx: Transaction, reference: str, prepared: Prepared, *, looked: bool) -> Kept:
@@ -125,10 +141,9 @@ def _add(
     draft_id: str = "",
     signal: Signal | None = None,
     looked: bool,
-    typed: list[str] | None = None,
 ) -> Kept:
     cleaned = prepared.cleaned
-    if needs_a_look(prepared) and not looked:
+    if prepared.needs_a_look and not looked:
         raise Unfit("not_looked", cleaned.kind)
     rows = (
         attachment_rows.of_signal(tx.session, signal.id) if signal else attachment_rows.of_draft(tx.session, draft_id)
@@ -143,8 +158,8 @@ def _add(
         media_type=MEDIA_TYPES[cleaned.kind],
         size=len(cleaned.data),
         virus_check=prepared.virus_check,
-        text_state=LOOKED if needs_a_look(prepared) else cleaned.text_state,
-        found=_kinds(tx, cleaned, typed or []),
+        text_state=LOOKED if prepared.needs_a_look else prepared.text_state,
+        found=list(prepared.found),
         added_by=tx.actor.account_id,
         added_at=tx.now,
     )
@@ -169,13 +184,6 @@ def _check_room(tx: Transaction, rows: Sequence[Attachment], cleaned: Cleaned) -
         raise Unfit("too_many", cleaned.kind)
     if sum(row.size for row in rows) + len(cleaned.data) > said.total_kib * 1024:
         raise Unfit("total", cleaned.kind)
-
-
-def _kinds(tx: Transaction, cleaned: Cleaned, typed: list[str]) -> list[str]:
-    """Which kinds of identifying words stand in the file. Raises `Unfit` for a BSN, which is never stored here."""
-    if contains_bsn(cleaned.text):
-        raise Unfit("bsn", cleaned.kind)
-    return sorted({span.kind for span in found_in(tx, cleaned.text[:TEXT_LIMIT], typed)}) if cleaned.text else []
 
 
 def note_refusal(tx: Transaction, unfit: Unfit, *, draft_id: str = "", reference: str = "", size: int = 0) -> None:
@@ -220,6 +228,34 @@ def of_signal(tx: Transaction, signal: Signal, *, with_names: bool = False) -> l
     rows = attachment_rows.of_signal(tx.session, signal.id)
     data_key = sealing.signal_key(tx, signal.id) if with_names and rows else None
     return [attachment_rows.shown(row, data_key) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The attachments of an own signal, and whether any can be added or taken away still."""
+
+    reference: str
+    files: tuple[Kept, ...]
+    may_change: bool
+
+
+def listing(tx: Transaction, reference: str) -> Listing:
+    """The attachments of an own signal for their page. That somebody looked is recorded as a look at the signal."""
+    signal = _own_signal(tx, reference, Permission.SIGNAL_CONSULT_OWN)
+    tx.record(
+        "signal:consult",
+        object_type="signal",
+        object_id=signal.reference,
+        details={"signal": signal.reference, "view": "attachments"},
+    )
+    return Listing(signal.reference, tuple(of_signal(tx, signal)), State(signal.state) not in ENDED)
+
+
+def check_may_add(tx: Transaction, reference: str) -> None:
+    """Raises what `add_to_signal` would raise before a file is looked at, so that nobody else's file is taken in."""
+    signal = _own_signal(tx, reference, Permission.SIGNAL_SUBMIT_OWN)
+    if State(signal.state) in ENDED:
+        raise Conflict("attachments", "nothing is added to a signal that is closed")
 
 
 def download(tx: Transaction, reference: str, number: int) -> Download:

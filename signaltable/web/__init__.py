@@ -14,6 +14,7 @@ from signaltable.web import (
     account,
     admin,
     approvals,
+    attachments,
     auditor,
     blind_check,
     card,
@@ -27,7 +28,7 @@ from signaltable.web import (
     identity_requests,
     inbox,
     incidents,
-    intake,
+    intake_check,
     keys,
     links,
     misuse,
@@ -38,7 +39,9 @@ from signaltable.web import (
     subject_erasures,
     subject_reports,
     table,
+    text_checks,
     triage,
+    uploads,
     witness,
 )
 
@@ -46,6 +49,7 @@ BLUEPRINTS = (
     account.pages,
     admin.pages,
     approvals.pages,
+    attachments.pages,
     auditor.pages,
     blind_check.pages,
     card.pages,
@@ -55,7 +59,7 @@ BLUEPRINTS = (
     identity_requests.pages,
     inbox.pages,
     incidents.pages,
-    intake.pages,
+    intake_check.pages,  # The same as intake.pages, with the last page of the form.
     keys.pages,
     links.pages,
     misuse.pages,
@@ -66,6 +70,7 @@ BLUEPRINTS = (
     subject_erasures.pages,
     subject_reports.pages,
     table.pages,
+    text_checks.pages,
     triage.pages,
     witness.pages,
 )
@@ -93,6 +98,7 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["signaltable"] = program
+    uploads.register(app, program)
     CSRFProtect(app)
     Babel(app, locale_selector=account.language)
     account.login_manager.init_app(app)

@@ -33,7 +33,8 @@ def register(app: Flask) -> None:
 
 def _add(response: Response) -> Response:
     for name, value in HEADERS.items():
-        response.headers[name] = value
+        # A download has a policy of its own that allows less.
+        response.headers.setdefault(name, value)
     if request.endpoint == "static":
         response.headers["Cache-Control"] = "public, max-age=3600"
     else:

@@ -1,15 +1,14 @@
 """Logging a signal in four short steps: safety; what was seen; whom or what it is about; consent and check.
 
-Each step saves a sealed draft. Nothing needs a script; every page can be left and resumed.
+Each step saves a sealed draft. Nothing needs a script; every page can be left and resumed. The last look, with the masks,
+is in `intake_check`; the files that go along are in `attachments`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from itertools import chain, pairwise
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -26,8 +25,7 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from signaltable.access import Permission
-from signaltable.disclosure.words import CATEGORY_WORDS
-from signaltable.domain import SUBJECT_KINDS, Conflict, NotFound, UnusableInput, day_of
+from signaltable.domain import SUBJECT_KINDS, Conflict, NotFound, day_of
 from signaltable.flow import drafts, signals
 from signaltable.flow.drafts import DraftView
 from signaltable.intake import (
@@ -40,8 +38,7 @@ from signaltable.intake import (
     parse,
     victims,
 )
-from signaltable.text import Span, contains_bsn
-from signaltable.text_categories import CategorySpan, categories_in
+from signaltable.text import contains_bsn
 from signaltable.transaction import Transaction
 from signaltable.web.filters import in_words, lang
 from signaltable.web.forms import DateParts, choices, not_in_future
@@ -53,6 +50,7 @@ YES_NO = [SelectChoice("yes", _l("Yes")), SelectChoice("no", _l("No"))]
 YES_NO_UNKNOWN = [*YES_NO, SelectChoice("unknown", _l("I do not know"))]
 FACT_QUESTIONS = ("organised", "shelter_needed", "smuggling_only", "wants_return", "residence", "victim")
 LATER = "later"
+FILES = "files"
 PREVIOUS = "previous"
 
 
@@ -126,11 +124,6 @@ class ConsentForm(StepForm):
     interpreter = RadioField(_l("Was there an interpreter?"), [Optional()])
     asked_by = StringField(_l("Who asked for consent?"), [Optional(), Length(max=120)])
     reachable = StringField(_l("A note for your own organisation"), [Optional(), Length(max=200)])
-    mask_words = TextAreaField(_l("Other words to mask in your text"), [Optional(), Length(max=1000)])
-
-
-class CheckForm(StepForm):
-    categories = SelectMultipleField(_l("Does your text say something about one of these as well?"), [Optional()])
 
 
 # -- pages -------------------------------------------------------------------------------------------------------
@@ -155,8 +148,8 @@ def start() -> ResponseReturnValue:
 @permission(Permission.SIGNAL_SUBMIT_OWN)
 def safety(draft_id: str) -> ResponseReturnValue:
     """Step 1 again."""
-    draft = _load(draft_id)
-    form = _prepared(_safety_form(draft.content.safety.model_dump()), draft)
+    draft = load_draft(draft_id)
+    form = prepared(_safety_form(draft.content.safety.model_dump()), draft)
     if (submitted(form) or _in_danger(form)) and _save(draft, form, {"safety": _safety(form)}, 2):
         return _onward(form, _after_safety(form, draft.id))
     return _page("safety", 1, form, draft=draft, waiting=())
@@ -166,15 +159,15 @@ def safety(draft_id: str) -> ResponseReturnValue:
 @permission(Permission.SIGNAL_SUBMIT_OWN)
 def danger(draft_id: str) -> ResponseReturnValue:
     """Acute danger stops the form: call 112 first, log it afterwards (002:302-314)."""
-    return render_template("intake/danger.html", draft=_load(draft_id))
+    return render_template("intake/danger.html", draft=load_draft(draft_id))
 
 
 @pages.route("/<draft_id>/2", methods=["GET", "POST"])
 @permission(Permission.SIGNAL_SUBMIT_OWN)
 def seen(draft_id: str) -> ResponseReturnValue:
     """Step 2: what was seen."""
-    draft = _load(draft_id)
-    form = _prepared(_seen_form(draft.content), draft)
+    draft = load_draft(draft_id)
+    form = prepared(_seen_form(draft.content), draft)
     names = [*_row_names(), *_indicator_names(), *(f"fact-{fact}" for fact in FACT_QUESTIONS)]
     if submitted(form, *names):
         if contains_bsn(form.narrative.data or ""):
@@ -183,7 +176,8 @@ def seen(draft_id: str) -> ResponseReturnValue:
             ]
         elif _save(draft, form, _seen(form), 3):
             previous = url_for("intake.safety", draft_id=draft.id)
-            return _onward(form, url_for("intake.about", draft_id=draft.id), previous)
+            files = url_for("attachments.draft", draft_id=draft.id)
+            return _onward(form, url_for("intake.about", draft_id=draft.id), previous, files)
     return _page("seen", 2, form, draft=draft, chosen=_chosen(draft.content), fact_questions=FACT_QUESTIONS)
 
 
@@ -191,8 +185,8 @@ def seen(draft_id: str) -> ResponseReturnValue:
 @permission(Permission.SIGNAL_SUBMIT_OWN)
 def about(draft_id: str) -> ResponseReturnValue:
     """Step 3: whom or what it is about."""
-    draft = _load(draft_id)
-    form = _prepared(FlagsForm(data={"flags": draft.content.flags}), draft)
+    draft = load_draft(draft_id)
+    form = prepared(FlagsForm(data={"flags": draft.content.flags}), draft)
     form.flags.choices = choices(program().policy.flags)
     if submitted(form):
         changes: dict[str, object] = {"flags": form.flags.data or []}
@@ -209,7 +203,7 @@ def about(draft_id: str) -> ResponseReturnValue:
 @permission(Permission.SIGNAL_SUBMIT_OWN)
 def subject(draft_id: str, number: int) -> ResponseReturnValue:
     """One subject; a number past the last one adds it. The kind of a new one comes from the link that was followed."""
-    draft = _load(draft_id)
+    draft = load_draft(draft_id)
     known = draft.content.subjects
     if number > len(known) or number >= MAX_SUBJECTS:
         raise NotFound("no such subject")
@@ -242,48 +236,12 @@ def subject(draft_id: str, number: int) -> ResponseReturnValue:
 @permission(Permission.SIGNAL_SUBMIT_OWN)
 def consent(draft_id: str) -> ResponseReturnValue:
     """Step 4: consent and how to reach the reporter."""
-    draft = _load(draft_id)
+    draft = load_draft(draft_id)
     form = _consent_form(draft)
     if submitted(form) and _save(draft, form, _consent(form), 4):
         previous = url_for("intake.about", draft_id=draft.id)
         return _onward(form, url_for("intake.check", draft_id=draft.id), previous)
     return _page("consent", 4, form, draft=draft)
-
-
-@pages.route("/<draft_id>/controle", methods=["GET", "POST"])
-@permission(Permission.SIGNAL_SUBMIT_OWN)
-def check(draft_id: str) -> ResponseReturnValue:
-    """The last look: answers, advice with reasons, and the text with what will be masked and what is in it. Then submit."""
-    draft = _load(draft_id)
-    form = _check_form(draft)
-    if submitted(form):
-        back = _BACK_FROM_CHECK.get(form.action.data or "")
-        if back:
-            if _save(draft, form, _ticked(form, draft), 4):
-                return redirect(url_for(back, draft_id=draft_id), 303)
-        else:
-            answer = _submit(draft_id, form, _ticked(form, draft))
-            if answer is not None:
-                return answer
-    with begin() as tx:
-        preview = signals.preview(tx, draft.content)
-    # What the program found needs no tick and cannot be taken away by one.
-    form.categories.choices = [one for one in form.categories.choices if one.value not in preview.found]
-    status = 422 if request.method == "POST" else 200
-    return (
-        render_template(
-            "intake/check.html",
-            draft=draft,
-            form=form,
-            preview=preview,
-            parts=_marked(draft.content.narrative, preview.spans, preview.found),
-            kinds=_kinds(draft.content.narrative, preview.found),
-            problems=[_problem(draft, place) for place in preview.problems],
-            places=_places(draft),
-            step=4,
-        ),
-        status,
-    )
 
 
 @pages.post("/<draft_id>/weg")
@@ -299,12 +257,12 @@ def discard(draft_id: str) -> ResponseReturnValue:
 # -- between form and draft --------------------------------------------------------------------------------------
 
 
-def _load(draft_id: str) -> DraftView:
+def load_draft(draft_id: str) -> DraftView:
     with begin() as tx:
         return drafts.load(tx, draft_id)
 
 
-def _version(text: str | None) -> int:
+def version_of(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
@@ -312,7 +270,7 @@ def _save(draft: DraftView, form: StepForm, changes: Mapping[str, object], step:
     """Save a step. When another window was first, say so and keep what was typed: the next save goes through."""
     try:
         with begin() as tx:
-            drafts.save(tx, draft.id, changes, step=max(step, draft.step), version=_version(form.version.data))
+            drafts.save(tx, draft.id, changes, step=max(step, draft.step), version=version_of(form.version.data))
     except Conflict:
         form.form_errors.append(
             _("This draft was saved in another window meanwhile. Look at your answers and save them again."),
@@ -322,14 +280,16 @@ def _save(draft: DraftView, form: StepForm, changes: Mapping[str, object], step:
     return True
 
 
-def _onward(form: StepForm, following: str, previous: str = "") -> ResponseReturnValue:
+def _onward(form: StepForm, following: str, previous: str = "", files: str = "") -> ResponseReturnValue:
     """Where a saved step leads: on, back, or to the list of drafts. Going back saves too, so nothing typed is lost."""
     if form.action.data == LATER:
         return redirect(url_for("intake.start") + "#concepten", 303)
+    if form.action.data == FILES and files:
+        return redirect(files, 303)
     return redirect(previous if previous and form.action.data == PREVIOUS else following, 303)
 
 
-def _prepared(form: Any, draft: DraftView | None) -> Any:
+def prepared(form: Any, draft: DraftView | None) -> Any:
     if request.method == "GET":
         form.version.data = str(draft.version) if draft else ""
     return form
@@ -344,7 +304,7 @@ def _page(name: str, step: int, form: FlaskForm, **values: Any) -> ResponseRetur
 
 
 # What each step can still find out; the guidance beside the form keeps to it (domain/signals.md).
-_STEP_FACTS: Mapping[int, tuple[str, ...]] = {
+STEP_FACTS: Mapping[int, tuple[str, ...]] = {
     1: ("acute_danger",),
     2: (*ELEMENTS, "forms", "victim", "organised", "shelter_needed", "smuggling_only", "wants_return", "residence"),
     3: (
@@ -359,14 +319,14 @@ _STEP_FACTS: Mapping[int, tuple[str, ...]] = {
     4: ("victim_consent",),
 }
 
-_ALSO_ASKED: Mapping[int, tuple[str, ...]] = {3: ("age_years",)}
+ALSO_ASKED: Mapping[int, tuple[str, ...]] = {3: ("age_years",)}
 
 
 def _guidance(content: SignalDraft, step: int) -> list[Any]:
     policy = program().policy
     people = victims(content)
     known = facts_of(content, policy, people[0] if people else None, 0, day_of(program().clock()))
-    open_facts = set(_STEP_FACTS[step]) - set(known)
+    open_facts = set(STEP_FACTS[step]) - set(known)
     return [one for one in policy.guidance.values() if set(one.facts) & open_facts]
 
 
@@ -524,7 +484,7 @@ def _subject_form(before: SubjectDraft, draft: DraftView) -> SubjectForm:
         ]
     unfit = {"place"} if before.kind == "person" else {"possible_victim", "witness"}
     form.role.choices = choices(role for role in policy.scales["subject-role"].value if role.id not in unfit)
-    return _prepared(form, draft)
+    return prepared(form, draft)
 
 
 def _value_choices(fact: str, values: Sequence[str]) -> list[SelectChoice]:
@@ -552,7 +512,7 @@ def _identity_problems(after: SubjectDraft) -> Mapping[str, str]:
 
 def _consent_form(draft: DraftView) -> ConsentForm:
     policy, content = program().policy, draft.content
-    form = _prepared(
+    form = prepared(
         ConsentForm(
             data={
                 "capacity": content.capacity,
@@ -562,7 +522,6 @@ def _consent_form(draft: DraftView) -> ConsentForm:
                 "interpreter": content.consent.interpreter,
                 "asked_by": content.consent.asked_by,
                 "reachable": content.reachable,
-                "mask_words": "\n".join(content.mask_words),
             },
         ),
         draft,
@@ -579,7 +538,6 @@ def _consent_form(draft: DraftView) -> ConsentForm:
 
 def _consent(form: ConsentForm) -> dict[str, object]:
     on = form.asked_on.data
-    words = [word.strip() for word in (form.mask_words.data or "").splitlines()]
     return {
         "capacity": form.capacity.data,
         "consent": {
@@ -590,109 +548,4 @@ def _consent(form: ConsentForm) -> dict[str, object]:
             "asked_by": form.asked_by.data or "",
         },
         "reachable": form.reachable.data or "",
-        "mask_words": [word[:80] for word in words if word],
     }
-
-
-# -- the check page ----------------------------------------------------------------------------------------------
-
-
-_BACK_FROM_CHECK: Mapping[str, str] = {PREVIOUS: "intake.consent", "shorten": "intake.seen"}
-
-
-def _check_form(draft: DraftView) -> CheckForm:
-    form: CheckForm = _prepared(CheckForm(data={"categories": draft.content.categories}), draft)
-    known = program().policy.text_categories.categories
-    form.categories.choices = [SelectChoice(name, in_words(CATEGORY_WORDS[name])) for name in known]
-    return form
-
-
-def _ticked(form: CheckForm, draft: DraftView) -> dict[str, object]:
-    """What was ticked; a tick of before stays where the box was not shown, because the program finds that kind now."""
-    found = categories_in(draft.content.narrative, program().policy.text_categories)
-    kept = [name for name in draft.content.categories if name in found]
-    return {"categories": sorted({*kept, *(form.categories.data or [])})}
-
-
-def _submit(draft_id: str, form: CheckForm, ticked: Mapping[str, object]) -> ResponseReturnValue | None:
-    """Submit with what was ticked on the page; None when the page has to show what is wrong."""
-    try:
-        with begin() as tx:
-            current = drafts.load(tx, draft_id)
-            if current.version != _version(form.version.data):
-                return redirect(url_for("intake.check", draft_id=draft_id), 303)
-            receipt = signals.submit(tx, current.content.model_copy(update=ticked), draft_id)
-    except UnusableInput:
-        return None  # The page shows every problem beside its step.
-    session["receipt"] = {"reference": receipt.reference, "links": len(receipt.links)}
-    return redirect(url_for("signals.receipt", reference=receipt.reference), 303)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of the text on the check page: what is masked in it, and whether it tells a kind of data."""
-
-    text: str
-    masked: str
-    telling: bool
-
-
-def _marked(text: str, masked: Sequence[Span], found: Mapping[str, Sequence[CategorySpan]]) -> list[Piece]:
-    """The narrative cut where a mask or a telling word begins or ends."""
-    telling = [span for spans in found.values() for span in spans]
-    edges = [(span.start, span.end) for span in masked] + [(span.start, span.end) for span in telling]
-    cuts = sorted({0, len(text), *chain.from_iterable(edges)})
-    return [
-        Piece(
-            text[start:end],
-            next((span.kind for span in masked if span.start <= start < span.end), ""),
-            any(span.start <= start < span.end for span in telling),
-        )
-        for start, end in pairwise(cuts)
-    ]
-
-
-def _kinds(text: str, found: Mapping[str, Sequence[CategorySpan]]) -> list[tuple[str, str]]:
-    """Each kind of data that was found, in words, with the words of the text that tell it, each once."""
-    return [
-        (in_words(CATEGORY_WORDS[name]), ", ".join(dict.fromkeys(text[span.start : span.end] for span in spans)))
-        for name, spans in found.items()
-    ]
-
-
-def _places(draft: DraftView) -> Mapping[str, str]:
-    """Fact -> the step where it is answered, so that a question of the card leads to its place."""
-    endpoints = {1: "intake.safety", 2: "intake.seen", 3: "intake.about", 4: "intake.consent"}
-    facts = {fact: step for step, some in _STEP_FACTS.items() for fact in (*some, *_ALSO_ASKED.get(step, ()))}
-    return {fact: url_for(endpoints[step], draft_id=draft.id) for fact, step in facts.items()}
-
-
-_STEP_OF = {
-    "safety": 1,
-    "narrative": 2,
-    "observed": 2,
-    "form_rows": 2,
-    "indicators": 2,
-    "forms": 2,
-    "flags": 3,
-    "subjects": 3,
-}
-
-
-def _problem(draft: DraftView, place: str) -> tuple[str, str]:
-    """(address of the step, what to do there) for one problem."""
-    head = place.split(".", 1)[0]
-    step = _STEP_OF.get(head, 4)
-    endpoint = {1: "intake.safety", 2: "intake.seen", 3: "intake.about", 4: "intake.consent"}[step]
-    told = {
-        "safety": _("Answer the questions about safety and urgency"),
-        "narrative": _("Describe what you saw, or mark a sign in the form; leave citizen service numbers out"),
-        "observed": _("Look at the date and place once more"),
-        "subjects": _("Look at the data of the persons and things once more"),
-        "capacity": _("Choose the task in which you learned this"),
-        "consent": _("Answer the questions about consent"),
-    }
-    if head == "subjects":
-        number = int(place.split(".")[1])
-        return url_for("intake.subject", draft_id=draft.id, number=number), told[head]
-    return url_for(endpoint, draft_id=draft.id), told.get(head, _("Look at this step once more"))

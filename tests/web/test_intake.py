@@ -51,6 +51,11 @@ def _version(page):
     return re.search(r'name="version" value="(\d+)"', page.text)[1]
 
 
+def _seen(page):
+    """What a page says that was shown on it."""
+    return {"version": _version(page), "seen": re.search(r'name="seen" value="(\w+)"', page.text)[1]}
+
+
 def _refusals(program):
     with reading(program) as session:
         rows = session.execute(
@@ -112,7 +117,7 @@ def test_a_signal_is_logged_in_four_steps(browser, sqlite_program):
     check = browser.post(step4, consent, "/overzicht").location
     page = browser.get(check)
     assert "st-masked" in page.text
-    receipt = browser.post(check, {"version": _version(page), "action": "submit"}, "/overzicht")
+    receipt = browser.post(check, {**_seen(page), "action": "submit"}, "/overzicht")
     assert receipt.status_code == 303
     assert re.search(r"S-[0-9A-Z]{4}-[0-9A-Z]{2}", receipt.location)
     with reading(sqlite_program) as session:
@@ -268,7 +273,7 @@ def test_the_reporter_sees_which_kinds_of_data_the_text_holds_and_by_which_words
 
 def test_what_was_found_and_what_was_ticked_go_with_the_signal(browser, sqlite_program):
     check, page = _at_check(browser, "Zorinka Proefveld is zwanger.")
-    told = {"version": _version(page), "categories": ["criminal"], "action": "submit"}
+    told = {**_seen(page), "categories": ["criminal"], "action": "submit"}
     assert browser.post(check, told, "/overzicht").status_code == 303
     with reading(sqlite_program) as session:
         assert session.scalars(select(Signal)).one().found == ["criminal", "health"]
@@ -278,7 +283,7 @@ def test_what_was_found_and_what_was_ticked_go_with_the_signal(browser, sqlite_p
 def test_a_tick_is_not_lost_on_going_back(browser, button, step):
     check, page = _at_check(browser, "Zorinka Proefveld is ziek en krijgt geen loon.")
     assert f'value="{button}"' in page.text
-    told = {"version": _version(page), "categories": ["criminal", "minor"], "action": button}
+    told = {**_seen(page), "categories": ["criminal", "minor"], "action": button}
     back = browser.post(check, told, "/overzicht")
     assert back.location.endswith(step)
     again = browser.get(check)
@@ -287,7 +292,135 @@ def test_a_tick_is_not_lost_on_going_back(browser, button, step):
 
 def test_a_kind_that_does_not_exist_is_no_tick(browser, sqlite_program):
     check, page = _at_check(browser, "Zorinka Proefveld krijgt geen loon.")
-    told = {"version": _version(page), "categories": ["hobbies"], "action": "submit"}
+    told = {**_seen(page), "categories": ["hobbies"], "action": "submit"}
     assert browser.post(check, told, "/overzicht").status_code in {400, 403, 422}
     with reading(sqlite_program) as session:
         assert session.scalars(select(Signal)).all() == []
+
+
+# -- which words others read -----------------------------------------------------------------------------------------
+
+
+STORY = "Zorinka Proefveld werkt bij kapsalon De Krul. Bel 06-12345678. Zij is zwanger; meneer Hoog Laag kent zorinka's moeder."
+
+
+def _keys(page):
+    """Each word that may be freed, with its key."""
+    found = re.findall(r'name="found" value="(\w+)".*?class="utrecht-form-label[^>]*>([^<]*)</label>', page.text, re.DOTALL)
+    return {re.search("“(.*)”", word)[1]: key for key, word in found}
+
+
+def _table_reads(page):
+    return re.findall(r'<p class="st-beside__head">Wat de tafel leest</p>\s*<p[^>]*>(.*?)</p>', page.text, re.DOTALL)[0]
+
+
+def _everything(page):
+    return {**_seen(page), "found": list(_keys(page).values()), "keep": list(_keys(page).values())}
+
+
+def _only(program):
+    with reading(program) as session:
+        return session.scalars(select(Signal)).one_or_none()
+
+
+def _told(program, action):
+    with reading(program) as session:
+        query = select(LogDetail.details).join(LogEntry, LogEntry.seq == LogDetail.seq).where(LogEntry.action == action)
+        return [json.loads(one) for one in session.scalars(query)]
+
+
+def test_numbers_and_protected_words_cannot_be_freed_and_names_can(browser):
+    _check, page = _at_check(browser, STORY)
+    assert {"Hoog Laag"} <= set(_keys(page))
+    assert not {"06-12345678", "zwanger"} & set(_keys(page))
+    assert "12345678" not in _table_reads(page)
+
+
+def test_a_freed_word_goes_along_after_it_was_shown_and_the_others_do_not(browser, sqlite_program):
+    check, page = _at_check(browser, STORY)
+    choices = _everything(page)
+    key = _keys(page)["Hoog Laag"]
+    freed = choices | {"keep": [one for one in choices["keep"] if one != key], f"why-{key}": "Dat is een straatnaam"}
+    # What was shown is not what would go: the page comes back with how it reads now
+    again = browser.post(check, {**freed, "action": "submit"}, "/overzicht")
+    assert again.status_code == 422
+    assert _only(sqlite_program) is None
+    assert "Hoog Laag" in _table_reads(again)
+    assert "Dat is een straatnaam" in again.text
+    answer = browser.post(check, {**freed, **_seen(again), "action": "submit"}, "/overzicht")
+    assert answer.status_code == 303
+    stored = _only(sqlite_program)
+    assert "Hoog Laag" in stored.narrative_masked
+    assert "orinka" not in stored.narrative_masked
+    (told,) = _told(sqlite_program, "text:confirm")
+    assert (told["freed"], told["freed_kinds"], told["added"]) == (1, ["name"], 0)
+    with reading(sqlite_program) as session:
+        assert not any(b"straatnaam" in one or b"Hoog" in one for one in session.scalars(select(LogDetail.details)))
+    assert "Dat is een straatnaam" in browser.get(answer.location.removesuffix("/ontvangst")).text
+
+
+@pytest.mark.parametrize("reason", ["", "x", "BSN 111222333"])
+def test_freeing_a_word_needs_a_reason(browser, sqlite_program, reason):
+    check, page = _at_check(browser, STORY)
+    choices = _everything(page)
+    key = _keys(page)["Hoog Laag"]
+    freed = choices | {"keep": [one for one in choices["keep"] if one != key], f"why-{key}": reason}
+    again = browser.post(check, {**freed, "action": "masks"}, "/overzicht")
+    assert again.status_code == 422
+    assert f'id="why-{key}-error"' in again.text
+    assert not re.search(rf'id="keep-{key}"[^>]*checked', again.text)
+    assert "Hoog Laag" not in _table_reads(again)
+
+
+def test_a_word_that_was_never_offered_cannot_be_freed(browser, sqlite_program):
+    check, page = _at_check(browser, STORY)
+    key = _keys(page)["Hoog Laag"]
+    forged = key[::-1]
+    told = {**_everything(page), "found": [key, forged], "keep": [key], f"why-{forged}": "zomaar", "action": "submit"}
+    assert browser.post(check, told, "/overzicht").status_code == 303
+    assert _only(sqlite_program).narrative_masked == re.sub(r"<[^>]*>", "", _table_reads(page))
+
+
+def test_an_own_word_is_masked_everywhere_and_one_that_is_not_there_is_told(browser, sqlite_program):
+    check, page = _at_check(browser, "Zij woont boven de bibliotheek. In de Bibliotheek is het warm.")
+    wrong = browser.post(check, {**_seen(page), "mask_words": "biblioteek", "action": "submit"}, "/overzicht")
+    assert wrong.status_code == 422
+    assert "biblioteek" in wrong.text
+    again = browser.post(check, {**_seen(wrong), "mask_words": "bibliotheek", "action": "submit"}, "/overzicht")
+    assert again.status_code == 422
+    done = browser.post(check, {**_seen(again), "mask_words": "bibliotheek", "action": "submit"}, "/overzicht")
+    assert done.status_code == 303
+    assert "bibliotheek" not in _only(sqlite_program).narrative_masked.lower()
+
+
+def test_a_text_that_changed_in_another_window_is_shown_before_it_goes(browser, sqlite_program):
+    check, page = _at_check(browser, STORY)
+    old = _everything(page)
+    step2 = check.removesuffix("controle") + "2"
+    other = {"version": _version(browser.get(step2)), "narrative": "Piet Jansen was er ook bij.", "row-wages": "1"}
+    assert browser.post(step2, {**other, "action": "next"}, "/overzicht").status_code == 303
+    again = browser.post(check, {**old, "categories": ["minor"], "action": "submit"}, "/overzicht")
+    assert again.status_code == 422
+    assert "was er ook bij" in again.text
+    assert re.search(r'name="categories"[^>]*value="minor"[^>]*checked', again.text)
+    assert _only(sqlite_program) is None
+    assert browser.post(check, {**_everything(again), "action": "submit"}, "/overzicht").status_code == 303
+
+
+def test_without_what_was_shown_nothing_is_submitted(browser, sqlite_program):
+    check, page = _at_check(browser, STORY)
+    for seen in ({}, {"seen": ""}, {"seen": "0" * 32}):
+        told = {"version": _version(page), **seen, "action": "submit"}
+        assert browser.post(check, told, "/overzicht").status_code == 422
+    assert _only(sqlite_program) is None
+
+
+def test_a_text_that_tells_a_shelter_goes_only_after_a_look(browser, sqlite_program):
+    check, page = _at_check(browser, "Zij verblijft nu in de noodopvang achter het station.")
+    assert 'name="shelter_confirmed"' in page.text
+    refused = browser.post(check, {**_seen(page), "action": "submit"}, "/overzicht")
+    assert refused.status_code == 422
+    assert 'id="shelter_confirmed-error"' in refused.text
+    told = {**_seen(refused), "shelter_confirmed": "y", "action": "submit"}
+    assert browser.post(check, told, "/overzicht").status_code == 303
+    assert _told(sqlite_program, "text:confirm")[0]["shelter"] == "confirmed"

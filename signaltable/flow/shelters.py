@@ -1,0 +1,73 @@
+"""Whether something tells where a person is sheltered: the words of policies/shelters.toml, and the exclusion list.
+
+Whoever looks for somebody must not find the place, so the answer is yes or no: never which shelter, nor which word.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from signaltable.flow import exclusions
+from signaltable.flow.masking import found_in
+from signaltable.identity import Identity, tidy
+from signaltable.pseudonymise import match_tags
+from signaltable.shelters import names_shelter
+from signaltable.text import Span
+from signaltable.transaction import Transaction
+
+# A postcode and a number, in either order, as one address is written; a street with a number before it does no harm.
+_POSTCODE = re.compile(r"(?<!\d)([1-9]\d{3}) ?([A-Za-z]{2})(?!\w)")
+_NUMBER = re.compile(r"(?<![\w])(\d{1,5})(?:[ -]?([A-Za-z]{1,2}))?(?!\w)")
+# So many addresses, phones and mail addresses of one text are compared; more is no report.
+MOST = 40
+
+
+def tells_place(
+    tx: Transaction,
+    texts: Iterable[str],
+    identities: Sequence[Identity] = (),
+    *,
+    found: Iterable[tuple[str, Sequence[Span]]] | None = None,
+) -> bool:
+    """Whether one of the texts names a shelter, or a typed or found value stands on the exclusion list as one.
+
+    `found`: each text with what was found in it already; without it the texts are looked through here.
+    """
+    said = [text for text in texts if text.strip()]
+    words = tx.program.policy.shelters
+    if words is not None and any(names_shelter(text, words) for text in said):
+        return True
+    looked_at = [(text, found_in(tx, text)) for text in said] if found is None else found
+    values = [one for text, spans in looked_at for one in _values(text, spans)][:MOST]
+    digests = [digest for one in (*identities, *values) for digest in _digests(tx, one)]
+    return bool(digests) and exclusions.is_sheltered(tx, digests)
+
+
+def _digests(tx: Transaction, identity: Identity) -> Iterator[bytes]:
+    keys, policy = tx.program.keys, tx.program.policy.linking
+    for version in keys.usable("match"):
+        secret = keys.derive("match", "tags", version)
+        yield from (tag.digest for tag in match_tags(secret, tidy(identity), version=version, policy=policy))
+
+
+def _values(text: str, spans: Sequence[Span]) -> Iterator[Identity]:
+    """The addresses, phones and mail addresses that were found in a text, as if they had been typed."""
+    for span in spans:
+        words = text[span.start : span.end]
+        if span.kind == "phone":
+            yield Identity(kind="phone", phone=words)
+        elif span.kind == "email":
+            yield Identity(kind="person", email=words)
+        elif span.kind == "address" and (address := _address(words)):
+            yield address
+
+
+def _address(words: str) -> Identity | None:
+    postcode = _POSTCODE.search(words)
+    if postcode is None:
+        return None
+    rest = f"{words[: postcode.start()]} {words[postcode.end() :]}"
+    number = _NUMBER.search(rest)
+    if number is None:
+        return None
+    code = f"{postcode[1]} {postcode[2].upper()}"
+    return Identity(kind="address", postcode=code, house_number=number[1], addition=number[2] or "")
