@@ -18,7 +18,13 @@ from signaltable.web.errors import reason_text
 from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
 
 # Pages that are reached from the tabs of another entry of the menu.
-WITHIN = {"blind_check": "questions", "keys": "admin", "misuse": "auditor", "samples": "auditor"}
+WITHIN = {
+    "blind_check": "questions",
+    "keys": "admin",
+    "misuse": "auditor",
+    "samples": "auditor",
+    "subject_erasures": "subject_reports",
+}
 
 
 def lang() -> str:
@@ -126,11 +132,6 @@ def menu() -> list[tuple[str, str, bool]]:
             "subject_reports.listing",
             _("Who saw data"),
             (Permission.REPORT_REQUEST_OWN, Permission.REPORT_DECIDE_OWN),
-        ),
-        (
-            "subject_erasures.listing",
-            _("Erase on request"),
-            (Permission.ERASURE_REQUEST_OWN, Permission.ERASURE_DECIDE_OWN),
         ),
         ("admin.listing", _("Administration"), (Permission.ACCOUNT_CHANGE_ALL,)),
     )

@@ -226,7 +226,7 @@ def agree(reference: str) -> ResponseReturnValue:
         form.agree_reason.errors = [_text_problem(error.problems["agree_reason"])]
         return _page(reference, form, RefuseForm(None)), 422
     if state == rows.APPROVED:
-        flash(_("You agreed. Only the person who asked can open it, once, for a quarter of an hour."), "success")
+        flash(_("You agreed. Only the person who asked can open it, for a quarter of an hour."), "success")
     else:
         flash(_("The rules of now do not allow it any more. Nothing can be opened."), "warning")
     return redirect(url_for("identity_requests.show", reference=reference), 303)

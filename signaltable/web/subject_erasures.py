@@ -20,6 +20,7 @@ from signaltable.flow.subject_erasures import ErasureRequest
 from signaltable.texts import Text
 from signaltable.web.filters import in_words
 from signaltable.web.guards import actor, begin, permission, program, step_up, submitted
+from signaltable.web.open_pages import open_pages
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
 from signaltable.web.wording import WORDS
@@ -225,6 +226,7 @@ def _render(template: str, **values: Any) -> str:
         template,
         state_word=state_word,
         tones=TONES,
+        tab_pages=open_pages(),
         may_ask=isinstance(may(actor(), Permission.ERASURE_REQUEST_OWN), Allowed),
         **{**WORDS, **values},
     )
