@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, LargeBinary, case, func, select
 from sqlalchemy.orm import Session
 
 from audit.key_chain import PURPOSE as LOG
@@ -20,14 +20,13 @@ from signaltable.flow import log_keys, rotating, sealed_columns
 from signaltable.flow.rotating.state import Progress, progress_of
 from signaltable.keys import ACTIVE, DESTROYED, SEAL, KeyFacts, envelope_version
 from signaltable.keys.errors import CannotOpen
+from signaltable.keys.suites import VERSION_BYTES, VERSION_STANDS_AT, WRAPPED_MARK
 from signaltable.models import LogDetail, LogEntry, MatchSketch, MatchTag
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction
 
 # After this a key is due to be replaced: what leaked unnoticed is of use no longer than this.
 OLD_AFTER: Final = timedelta(days=365)
-# The head of an envelope: mark, suite and version (keys/suites.py).
-HEAD_BYTES: Final = 9
 SIGNER: Final = "signer"
 
 # What can be wrong with a key (`old`, `shared`), or with all of them together.
@@ -202,7 +201,7 @@ def _envelopes(session: Session, one: sealed_columns.SealedColumn) -> Iterator[t
     query = sealed_columns.query_of(one)
     if not one.many:
         part = query.subquery()
-        head = func.substr(part.c.value, 1, HEAD_BYTES)
+        head = _head(part.c.value)
         for agency, begin, count in session.execute(
             select(part.c.agency, head, func.count()).group_by(part.c.agency, head)
         ):
@@ -215,6 +214,13 @@ def _envelopes(session: Session, one: sealed_columns.SealedColumn) -> Iterator[t
             continue  # What is no envelope any more is a finding of the check of the log.
         for envelope in held:
             yield envelope.agency_id, _version(envelope.sealed), 1
+
+
+def _head(value: "ColumnElement[Any]") -> "ColumnElement[Any]":
+    """The bytes of a value up to and with the version of its key, which are the same for all of that version."""
+    stands = {mark: func.substr(value, 1, at + VERSION_BYTES) for mark, at in VERSION_STANDS_AT.items()}
+    mark = func.substr(value, 1, len(WRAPPED_MARK), type_=LargeBinary())
+    return case(*((mark == one, head) for one, head in stands.items()), else_=mark)
 
 
 def _version(begin: bytes) -> int:

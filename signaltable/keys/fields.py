@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from signaltable.keys.digests import KEY_BYTES, bind
 from signaltable.keys.errors import CannotOpen, KeyRingError
+from signaltable.keys.padding import pad, unpad
 
 NONCE_BYTES: Final = 12
 TAG_BYTES: Final = 16
@@ -42,7 +43,7 @@ def seal_field(
     if len(nonce) != NONCE_BYTES:
         raise KeyRingError(f"expected a nonce of {NONCE_BYTES} bytes, found {len(nonce)}")
     place = _place(table, row, column, version)
-    return _FIELD_MARK + nonce + AESGCM(data_key.material).encrypt(nonce, _pad(plaintext), place)
+    return _FIELD_MARK + nonce + AESGCM(data_key.material).encrypt(nonce, pad(plaintext, BLOCK_BYTES), place)
 
 
 def open_field(data_key: DataKey, *, table: str, row: str, column: str, version: int, sealed: bytes) -> bytes:
@@ -52,7 +53,7 @@ def open_field(data_key: DataKey, *, table: str, row: str, column: str, version:
         raise CannotOpen("expected a sealed field, found something else")
     nonce, body = sealed[start : start + NONCE_BYTES], sealed[start + NONCE_BYTES :]
     try:
-        return _unpad(AESGCM(data_key.material).decrypt(nonce, body, _place(table, row, column, version)))
+        return unpad(AESGCM(data_key.material).decrypt(nonce, body, _place(table, row, column, version)))
     except InvalidTag:
         raise CannotOpen("the field does not open with this key in this place") from None
 
@@ -101,12 +102,3 @@ def subject_info(subject_id: str) -> bytes:
 
 def _place(table: str, row: str, column: str, version: int) -> bytes:
     return bind(b"signaltable/field/1", table.encode(), row.encode(), column.encode(), str(version).encode())
-
-
-def _pad(plaintext: bytes) -> bytes:
-    """ISO/IEC 7816-4 padding: a mark and zeros up to a whole block."""
-    return plaintext + b"\x80" + bytes(-(len(plaintext) + 1) % BLOCK_BYTES)
-
-
-def _unpad(padded: bytes) -> bytes:
-    return padded.rstrip(b"\x00")[:-1]

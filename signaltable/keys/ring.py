@@ -31,10 +31,13 @@ from signaltable.keys.contents import (
 from signaltable.keys.digests import bind
 from signaltable.keys.errors import CannotOpen, KeyRingError
 from signaltable.keys.fields import DataKey, new_data_key, subject_info
+from signaltable.keys.padding import pad, unpad
 from signaltable.keys.suites import SUITES, WRAPPED_MARK, envelope_head, read_head
 from signaltable.keys.wrapping import Wrapper
 
 _Made = TypeVar("_Made")
+# Envelopes are padded to whole blocks: a short reason and a long one look the same.
+ENVELOPE_BLOCK = 256
 
 
 class Ring(ABC):
@@ -128,17 +131,20 @@ class Ring(ABC):
 
     # -- for agencies -----------------------------------------------------------------------------------------------
 
-    def seal(self, agency_id: str, plaintext: bytes, info: bytes) -> bytes:
+    def seal(self, agency_id: str, plaintext: bytes, info: bytes, *, padded: bool = True) -> bytes:
         """Encrypt for one agency (HPKE base mode, RFC 9180). The envelope names suite and key version.
 
-        `info` says what is inside; only the same `info` opens it. Raises KeyRingError for an unknown agency.
+        `info` says what is inside; only the same `info` opens it. The length shows in steps of 256 bytes only, but not
+        `padded` exactly: for what is always as long. Raises KeyRingError for an unknown agency.
         """
         self._look_again()
         key = self._active(SEAL, agency_id)
         kind = SUITES[key.suite]
         public = self._kept(("public", key.name, key.version), lambda: kind.read_public(key.public))
-        head = envelope_head(key.suite, key.version)
-        return head + kind.suite.encrypt(plaintext, public, bind(head, agency_id.encode(), info))
+        head = envelope_head(key.suite, key.version, padded=padded)
+        return head + kind.suite.encrypt(
+            pad(plaintext, ENVELOPE_BLOCK) if padded else plaintext, public, bind(head, agency_id.encode(), info)
+        )
 
     def open(self, agency_id: str, envelope: bytes, info: bytes) -> bytes:
         """What `seal` encrypted for this agency with this `info`. Raises CannotOpen in every other case."""
@@ -146,7 +152,8 @@ class Ring(ABC):
         key = self._find((SEAL, agency_id), head.version)
         if key is None or key.state == DESTROYED or key.suite != head.suite:
             raise CannotOpen("expected an envelope for a key of this agency")
-        return self._decrypted(key, envelope[len(head.raw) :], bind(head.raw, agency_id.encode(), info))
+        opened = self._decrypted(key, envelope[len(head.raw) :], bind(head.raw, agency_id.encode(), info))
+        return unpad(opened) if head.padded else opened
 
     def wrap(self, agency_id: str, data_key: DataKey, subject_id: str) -> bytes:
         """The data key of a subject, sealed for an agency. A disclosure of identity wraps it again for the recipient."""

@@ -32,6 +32,8 @@ _MLKEM768_PUBLIC_BYTES: Final = 1184
 _X25519_BYTES: Final = 32
 _ENVELOPE: Final = struct.Struct(">4sBI")
 _ENVELOPE_MARK: Final = b"stK1"
+# Before an envelope of which the content is padded, so that its length tells nothing; of old none was.
+_PADDED_MARK: Final = b"stK3"
 # Before a wrapped data key (keys/wrapping.py): then the length of the envelope, and the envelope.
 WRAPPED_MARK: Final = b"stK2"
 _WRAPPED_FRONT: Final = len(WRAPPED_MARK) + 2
@@ -39,6 +41,7 @@ VERSION_BYTES: Final = 4
 # By the first bytes of a value: where the version of the key stands in it, counted from 0.
 VERSION_STANDS_AT: Final[Mapping[bytes, int]] = {
     _ENVELOPE_MARK: _ENVELOPE.size - VERSION_BYTES,
+    _PADDED_MARK: _ENVELOPE.size - VERSION_BYTES,
     WRAPPED_MARK: _WRAPPED_FRONT + _ENVELOPE.size - VERSION_BYTES,
 }
 
@@ -129,16 +132,19 @@ _BY_NUMBER: Final = {kind.number: kind.name for kind in SUITES.values()}
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What an envelope says of itself: the suite, the version of the agency's key, and these bytes as they stand."""
+    """What an envelope says of itself: the suite, the version of the agency's key, whether the content is padded, and
+    these bytes as they stand.
+    """
 
     suite: str
     version: int
+    padded: bool
     raw: bytes
 
 
-def envelope_head(suite: str, version: int) -> bytes:
+def envelope_head(suite: str, version: int, *, padded: bool = False) -> bytes:
     """The first bytes of an envelope; they are bound to what is inside."""
-    return _ENVELOPE.pack(_ENVELOPE_MARK, SUITES[suite].number, version)
+    return _ENVELOPE.pack(_PADDED_MARK if padded else _ENVELOPE_MARK, SUITES[suite].number, version)
 
 
 def read_head(envelope: bytes) -> Head:
@@ -147,9 +153,9 @@ def read_head(envelope: bytes) -> Head:
     if len(raw) < _ENVELOPE.size:
         raise CannotOpen("expected an envelope, found something shorter")
     mark, number, version = _ENVELOPE.unpack(raw)
-    if mark != _ENVELOPE_MARK or number not in _BY_NUMBER:
+    if mark not in {_ENVELOPE_MARK, _PADDED_MARK} or number not in _BY_NUMBER:
         raise CannotOpen("expected an envelope for a key of this agency")
-    return Head(_BY_NUMBER[number], version, raw)
+    return Head(_BY_NUMBER[number], version, mark == _PADDED_MARK, raw)
 
 
 def envelope_version(envelope: bytes) -> int:

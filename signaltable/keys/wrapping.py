@@ -30,7 +30,7 @@ _LENGTH: Final = struct.Struct(">H")
 class Envelopes(Protocol):
     """Who seals for agencies."""
 
-    def seal(self, agency_id: str, plaintext: bytes, info: bytes) -> bytes:
+    def seal(self, agency_id: str, plaintext: bytes, info: bytes, *, padded: bool = True) -> bytes:
         """Encrypt for an agency."""
 
     def open(self, agency_id: str, envelope: bytes, info: bytes) -> bytes:
@@ -79,7 +79,7 @@ class Wrapper:
 
     def _fresh(self, agency_id: str) -> _Wrapping:
         material = secrets.token_bytes(KEY_BYTES)
-        envelope = self._envelopes.seal(agency_id, material, _INFO)
+        envelope = self._envelopes.seal(agency_id, material, _INFO, padded=False)
         return _Wrapping(WRAPPED_MARK + _LENGTH.pack(len(envelope)) + envelope, AESGCM(material))
 
     def _cipher(self, agency_id: str, envelope: bytes) -> AESGCM:
