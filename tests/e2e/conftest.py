@@ -65,7 +65,8 @@ def start_server(home: Path, **environment: str) -> Server:
     process = subprocess.Popen(
         [sys.executable, "-m", "signaltable.cli", "run", "--port", str(port)],
         cwd=ROOT,
-        env={**os.environ, "SIGNALTABLE_HOME": str(home), **environment},
+        # The text reader takes a gigabyte and a minute; tests/text_reader starts it where it is what is tested.
+        env={**os.environ, "SIGNALTABLE_HOME": str(home), "SIGNALTABLE_TEXT_READER": "off", **environment},
         stdout=subprocess.DEVNULL,
         stderr=(home / "stderr.txt").open("wb"),
     )
