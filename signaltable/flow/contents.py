@@ -10,13 +10,11 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from signaltable.fields import FieldContext
-from signaltable.flow import sealing
+from signaltable.flow import naming, sealing
 from signaltable.flow.masking import found_in, kinds_in, without_protected
-from signaltable.keys import pseudonym_key
 from signaltable.models import Signal, Subject, SubjectField
 from signaltable.payload import SentField, SentSubject, SentValue, typed
 from signaltable.policy import PolicySet
-from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import subjects_of
 from signaltable.text import TOKENS, Span, find_typed, mask, merged
 from signaltable.texts import Text
@@ -248,10 +246,9 @@ def _signal_values(
 ) -> dict[str, Callable[[], Iterable[SentValue]]]:
     policy, facts = tx.program.policy, signal.facts
     known = policy.how_known
-    secret = pseudonym_key(tx.program.keys, recipient)
     return {
         # Two receivers that lay their papers side by side must not find the same reference on both.
-        "reference": lambda: [typed(recipient_pseudonym(secret, recipient, signal.id))],
+        "reference": lambda: [typed(naming.signal_name(tx, recipient, signal))],
         "urgency": lambda: [SentValue(policy.urgencies[signal.urgency].title, signal.urgency)],
         "forms": lambda: [SentValue(policy.forms[form].title, form) for form in facts["forms"]],
         "form_rows": lambda: [
@@ -297,7 +294,7 @@ def subject_part(
     wanted = set(names)
     values = {**_open_values(tx.program.policy, subject), **{name: typed(value) for name, value in identity.items()}}
     return SentSubject(
-        recipient_pseudonym(pseudonym_key(tx.program.keys, recipient), recipient, subject.id),
+        naming.subject_name(tx, recipient, subject.id),
         tuple(
             SentField(name, (values[name.removeprefix(SUBJECT)],), unsure=name in holder.unsure)
             for name in tx.program.policy.fields.fields

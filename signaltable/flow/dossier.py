@@ -16,14 +16,12 @@ from sqlalchemy.orm import aliased
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refused, State, day_of
 from signaltable.fields import FieldContext
-from signaltable.flow import text_checks
+from signaltable.flow import naming, text_checks
 from signaltable.flow.advice import WITHHELD, Advice, advice_of
 from signaltable.flow.contents import Contents, account_for_others, contents_of, text_categories
 from signaltable.flow.masking import without_protected
 from signaltable.grounds import CONSULT
-from signaltable.keys import pseudonym_key
 from signaltable.models import AgendaItem, Meeting, Question, Signal, SignalMove, Subject, SubjectGroup
-from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import agency_titles, links_of, on_an_agenda, resource_of, signal_by_reference, subjects_of
 from signaltable.texts import Text, by_code
 from signaltable.transaction import Transaction
@@ -309,7 +307,7 @@ def reader_of(signal: Signal, viewer: str) -> str:
 
 def pseudonym(tx: Transaction, reader: str, subject_id: str) -> str:
     """How `reader` knows a subject."""
-    return recipient_pseudonym(pseudonym_key(tx.program.keys, reader), reader, subject_id)
+    return naming.subject_name(tx, reader, subject_id)
 
 
 def subject_facts(subject: Subject, name: str) -> DossierSubject:

@@ -5,19 +5,35 @@ else keeps its name; the old version goes when the last signal that it names has
 nothing by itself: subjects have random ids that nobody sees outside the database.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from signaltable.keys import RECIPIENT, pseudonym_key
-from signaltable.models import KeyRotation, Signal
+from signaltable.models import KeyRotation, Signal, Subject
+from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.transaction import Transaction
 
 
-def name_key(tx: Transaction, reader: str, signal_made_at: datetime) -> bytes:
-    """The secret under which `reader` knows what belongs to a signal of that moment."""
-    return pseudonym_key(tx.program.keys, reader, _version(tx, agency_of(reader), signal_made_at))
+def subject_name(tx: Transaction, reader: str, subject_id: str) -> str:
+    """The pseudonym by which `reader` (an agency, or `table:<id>`) knows a subject; the same as long as it is there."""
+
+    def made_at() -> datetime | None:
+        came_in = select(Signal.created_at).join(Subject, Subject.signal_id == Signal.id)
+        return tx.session.scalar(came_in.where(Subject.id == subject_id))
+
+    return recipient_pseudonym(_key(tx, reader, made_at), reader, subject_id)
+
+
+def signal_name(tx: Transaction, reader: str, signal: Signal) -> str:
+    """The same of a signal as a whole: two receivers find no common reference on their papers."""
+    return recipient_pseudonym(_key(tx, reader, lambda: signal.created_at), reader, signal.id)
+
+
+def _key(tx: Transaction, reader: str, made_at: Callable[[], datetime | None]) -> bytes:
+    return pseudonym_key(tx.program.keys, reader, _version(tx, agency_of(reader), made_at))
 
 
 def agency_of(reader: str) -> str:
@@ -31,11 +47,13 @@ def signals_named_before(session: Session, moment: datetime) -> int:
     return session.scalar(query) or 0
 
 
-def _version(tx: Transaction, agency: str, moment: datetime) -> int:
-    """The version that counted at that moment; where it is gone, the one that counts now."""
+def _version(tx: Transaction, agency: str, made_at: Callable[[], datetime | None]) -> int:
+    """The version that counted when something came in; where it is gone, the one that counts now."""
     there = tx.program.keys.usable(RECIPIENT, agency)
     changes = _changes(tx, agency)
-    passed = [to_version for started, _, to_version in changes if started <= moment]
+    # Without a change there is nothing to ask; a database of before a change knows only the first version.
+    moment = made_at() if changes else None
+    passed = [to_version for started, _, to_version in changes if moment is not None and started <= moment]
     version = passed[-1] if passed else changes[0][1] if changes else min(there)
     return version if version in there else there[0]
 

@@ -23,13 +23,13 @@ from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
 from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.domain import Conflict, DisclosureState, NotFound, Refused, Resource, UnusableInput, day_of
-from signaltable.flow import mailing, sealing
+from signaltable.flow import mailing, naming, sealing
 from signaltable.flow.contents import MASKED, NARRATIVE
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.references import fresh_reference
 from signaltable.flow.referrals import place
 from signaltable.grounds import Ground
-from signaltable.keys import CannotOpen, pseudonym_key
+from signaltable.keys import CannotOpen
 from signaltable.models import (
     Disclosure,
     IdentityRequest,
@@ -43,7 +43,6 @@ from signaltable.models import (
 )
 from signaltable.payload import Payload, from_bytes
 from signaltable.policy_shapes import SafetyCheckFile
-from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.queries import PageKey, agency_titles, newest_first
 from signaltable.text import contains_bsn
 from signaltable.transaction import Transaction
@@ -571,9 +570,7 @@ def _sent(tx: Transaction, row: Disclosure, subject: Subject, numbers: list[int]
         # What went is erased; that it went stays. Who stood in it, only the log may still know.
         known = numbers is None or subject.number in numbers
         return Sent(row, row.recipient_agency, None) if known else None
-    pseudonym = recipient_pseudonym(
-        pseudonym_key(tx.program.keys, row.recipient_agency), row.recipient_agency, subject.id
-    )
+    pseudonym = naming.subject_name(tx, row.recipient_agency, subject.id)
     own = [field.name for one in content.subjects if one.pseudonym == pseudonym for field in one.fields]
     about_case = [field.name for field in content.fields]
     if not own and (content.subjects or not {NARRATIVE, MASKED} & set(about_case)):

@@ -4,24 +4,33 @@ import json
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select, update
 
 from signaltable.domain import Channel, Conflict, Refused, UnusableInput
-from signaltable.flow import drafts, fsck, linking, rotating, sealing, signals
+from signaltable.flow import drafts, fsck, naming, rotating, sealing
 from signaltable.flow.setup import INSTALLER
-from signaltable.keys import HYBRID_SUITE, CannotOpen, KeyRing, KeyRingError, envelope_suite, envelope_version, open_field
+from signaltable.keys import (
+    HYBRID_SUITE,
+    CannotOpen,
+    KeyRing,
+    KeyRingError,
+    envelope_suite,
+    envelope_version,
+    open_field,
+    pseudonym_key,
+)
 from signaltable.models import (
-    Agency,
     Draft,
-    KeyRotation,
     Link,
     LogDetail,
     LogEntry,
     MatchTag,
     Signal,
+    Subject,
     SubjectField,
     SubjectKey,
 )
+from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.transaction import reading, transaction
 from tests.factories import a_signal
 from tests.table_steps import submitted
@@ -96,3 +105,135 @@ def test_nothing_is_lost_and_the_log_accounts_for_every_batch(two, purpose):
     changed = set(everything(two, SubjectField.sealed)) if purpose == "data" else set(everything(two, MatchTag.digest))
     assert len(changed) == len(sealed if purpose == "data" else tags)
     assert not changed & (sealed if purpose == "data" else tags)
+
+
+def test_the_key_of_an_agency_is_replaced_in_every_column_also_by_another_suite(two, actor):
+    with transaction(two, actor(two, "havendam")) as tx:
+        kept = drafts.start(tx, a_signal())
+    before = identities(two)
+    old = everything(two, SubjectKey.wrapped)
+    found = rotate(two, "agency", agency_id="havendam", suite=HYBRID_SUITE)
+    assert (found.state, found.from_version, found.to_version) == (rotating.FINISHED, 1, 2)
+    signals = [
+        sealed for sealed, owner in everything(two, Signal.owner_sealed, Signal.owner_agency) if owner == "havendam"
+    ]
+    sealed = [*signals, *(row.sealed for row in everything(two, Draft.sealed))]
+    assert len(sealed) == 2
+    assert {(envelope_version(one), envelope_suite(one)) for one in sealed} == {(2, HYBRID_SUITE)}
+    assert identities(two) == before
+    with transaction(two, actor(two, "havendam")) as tx:
+        assert drafts.load(tx, kept.id).content == kept.content
+    # The old key opens nothing any more, not even what somebody kept.
+    mine = next(one[0] for one in old if one not in everything(two, SubjectKey.wrapped))
+    with pytest.raises(CannotOpen):
+        two.keys.unwrap("havendam", mine, next(iter(before)))
+    assert clean(two)
+
+
+def test_the_key_that_is_gone_is_told_in_the_log(two):
+    print_of_old = two.keys.versions("match")[0].fingerprint
+    rotate(two, "match")
+    actions = dict(everything(two, LogEntry.seq, LogEntry.action))
+    told = {seq: json.loads(details) for seq, details in everything(two, LogDetail.seq, LogDetail.details)}
+    gone = [told[seq] for seq, action in actions.items() if action == "key:destroy"]
+    assert [(one["purpose"], one["key_version"], one["key_fingerprint"]) for one in gone] == [
+        ("match", 1, print_of_old)
+    ]
+    with pytest.raises(KeyRingError):
+        two.keys.derive("match", "tags", 1)
+    again = KeyRing.load(two.settings.key_ring, require_private=True)
+    assert [(one.version, one.state) for one in again.versions("match")] == [(1, "destroyed"), (2, "active")]
+
+
+def test_the_old_key_stays_readable_when_somebody_asks_for_it(two):
+    found = rotate(two, "match", keep_old=True)
+    assert found.state == rotating.FINISHED
+    assert two.keys.usable("match") == (2, 1)
+
+
+def test_who_comes_in_meanwhile_meets_those_of_before_and_of_after(sqlite_program, actor):
+    program, who = sqlite_program, actor(sqlite_program, "delinde")
+    submitted(program, actor(program, "havendam"))
+    started = rotating.start(program, INSTALLER, "match")
+    met = []
+    found = started
+    while not found.is_over:
+        met.append(len(links(program)))
+        submitted(program, who, a_signal(capacity="care-wgbo"))
+        assert len(links(program)) > met[-1], found.stage
+        found = rotating.step(program, INSTALLER, started.id)
+    assert found.state == rotating.FINISHED
+    assert clean(program)
+
+
+def test_the_same_key_is_not_replaced_twice_at_once(two):
+    rotating.start(two, INSTALLER, "match")
+    with pytest.raises(Conflict, match="resume"):
+        rotating.start(two, INSTALLER, "match")
+    rotating.start(two, INSTALLER, "session")
+
+
+def test_a_value_that_does_not_open_keeps_the_old_key_and_is_counted(two):
+    [sealed] = [one for one, owner in everything(two, Signal.owner_sealed, Signal.owner_agency) if owner == "havendam"]
+    with two.write_sessions() as session:
+        changed = update(Signal).where(Signal.owner_agency == "havendam")
+        session.execute(changed.values(owner_sealed=sealed[:-1] + bytes([sealed[-1] ^ 1])))
+        session.commit()
+    found = rotate(two, "agency", agency_id="havendam")
+    assert found.state == rotating.STOPPED
+    assert two.keys.usable("agency", "havendam") == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "options"),
+    [
+        ("agency", {}),
+        ("agency", {"agency_id": "nobody"}),
+        ("match", {"agency_id": "havendam"}),
+        ("match", {"suite": HYBRID_SUITE}),
+        ("log", {}),
+    ],
+)
+def test_what_cannot_be_replaced_is_said(sqlite_program, purpose, options):
+    with pytest.raises(UnusableInput):
+        rotating.start(sqlite_program, INSTALLER, purpose, **options)
+
+
+def test_nobody_replaces_keys_over_the_web(sqlite_program):
+    with pytest.raises(Refused):
+        rotating.start(sqlite_program, replace(INSTALLER, channel=Channel.WEB), "match")
+
+
+def test_a_recipient_keeps_its_names_and_new_signals_get_other_ones(two, actor, clock):
+    subject = next(iter(identities(two)))
+    with transaction(two, INSTALLER) as tx:
+        before = naming.subject_name(tx, "opvang", subject)
+    clock.forward(hours=1)
+    found = rotate(two, "recipient", agency_id="opvang")
+    assert (found.state, found.of) == (rotating.WAITING, 2)
+    clock.forward(hours=1)
+    reference = submitted(two, actor(two, "havendam"))
+    with transaction(two, INSTALLER) as tx:
+        fresh = tx.session.scalars(
+            select(Subject.id).join(Signal, Signal.id == Subject.signal_id).where(Signal.reference == reference)
+        ).one()
+        assert naming.subject_name(tx, "opvang", subject) == before
+        assert naming.subject_name(tx, "opvang", fresh) == recipient_pseudonym(
+            pseudonym_key(two.keys, "opvang", 2), "opvang", fresh
+        )
+        # When the last signal of before is erased, the old key goes.
+        tx.session.execute(update(Signal).where(Signal.reference != reference).values(owner_sealed=b""))
+        tx.record("signal:withdraw", object_type="signal", details={"signal": "x", "cause": "x"})
+    assert work(two, found.id).state == rotating.FINISHED
+    assert two.keys.usable("recipient", "opvang") == (2,)
+
+
+def test_a_session_key_waits_until_the_last_session_is_over(sqlite_program, clock):
+    found = rotate(sqlite_program, "session")
+    assert found.state == rotating.WAITING
+    entries = len(everything(sqlite_program, LogEntry.seq))
+    assert work(sqlite_program, found.id).state == rotating.WAITING
+    assert len(everything(sqlite_program, LogEntry.seq)) == entries, "waiting leaves nothing in the log"
+    clock.forward(hours=13)
+    assert work(sqlite_program, found.id).state == rotating.FINISHED
+    assert sqlite_program.keys.usable("session") == (2,)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, LargeBinary, Select, and_, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, LargeBinary, Select, and_, bindparam, func, not_, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from signaltable.flow import sealed_columns
@@ -67,8 +67,12 @@ def _asked(one: SealedColumn, row: KeyRotation, version: int) -> "Select[Any]":
     query = sealed_columns.query_of(one).where(sealed_columns.of_agency(one, row.agency_id or ""))
     if one.many:
         return query
-    column = sealed_columns.table_of(one).c[one.column]
-    return query.where(or_(*(_says(column, front, start, version) for front, start in VERSION_STANDS_AT.items())))
+    return query.where(_is_of(sealed_columns.table_of(one).c[one.column], version))
+
+
+def _is_of(column: "ColumnElement[Any]", version: int) -> "ColumnElement[bool]":
+    """Whether a value is an envelope, or a wrapped key, of this version."""
+    return or_(*(_says(column, front, start, version) for front, start in VERSION_STANDS_AT.items()))
 
 
 def _says(column: "ColumnElement[Any]", front: bytes, start: int, version: int) -> "ColumnElement[bool]":
@@ -124,16 +128,22 @@ def _key_names(one: SealedColumn) -> list[str]:
 
 
 def _left(session: Session, one: SealedColumn, row: KeyRotation) -> int:
-    query = _asked(one, row, row.from_version)
+    """What is not sealed with the new version, whatever else it may be: nothing may be lost with the old one."""
+    query = sealed_columns.query_of(one).where(sealed_columns.of_agency(one, row.agency_id or ""))
     if not one.many:
-        key = next(iter(sealed_columns.table_of(one).primary_key.columns))
-        return session.scalar(select(func.count()).select_from(query.with_only_columns(key).subquery())) or 0
+        column, key = (
+            sealed_columns.table_of(one).c[one.column],
+            next(iter(sealed_columns.table_of(one).primary_key.columns)),
+        )
+        others = query.where(not_(_is_of(column, row.to_version))).with_only_columns(key)
+        return session.scalar(select(func.count()).select_from(others.subquery())) or 0
     rows = session.execute(query.execution_options(yield_per=AT_ONCE)).mappings()
-    return sum(_may_hang(one, found, row.agency_id or "", row.from_version) for found in rows)
+    return sum(_may_hang(one, found, row.agency_id or "", row.to_version) for found in rows)
 
 
-def _may_hang(one: SealedColumn, row: Values, agency: str, version: int) -> bool:
+def _may_hang(one: SealedColumn, row: Values, agency: str, to_version: int) -> bool:
     try:
-        return _hangs(one, row, agency, version)
+        held = {envelope.agency_id: envelope for envelope in sealed_columns.envelopes(one, row)}
+        return agency in held and envelope_version(held[agency].sealed) != to_version
     except (CannotOpen, ValueError, TypeError, AttributeError):
         return True
