@@ -19,6 +19,7 @@ from sqlalchemy import select
 from signaltable.conditions.shape import Context
 from signaltable.domain import ZONE, Actor, SignaltableError, day_of
 from signaltable.evidence_examples import example
+from signaltable.evidence_forms import ConditionSpec
 from signaltable.facts import Facts, parse_facts
 from signaltable.flow import (
     approvals,
@@ -36,10 +37,15 @@ from signaltable.flow import (
     withdrawing,
 )
 from signaltable.flow.accounts import actor_of_login, confirm_password
+from signaltable.flow.dossier import TABLE, pseudonym, reader_of
+from signaltable.flow.identity_requests import asking, deciding, lists, ways
+from signaltable.flow.setup import INSTALLER
 from signaltable.flow.signing import sign_checkpoint
+from signaltable.grounds import Ground
 from signaltable.intake import SignalDraft, SubjectDraft, facts_of, parse, victims
 from signaltable.models import Disclosure, Duty, Link, Signal, Subject
 from signaltable.policy import PolicySet
+from signaltable.queries import signal_by_reference, subjects_of
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 FOLDER: Final = Path(__file__).resolve().parent / "cases"
@@ -78,6 +84,7 @@ class Demo:
     questions: dict[tuple[str, str], str] = field(default_factory=dict)
     meetings: dict[str, str] = field(default_factory=dict)
     disclosures: dict[tuple[str, str], str] = field(default_factory=dict)
+    requests: dict[tuple[str, str], str] = field(default_factory=dict)
     actors: dict[str, Actor] = field(default_factory=dict)
 
     def use(
@@ -320,18 +327,26 @@ def _disclose(demo: Demo, step: Step) -> None:
 def _evidence(step: Step, shown: disclosing.Preview) -> dict[str, dict[str, Any]]:
     """The conditions filled in: invented content, what the signal says about consent, and the words of the file on top."""
     told: Mapping[str, Mapping[str, Any]] = step.said.get("evidence", {})
-    filled: dict[str, dict[str, Any]] = {}
-    for spec in shown.conditions:
+    ground = shown.option.ground if shown.option else None
+    invented = _invented(step, shown.conditions, shown.choice.agency_id, ground, shown.categories)
+    return {code: {**filled, **shown.prefill.get(code, {}), **told.get(code, {})} for code, filled in invented.items()}
+
+
+def _invented(
+    step: Step, conditions: Sequence[ConditionSpec], recipient: str, ground: Ground | None, categories: frozenset[str]
+) -> dict[str, dict[str, Any]]:
+    """Evidence for each of these conditions, made up for the day of the step."""
+    made: dict[str, dict[str, Any]] = {}
+    for spec in conditions:
         context = Context(
             now=step.at.astimezone(ZONE),
             today=day_of(step.at),
-            recipient_agency=shown.choice.agency_id,
+            recipient_agency=recipient,
             person_age="adult",
-            parameter=shown.option.ground.parameters.get(spec.code, "") if shown.option else "",
+            parameter=ground.parameters.get(spec.code, "") if ground else "",
         )
-        invented = example(spec.code, context, shown.categories)
-        filled[spec.code] = {**invented, **shown.prefill.get(spec.code, {}), **told.get(spec.code, {})}
-    return filled
+        made[spec.code] = dict(example(spec.code, context, categories))
+    return made
 
 
 def _approve(demo: Demo, step: Step) -> None:
@@ -383,6 +398,47 @@ def _duty(demo: Demo, step: Step) -> str:
     return found
 
 
+def _ask_who(demo: Demo, step: Step) -> None:
+    """Somebody at the table asks who the first subject of the case is."""
+    said, reference = step.said, demo.references[step.case]
+    name = _name_at_table(demo, reference)
+    page = demo.use(step, said["by"], asking.prepare, ways.CASE, reference, name)
+    offer = page.offer(said["choice"])
+    if offer is None:
+        raise BrokenDemo(f"{step.case}: expected the choice {said['choice']} to be offered")
+    invented = _invented(step, offer.conditions, page.recipient_id, offer.option.ground, offer.categories)
+    told: Mapping[str, Mapping[str, Any]] = said.get("evidence", {})
+    made = demo.use(
+        step,
+        said["by"],
+        asking.ask,
+        ways.CASE,
+        reference,
+        name,
+        choice=offer.key,
+        evidence={code: {**filled, **told.get(code, {})} for code, filled in invented.items()},
+        motivation=said["why"],
+    )
+    demo.requests[step.case, said["by"]] = made.reference
+
+
+def _name_at_table(demo: Demo, reference: str) -> str:
+    with transaction(demo.program, INSTALLER) as tx:
+        signal = signal_by_reference(tx, reference)
+        return pseudonym(tx, reader_of(signal, TABLE), subjects_of(tx, signal.id)[0].id)
+
+
+def _decide_who(demo: Demo, step: Step) -> None:
+    """The second person says whether somebody may see who it is."""
+    said = step.said
+    reference = demo.requests[step.case, said["asked_by"]]
+    demo.use(step, said["by"], lists.consult, reference)
+    if said["agrees"]:
+        demo.use(step, said["by"], deciding.agree, reference, said["why"])
+    else:
+        demo.use(step, said["by"], deciding.refuse, reference, said["why"])
+
+
 def _withdraw_consent(demo: Demo, step: Step) -> None:
     said = step.said
     reference = demo.disclosures[step.case, said["to"]]
@@ -410,5 +466,7 @@ VERBS: Final[Mapping[str, Callable[[Demo, Step], None]]] = MappingProxyType(
         "feed_back": _feed_back,
         "fulfil": _fulfil,
         "withdraw_consent": _withdraw_consent,
+        "ask_who": _ask_who,
+        "decide_who": _decide_who,
     },
 )
