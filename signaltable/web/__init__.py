@@ -18,6 +18,7 @@ from signaltable.web import (
     auditor,
     blind_check,
     card,
+    cookies,
     disclosures,
     duties,
     errors,
@@ -82,7 +83,6 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
     program = replace(program or open_program(settings), work=None)
     app = Flask("signaltable", template_folder=str(settings.templates), static_folder=str(guards.STATIC))
     app.config.update(
-        SECRET_KEY=program.keys.derive("session", "cookies"),
         SESSION_COOKIE_NAME="__Host-signaltable" if settings.secure_cookies else "signaltable",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -95,6 +95,8 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
         BABEL_DEFAULT_LOCALE="nl",
         BABEL_DEFAULT_TIMEZONE="Europe/Amsterdam",
     )
+    cookies.use_keys(app, program.keys)
+    app.session_interface = cookies.KeyedSessions(program.keys)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["signaltable"] = program
