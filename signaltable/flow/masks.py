@@ -150,7 +150,7 @@ def _words(
             key = (span.kind, _plain(word))
             first.setdefault(key, word)
             counts[key] += 1
-            reasons[key] = reasons.get(key) or _lock(span, locks[place])
+            reasons[key] = reasons.get(key) or _lock(span, word, locks[place])
     return tuple(
         FoundWord(
             key=_key(*key),
@@ -165,13 +165,14 @@ def _words(
     )
 
 
-def _lock(span: Span, locks: Locks) -> str:
+def _lock(span: Span, word: str, locks: Locks) -> str:
     for reason, spans in locks.items():
         if any(one.start < span.end and span.start < one.end for one in spans):
             return reason
     if span.kind == "protected":
         return PROTECTED
-    return "" if span.kind in FREEABLE else NUMBER
+    is_numbered = span.kind == "address" and any(sign.isdigit() for sign in word)
+    return "" if span.kind in FREEABLE and not is_numbered else NUMBER
 
 
 def _plain(word: str) -> str:

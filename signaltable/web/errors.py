@@ -13,7 +13,7 @@ from signaltable.web.guards import note_failure
 
 LOG = logging.getLogger("signaltable")
 
-PAGES = {400, 403, 404, 409}
+PAGES = {400, 403, 404, 409, 413}
 # What a browser of ours never asks: another method, another kind of body, too much of it.
 TOLD = {400, 405, 413, 415}
 

@@ -34,7 +34,9 @@ class InMemoryRequest(Request):
 def register(app: Flask, program: Program) -> None:
     """Use such requests, and let the pages for attachments take as much as the rules allow."""
     app.request_class = InMemoryRequest
-    limit = FORM_BYTES + AT_ONCE * (program.policy.attachments.largest if program.policy.attachments else 0)
+    files = AT_ONCE * (program.policy.attachments.largest if program.policy.attachments else 0)
+    limit = FORM_BYTES + files
+    app.jinja_env.globals["upload_mb"] = files // (1024 * 1024)
 
     def widen() -> None:
         if request.endpoint in ENDPOINTS and session.get("_user_id"):
