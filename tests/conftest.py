@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from argon2 import PasswordHasher
@@ -17,7 +18,7 @@ from flask import Flask
 from hypothesis import settings as hypothesis_settings
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, event, make_url, text
 
 from signaltable.db import make_engine
 from signaltable.domain import Actor, Channel
@@ -28,6 +29,7 @@ from signaltable.program import assemble, load_policy, migrate
 from signaltable.settings import CHECKOUT, Settings
 from signaltable.transaction import Program
 
+T = TypeVar("T")
 PASSWORD = "een-lang-proefwachtwoord"
 REQUIRED = set(filter(None, os.environ.get("SIGNALTABLE_REQUIRE", "").split(",")))
 
@@ -137,6 +139,11 @@ def _hurry(address: str) -> None:
     engine.dispose()
 
 
+def _hurry_sqlite(connection: Any, _record: object) -> None:
+    """The same for SQLite."""
+    connection.execute("PRAGMA synchronous = OFF")
+
+
 @pytest.fixture(scope="session")
 def postgres_region(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     _createdb(postgres_server, "region", "")
@@ -163,9 +170,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
     if request.param == "postgresql":
         # Some hundreds of databases of 8 MB each would take longer to throw away at the end than the tests took.
         server: str = request.getfixturevalue("postgres_server")
-        _administer(
-            server, f'DROP DATABASE IF EXISTS "{own.database_url.rpartition("/")[2].partition("?")[0]}" WITH (FORCE)'
-        )
+        _administer(server, f'DROP DATABASE IF EXISTS "{_name_of(own.database_url)}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -197,11 +202,81 @@ def _shipped_rules(settings: Settings) -> PolicySet:
 
 def open_for_test(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Program]:
     engine = make_engine(settings.database_url)
+    _engines[settings.database_url] = engine
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _hurry_sqlite)
     # The shipped rules never change during a run; reading them anew for every test took longer than most tests.
     shipped = _shipped_rules(settings) if settings.policies == CHECKOUT / "policies" else None
     program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=True), shipped)
     yield replace(program, clock=clock)
     engine.dispose()
+    del _engines[settings.database_url]
+
+
+_engines: dict[str, Engine] = {}
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A home as it was after some steps: a copy of its folder and database, and what the steps gave."""
+
+    home: Path
+    database: str
+    now: datetime
+    gave: Any
+
+
+@pytest.fixture(scope="session")
+def _points() -> dict[tuple[str, str], _Point]:
+    return {}
+
+
+@pytest.fixture
+def once(
+    request: pytest.FixtureRequest,
+    _points: dict[tuple[str, str], _Point],
+    tmp_path_factory: pytest.TempPathFactory,
+    clock: Clock,
+) -> Callable[[Program, str, Callable[[], T]], T]:
+    """once(program, "name", steps): what the steps give, done in the first test that asks and copied for the others.
+
+    Only for steps that begin with the region as it was made, and that give words and numbers, no rows.
+    """
+
+    def give(program: Program, name: str, steps: Callable[[], T]) -> T:
+        url = program.settings.database_url
+        kind = url.partition(":")[0].partition("+")[0]
+        point = _points.get((name, kind))
+        if point is None:
+            gave = steps()
+            _engines[url].dispose()
+            home = tmp_path_factory.mktemp("point") / "home"
+            shutil.copytree(program.settings.home, home)
+            database = ""
+            if kind != "sqlite":
+                database = f"p{uuid.uuid4().hex[:12]}"
+                _createdb(request.getfixturevalue("postgres_server"), database, _name_of(url))
+            _points[name, kind] = _Point(home, database, clock.now, gave)
+            return gave
+        _engines[url].dispose()
+        shutil.rmtree(program.settings.home)
+        shutil.copytree(point.home, program.settings.home)
+        if kind != "sqlite":
+            server: str = request.getfixturevalue("postgres_server")
+            _administer(server, f'DROP DATABASE "{_name_of(url)}" WITH (FORCE)')
+            _createdb(server, _name_of(url), point.database)
+        clock.now = point.now
+        given: T = point.gave
+        return given
+
+    return give
+
+
+def _name_of(url: str) -> str:
+    # The address of a server on a socket ends with the path of that socket.
+    name = make_url(url).database
+    assert name
+    return name
 
 
 @pytest.fixture

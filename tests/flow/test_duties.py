@@ -50,9 +50,9 @@ def people(program, actor):
 
 
 @pytest.fixture
-def made(region, people):
+def made(region, people, once):
     """A disclosure that the receiver took up; its reference."""
-    return referred(region, people["havendam"], people["essm"]).reference
+    return once(region, "duties", lambda: referred(region, people["havendam"], people["essm"]).reference)
 
 
 def stored(program, reference):

@@ -27,6 +27,7 @@ from signaltable.flow.fsck import inspect
 from signaltable.models import Account, Disclosure, LogEntry, Signal
 from signaltable.transaction import reading, transaction
 from tests.conftest import Clock, _own_home, open_for_test
+from tests.duty_steps import referred
 from tests.flow.test_demo import _with_passwords
 from tests.log_tools import go_back, tamper
 from tests.table_steps import log
@@ -292,7 +293,13 @@ def test_what_somebody_did_to_the_log_is_found_with_its_place(busy, statements, 
 @pytest.mark.parametrize(
     "table", ["log_entries", "log_details", "log_checkpoints", "log_head", "signals", "disclosures"]
 )
-def test_whatever_somebody_writes_into_a_column_is_found_and_breaks_nothing(busy, table):
+def test_whatever_somebody_writes_into_a_column_is_found_and_breaks_nothing(sqlite_program, actor, table):
+    # A home with one disclosure: the whole log is read for every column, and three hundred entries more say no more.
+    busy = sqlite_program
+    referred(busy, actor(busy, "havendam"), actor(busy, "essm"))
+    for _day in range(2):
+        jobs.run_checkpoint(busy)
+        busy.clock.forward(days=1)
     columns = [column for column in Base.metadata.tables[table].columns if not isinstance(column.type, Boolean)]
     database = busy.settings.home / "signaltable.db"
     with closing(sqlite3.connect(database)) as now, closing(sqlite3.connect(database.with_suffix(".bak"))) as before:
