@@ -6,9 +6,12 @@ Whoever looks for somebody must not find the place, so the answer is yes or no: 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from sqlalchemy import select
+
 from signaltable.flow import exclusions
 from signaltable.flow.masking import found_in
 from signaltable.identity import Identity, tidy
+from signaltable.models import Disclosure, Question, Signal
 from signaltable.pseudonymise import match_tags
 from signaltable.shelters import names_shelter
 from signaltable.text import Span
@@ -71,3 +74,27 @@ def _address(words: str) -> Identity | None:
         return None
     code = f"{postcode[1]} {postcode[2].upper()}"
     return Identity(kind="address", postcode=code, house_number=number[1], addition=number[2] or "")
+
+
+def note_confirmed(
+    tx: Transaction, place: str, *, signal: str = "", question_id: str = "", disclosure: str = ""
+) -> None:
+    """Record that somebody kept a text that seems to tell where a person is sheltered, after the reminder.
+
+    The text is about the signal with this reference, or that of this question or disclosure.
+    """
+    wanted = select(Signal.reference)
+    if question_id:
+        wanted = wanted.join(Question, Question.signal_id == Signal.id).where(Question.id == question_id)
+    elif disclosure:
+        wanted = wanted.join(Disclosure, Disclosure.signal_id == Signal.id).where(Disclosure.reference == disclosure)
+    else:
+        wanted = wanted.where(Signal.reference == signal)
+    reference = tx.session.scalar(wanted)
+    if reference:
+        tx.record(
+            "text:confirm",
+            object_type="signal",
+            object_id=reference,
+            details={"signal": reference, "place": place, "shelter": "confirmed"},
+        )

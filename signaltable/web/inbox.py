@@ -14,6 +14,7 @@ from signaltable.web.duty_words import DUTY_WORDS
 from signaltable.web.files import text_file
 from signaltable.web.guards import begin, only, permission, submitted
 from signaltable.web.paging import read_key, write_key
+from signaltable.web.shelter import PlaceForm, must_look, note_look
 from signaltable.web.validators import no_bsn
 from signaltable.web.wording import WORDS, feedback_results, return_causes
 
@@ -22,7 +23,7 @@ pages = Blueprint("inbox", __name__)
 _TOO_LONG = _l("Write this in fewer words: at most %(max)d characters", max=referrals.REASON_LIMIT)
 
 
-class ReturnForm(FlaskForm):
+class ReturnForm(PlaceForm):
     cause = RadioField(_l("Why do you return it?"), [InputRequired(_l("Choose why you return it"))])
     reason = TextAreaField(
         _l("Explain it to the owner"),
@@ -35,7 +36,7 @@ class ReturnForm(FlaskForm):
     )
 
 
-class FeedbackForm(FlaskForm):
+class FeedbackForm(PlaceForm):
     result = RadioField(_l("What came of it?"), [InputRequired(_l("Choose what came of it"))])
     note = TextAreaField(
         _l("Note for the owner"),
@@ -96,8 +97,11 @@ def give_back(reference: str) -> ResponseReturnValue:
     form = _return_form()
     if not submitted(form):
         return _page(reference, form, _feedback_form(empty=True)), 422
+    if must_look(form, form.reason.data):
+        return _page(reference, form, _feedback_form(empty=True)), 422
     with begin() as tx:
         referrals.give_back(tx, reference, cause=form.cause.data, text=form.reason.data or "")
+        note_look(tx, form, "referral.return", disclosure=reference)
     flash(_("You returned %(reference)s. Its content is no longer available to you.", reference=reference), "success")
     return redirect(url_for("inbox.show", reference=reference), 303)
 
@@ -109,8 +113,11 @@ def feed_back(reference: str) -> ResponseReturnValue:
     form = _feedback_form()
     if not submitted(form):
         return _page(reference, _return_form(empty=True), form), 422
+    if must_look(form, form.note.data):
+        return _page(reference, _return_form(empty=True), form), 422
     with begin() as tx:
         referrals.feed_back(tx, reference, result=form.result.data, text=form.note.data or "")
+        note_look(tx, form, "referral.feedback", disclosure=reference)
     flash(_("The owner of %(reference)s sees your feedback.", reference=reference), "success")
     return redirect(url_for("inbox.show", reference=reference), 303)
 

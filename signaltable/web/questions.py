@@ -4,7 +4,6 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, RadioField, TextAreaField
 from wtforms.validators import InputRequired, Optional
 
@@ -16,6 +15,7 @@ from signaltable.identity import IDENTITY_FIELDS
 from signaltable.web.dossier_words import WORDS, problem_text, put_problems
 from signaltable.web.filters import answer_label, in_words
 from signaltable.web.guards import begin, only, permission, submitted
+from signaltable.web.shelter import PlaceForm, must_look, note_look
 from signaltable.web.validators import no_bsn
 
 pages = Blueprint("questions", __name__, url_prefix="/vragen")
@@ -23,7 +23,7 @@ pages = Blueprint("questions", __name__, url_prefix="/vragen")
 IDENTITY = "id-"
 
 
-class AnswerForm(FlaskForm):
+class AnswerForm(PlaceForm):
     answer = RadioField(
         _l("Do you know this person or thing?"),
         [InputRequired(_l("Choose one of the four answers"))],
@@ -92,6 +92,8 @@ def answer(question_id: str) -> ResponseReturnValue:
     form = _answer_form()
     if not submitted(form, *(f"{IDENTITY}{name}" for name in IDENTITY_FIELDS)):
         return _page(_read(question_id), form=form, typed=_typed()), 422
+    if must_look(form, form.context.data):
+        return _page(_read(question_id), form=form, typed=_typed()), 422
     try:
         with begin() as tx:
             enrich.answer(
@@ -101,6 +103,7 @@ def answer(question_id: str) -> ResponseReturnValue:
                 context=form.context.data or "",
                 anonymous=form.anonymous.data,
             )
+            note_look(tx, form, "enrichment.context", question_id=question_id)
     except UnusableInput as error:
         put_problems(form, error.problems)
         return _page(_read(question_id), form=form, typed=_typed()), 422

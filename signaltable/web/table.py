@@ -17,6 +17,7 @@ from signaltable.web.dossier_words import WORDS, decision_label, destination_lab
 from signaltable.web.filters import day, in_words
 from signaltable.web.forms import DateParts
 from signaltable.web.guards import begin, offered, only, permission, program, submitted
+from signaltable.web.shelter import PlaceForm, must_look, note_look
 from signaltable.web.validators import day_needed, no_bsn
 
 pages = Blueprint("table", __name__, url_prefix="/tafel")
@@ -38,7 +39,7 @@ class AgendaForm(FlaskForm):
     )
 
 
-class NoteForm(FlaskForm):
+class NoteForm(PlaceForm):
     text = TextAreaField(
         _l("What was said?"),
         [InputRequired(_l("Write something here")), no_bsn],
@@ -210,9 +211,12 @@ def note(meeting_id: str, reference: str) -> ResponseReturnValue:
     form, deciding = NoteForm(), _decision_form(view, posted=True)
     if not submitted(form, beside=deciding):
         return _item(view, noting=form, deciding=deciding), 422
+    if must_look(form, form.text.data):
+        return _item(view, noting=form, deciding=deciding), 422
     try:
         with begin() as tx:
             table.note(tx, meeting_id, reference, form.text.data or "")
+            note_look(tx, form, "table.note", signal=reference)
     except UnusableInput as error:
         put_problems(form, error.problems)
         return _item(view, noting=form, deciding=deciding), 422
