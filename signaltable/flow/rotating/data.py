@@ -5,6 +5,7 @@ that the driver repeats, and told to the log with digests that are made of what 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -41,7 +42,7 @@ from signaltable.transaction import Transaction
 
 SUBJECTS: Final = "subjects"
 SIGNALS: Final = "signals"
-AT_ONCE: Final = 600
+AT_ONCE: Final = 1000
 SIGNALS_AT_ONCE: Final = 20
 _FIELDS: Final = Place.of(sealing.TABLE, sealing.FIELD_VERSION)
 
@@ -73,6 +74,15 @@ class Data:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """The columns that find a row, the condition on them, and how many they are."""
+
+    columns: str
+    condition: str
+    width: int
+
+
 class _Driver:
     """The connection of a transaction as the driver has it: no statement is looked at by anybody else."""
 
@@ -87,6 +97,12 @@ class _Driver:
         """All rows of a query with ? for values."""
         rows: list[tuple[Any, ...]] = self._raw.execute(statement.replace("?", self._mark), values).fetchall()
         return rows
+
+    def where_row(self, key: str, width: int) -> "_Where":
+        """How to find a row again within this transaction: by its number on SQLite, else by its key."""
+        if self.locking:
+            return _Where(", ".join(part.split()[0] for part in key.split(" AND ")), key, width)
+        return _Where("rowid", "rowid = ?", 1)
 
     def write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         """Repeat a statement with ? for the values of each row."""
@@ -143,26 +159,31 @@ class _Subjects:
             self._pairs[subject] = old, new_data_key(material[KEY_BYTES * number : KEY_BYTES * (number + 1)])
 
     def _renew_fields(self, last: str) -> int:
-        rows = self._behind("subject_fields", "subject_id, name, sealed, sure", "subject_id, name", last)
+        where = self._driver.where_row("subject_id = ? AND name = ?", 2)
+        columns = f"{where.columns}, sealed, subject_id, name, sure"
+        rows = self._behind("subject_fields", columns, "subject_id, name", last)
         nonces = _pieces(self._tx.program.randomness(NONCE_BYTES * len(rows)), NONCE_BYTES)
-        written: list[tuple[bytes, str, str]] = []
+        written: list[tuple[Any, ...]] = []
         told: dict[str, str] = {}
-        for subject, group in groupby(rows, itemgetter(0)):
+        names: dict[str, bytes] = {}
+        for subject, group in groupby(rows, itemgetter(-3)):
             if subject not in self._pairs:
                 continue
             held = list(group)
             try:
-                made = reseal_fields(*self._pairs[subject], _FIELDS, subject, [row[1:3] for row in held], nonces)
+                made = reseal_fields(
+                    *self._pairs[subject], _FIELDS, subject, [(row[-2], row[-4]) for row in held], nonces
+                )
             except CannotOpen:
                 del self._pairs[subject]
                 continue
-            said = _text(b"subject_id", subject)
-            packed = []
-            for sealed, (_, name, _, sure) in zip(made, held, strict=True):
-                written.append((sealed, subject, name))
-                packed.append(_FIELD % (said, _text(b"name", name), len(sealed), sealed, _SURE if sure else b""))
+            said, packed = _text(b"<subject_id", subject), []
+            for sealed, row in zip(made, held, strict=True):
+                written.append((sealed, *row[: where.width]))
+                name = names.get(row[-2]) or names.setdefault(row[-2], _text(b"name", row[-2]))
+                packed.append(said + name + _SEALED % len(sealed) + sealed + (_SURE_END if row[-1] else b">"))
             told[subject] = row_digests.packed_digest(self._keys, "subject_fields", packed, self._version)
-        self._driver.write("UPDATE subject_fields SET sealed = ? WHERE subject_id = ? AND name = ?", written)
+        self._driver.write(f"UPDATE subject_fields SET sealed = ? WHERE {where.condition}", written)  # noqa: S608
         self._tx.written.tell("subject_fields", told)
         return len(written)
 
@@ -172,7 +193,7 @@ class _Subjects:
             if subject in self._pairs:
                 wrapped = self._keys.wrap(agency, self._pairs[subject][1], subject)
                 written.append((wrapped, subject, agency))
-                packed = _KEY % (_text(b"subject_id", subject), _text(b"agency_id", agency), len(wrapped), wrapped)
+                packed = _KEY % (_text(b"<subject_id", subject), _text(b"agency_id", agency), len(wrapped), wrapped)
                 told[f"{subject}/{agency}"] = row_digests.packed_digest(
                     self._keys, "subject_keys", [packed], self._version
                 )
@@ -307,9 +328,9 @@ def _pieces(whole: bytes, size: int) -> Iterator[bytes]:
 
 
 # A row as `row_digests.pack` packs it, written out for these two tables: fsck compares.
-_FIELD: Final = b"<%b%bsealed:b:%d:%b%b>"
-_KEY: Final = b"<%b%bwrapped:b:%d:%b>"
-_SURE: Final = b"sure:j:1:1"
+_SEALED: Final = b"sealed:b:%d:"
+_SURE_END: Final = b"sure:j:1:1>"
+_KEY: Final = b"%b%bwrapped:b:%d:%b>"
 
 
 def _text(name: bytes, value: str) -> bytes:
