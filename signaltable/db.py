@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Boolean, DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import Boolean, DateTime, Dialect, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -21,6 +21,16 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+# What people are erased from.
+ERASED_FROM = (
+    "subject_keys",
+    "subject_fields",
+    "match_tags",
+    "match_sketches",
+    "signal_keys",
+    "attachment_parts",
+    "log_details",
+)
 # The execution option that makes SQLite take its write lock at the start of a transaction.
 WRITES = "signaltable_writes"
 
@@ -130,12 +140,13 @@ def make_sessions(engine: Engine, *, writes: bool) -> sessionmaker[Session]:
 def empty_write_ahead_log(session: Session) -> bool:
     """Put everything that SQLite keeps beside the database into it, so that no old page stays in the file beside it.
 
-    With `secure_delete` the database itself holds zeros where something was deleted. On PostgreSQL nothing happens: there
-    a vacuum and the expiry of its own log do this (docs/operate.md). While others read, what they need stays; whether
-    all of it is done.
+    With `secure_delete` the database itself holds zeros where something was deleted. On PostgreSQL the space of deleted
+    rows is freed and not overwritten (docs/operate.md). While others read, what they need stays; whether all of it is done.
     """
     bind = session.get_bind()
     if bind.dialect.name != "sqlite":
+        with bind.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as vacuuming:
+            vacuuming.execute(text(f"VACUUM {', '.join(ERASED_FROM)}"))
         return True
     connection = bind.engine.raw_connection()
     try:
