@@ -62,6 +62,10 @@ def why_not(reason: str) -> str:
             "An owner said before that somebody in these signals is another person. So they cannot become one now. "
             "Ask the table coordinator."
         ),
+        "one_already": _(
+            "Other confirmed links say that these two are one. Is that wrong? Take yours out of its group on the page "
+            "of your signal."
+        ),
         "built_on": _("Others went on from this decision, so it cannot be taken back. You can end the link instead."),
         "gone": _("One of the signals was withdrawn or has expired, so this link takes no part any more."),
         "alone": _("This person or thing is in no group."),

@@ -7,7 +7,7 @@ owner sees.
 
 from signaltable.flow.linking.comparing import beside
 from signaltable.flow.linking.deciding import REASON_LIMIT, decide, end, leave_all, merge, merge_own, split
-from signaltable.flow.linking.groups import agencies_around, others_in_groups, spread
+from signaltable.flow.linking.groups import Spread, agencies_around, others_in_groups, spread
 from signaltable.flow.linking.leaving import leave
 from signaltable.flow.linking.pages import (
     HistoryLine,
@@ -32,6 +32,7 @@ __all__ = [
     "LinkPage",
     "Notice",
     "ProposedLink",
+    "Spread",
     "TaggedSubject",
     "agencies_around",
     "beside",

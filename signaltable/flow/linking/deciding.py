@@ -34,8 +34,8 @@ def decide(tx: Transaction, link_id: str, *, confirmed: bool, reason: str = "") 
     """Confirm or refuse a proposed link for the actor's agency. Returns the state that follows.
 
     Saying the same again changes nothing. Raises `NotFound` for somebody else's link (its existence is not told),
-    `Conflict` when it is decided otherwise already or contradicts an earlier refusal, `UnusableInput` for a refusal
-    without reason.
+    `Conflict` when it is decided otherwise already or contradicts what is refused or confirmed elsewhere,
+    `UnusableInput` for a refusal without reason.
     """
     case = open_case(tx, link_id)
     deed = LinkDeed.CONFIRM if confirmed else LinkDeed.REFUSE
@@ -47,6 +47,8 @@ def decide(tx: Transaction, link_id: str, *, confirmed: bool, reason: str = "") 
     words = reason_for(tx, reason, required=not confirmed)
     if confirmed:
         refuse_contradiction(tx, case)
+    elif case.link.subject_b in groups.members(tx, case.sides[:1]):
+        raise Conflict("one_already", "other confirmed links make these two one")
     act = add(tx, case, deed, words)
     record(tx, case, f"link:{deed}", words)
     settle(tx, case, act)

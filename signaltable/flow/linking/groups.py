@@ -26,6 +26,12 @@ def members(tx: Transaction, subject_ids: Collection[str]) -> frozenset[str]:
     return frozenset(subject_ids) | frozenset(found)
 
 
+def names(tx: Transaction, subject_ids: Collection[str]) -> dict[str, str]:
+    """Subject id -> the name of its group; who is in no group is missing."""
+    query = select(SubjectGroup.subject_id, SubjectGroup.group_id).where(SubjectGroup.subject_id.in_(list(subject_ids)))
+    return dict(tx.session.execute(query).all())
+
+
 def regroup(tx: Transaction, subject_ids: Collection[str]) -> None:
     """Make the groups around these subjects follow from the confirmed links, after links changed."""
     links = _confirmed_around(tx, members(tx, subject_ids))
@@ -56,13 +62,12 @@ def _confirmed_around(tx: Transaction, start: Iterable[str]) -> set[tuple[str, s
 
 def _write(tx: Transaction, parts: Sequence[Sequence[str]], concerned: Collection[str]) -> None:
     """One row for each member; a part keeps the name that most of it had, so that few rows change."""
-    query = select(SubjectGroup.subject_id, SubjectGroup.group_id).where(SubjectGroup.subject_id.in_(concerned))
-    before: dict[str, str] = dict(tx.session.execute(query).all())
+    before = names(tx, concerned)
     after: dict[str, str] = {}
     taken: set[str] = set()
     for part in sorted(parts, key=len, reverse=True):
-        names = [before[one] for one in part if one in before and before[one] not in taken]
-        name = max(sorted(names), key=names.count) if names else tx.new_id()
+        had = [before[one] for one in part if one in before and before[one] not in taken]
+        name = max(sorted(had), key=had.count) if had else tx.new_id()
         taken.add(name)
         after |= dict.fromkeys(part, name)
     for one in sorted(set(before) - set(after)):
@@ -79,8 +84,7 @@ def spread(tx: Transaction, subject_ids: Collection[str]) -> dict[str, Spread]:
 
     Counts only, never which: signals that were withdrawn or expired are left out.
     """
-    own = select(SubjectGroup.subject_id, SubjectGroup.group_id).where(SubjectGroup.subject_id.in_(subject_ids))
-    group_of: dict[str, str] = dict(tx.session.execute(own).all())
+    group_of = names(tx, subject_ids)
     rows = tx.session.execute(
         select(SubjectGroup.group_id, Signal.id, Signal.owner_agency)
         .join(Subject, Subject.id == SubjectGroup.subject_id)

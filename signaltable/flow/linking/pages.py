@@ -13,8 +13,8 @@ from signaltable.flow import sealing
 from signaltable.flow.linking import groups
 from signaltable.flow.linking.deciding import own_subject
 from signaltable.flow.linking.history import Case, acts_of, case_of, place_of
-from signaltable.flow.linking.undoing import is_built_on
-from signaltable.link_acts import Act, to_take_back, verdicts
+from signaltable.flow.linking.undoing import is_built_on, root_of
+from signaltable.link_acts import Act, verdicts
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject
 from signaltable.queries import PageKey, newest_first
 from signaltable.transaction import Transaction
@@ -29,7 +29,8 @@ class LinkLine:
     """A link as one owner sees it: the own signal and subject, what was compared, and where the decision stands.
 
     `own_sides`: (reference, number) of the own subjects; two when both signals are of the same agency. `compared` leaves
-    out what is not known on one side. `deeds`: what the own agency can do with it now.
+    out what is not known on one side. `deeds`: what the own agency can do with it now. `one_already`: other confirmed links
+    connect the two.
     """
 
     id: str
@@ -43,6 +44,7 @@ class LinkLine:
     own_verdict: bool | None
     waits_for_other: bool
     deeds: frozenset[LinkDeed]
+    one_already: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +203,23 @@ def _lines(tx: Transaction, shown: Sequence[Link]) -> list[LinkLine]:
     )
     own = {row.id: row for row in rows}
     acts = acts_of(tx, [made.id for made in shown])
-    return [_line(tx, made, own, acts.get(made.id, [])) for made in shown]
+    group_of = groups.names(tx, ids)
+    lines = []
+    for made in shown:
+        one, other = (group_of.get(side, side) for side in (made.subject_a, made.subject_b))
+        together = one == other and made.state != LinkState.CONFIRMED
+        lines.append(_line(tx, made, own, acts.get(made.id, []), together=together))
+    return lines
 
 
-def _line(tx: Transaction, found: Link, own: Mapping[str, Any], acts: Sequence[Act]) -> LinkLine:
+def _line(tx: Transaction, found: Link, own: Mapping[str, Any], acts: Sequence[Act], *, together: bool) -> LinkLine:
     sides = [own[side] for side in (found.subject_a, found.subject_b) if side in own]
     answer = verdicts(acts).get(tx.actor.agency_id)
     deeds = set(LINK_DEEDS[LinkState(found.state)]) if sides else set()
     if answer is not None:
         deeds -= {LinkDeed.CONFIRM, LinkDeed.REFUSE}
+    if together:
+        deeds -= {LinkDeed.REFUSE}
     return LinkLine(
         id=found.id,
         own_sides=tuple(sorted((one.reference, one.number) for one in sides)),
@@ -222,6 +232,7 @@ def _line(tx: Transaction, found: Link, own: Mapping[str, Any], acts: Sequence[A
         own_verdict=None if answer is None else answer is LinkDeed.CONFIRM,
         waits_for_other=found.state == LinkState.PROPOSED and answer is not None,
         deeds=frozenset(deeds),
+        one_already=together,
     )
 
 
@@ -229,8 +240,8 @@ def _line(tx: Transaction, found: Link, own: Mapping[str, Any], acts: Sequence[A
 
 
 def _with_undo(tx: Transaction, line: LinkLine, case: Case) -> LinkLine:
-    act = to_take_back(case.acts, tx.actor.agency_id)
-    if act is None or is_built_on(tx, act, [case]) or any(one.state in GONE for one in case.signals.values()):
+    root, act = root_of(tx, case)
+    if act is None or is_built_on(tx, act, [root, case]) or any(one.state in GONE for one in case.signals.values()):
         return line
     return replace(line, deeds=line.deeds | {LinkDeed.UNDO})
 

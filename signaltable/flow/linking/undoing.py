@@ -18,23 +18,35 @@ from signaltable.transaction import Transaction
 def undo(tx: Transaction, link_id: str, reason: str) -> str:
     """Take back the last decision of the actor's agency about a link, with all that followed from it. Returns the state.
 
-    Raises `NotFound` for somebody else's link, `Conflict` when the last act is not the agency's own, or when somebody
-    decided about these subjects or disclosed their signals since; `UnusableInput` without a reason.
+    Where the link ended together with others, all of them are taken back. Raises `NotFound` for somebody else's link,
+    `Conflict` when the last act is not the agency's own, or when somebody decided about these subjects or disclosed their
+    signals since; `UnusableInput` without a reason.
     """
     case = open_case(tx, link_id)
     last = case.acts[-1] if case.acts else None
     if last and last.deed is LinkDeed.UNDO and last.agency_id == tx.actor.agency_id:
         return case.state
     keep_answers_before(tx, case)
-    act = to_take_back(case.acts, tx.actor.agency_id)
+    root, act = root_of(tx, case)
     if act is None:
         raise Conflict("decided", "there is no decision of this agency to take back")
     words = reason_for(tx, reason)
-    cases = [case, *_following(tx, act)]
+    cases = [root, *_following(tx, act)]
     if is_built_on(tx, act, cases):
         raise Conflict("built_on", "others went on from this decision")
     _take_back(tx, cases, act, words)
-    return case.state
+    return next(one.state for one in cases if one.link.id == link_id)
+
+
+def root_of(tx: Transaction, case: Case) -> tuple[Case, Act | None]:
+    """The decision of the actor's agency that taking back would be about, with its link; None when there is none.
+
+    When the last act here followed from one on another link, it is that one.
+    """
+    cause = case.acts[-1].cause if case.acts else ""
+    row = tx.session.get(LinkAct, cause) if cause else None
+    root = case_of(tx, tx.session.get_one(Link, row.link_id)) if row else case
+    return root, to_take_back(root.acts, tx.actor.agency_id)
 
 
 def _following(tx: Transaction, act: Act) -> list[Case]:
