@@ -3,16 +3,15 @@
 import threading
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from kit_app import VIEWS, make_kit_app
 from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
+from tests.e2e.conftest import AXE, AXE_OPTIONS
+
 pytestmark = pytest.mark.e2e
 
-RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-}
 PAGES = (*VIEWS, "error/400", "error/403", "error/404", "error/409", "error/500")
 
 
@@ -29,13 +28,25 @@ def browser(chromium):
     return chromium
 
 
+@pytest.fixture(scope="module")
+def contexts(browser):
+    """(width, options) -> a window of that width; one for all pages, which keeps what it fetched and holds no cookies."""
+    windows = {}
+    yield windows
+    for one in windows.values():
+        one.close()
+
+
 @pytest.fixture
-def open_page(browser):
-    contexts, failures = [], []
+def open_page(browser, contexts):
+    pages, failures = [], []
 
     def open_at(width, **options):
-        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **options))
-        page = contexts[-1].new_page()
+        window = (width, *sorted(options.items()))
+        if window not in contexts:
+            contexts[window] = browser.new_context(viewport={"width": width, "height": 800}, **options)
+        page = contexts[window].new_page()
+        pages.append(page)
         page.set_default_timeout(5000)
         page.on(
             "response",
@@ -46,14 +57,16 @@ def open_page(browser):
         return page
 
     yield open_at
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
+    for context in contexts.values():
+        context.clear_cookies()
     assert failures == []
 
 
 def problems(page):
-    found = Axe().run(page, options=RULES).response["violations"]
-    return [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found]
+    page.evaluate(AXE_SCRIPT)
+    return page.evaluate(AXE, AXE_OPTIONS)
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -624,10 +624,10 @@ def test_scene_8_the_proof_and_an_export_that_is_checked_elsewhere(visit, server
     reader.look("audit-exports")
     press(page, "/export")
     expect(page).to_have_url(re.compile("/audit/export/"))
-    for _try in range(30):
+    for _try in range(300):
         if page.locator("main a[href$='/bestand']").count():
             break
-        page.wait_for_timeout(1000)
+        page.wait_for_timeout(100)
         page.reload()
     reader.look("audit-export")
     with page.expect_download() as got:
@@ -748,16 +748,13 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_it_is_small_and_starts_quickly(visit, server, story):
+def test_it_is_small(visit, server, story):
     lists = {"havendam": "/signalen", "coordinator": "/triage", "auditor": "/audit", "beheer": "/beheer"}
     weights = {path: len(visit(login).page.request.get(server.address + path).body()) for login, path in lists.items()}
     master = server.process.pid
     web = [pid for pid in _children(master) if b"signaltable.jobs" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(web) == 2
     total = _memory(master) + sum(map(_memory, web))
-    sys.stdout.write(
-        f"{weights}; {total / 1e6:.0f} MB in two workers and their master; up in {server.started_in:.1f} s\n"
-    )
+    sys.stdout.write(f"{weights}; {total / 1e6:.0f} MB in two workers and their master\n")
     assert all(5_000 < size < 100_000 for size in weights.values()), weights
     assert total < 250_000_000
-    assert server.started_in < 6  # Two seconds on a quiet machine; test machines are not.
