@@ -51,7 +51,13 @@ def wrapped(paragraphs: Iterable[Paragraph], width: float) -> list[Line]:
     return [(one.size, line) for one in paragraphs for line in _lines(one, width / one.size)]
 
 
-def _lines(paragraph: Paragraph, room: float) -> Iterator[tuple[Run, ...]]:
+# A card is tried at several sizes and drawn for every visitor, with the same words each time.
+@lru_cache(maxsize=20_000)
+def _lines(paragraph: Paragraph, room: float) -> tuple[tuple[Run, ...], ...]:
+    return tuple(_broken(paragraph, room))
+
+
+def _broken(paragraph: Paragraph, room: float) -> Iterator[tuple[Run, ...]]:
     line: list[Run] = []
     used = 0.0
     for run in paragraph.runs:
