@@ -39,6 +39,7 @@ from signaltable.transaction import reading
 from tests.conftest import Clock
 from tests.factories import a_person, a_signal
 from tests.table_steps import use
+from tests.thorough import many
 
 DAY, TERM, YEARS = 1, 181, 11 * 366
 # Between which two steps of a commit the process dies, as the thing that it no longer does or has just done.
@@ -256,6 +257,6 @@ def test_the_log_stays_one_history_whatever_happens(sqlite_region, sqlite_progra
     run_state_machine_as_test(
         machine(sqlite_region, sqlite_program.policy, tmp_path / "homes"),
         settings=settings(
-            max_examples=15, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=many(8, 40), stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
