@@ -218,14 +218,16 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
         "audit fsck": (),
         "audit processing-log": (str(tmp_path / "log.json"),),
         "audit rotate-key": (),
+        "keys status": (),
+        "keys export": (str(tmp_path / "keys.json"), *passphrases(tmp_path)),
         "policies replay": (signal,),
         "policies card": ("--svg", str(tmp_path / "card.svg")),
         "policies compare": (rules, rules),
         "policies show": ("M1",),
         "policies check": (),
     }
-    # These make a home, serve it until they are stopped, or need a database that was put back.
-    assert set(arguments) == set(recorded_acts.CLI) - {"init", "run", "jobs", "audit restored"}
+    # These make a home, serve it until they are stopped, or need a database or keys that were lost.
+    assert set(arguments) == set(recorded_acts.CLI) - {"init", "run", "jobs", "audit restored", "keys restore"}
     wrong = {}
     for name, given in arguments.items():
         before = one_of(home, "SELECT size FROM log_head")[0]
@@ -235,6 +237,15 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
             ("nothing",) if len(left) > 0 and recorded_acts.CLI[name].why else None
         )
     assert {name: problem for name, problem in wrong.items() if problem} == {}
+
+
+def passphrases(folder):
+    """Flags with the passphrases of two keepers."""
+    flags = []
+    for keeper in (1, 2):
+        (folder / f"keeper{keeper}").write_text(f"a passphrase of keeper {keeper}\n")
+        flags += [f"--passphrase-file-{keeper}", str(folder / f"keeper{keeper}")]
+    return flags
 
 
 def test_a_new_home_leaves_what_it_declares(demo_home):
