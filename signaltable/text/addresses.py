@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from signaltable.names import COMMON_WORDS, MONTHS, PARTICLES, fold, word_set
-from signaltable.text.lexicon import is_ordinary, places
+from signaltable.text.lexicon import given_names, is_ordinary, places
 from signaltable.text.spans import Span, Word, starts_sentence
 
 POSTCODE: Final = re.compile(r"(?<!\w)[1-9]\d{3}(?: ?[A-Z]{2}|[a-z]{2}| [a-z]{2}(?=[,.;)\n]|$))(?!\w)")
@@ -29,7 +29,7 @@ _STREET_WORDS: Final = word_set(
 )
 _NO_STREET: Final = word_set(
     "onderweg snelweg halfweg rijksweg gerechtshof kerkhof waterpark straat weg laan plein markt hof pad ring baan haven "
-    "kade dijk gracht supermarkt arbeidsmarkt rijbaan startbaan loopbaan luchthaven opvoedpad werkplein busbaan vakantiepark"
+    "kade dijk gracht noord oord woord moord soort supermarkt arbeidsmarkt rijbaan startbaan loopbaan luchthaven opvoedpad werkplein busbaan vakantiepark"
 )
 _BEFORE_STREET: Final = (COMMON_WORDS | PARTICLES) - {"oude", "nieuwe", "grote", "kleine", "eerste", "tweede", "derde"}
 _ADJECTIVES: Final = word_set("oude nieuwe grote kleine lange korte hoge lage kromme eerste tweede derde rechte brede")
@@ -68,7 +68,11 @@ def addresses(text: str, words: Sequence[Word]) -> Iterator[Span]:
                 yield Span(words[start].start, _with_postcode(text, number.end()), "address")
     for found in _STREET.finditer(text):
         last = fold(found[1].split()[-1])
-        if found[1][:1].isupper() and last not in _NO_STREET:
+        if (
+            found[1][:1].isupper()
+            and last.rpartition("-")[2] not in _NO_STREET
+            and (last not in places() or " " in found[1])
+        ):
             yield Span(found.start() + _leading_known(found[1]), _with_postcode(text, found.end()), "address")
     for found in POSTCODE.finditer(text):
         yield Span(found.start(), _with_town(text, found.end()), "address")
@@ -168,6 +172,10 @@ def _is_cued(text: str, words: Sequence[Word], first: int, last: int, number: in
     before = {word.folded for word in words[max(0, first - _NEAR) : first]}
     after = text[words[number].end : words[number].end + 2 * len(", 1234 AB")]
     said = bool(before & _CUES) or bool(re.match(r"[a-zA-Z]?\s?,?\s(?:te\s|[1-9]\d{3}\s?[A-Z]{2})", after))
+    if last == first and words[first].folded in given_names():
+        return False
+    if first and words[first - 1].folded in {"aan", "adres"}:
+        return True
     known = last == first and (
         is_ordinary(words[first].folded) or " ".join(w.folded for w in words[first : last + 1]) in places()
     )

@@ -24,12 +24,12 @@ NAMES_THAT_ARE_WORDS: Final = word_set(
     june rose summer star king prince angel grace hope trust noor sol luna ster zon bo bas boy guy sonny max ray frank ernst
     wim ruud rik door lot bink dean daan jet pien pip puk loes saar lief honey kiki sien lot fien mies mans mos olie rot tin
     ali noi ton toon tan san dar mar ana ida ina an anh mai dong long nam son tai tam tien van viet vu la le ha bui phat
-    vera stella victoria gloria nova terra delta alpha romeo santos cruz rocio pilar luz mercedes consuelo soledad esperanza
-    milagros divina divine linda china jing min ming ning ping qin ting tong wang wei wen yang yi yin yong yuan zhen fang
-    feng gang guang guo hua hui jie kai lei rui shan shu xia yan yu yun zhang zhao kim dana dan daria elke ene moe kader
-    tino perla said ama armen nana penda samba issa oumou kidane million star meron robel fana alem desta genet simon jonas
-    bekim gold silver paris londen lima asia india ketty kenya dale dean glen craig brook lane ford miles wade chase page
-    dagmar mas rens marine regina romana diana carina doris flora clara ruby pearl opal olive violet daisy basil sage rosemary
+      victoria nova terra delta alpha cruz rocio pilar luz mercedes esperanza
+    divina divine china jing min ming ning ping qin ting tong wang wei wen yang yi yin yong yuan zhen fang
+    feng gang guang guo hua hui jie kai lei rui shan shu xia yan yu yun zhang zhao dan elke ene moe kader
+    tino perla said ama armen nana penda samba issa oumou kidane million star meron alem desta genet
+    gold silver paris londen lima asia india ketty kenya dale dean glen craig brook lane ford miles wade chase page
+    mas rens marine flora ruby pearl opal olive violet daisy basil sage rosemary
     """
 )
 _SHORTEST_PART: Final = 3
@@ -107,11 +107,21 @@ def _dutch() -> frozenset[str]:
 @lru_cache(maxsize=16384)
 def is_ordinary(word: str) -> bool:
     """Whether a folded word is Dutch, a place, a people or a brand, so that a capital alone makes no name of it."""
-    if word in COMMON_WORDS or word in _dutch() or word in TITLES:
+    if is_dutch(word):
         return True
     if word in given_names():
         return False
-    return is_known_word(word) or word in places() or _is_formed(word)
+    return is_known_word(word) or word in places() or word in _abroad() or _is_formed(word)
+
+
+def is_dutch(word: str) -> bool:
+    """Whether a folded word stands in the lists of Dutch words; names of places and peoples do not."""
+    return word in COMMON_WORDS or word in _dutch() or word in TITLES
+
+
+@cache
+def _abroad() -> frozenset[str]:
+    return _own("places") - PARTICLES
 
 
 def _is_formed(word: str) -> bool:
@@ -129,9 +139,13 @@ def _is_plural(word: str) -> bool:
 def _is_compound(word: str) -> bool:
     known = _dutch()
     for at in range(_SHORTEST_PART, len(word) - _SHORTEST_HEAD + 1):
-        if word[at:] in known and any(_without(word[:at], joint) in known for joint in ("", "s", "en", "e")):
+        if word[at:] in known and any(_is_part(_without(word[:at], joint)) for joint in ("", "s", "en", "e")):
             return True
     return False
+
+
+def _is_part(word: str) -> bool:
+    return word in _dutch() or is_known_word(word)
 
 
 def _without(part: str, joint: str) -> str:

@@ -17,6 +17,7 @@ from signaltable.names import (
 from signaltable.text.lexicon import (
     NAMES_THAT_ARE_WORDS,
     given_names,
+    is_dutch,
     is_ordinary,
     is_place,
     is_surname,
@@ -60,9 +61,9 @@ _NOUN_ENDS: Final = (
     "en",
 )
 _DETERMINERS: Final = word_set("de het een die deze dit dat geen elke iedere welke the a an")
-_TITLES: Final = TITLES | word_set("hr mijnheer dhr mw mevr mevrouw meneer")
+_TITLES: Final = TITLES | word_set("hr mijnheer dhr mw mevr mevrouw meneer fam familie echtpaar gezin")
 # Titles after which a word in small letters is a name as well.
-_PLAIN_TITLES: Final = word_set("dhr hr mw mevr mvr mevrouw meneer mijnheer juf meester tante oom")
+_PLAIN_TITLES: Final = word_set("dhr hr mw mevr mvr mevrouw meneer mijnheer juf meester tante oom fam heer")
 # Words that stand in front of a name in a note.
 _BEFORE_SMALL: Final = word_set(
     """
@@ -71,6 +72,7 @@ _BEFORE_SMALL: Final = word_set(
     sprak gesproken gebeld namens volgens via ook of en waar zegt dat ik
     """
 )
+_BEFORE_SURNAME: Final = word_set("volgens namens zei zegt aldus vertelde vroeg")
 _ENDS_AS_SURNAME: Final = re.compile(
     r"\w{2,24}(?:ska|ski|cki|cka|czyk|wicz|ova|ov|ev|eva|escu|oglu|enko|chuk|vych|yan|ian|idze|vili|stra|sma|inga|ema|son|sen|mans)"
 )
@@ -154,7 +156,10 @@ def _starts_run(text: str, words: Sequence[Word], place: int) -> bool:
         return True
     # The particle of a surname after a title: "dhr van der Meer".
     return (
-        word.folded in _JOINERS and place > 0 and words[place - 1].folded in _TITLES and _capital_follows(words, place)
+        word.folded in _JOINERS
+        and place > 0
+        and words[place - 1].folded in _PLAIN_TITLES
+        and _capital_follows(words, place)
     )
 
 
@@ -174,6 +179,8 @@ def _joins(text: str, before: Word, after: Word) -> bool:
 
 def _named_in(text: str, words: Sequence[Word], start: int, end: int) -> Iterator[Span]:
     """The part of a run of capitals that is a name, if any."""
+    if is_place(word.folded for word in words[start:end]):
+        return
     first = start
     titled = start > 0 and _is_cued(text, words, start)
     institution = start > 0 and words[start - 1].folded in INSTITUTIONS | WORKPLACES
@@ -219,6 +226,8 @@ def _leads(words: Sequence[Word], place: int, end: int, text: str) -> bool:
     is_initial = len(word.written) == 1 and text[word.end : word.end + 1] == "."
     if is_initial or (word.folded in given_names() and word.folded not in COMMON_WORDS):
         return False
+    if _begins_surname(words, place, end, text):
+        return False
     if word.folded in _TITLES | INSTITUTIONS | WORKPLACES | COMMON_WORDS:
         return True
     if word.folded in PARTICLES:
@@ -230,6 +239,20 @@ def _leads(words: Sequence[Word], place: int, end: int, text: str) -> bool:
         and word.folded not in listed_names()
         and not is_surname(word.folded)
     )
+
+
+def _begins_surname(words: Sequence[Word], place: int, end: int, text: str) -> bool:
+    """A particle with a capital inside a sentence ("zei De Vries"), or before a surname that does something."""
+    if words[place].folded not in _JOINERS or not words[place].is_capitalised:
+        return False
+    last = next((word for word in words[place + 1 : end] if word.folded not in _JOINERS), None)
+    if last is None or last is not words[end - 1] or not last.is_capitalised:
+        return False
+    if not starts_sentence(text, words[place]):
+        return is_surname(last.folded) or not is_ordinary(last.folded)
+    follows = end < len(words) and words[end].folded in _PERSON_VERBS
+    particles = sum(word.folded in _JOINERS for word in words[place:end])
+    return follows and is_surname(last.folded) and (particles > 1 or not is_dutch(last.folded))
 
 
 def _is_cued(text: str, words: Sequence[Word], start: int) -> bool:
@@ -249,6 +272,8 @@ def _is_cued(text: str, words: Sequence[Word], start: int) -> bool:
 
 
 def _is_name(text: str, words: Sequence[Word], first: int, end: int) -> bool:
+    if _begins_surname(words, first, end, text):
+        return True
     run = [word for word in words[first:end] if word.folded not in PARTICLES or word.is_capitalised]
     if not run:
         return False
@@ -278,6 +303,8 @@ def _is_single_name(text: str, words: Sequence[Word], place: int, word: Word, fo
     given = folded in given_names()
     if _is_language_list(words, place):
         return False
+    if given and is_known_word(folded) and place > 0 and words[place - 1].folded in _BEFORE_PLACE:
+        return False
     if given and not ordinary:
         return (
             folded not in NAMES_THAT_ARE_WORDS
@@ -285,9 +312,11 @@ def _is_single_name(text: str, words: Sequence[Word], place: int, word: Word, fo
             or (not determined and text[word.end : word.end + 2] in {"'s", "’s", ", "})
         )
     if folded in NAMES_THAT_ARE_WORDS and not is_known_word(folded):
-        return not determined and inside
+        acts = folded in listed_names() and (following in _PERSON_VERBS or text[word.end : word.end + 2] == ", ")
+        return not determined and (inside or acts)
     if ordinary:
-        return False
+        # "Volgens Bakker", "zei Visser": a surname that is a word too.
+        return place > 0 and inside and words[place - 1].folded in _BEFORE_SURNAME and is_surname(folded)
     if inside:
         return not determined
     if following in _PERSON_VERBS and not folded.endswith(_NOUN_ENDS):
@@ -365,7 +394,15 @@ def _is_small_given(text: str, words: Sequence[Word], place: int) -> bool:
         return False
     if len(word.folded) > 3:
         return True
-    return place > 0 and words[place - 1].folded in _BEFORE_SMALL
+    following = words[place + 1].folded if place + 1 < len(words) else ""
+    return (place > 0 and words[place - 1].folded in _BEFORE_SMALL) or following in {
+        "heet",
+        "heette",
+        "belt",
+        "belde",
+        "zegt",
+        "zei",
+    }
 
 
 def _is_announced(words: Sequence[Word], place: int) -> bool:
@@ -440,10 +477,15 @@ def _again(words: Sequence[Word], found: Iterable[Span], shielded: frozenset[int
             word.folded in known or (word.folded[-1:] == "s" and word.folded[:-1] in known)
         ):
             continue
+        if is_known_word(word.folded) and place and words[place - 1].folded in _BEFORE_PLACE:
+            continue
         if word.is_capitalised or word.is_upper:
             yield from () if _is_after_determiner(words, place) and is_ordinary(word.folded) else [_span(word)]
         elif word.folded in known and not is_ordinary(word.folded) and word.folded not in NAMES_THAT_ARE_WORDS:
             yield _span(word)
+
+
+_BEFORE_PLACE: Final = word_set("in uit naar te nabij")
 
 
 def _span(word: Word) -> Span:

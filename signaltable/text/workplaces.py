@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from signaltable.names import COMMON_WORDS, INSTITUTIONS, PARTICLES, TITLES, WORKPLACES, word_set
-from signaltable.text.lexicon import is_ordinary, is_place
+from signaltable.text.lexicon import is_dutch, is_place
 from signaltable.text.spans import Span, Word
 
 _WORKPLACES: Final = WORKPLACES | word_set(
@@ -73,13 +73,8 @@ def _may_name(word: Word) -> bool:
 
 
 def _names_nothing(word: Word) -> bool:
-    return (
-        word.folded in COMMON_WORDS | INSTITUTIONS | PARTICLES or is_place([word.folded]) or _is_known_elsewhere(word)
-    )
-
-
-def _is_known_elsewhere(word: Word) -> bool:
-    return is_ordinary(word.folded) and len(word.written) > 1
+    """A Dutch word or a Dutch town; "Roma" and "Istanbul" do name a restaurant."""
+    return is_dutch(word.folded) or word.folded in INSTITUTIONS | PARTICLES or is_place([word.folded])
 
 
 def _is_title(named: Sequence[Word]) -> bool:
