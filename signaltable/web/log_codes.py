@@ -104,6 +104,7 @@ def _of_key(code: str) -> str:
     """What a key is for."""
     return {
         "agency": _("to seal the data of an organisation"),
+        "data": _("to seal what is kept of one person"),
         "draft": _("to seal drafts"),
         "log": _("to sign the log"),
         "match": _("to recognise the same person or thing in two signals"),
@@ -206,6 +207,7 @@ def _rule(code: str) -> str:
     own = {
         "duty": _("Duties after a disclosure"),
         "receiver": _("The receiver erased what it got"),
+        "subject": _("One person was erased before the time of the signal was over"),
     }
     return own.get(code) or _titled("retention")(code) or _titled("deadlines")(code)
 
