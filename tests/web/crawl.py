@@ -257,7 +257,7 @@ def entries_of_trace(program: Program, trace_id: str) -> Iterator[dict]:
         rows = session.execute(query.order_by(LogEntry.seq.desc()).limit(60)).all()
     for row in reversed(rows):
         entry = json.loads(row.entry)
-        details = json.loads(row.details)
+        details = json.loads(row.details) if row.details else {}  # Destroyed with the person it told of.
         # What two parties get a proof of starts a trace of its own, and says in its details what caused it.
         if trace_id in {entry.get("trace_id"), details.get("caused_by", "").partition("-")[0]}:
             yield entry | {"details": details}

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urldefrag
 
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,7 @@ from signaltable.web import create_app
 from tests.disclosure_steps import GIVEN, key_for
 from tests.factories import a_signal
 from tests.flow.test_subject_reports import SAFE, WHY
+from tests.identity_steps import name_at_table, on_the_table
 from tests.table_steps import submitted
 from tests.web.crawl import Crawler
 from tests.web.test_disclosure_pages import answers, hidden
@@ -113,6 +115,41 @@ def somebody(people):
     submit(havendam)
     disclose(havendam)
     who_saw(people["fg.havendam"], havendam)
+    who_is_it(people)
+    erase(people["fg.havendam"], havendam)
+
+
+def who_is_it(people):
+    """Somebody at the table asks who a person is, is refused, asks again, sees it, and closes it."""
+    care, officer = people["essm"], people["fg.havendam"]
+    reference = on_the_table(care.program, accounts.actor_of_login)
+    name = name_at_table(care.program, accounts.actor_of_login(care.program, "essm"), reference)
+    ask = f"/identiteit/vragen/zaak/{reference}/{name}"
+    pages = []
+    for decision in ({"weigeren": {"refuse_reason": WHY}}, {"akkoord": {"agree_reason": WHY}}):
+        granted = {"EXPLICIT_CONSENT-categories": ["identity", "contact"]}
+        filled_in = {**answers(**granted), "keuze": "P2.X1", "motivation": WHY}
+        sent = care.post(ask, {**filled_in, "csrf_token": care.token(f"{ask}?keuze=P2.X1")})
+        assert sent.status_code == 303, sent.text
+        pages.append(urldefrag(sent.location)[0])
+        (way, words) = next(iter(decision.items()))
+        proof = {"step_up_password": officer.password, "csrf_token": officer.token(pages[-1])}
+        officer.post(f"{pages[-1]}/{way}", words | proof)
+    officer.get(pages[0])
+    proof = {"step_up_password": care.password, "csrf_token": care.token(pages[1])}
+    care.post(f"{pages[1]}/inzien", proof)
+    care.get(f"{pages[1]}/inzien")
+    care.post(f"{pages[1]}/sluiten", {"csrf_token": care.token(pages[1])})
+    care.form("/account/bevestigen", {"next": pages[1], "step_up_password": care.password})
+
+
+def erase(officer, focal):
+    """A person who is erased on request, asked by one and decided by another."""
+    reference = submitted(officer.program, accounts.actor_of_login(officer.program, focal.who), a_signal())
+    asked = {"signal": reference, "number": "1", "ground": "not_needed", "reason": WHY}
+    page = officer.form("/wissen/nieuw", asked)
+    safe = {"check-asker": "checked", "check-danger": "no", "check-needed": "no", "step_up_password": focal.password}
+    focal.form(page, {**safe, "decision": "erase", "reason": WHY})
 
 
 def who_saw(officer, focal):
