@@ -79,9 +79,9 @@ def tidy(identity: Identity) -> Identity:
     What cannot be read stays as it was typed, for `validate_identity` to point at.
     """
     values = {name: " ".join(unicodedata.normalize("NFC", getattr(identity, name)).split()) for name in IDENTITY_FIELDS}
-    number = re.fullmatch(r"(\d{1,5})[\s-]*([^\d\s-].{0,9})", values["house_number"])
+    number = _NUMBER_AND_ADDITION.fullmatch(values["house_number"])
     if number and not values["addition"]:
-        values["house_number"], values["addition"] = number[1], number[2]
+        values["house_number"], values["addition"] = number[1], number[2] or number[3] or ""
     values["birth_date"] = read_date(values["birth_date"]) or values["birth_date"]
     values["phone"] = phone_e164(values["phone"]) or values["phone"]
     values["postcode"] = _tidy_postcode(values["postcode"])
@@ -89,6 +89,10 @@ def tidy(identity: Identity) -> Identity:
         values[name] = re.sub(r"[\s.-]", "", values[name]).upper()
     values["plate"] = re.sub(r"\s", "-", values["plate"]).upper()
     return replace(identity, **values)
+
+
+# 12a, 12-A, 12 2 (the second floor), 12- (an addition was expected and is not there).
+_NUMBER_AND_ADDITION: Final = re.compile(r"(\d{1,5})(?:[\s/-]+(\w.{0,9})?|([^\d\s/-].{0,9}))")
 
 
 def _tidy_postcode(text: str) -> str:

@@ -143,7 +143,7 @@ _RULES: Final = tuple(
         (r"[fvw]", "F"),
         (r"[sz]", "S"),
         (r"b$", "P"),
-        (r"^h(?=[aeiouy])|(?<=[aeiouy])h(?=[aeiouy])", "K"),  # Halid and Khalid; Mohammed and Mochamed
+        (r"^h(?=[aeiouyr])|(?<=[aeiouy])h(?=[aeiouy])", "K"),  # Halid and Khalid; Mohammed and Mochamed; Hristov and Christov
         (r"h", ""),
         (r"^[jyi](?=[aeiou])", "J"),  # Yulia, Julia, Iulia
     )

@@ -53,7 +53,7 @@ def _name_pairs(identity: Identity) -> Iterator[tuple[NameWord, NameWord]]:
 
 
 def _forms(word: NameWord, variants: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(form for root in word.roots[:1] or (word.text,) for form in variants(root)))
+    return tuple(dict.fromkeys(form for root in word.forms[:1] for form in variants(root)))
 
 
 def _paired(variants: Callable[[str], tuple[str, ...]]) -> "_Values":
@@ -74,7 +74,7 @@ def _as_written(identity: Identity, _: RegistryDays) -> tuple[str, ...]:
 def _name_word(identity: Identity, _: RegistryDays) -> tuple[str, ...]:
     """Each word of the name by its consonants, given names and surnames in one space, for swapped and moved words."""
     name = name_of(identity)
-    return blocking_words(_telling(name.given) + _telling(name.family))
+    return blocking_words(_telling(name.given) + tuple(word for word in name.family if not word.initial))
 
 
 def _initials(identity: Identity, _: RegistryDays) -> tuple[str, ...]:

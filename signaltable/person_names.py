@@ -17,15 +17,20 @@ from signaltable.names import PARTICLES, TITLES, fold, latin, plain, skeletons, 
 GIVEN_NAMES_FILE: Final = Path(__file__).with_name("given_names.txt")
 MOST_WORDS: Final = 4
 _LONGEST_WORD: Final = 40
+_ITSELF: Final = "="
+_BY_THEMSELVES: Final = "# -- Names by themselves"
 _FEW_KNOWN: Final = "# -- English short forms"
 _MOST_ROOTS: Final = 4
 _MOST_BLOCKING_ROOTS: Final = 2
+# A shorter word sounds like too many names.
+_LEAST_HEARD: Final = 5
 
-# Words about a name that are not the name; "thi" and "van" stand in half of all Vietnamese names and tell nobody apart.
+# Words about a name that are not the name.
 _AROUND: Final = TITLES | word_set(
-    "ev geb geboren gehuwd gesch gescheiden wed weduwe echtgenote echtgenoot partner van thi jr sr junior senior onbekend "
+    "ev geb geboren gehuwd gesch gescheiden wed weduwe echtgenote echtgenoot partner jr sr junior senior onbekend "
     "unknown nnb nvt fnu lnu xxx"
 )
+# "Thi" and "van" stand in half of all Vietnamese names and tell nobody apart.
 _PARTICLES_OF_GIVEN: Final = word_set("van thi e y i el al abu ould bint bin ibn de")
 # Written to the name by some: Vandenberg, Elamrani, Benali. Longest first.
 _GLUED: Final = ("vander", "vanden", "vande", "van", "ter", "ten", "der", "den", "el", "al", "ben", "bin", "ait", "de")
@@ -53,7 +58,7 @@ COMMON_GIVEN_NAMES: Final = word_set("mohammed mohamed maria ali anna fatima ahm
 
 @dataclass(frozen=True, slots=True)
 class NameWord:
-    """One word of a name. `roots`: what it shares with other forms of the same name. `known`: stands in the list.
+    """One word of a name. `roots`: what it shares with other forms of the same name. `known`: stands in the list of given names.
 
     `spare`: another way to write words that also stand on their own; it may agree, and is not missed when it does not.
     `bare`: written without vowels (Arabic, Hebrew). `common`: 0 rare or unknown, 1 common, 2 borne by millions.
@@ -65,6 +70,11 @@ class NameWord:
     spare: bool = False
     bare: bool = False
     common: int = 0
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The names that it can stand for, itself when that is not known."""
+        return tuple(root for root in self.roots if not root.startswith(_ITSELF)) or (self.text,)
 
     @property
     def initial(self) -> bool:
@@ -88,10 +98,15 @@ def person_name(given: str, infix: str, surname: str) -> PersonName:
 
 def _given_words(given: str) -> tuple[NameWord, ...]:
     bare = _without_vowels(given)
-    words = [word for word in _words(given) if word not in _AROUND]
-    words = [word for word in words if word not in _PARTICLES_OF_GIVEN] or words
+    written = [word for word in _words(given) if word not in _AROUND]
+    words = [word for word in written if word not in _PARTICLES_OF_GIVEN] or written
     words = _initials_apart(given, words)
-    joined = ["".join(words)] if len(words) > 1 and all(len(word) > 1 for word in words) else []
+    # An initial behind a name adds nothing that its bearer always gives.
+    words = [word for word in words if len(word) > 1] or words
+    written = [word for word in written if len(word) > 1]
+    joined = [
+        whole for whole in dict.fromkeys(("".join(words), "".join(written))) if len(written) > 1 and whole not in words
+    ]
     return tuple(_given_word(word, bare=bare) for word in words[:MOST_WORDS]) + tuple(
         _given_word(word, bare=bare, spare=True) for word in joined
     )
@@ -101,7 +116,7 @@ def _given_word(word: str, *, bare: bool, spare: bool = False) -> NameWord:
     roots = given_roots(word)
     return NameWord(
         word,
-        roots[:_MOST_ROOTS],
+        tuple(dict.fromkeys((*roots[: _MOST_ROOTS - 1], _single(word)))),
         known=word in _contradicting(),
         spare=spare,
         bare=bare,
@@ -136,7 +151,8 @@ def _family_words(infix: str, surname: str) -> tuple[NameWord, ...]:
 def _family_word(word: str, *, bare: bool, spare: bool = False) -> NameWord:
     root = family_root(word)
     common = 2 if word in _VERY_COMMON_SURNAMES else int(root in COMMON_SURNAMES or word in COMMON_SURNAMES)
-    return NameWord(word, (root,) if len(root) > 1 else (), spare=spare, bare=bare, common=common)
+    known = word in _contradicting()
+    return NameWord(word, (root,) if len(root) > 1 else (), known=known, spare=spare, bare=bare, common=common)
 
 
 def _words(text: str) -> list[str]:
@@ -183,16 +199,32 @@ def family_root(word: str) -> str:
 @lru_cache(maxsize=8192)
 def given_roots(word: str) -> tuple[str, ...]:
     """The names that this word can stand for by given_names.txt, none for a word that it does not hold."""
-    return _groups().get(word, ())
+    found = _groups().get(word)
+    return found if found is not None else _heard().get(sounds(word)[0], ()) if len(word) >= _LEAST_HEARD else ()
 
 
 @cache
 def _groups() -> Mapping[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for line in _lines(GIVEN_NAMES_FILE.read_text("utf-8")):
-        for word in line:
-            found.setdefault(word, []).append(line[0])
+        for word in line if len(line) > 1 else line[:1]:
+            if len(line) > 1 or word not in found:
+                found.setdefault(word, []).append(line[0])
     return {word: tuple(dict.fromkeys(roots)) for word, roots in found.items()}
+
+
+@cache
+def _heard() -> Mapping[str, tuple[str, ...]]:
+    """Sound -> the names that it stands for, where it stands for the names of one group only: Desislawa, Desislava."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for word, roots in _groups().items():
+        found.setdefault(sounds(word)[0], set()).add(roots)
+    return {sound: next(iter(roots)) for sound, roots in found.items() if len(roots) == 1}
+
+
+def _single(word: str) -> str:
+    """Double letters written once: Anna and Ana, Hanna and Hana are one name to a clerk."""
+    return _ITSELF + re.sub(r"(.)\1+", r"\1", word)
 
 
 @cache
@@ -203,16 +235,19 @@ def _contradicting() -> frozenset[str]:
 
 
 def _lines(text: str) -> Iterator[list[str]]:
+    """The groups of the list; in the section of names by themselves every word is a group."""
+    apart = False
     for line in text.splitlines():
-        if line.strip() and not line.startswith("#"):
-            yield list(dict.fromkeys(plain(word) for word in fold(line).split()))
+        apart = line.startswith(_BY_THEMSELVES) or (apart and not line.startswith("# --"))
+        words = [] if line.startswith("#") else list(dict.fromkeys(plain(word) for word in fold(line).split()))
+        yield from ([word] for word in words) if apart else [words] if words else []
 
 
 def blocking_words(words: Iterable[NameWord]) -> tuple[str, ...]:
     """The consonant skeletons under which these words meet their other forms; initials give none."""
     found: dict[str, None] = {}
     for word in words:
-        for form in word.roots[:_MOST_BLOCKING_ROOTS] or (word.text,):
+        for form in word.forms[:_MOST_BLOCKING_ROOTS]:
             if len(form) > 1:
                 found.update(dict.fromkeys(skeletons(form)))
     return tuple(found)

@@ -244,6 +244,7 @@ CLI: Mapping[str, Leaves] = {
     "accounts": _leaves("account:consult"),
     "submit": _leaves("signal:record signal:route", also="link:propose"),
     "route": _nothing(ONLY_FILES),
+    "link-bench": _nothing(ONLY_FILES),
     "ground": _nothing(ONLY_FILES),
     "blind-check": _leaves("enrich:search"),
     "audit export": _leaves("log:export checkpoint:sign"),

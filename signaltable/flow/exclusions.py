@@ -20,8 +20,9 @@ from signaltable.domain import SUBJECT_KINDS, NotFound, Resource, UnusableInput
 from signaltable.flow import sealing
 from signaltable.flow.masking import HAS_BSN, text_hash
 from signaltable.identity import Identity, identity_from, validate_identity
+from signaltable.linking_rules import LinkingPolicy
 from signaltable.models import Account, ExcludedTag, Exclusion
-from signaltable.pseudonymise import LinkingPolicy, Tag, match_tags
+from signaltable.pseudonymise import Tag, match_tags
 from signaltable.text import contains_bsn
 from signaltable.texts import Text
 from signaltable.transaction import Transaction

@@ -17,6 +17,9 @@ _SHOWN: Final[Mapping[str, Likeness]] = {
 }  # fmt: skip
 _NAMES: Final = ("given", "surname")
 _OTHER_NAME: Final = frozenset({"different", "unlike", "partly"})
+_SAME_DATE: Final = frozenset({"same", "swapped"})
+# What people in one house have each for themselves.
+_OWN: Final = ("phone", "email", "document_number", "iban")
 _OTHER_DATE: Final = frozenset({"different", "generation"})
 _ADDRESS: Final = frozenset({"street", "number", "place"})
 
@@ -66,25 +69,32 @@ def _may_be_one(levels: Mapping[str, str], settles: tuple[str, ...], *, rare: bo
     """Whether nothing speaks against one person that no sum can outweigh.
 
     A date of another generation: father and son of one name. Another given name: twins, who share date, surname, address
-    and phone; only a number that is one person's own makes two names believable. `rare` lifts both: the names are in no
+    and phone; only a number that is one person's own makes two names believable. An initial stands for a whole family,
+    and where no date is known the rest may not contradict: who shares a name and a house may be parent and child. `rare` lifts both: the names are in no
     list, so they are hardly passed on or given to a twin, and nothing was noted but name, date and address.
     """
     given, surname, born = (levels.get(name, "") for name in ("given", "surname", "birth_date"))
     settled = any(levels.get(name) == "same" for name in settles)
+    dated = born in _SAME_DATE
+    own = {levels[name] for name in _OWN if name in levels}
     if born == "generation":
         return False
     if given in _OTHER_NAME:
-        return (rare or (settled and surname != "different")) and born in {"same", "swapped"}
+        return (rare or (settled and surname != "different")) and dated
     if surname == "different":
-        return rare or born in {"same", "swapped"}
-    return bool(given or surname)
+        return rare or dated or (settled and given != "initial")
+    if not given:
+        return rare or dated or settled
+    if given == "initial":
+        return dated or settled or (bool(born) and "same" in own)
+    return bool(born or rare or settled or "different" not in own)
 
 
 def _rare(one: Sketch, other: Sketch) -> bool:
     """Whether neither side says more than name, date and address, and a given name is in no list of given names."""
     if any(side.phone or side.document or side.nationality or side.email or side.iban for side in (one, other)):
         return False
-    return any(word.rare for side in (one, other) for word in side.given)
+    return not (one.given and other.given) or any(word.rare for side in (one, other) for word in side.given)
 
 
 def _compared(levels: Mapping[str, str], policy: LinkingPolicy) -> tuple[tuple[str, Likeness], ...]:

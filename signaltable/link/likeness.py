@@ -89,19 +89,17 @@ def _one_slip(one: bytes, other: bytes) -> bool:
 
 def _dates(one: Sketch, other: Sketch) -> str:
     """Digits are replaced by secret signs, so equal digits are equal signs and nothing more is known of them."""
-    if one.precision == NO_DATE or other.precision == NO_DATE:
+    if NO_DATE in (one.precision, other.precision):
         return ""
     precision = min(one.precision, other.precision)
     first, second = one.digits, other.digits
     if precision == DAY and first == second and not one.registry:
         return "same"
     if one.registry or other.registry or precision < MONTH:
-        return "year" if first[:4] == second[:4] else _off_by_little(first[:4], second[:4]) or _years_apart(one, other)
+        return "year" if first[:4] == second[:4] else _little_known(one, other, 4)
     if precision == MONTH:
-        if first[:6] == second[:6]:
-            return "month"
-        return _off_by_little(first[:6], second[:6]) or _years_apart(one, other)
-    return _whole_dates(first, second) or _years_apart(one, other)
+        return "month" if first[:6] == second[:6] else _little_known(one, other, 6)
+    return _whole_dates(one, other) or _years_apart(one, other)
 
 
 def _years_apart(one: Sketch, other: Sketch) -> str:
@@ -110,19 +108,21 @@ def _years_apart(one: Sketch, other: Sketch) -> str:
     return "generation" if _YOUNGEST_PARENT <= min(apart, YEARS - apart) <= _OLDEST_PARENT else "different"
 
 
-def _off_by_little(one: bytes, other: bytes) -> str:
-    return "rough" if _one_slip(one, other) else ""
+def _little_known(one: Sketch, other: Sketch, size: int) -> str:
+    apart = _years_apart(one, other)
+    return "rough" if apart == "different" and _one_slip(one.digits[:size], other.digits[:size]) else apart
 
 
-def _whole_dates(one: bytes, other: bytes) -> str:
-    same_year = one[:4] == other[:4]
-    if same_year and one[4:6] == other[6:8] and one[6:8] == other[4:6]:
+def _whole_dates(one: Sketch, other: Sketch) -> str:
+    first, second = one.digits, other.digits
+    same_year = first[:4] == second[:4]
+    if same_year and first[4:6] == second[6:8] and first[6:8] == second[4:6]:
         return "swapped"
-    if _one_slip(one, other):
+    if _one_slip(first, second):
         return "slip"
-    same_month, same_day = one[4:6] == other[4:6], one[6:8] == other[6:8]
+    same_month, same_day = first[4:6] == second[4:6], first[6:8] == second[6:8]
     # Two of year, month and day agree; the third was guessed, or it is somebody else.
-    return "rough" if same_year + same_month + same_day == 2 else ""
+    return "rough" if same_year + same_month + same_day == 2 and _years_apart(one, other) == "different" else ""
 
 
 # -- addresses ------------------------------------------------------------------------------------------------------------
@@ -130,19 +130,25 @@ def _whole_dates(one: bytes, other: bytes) -> str:
 
 def _addresses(one: Sketch, other: Sketch) -> Iterator[tuple[str, str]]:
     """Street, number and place apart: each is mistyped or left out by itself."""
-    if one.postcode and one.postcode == other.postcode:
-        yield "street", "same"
-    elif one.street and other.street:
-        alike = one.street == other.street or _dice(one.street_bloom, other.street_bloom) >= _NEAR_STREET
-        yield "street", "same" if one.street == other.street else "slip" if alike else "different"
-    elif one.postcode and other.postcode:
-        yield "street", "different"
+    street = _streets(one, other)
+    yield "street", street
     if one.number and other.number:
         same, whole = one.number == other.number, one.addition == other.addition
-        yield "number", "different" if not same else "same" if whole else "building"
+        # In another street another number says nothing more.
+        yield "number", ("same" if whole else "building") if same else "" if street == "different" else "different"
     city, area = _equal(one.city, other.city), _equal(one.area, other.area)
     places = (city, area)
     yield "place", "same" if places == ("same", "same") else "partly" if "same" in places else city or area
+
+
+def _streets(one: Sketch, other: Sketch) -> str:
+    if one.postcode and one.postcode == other.postcode:
+        return "same"
+    if one.street and other.street:
+        if one.street == other.street:
+            return "same"
+        return "slip" if _dice(one.street_bloom, other.street_bloom) >= _NEAR_STREET else "different"
+    return "different" if one.postcode and other.postcode else ""
 
 
 def _dice(one: int, other: int) -> float:
@@ -155,15 +161,25 @@ def _dice(one: int, other: int) -> float:
 def _names(one: Sketch, other: Sketch) -> _Levels:
     given, family = _bags(one.given, other.given, given=True), _bags(one.family, other.family)
     if given is None or family is None or given < INITIAL or family < INITIAL:
-        given, family = max(
-            (given, family), _swapped(one, other), _in_one_field(one, other), _in_one_field(other, one), key=_strength
-        )
+        whole = max(_in_one_field(one, other), _in_one_field(other, one), key=_strength)
+        if whole == (None, None):
+            whole = max((given, family), _swapped(one, other), key=_strength)
+        given, family = whole
+    if given is not None and given >= INITIAL and family == UNLIKE and _fields_swapped(one, other):
+        given, family = DIFFERENT, given
     found: _Levels = {}
     if given is not None:
         found["given"] = _GIVEN[given]
     if family is not None:
         found["surname"] = _SURNAME[family]
     return found
+
+
+def _fields_swapped(one: Sketch, other: Sketch) -> bool:
+    """Whether both sides have a given name where the surname belongs, so that what agrees is the surname."""
+    family = [*one.family, *other.family]
+    given = [*one.given, *other.given]
+    return all(word.known for word in family if not word.spare) and not any(word.known for word in given)
 
 
 _Pair = tuple[int | None, int | None]
@@ -177,7 +193,7 @@ def _strength(pair: _Pair) -> tuple[int, int]:
 def _swapped(one: Sketch, other: Sketch) -> _Pair:
     """The given name stands where the surname belongs. Only worth it when both are found."""
     given, family = _bags(one.given, other.family), _bags(one.family, other.given)
-    if given is None or family is None or min(given, family) < SLIP:
+    if given is None or family is None or min(given, family) < INITIAL or max(given, family) < SLIP:
         return None, None
     return min(given, FORM), min(family, FORM)
 
@@ -190,7 +206,10 @@ def _in_one_field(one: Sketch, other: Sketch) -> _Pair:
     if sum(not word.spare for word in words) < 2:
         return None, None
     given, family = _covered(other.given, words), _covered(other.family, words)
-    return (min(given, FORM), min(family, FORM)) if min(given, family) >= SLIP else (None, None)
+    if family < SLIP:
+        return None, None
+    # The surname stands there beside another given name.
+    return (min(given, FORM) if given >= SLIP else UNLIKE), min(family, FORM)
 
 
 def _bags(one: tuple[Word, ...], other: tuple[Word, ...], *, given: bool = False) -> int | None:
@@ -203,16 +222,18 @@ def _bags(one: tuple[Word, ...], other: tuple[Word, ...], *, given: bool = False
         (_alike(x, y, given=given) for x in one for y in other if x.spare or y.spare),
         default=DIFFERENT,
     )
-    if glued >= SLIP:
-        return glued
     mine, yours = sum(not word.spare for word in one), sum(not word.spare for word in other)
     if mine == yours:
-        return min(_covered(one, other, given=given), _covered(other, one, given=given))
-    return _covered(one, other, given=given) if mine < yours else _covered(other, one, given=given)
+        found = min(_covered(one, other, given=given), _covered(other, one, given=given))
+    else:
+        found = _covered(one, other, given=given) if mine < yours else _covered(other, one, given=given)
+    return max(found, glued) if glued >= SLIP else found
 
 
 def _covered(words: tuple[Word, ...], among: tuple[Word, ...], *, given: bool = False) -> int:
-    levels = [max(_alike(word, found, given=given) for found in among) for word in words if not word.spare]
+    # One initial alone is that of the first name.
+    first = among[:1] if len(words) == 1 and words[0].initial else among
+    levels = [max(_alike(word, found, given=given) for found in first) for word in words if not word.spare]
     whole = [level for level in levels if level >= SLIP]
     if not whole:
         return min(levels) if min(levels) in (INITIAL, UNLIKE) else DIFFERENT
@@ -241,4 +262,8 @@ def _alike(one: Word, other: Word, *, given: bool = False) -> int:
         return SLIP
     if least >= _ENOUGH_BITS and common >= _CONTAINED * least:
         return SLIP
-    return SLIP if one.shortened & other.shortened else UNLIKE
+    if one.shortened & other.shortened:
+        return SLIP
+    if one.spare or other.spare:
+        return DIFFERENT
+    return SLIP if given and one.start and one.start == other.start else UNLIKE

@@ -39,10 +39,12 @@ _DIGITS: Final = 8
 _SIGNS: Final = 10
 # A word of this length or less keeps digests of itself with one letter left out: one slip of the pen leaves one equal.
 _LONGEST_SHORT: Final = 8
+# So many letters are left of a name that was cut off.
+_START: Final = 3
 
 # Whole values: format, key, date (precision and digits), phone, document, others, address; then counts of the words.
 _FIXED: Final = struct.Struct("<BHB8sBQ8sQ10sQQIIIHIHHHIQHBB")
-_WORD: Final = struct.Struct("<BI3H4H2H2H16s9H")
+_WORD: Final = struct.Struct("<BI3HH4H2H2H16s9H")
 YEARS: Final = 256
 NO_DATE, YEAR, MONTH, DAY = range(4)
 _REGISTRY: Final = 4
@@ -56,6 +58,7 @@ class Word:
 
     exact: int
     firsts: frozenset[int]
+    start: int
     initial: bool
     known: bool
     spare: bool
@@ -204,7 +207,8 @@ def _pack_word(keyed: _Keyed, word: NameWord) -> bytes:
     return _WORD.pack(
         flags | word.common << _COMMON_SHIFT,
         small("word", text, 4),
-        *_padded([small("first", first, 2) for first in dict.fromkeys(root[0] for root in (text, *word.roots))], 3),
+        *_padded([small("first", first, 2) for first in dict.fromkeys(form[0] for form in (text, *word.forms))], 3),
+        small("start", text[:_START], 2) if len(text) >= _START else 0,
         *_padded([small("root", root, 2) for root in word.roots], 4),
         *_padded([small("sound", sound, 2) for sound in sounds_of(word)], 2),
         *_padded([small("skeleton", skeleton, 2) for skeleton in skeletons(text)], 2),
@@ -233,23 +237,25 @@ def opened(raw: bytes) -> Sketch | None:
     if len(raw) != _FIXED.size + (given + family) * _WORD.size:
         return None
     words = tuple(_word(found) for found in _WORD.iter_unpack(raw[_FIXED.size :]))
-    return Sketch(key, date & 3, bool(date & _REGISTRY), digits, year, *values, words[:given], words[given:])
+    held: tuple[Any, ...] = (key, date & 3, bool(date & _REGISTRY), digits, year, *values, words[:given], words[given:])
+    return Sketch(*held)
 
 
 def _word(found: tuple[Any, ...]) -> Word:
-    flags, bloom = found[0], int.from_bytes(found[13], "little")
+    flags, bloom = found[0], int.from_bytes(found[14], "little")
     return Word(
         found[1],
         _set(found[2:5]),
+        found[5],
         bool(flags & _INITIAL),
         bool(flags & _KNOWN),
         bool(flags & _SPARE),
         bool(flags & _BARE),
         flags >> _COMMON_SHIFT,
-        _set(found[5:9]),
-        _set(found[9:11]),
-        _set(found[11:13]),
-        _set(found[14:]),
+        _set(found[6:10]),
+        _set(found[10:12]),
+        _set(found[12:14]),
+        _set(found[15:]),
         bloom,
         bloom.bit_count(),
     )

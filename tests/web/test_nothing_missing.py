@@ -249,6 +249,7 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
         "accounts": (),
         "submit": ("--as", "havendam", "--file", str(tmp_path / "signal.json")),
         "route": ("--facts", str(tmp_path / "facts.json")),
+        "link-bench": ("--generate", str(tmp_path / "people"), "--people", "20"),
         "ground": ("--request", str(tmp_path / "request.json")),
         "audit export": (str(tmp_path / "export"),),
         "audit receipt": (disclosure, "--out", str(tmp_path / "receipt")),
