@@ -13,9 +13,13 @@ STREET_ENDS: Final = (
     "straat|str\\.|laan|plein|kade|singel|gracht|dijk|steeg|plantsoen|dreef|boulevard|weg|markt|hof|pad|baan|wal|"
     "haven|brink|oord|erf|hage|hoeve|allee"
 )
+# Those that need no number behind them.
+_SURE_ENDS: Final = (
+    "straat|str\\.|laan|plein|kade|singel|gracht|dijk|steeg|plantsoen|dreef|boulevard|weg|markt|hof|haven|allee"
+)
 _STREET: Final = re.compile(
     rf"(?<!\w)((?:[A-ZÀ-Ý][\w'’.]{{1,20}} (?:(?:van|de|der|den|het|ten|ter) ){{0,2}}){{0,3}}"
-    rf"(?:[A-ZÀ-Ý][\w'’-]{{0,30}})?(?:{STREET_ENDS}|(?:{STREET_ENDS}|Markt|Haven|Dijk|Weg|Laan|Plein|Hof|Kade)))(?!\w)",
+    rf"(?:[A-ZÀ-Ý][\w'’-]{{0,30}})?(?:{_SURE_ENDS}|(?:{_SURE_ENDS}|Markt|Haven|Dijk|Weg|Laan|Plein|Hof|Kade)))(?!\w)",
 )
 _ENDS_AS_STREET: Final = re.compile(rf"\w{{2,40}}(?:{STREET_ENDS}|straatje|laantje|str)")
 # Endings that streets share with other words: only with a number behind them.
@@ -50,6 +54,7 @@ _NUMBER_WORDS: Final = word_set("nr nummer no num huisnummer")
 _HOUSE: Final = re.compile(
     r"\d{1,5}(?:[a-zA-Z]{1,2}(?!\w)|\s?[-/]\s?(?:\d{1,4}|[a-zA-Z]{1,3})(?!\w)|\s(?:bis|hs|huis|[a-hA-H]|[IVX]{1,4})(?![\w'’.]))?(?!\w)"
 )
+_SMALL_POSTCODE: Final = re.compile(r"(?<!\w)[1-9]\d{3} [a-z]{2} ([a-z]{2,30})(?!\w)")
 _GAP: Final = re.compile(r"[\s,]{0,3}")
 _TOWN: Final = re.compile(
     r"[ ,]{1,2}(?:te |in )?((?:'s-)?[A-ZÀ-Ý][\w'’-]{1,24}(?:[ -](?:aan|op|den|de|der|het|[A-ZÀ-Ý][\w'’-]{1,24})){0,4})"
@@ -76,6 +81,9 @@ def addresses(text: str, words: Sequence[Word]) -> Iterator[Span]:
             yield Span(found.start() + _leading_known(found[1]), _with_postcode(text, found.end()), "address")
     for found in POSTCODE.finditer(text):
         yield Span(found.start(), _with_town(text, found.end()), "address")
+    for found in _SMALL_POSTCODE.finditer(text):
+        if found[1] in places():
+            yield Span(found.start(), found.end(), "address")
 
 
 def _with_postcode(text: str, end: int) -> int:

@@ -30,7 +30,7 @@ _CUES: Final = word_set(
     "heet heette heten genaamd genoemd alias bijnaam roepnaam voornaam achternaam naam namen named called noemt noemde"
 )
 _LEGAL_FORMS: Final = word_set("bv nv vof cv ltd gmbh holding")
-_AFTER_CUE: Final = word_set("is zich haar hem was ook zichzelf met de van eigenlijk gewoon")
+_AFTER_CUE: Final = word_set("is zich haar hem was ook zichzelf met de van eigenlijk gewoon ie")
 # Particles that join the words of a name; "uit", "in" and "op" more often join a name to a place.
 _JOINERS: Final = word_set(
     "van de der den het t ter ten te vd la le du des von zu di da dos das del della el al ul ibn bin ben ait abu ould oulad"
@@ -60,7 +60,7 @@ _NOUN_ENDS: Final = (
     "nemer",
     "en",
 )
-_DETERMINERS: Final = word_set("de het een die deze dit dat geen elke iedere welke the a an")
+_DETERMINERS: Final = word_set("de het een deze geen elke iedere welke the a an")
 _TITLES: Final = TITLES | word_set("hr mijnheer dhr mw mevr mevrouw meneer fam familie echtpaar gezin")
 # Titles after which a word in small letters is a name as well.
 _PLAIN_TITLES: Final = word_set("dhr hr mw mevr mvr mevrouw meneer mijnheer juf meester tante oom fam heer")
@@ -139,6 +139,8 @@ def _run_end(text: str, words: Sequence[Word], place: int, shielded: frozenset[i
     end = last = place + 1
     while end < len(words) and words[end].start not in shielded and _joins(text, words[end - 1], words[end]):
         word = words[end]
+        if _is_tail(word):
+            break
         end += 1
         if word.is_capitalised or word.is_upper:
             last = end
@@ -274,7 +276,7 @@ def _is_cued(text: str, words: Sequence[Word], start: int) -> bool:
 def _is_name(text: str, words: Sequence[Word], first: int, end: int) -> bool:
     if _begins_surname(words, first, end, text):
         return True
-    run = [word for word in words[first:end] if word.folded not in PARTICLES or word.is_capitalised]
+    run = [word for word in words[first:end] if word.folded not in PARTICLES or word.is_capitalised or word.is_upper]
     if not run:
         return False
     if len(run) == 1:
@@ -285,13 +287,15 @@ def _is_name(text: str, words: Sequence[Word], first: int, end: int) -> bool:
         return True
     unknown = [word for word in run if not is_ordinary(word.folded) and (word.is_capitalised or len(word.written) == 1)]
     has_initial = any(len(word.written) == 1 for word in run[:2])
-    if has_initial and (unknown or is_surname(run[-1].folded)):
+    if has_initial and (unknown or is_surname(run[-1].folded) or not is_dutch(run[-1].folded)):
         return any(len(word.written) > 1 for word in run) or len(run) > 1
     return bool(unknown) and run[0] in unknown and not (_is_after_determiner(words, first) and len(unknown) < len(run))
 
 
 def _is_given(word: Word) -> bool:
-    return word.folded in given_names() and not (is_ordinary(word.folded) and word.folded not in NAMES_THAT_ARE_WORDS)
+    if word.folded in NAMES_THAT_ARE_WORDS:
+        return word.folded in given_names() and not is_known_word(word.folded)
+    return word.folded in given_names() and not is_ordinary(word.folded)
 
 
 def _is_single_name(text: str, words: Sequence[Word], place: int, word: Word, following: str) -> bool:
@@ -363,6 +367,8 @@ def _small_end(text: str, words: Sequence[Word], place: int) -> int:
     word = words[place]
     before = words[place - 1] if place else None
     titled = bool(before and before.folded in _PLAIN_TITLES and _is_near(text, before, word))
+    if len(word.written) == 1 and text[word.end : word.end + 1] == ".":
+        return _after_initials(text, words, place)
     if titled and word.folded in _JOINERS:
         end = place + 1
         while end < len(words) and words[end].folded in _JOINERS:
@@ -374,6 +380,27 @@ def _small_end(text: str, words: Sequence[Word], place: int) -> int:
     if _is_small_given(text, words, place) or _is_announced(words, place):
         return _with_surname(text, words, place + 1)
     return place
+
+
+def _after_initials(text: str, words: Sequence[Word], place: int) -> int:
+    """Where "b. de haas" ends; `place` where no listed surname follows the initials."""
+    end = place
+    while (
+        end < len(words)
+        and end - place < 3
+        and len(words[end].written) == 1
+        and text[words[end].end : words[end].end + 1] == "."
+    ):
+        end += 1
+    while end < len(words) and end - place < 6 and words[end].folded in _JOINERS and len(words[end].written) > 1:
+        end += 1
+    named = (
+        end < len(words)
+        and len(words[end].written) > 3
+        and words[end].written.isalpha()
+        and is_surname(words[end].folded)
+    )
+    return end + 1 if named and words[end].folded not in _PERSON_VERBS else place
 
 
 def _is_near(text: str, before: Word, after: Word) -> bool:

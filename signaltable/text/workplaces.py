@@ -25,6 +25,18 @@ _NAMES: Final = _WORKPLACES | _SHELTERS
 _LEGAL: Final = re.compile(
     r"(?<![\w.])(?:B\.?V|N\.?V|V\.?O\.?F|C\.?V|Ltd|GmbH|Holding|S\.?R\.?L|EOOD|OOD|Sp\.? z ?o\.?o)\.?(?!\w)"
 )
+_ENDS: Final = (
+    "bedrijf",
+    "salon",
+    "restaurant",
+    "kwekerij",
+    "uitzendbureau",
+    "bakkerij",
+    "slagerij",
+    "kapper",
+    "garagebedrijf",
+    "slachterij",
+)
 _MOST_WORDS: Final = 5
 _ARTICLES: Final = frozenset({"De", "Het", "'t", "La", "El", "Le"})
 
@@ -32,7 +44,7 @@ _ARTICLES: Final = frozenset({"De", "Het", "'t", "La", "El", "Le"})
 def workplaces(text: str, words: Sequence[Word], shielded: frozenset[int]) -> Iterator[Span]:
     """The name after restaurant, hotel, salon and so on, or in front of B.V.; the name of a shelter."""
     for place, word in enumerate(words):
-        if word.folded in _NAMES:
+        if word.folded in _NAMES or word.folded.endswith(_ENDS):
             yield from _after(text, words, place, shielded)
     yield from _before_legal_form(text, words, shielded)
 
