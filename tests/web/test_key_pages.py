@@ -20,7 +20,7 @@ def test_the_administrator_sees_every_key_and_no_key(sqlite_program, actor):
     state = state_of(sqlite_program)
     assert len(state.keys) > 2 * 16
     for line in state.keys:
-        assert line.fingerprint[:16] in text
+        assert f"{line.fingerprint[:8]} {line.fingerprint[8:16]}" in text
     ring = json.loads(sqlite_program.settings.key_ring.read_text())
     for key in ring["keys"]:
         assert key["key"] not in text + repr(state) + json.dumps(state.as_json())
