@@ -128,6 +128,7 @@ def place_label(place: str) -> str:
         "links": _("Link between signals"),
         "link_verdicts": _("Judgement of a link"),
         "link_acts": _("Step in the life of a link"),
+        "link_notices": _("Link that turned out wrong"),
         "text_checks": _("Check of a text"),
         "signal_keys": _("Key to the attachments of a signal"),
         "attachments": _("Attachment of a signal"),

@@ -182,8 +182,9 @@ def _do(name: str, link_id: str, deed: Deed) -> ResponseReturnValue:
 
 
 def _say_why_not(conflict: Conflict, link_id: str = "") -> ResponseReturnValue:
+    """The page as it is now, with why the step could not be taken."""
     flash(why_not(conflict.reason), "warning")
-    return redirect(url_for("links.show", link_id=link_id) if link_id else url_for("links.listing"), 303)
+    return (_show(link_id) if link_id else _list({}, "")), 409
 
 
 def _put(form: FlaskForm, problems: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """Everything that can be done is done, by somebody who may, and the log is read: what was declared stands there."""
 
+import io
 import json
 import shutil
 import sqlite3
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from signaltable import jobs, recorded_acts
 from signaltable.cli import main
-from signaltable.flow import accounts, auditing, setup
+from signaltable.flow import accounts, auditing, linking, setup
 from signaltable.program import open_program
 from signaltable.settings import Settings
 from signaltable.transaction import transaction
@@ -113,6 +114,7 @@ def somebody(people):
     for item in list(coordinator.left["GET table.item"]):
         coordinator.get(f"/tafel/dossier/{item.path.rpartition('/')[2]}")
     submit(havendam)
+    link(havendam)
     disclose(havendam)
     who_saw(people["fg.havendam"], havendam)
     who_is_it(people)
@@ -175,8 +177,40 @@ def submit(person):
     person.form(
         step3.removesuffix("3") + "4", {"capacity": "municipality-wmo", "status": "not_asked", "action": "next"}
     )
+    files(person, step3.removesuffix("3") + "bijlagen", {})
     receipt = person.form(step3.removesuffix("3") + "controle", {"action": "submit"})
     person.get(receipt)
+    files(person, receipt.removesuffix("ontvangst") + "bijlagen", {"reason": "asked"})
+
+
+def files(person, page, why):
+    """Two files: both are added, one is downloaded and taken away."""
+    for name in ("eerste.txt", "tweede.txt"):
+        sent = {"csrf_token": person.token(page), "files": (io.BytesIO(b"Gewone woorden."), name)}
+        assert person.post(page, sent).status_code == 303
+    person.get(page)
+    # The files of a draft keep their numbers when it is submitted, so the second one is always there.
+    person.get(f"{page}/2")
+    assert person.post(f"{page}/2/weg", {"csrf_token": person.token(page), **why}).status_code == 303
+
+
+def link(person):
+    """Two own signals said to be about one, taken back, said again, and taken apart."""
+    who = accounts.actor_of_login(person.program, person.who)
+    one, other = (submitted(person.program, who, a_signal()) for _turn in range(2))
+    named = {"one_reference": one, "one_number": "1", "other_reference": other, "other_number": "1", "reason": WHY}
+    person.form("/koppelingen/samenvoegen", named)
+    with transaction(person.program, who) as tx:
+        found = next(
+            line.id for line in linking.own_links(tx) if (one, 1) in line.own_sides and len(line.own_sides) == 2
+        )
+    page = f"/koppelingen/{found}"
+    for step in ("losmaken", "toch-dezelfde"):
+        person.post(f"{page}/{step}", {"reason": WHY, "csrf_token": person.token(page)})
+    person.form(f"/koppelingen/splitsen/{other}/1", {"reason": WHY})
+    person.post(f"{page}/terugdraaien", {"reason": WHY, "csrf_token": person.token(page)})
+    person.get(page)
+    person.walk("/overzicht")
 
 
 def disclose(person):
