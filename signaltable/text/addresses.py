@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from signaltable.names import COMMON_WORDS, MONTHS, PARTICLES, fold, word_set
-from signaltable.text.lexicon import given_names, is_ordinary, places
+from signaltable.text.lexicon import given_names, is_ordinary, is_surname, places
 from signaltable.text.spans import Span, Word, starts_sentence
 
 POSTCODE: Final = re.compile(r"(?<!\w)[1-9]\d{3}(?: ?[A-Z]{2}|[a-z]{2}| [a-z]{2}(?=[,.;)\n]|$))(?!\w)")
@@ -31,6 +31,7 @@ _STREET_WORDS: Final = word_set(
     "straat laan plein kade singel gracht dijk steeg plantsoen dreef boulevard weg markt hof pad ring baan wal haven brink erf "
     "allee park dam poort veld hoek zoom bolwerk rak sluis brug kerk wall"
 )
+_NO_SURNAME: Final = ("straat", "laan", "plein", "kade", "singel", "gracht")
 _NO_STREET: Final = word_set(
     "onderweg snelweg halfweg rijksweg gerechtshof kerkhof waterpark straat weg laan plein markt hof pad ring baan haven "
     "kade dijk gracht noord oord woord moord soort supermarkt arbeidsmarkt rijbaan startbaan loopbaan luchthaven opvoedpad werkplein busbaan vakantiepark"
@@ -77,6 +78,7 @@ def addresses(text: str, words: Sequence[Word]) -> Iterator[Span]:
             found[1][:1].isupper()
             and last.rpartition("-")[2] not in _NO_STREET
             and (last not in places() or " " in found[1])
+            and not (is_surname(last) and not last.endswith(_NO_SURNAME))
         ):
             yield Span(found.start() + _leading_known(found[1]), _with_postcode(text, found.end()), "address")
     for found in POSTCODE.finditer(text):
@@ -150,15 +152,16 @@ def _without_sentence(text: str, words: Sequence[Word], first: int, last: int) -
 
 def _is_street(text: str, words: Sequence[Word], first: int, last: int, number: int) -> bool:
     name, following = words[last], words[number + 1].folded if number + 1 < len(words) else ""
-    if name.folded in MONTHS or following in MONTHS or not name.written[0].isalpha():
+    if name.folded in MONTHS or following in _UNITS or not name.written[0].isalpha():
+        return False
+    if "," in text[name.end : words[number].start] or (
+        first < last and words[first].folded in given_names() and is_surname(name.folded)
+    ):
         return False
     if _ENDS_AS_STREET.fullmatch(name.folded) and name.folded not in _NO_STREET:
         return True
     if not words[first].is_capitalised and not words[first].written[0].isdigit():
-        small = words[first].folded in _ADJECTIVES and name.folded in _STREET_WORDS
-        return small and following not in _UNITS
-    if following in _UNITS:
-        return False
+        return words[first].folded in _ADJECTIVES and name.folded in _STREET_WORDS
     if name.is_capitalised and name.folded in _STREET_WORDS and (first < last or not starts_sentence(text, name)):
         return True
     if name.is_capitalised and words[first].folded in _ADJECTIVES and not is_ordinary(name.folded):

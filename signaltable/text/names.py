@@ -181,10 +181,10 @@ def _joins(text: str, before: Word, after: Word) -> bool:
 
 def _named_in(text: str, words: Sequence[Word], start: int, end: int) -> Iterator[Span]:
     """The part of a run of capitals that is a name, if any."""
-    if is_place(word.folded for word in words[start:end]):
-        return
     first = start
     titled = start > 0 and _is_cued(text, words, start)
+    if not titled and is_place(word.folded for word in words[start:end]):
+        return
     institution = start > 0 and words[start - 1].folded in INSTITUTIONS | WORKPLACES
     while first < end and _leads(words, first, end, text) and not (titled and words[first].folded in PARTICLES):
         titled |= words[first].folded in _TITLES and first + 1 < end
@@ -264,7 +264,13 @@ def _is_cued(text: str, words: Sequence[Word], start: int) -> bool:
     if "\n" in gap or (set(gap) & set(";!?")):
         return False
     if before in _TITLES or before in _CUES:
-        return not is_ordinary(words[start].folded) or before in _PLAIN_TITLES or words[start].folded in listed_names()
+        own = words[start].folded
+        return (
+            not is_ordinary(own)
+            or before in _PLAIN_TITLES
+            or own in listed_names()
+            or (own in _JOINERS and words[start].is_capitalised)
+        )
     return (
         before in _AFTER_CUE
         and start > 1

@@ -35,6 +35,9 @@ _DOCUMENT: Final = re.compile(
     r"((?=[A-Z0-9]{0,8}\d)[A-Z0-9]{6,12})(?!\w)",
     re.IGNORECASE,
 )
+_V_NUMBER: Final = re.compile(
+    r"\bv-?\s?n(?:umme)?r\.?[^\w\n]{0,3}(?:is\s)?(\d{3}[. ]?\d{3}[. ]?\d{4})(?!\w)", re.IGNORECASE
+)
 _DUTCH_DOCUMENT: Final = re.compile(r"\b(?=[A-Z0-9]{0,7}\d)[A-NP-Z]{2}[A-NP-Z0-9]{6}\d\b")
 _PLATE_SHAPES: Final = (
     "LL99LL", "99LLLL", "LLLL99", "LL9999", "9999LL", "99LL99", "99LLL9", "9LLL99", "LL999L", "L999LL", "LLL99L",
@@ -48,7 +51,7 @@ _FOREIGN_PLATE: Final = re.compile(
     r"(?<![\w-])(?:[ABCEHKMOPTXY]{1,2} ?\d{4} ?[ABCEHIKMOPTXY]{2}|[A-Z]{1,3}-[A-Z]{1,2} ?\d{1,4}|[A-Z]{1,2} \d{2,3} [A-Z]{3})(?![\w-])"
 )
 _PLATE_BY_VEHICLE: Final = re.compile(
-    r"\b(?:auto|bus|busje|bestelbus|wagen|voertuig|kent\.?|taxi|scooter|volkswagen|golf|bmw|audi|mercedes|opel|passat|transporter|sprinter)"
+    r"\b(?:[Pp]ools|[Pp]oolse|[Dd]uitse?|[Bb]ulgaarse?|[Rr]oemeense?|[Hh]ongaarse?|[Bb]elgische?|[Ll]itouwse?|[Aa]uto|[Bb]us|[Bb]usje|[Bb]estelbus|auto|bus|busje|bestelbus|wagen|voertuig|kent\.?|taxi|scooter|volkswagen|golf|bmw|audi|mercedes|opel|passat|transporter|sprinter)"
     r"[^\w\n]{1,3}(?:(?i:met|is|nr)\W{1,2})?((?=[A-Z -]{0,7}\d)[A-Z]{1,3}[ -]?[A-Z]{0,3}[ -]?\d{2,5}[ -]?[A-Z]{0,3})(?![\w-])"
 )
 _ACCOUNT: Final = re.compile(
@@ -70,6 +73,7 @@ def numbers(text: str) -> Iterator[Span]:
     for pattern, kind in (
         (_KVK, "kvk"),
         (_DOCUMENT, "document"),
+        (_V_NUMBER, "document"),
         (_PHONE_BY_CONTEXT, "phone"),
         (_PLATE_BY_CONTEXT, "plate"),
         (_PLATE_BY_VEHICLE, "plate"),
