@@ -119,6 +119,7 @@ HINTS: dict[str, str | list[str]] = {
     "age_years": "17",
     "linked_agencies": "2",
     "municipality": "Havendam",
+    "mask_words": "",
     "id-given_name": "Zorinka",
     "id-surname": "Proefveld",
     "id-birth_date": "1996",
