@@ -373,7 +373,10 @@ def digest_of(
     """
     version = int(form.removesuffix(PACKED))
     if form.endswith(PACKED):
-        packed = (pack((column.name, row[column.name]) for column in columns) for row in rows)
+        names = [column.name for column in table.primary_key.columns]
+        # Sorted here, because a database sorts text by the rules of its language.
+        ordered = sorted(rows, key=lambda row: tuple(row[name] for name in names))
+        packed = (pack((column.name, row[column.name]) for column in columns) for row in ordered)
         return packed_digest(ring, table.name, packed, version)
     # Sorted, because a database sorts text by the rules of its language.
     said = sorted(
@@ -393,9 +396,8 @@ def form_of(ring: KeyProvider, table: Table) -> str:
 
 
 def packed_digest(ring: KeyProvider, table: str, rows: Iterable[bytes], version: int) -> str:
-    """The digest of packed rows, in whatever order they come."""
-    said = b"".join((table.encode(), *sorted(rows)))
-    made = hmac.digest(ring.derive(PURPOSE, USE, version), said, hashlib.sha256)
+    """The digest of packed rows that come in the order of their keys, in as many pieces as one likes."""
+    made = hmac.digest(ring.derive(PURPOSE, USE, version), b"".join((table.encode(), *rows)), "sha256")
     return f"{version}{PACKED}.{made.hex()[:DIGEST_DIGITS]}"
 
 

@@ -1,5 +1,6 @@
 """Sealed fields: one value under the key of one subject or signal, bound to its place in the database."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -71,27 +72,27 @@ class Place:
         return cls(bind(b"signaltable/field/1", table.encode()), bind(str(version).encode()))
 
 
-class Resealing:
-    """Takes the fields of one row from an old key to a new one, in the same places; nobody looks at the plaintext.
+def reseal_fields(
+    old: DataKey, new: DataKey, place: Place, row: str, fields: Iterable[tuple[str, bytes]], nonces: Iterator[bytes]
+) -> list[bytes]:
+    """Fields of one row, (column, sealed), under a new key in the same places; the plaintext is looked at by nobody.
 
-    The same as `open_field` and `seal_field`, for very many.
+    The same as `open_field` and `seal_field`, for very many. Raises CannotOpen when one of them does not open.
     """
-
-    __slots__ = ("_columns", "_head", "_open", "_seal", "_tail")
-
-    def __init__(self, old: DataKey, new: DataKey, place: Place, row: str) -> None:
-        self._open, self._seal = AESGCM(old.material).decrypt, AESGCM(new.material).encrypt
-        self._head, self._tail, self._columns = place.head + bind(row.encode()), place.tail, place.columns
-
-    def __call__(self, column: str, sealed: bytes, nonce: bytes) -> bytes:
-        """One field, with a fresh nonce. Raises CannotOpen when it does not open."""
-        if column not in self._columns:
-            self._columns[column] = bind(column.encode()) + self._tail
-        place = self._head + self._columns[column]
-        try:
-            return _FIELD_MARK + nonce + self._seal(nonce, self._open(sealed[1:13], sealed[13:], place), place)
-        except (InvalidTag, ValueError, TypeError):
-            raise CannotOpen("the field does not open with this key in this place") from None
+    opened, sealed_anew = AESGCM(old.material).decrypt, AESGCM(new.material).encrypt
+    head, tail, columns = place.head + bind(row.encode()), place.tail, place.columns
+    made = []
+    try:
+        for column, sealed in fields:
+            if sealed[:1] != _FIELD_MARK:
+                raise CannotOpen("expected a sealed field, found something else")
+            if column not in columns:
+                columns[column] = bind(column.encode()) + tail
+            data, nonce = head + columns[column], next(nonces)
+            made.append(_FIELD_MARK + nonce + sealed_anew(nonce, opened(sealed[1:13], sealed[13:], data), data))
+    except (InvalidTag, ValueError):
+        raise CannotOpen("the field does not open with this key in this place") from None
+    return made
 
 
 def subject_info(subject_id: str) -> bytes:

@@ -6,6 +6,7 @@ that the driver repeats, and told to the log with digests that are made of what 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -165,7 +166,6 @@ class _Subjects:
         nonces = _pieces(self._tx.program.randomness(NONCE_BYTES * len(rows)), NONCE_BYTES)
         written: list[tuple[Any, ...]] = []
         told: dict[str, str] = {}
-        names: dict[str, bytes] = {}
         for subject, group in groupby(rows, itemgetter(-3)):
             if subject not in self._pairs:
                 continue
@@ -177,12 +177,13 @@ class _Subjects:
             except CannotOpen:
                 del self._pairs[subject]
                 continue
-            said, packed = _text(b"<subject_id", subject), []
-            for sealed, row in zip(made, held, strict=True):
+            said = _text(b"<subject_id", subject)
+            pieces: list[bytes] = []
+            # In the order of the names as they are compared here; a database may sort by the rules of its language.
+            for sealed, row in sorted(zip(made, held, strict=True), key=_name):
                 written.append((sealed, *row[: where.width]))
-                name = names.get(row[-2]) or names.setdefault(row[-2], _text(b"name", row[-2]))
-                packed.append(said + name + _SEALED % len(sealed) + sealed + (_SURE_END if row[-1] else b">"))
-            told[subject] = row_digests.packed_digest(self._keys, "subject_fields", packed, self._version)
+                pieces += (said, _head(row[-2], len(sealed)), sealed, _SURE_END if row[-1] else b">")
+            told[subject] = row_digests.packed_digest(self._keys, "subject_fields", pieces, self._version)
         self._driver.write(f"UPDATE subject_fields SET sealed = ? WHERE {where.condition}", written)  # noqa: S608
         self._tx.written.tell("subject_fields", told)
         return len(written)
@@ -327,8 +328,17 @@ def _pieces(whole: bytes, size: int) -> Iterator[bytes]:
     return (whole[at : at + size] for at in range(0, len(whole), size))
 
 
+def _name(one: tuple[bytes, tuple[Any, ...]]) -> str:
+    name: str = one[1][-2]
+    return name
+
+
+@cache
+def _head(name: str, length: int) -> bytes:
+    return _text(b"name", name) + b"sealed:b:%d:" % length
+
+
 # A row as `row_digests.pack` packs it, written out for these two tables: fsck compares.
-_SEALED: Final = b"sealed:b:%d:"
 _SURE_END: Final = b"sure:j:1:1>"
 _KEY: Final = b"%b%bwrapped:b:%d:%b>"
 
