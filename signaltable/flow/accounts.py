@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, Channel, Conflict, NotFound, Refused, UnusableInput
+from signaltable.keys import RECIPIENT, SEAL
 from signaltable.models import (
     Account,
     AccountRole,
@@ -498,7 +499,9 @@ def record_agency(
         object_id=agency.id,
         details={"agency": agency.id, "kind": kind, "destinations": sorted(destinations)},
     )
-    tx.record("key:make", object_type="key", details={"purpose": "agency", "agency": agency.id, "key_version": 1})
+    for purpose in (RECIPIENT, SEAL):
+        made = {"purpose": purpose, "agency": agency.id, "key_version": tx.program.keys.version(purpose, agency.id)}
+        tx.record("key:make", object_type="key", details=made)
     return agency.id
 
 
