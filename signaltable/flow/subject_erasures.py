@@ -6,7 +6,7 @@ are asked to erase theirs (GDPR art. 19).
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +15,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import undefer_group
 
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.domain import Conflict, DisclosureState, LinkState, NotFound, Refused, Resource, UnusableInput
 from signaltable.flow import (
     duty_kinds,
@@ -23,7 +22,6 @@ from signaltable.flow import (
     evidence_store,
     forgetting,
     mailing,
-    masking,
     sealing,
     signals,
     subject_reports,
@@ -45,11 +43,10 @@ from signaltable.models import (
 )
 from signaltable.policy_shapes import SafetyCheckFile
 from signaltable.queries import PageKey, agency_titles, links_of, newest_first
-from signaltable.text import contains_bsn, find_typed, mask, merged
+from signaltable.text import find_typed, mask, merged
 from signaltable.transaction import Transaction
 
 WAITING, ERASED, REFUSED, GONE = "waiting", "erased", "refused", "gone"
-REASON_LIMIT: Final = 2000
 OBJECT: Final = "erasure"
 
 # What is wrong with a request or a decision; pages have words for each.
@@ -57,7 +54,6 @@ NO_SUBJECT: Final = "expected a signal of the own agency and the number of a sub
 NO_CHOICE: Final = "expected one of the choices"
 NO_EXCEPTION: Final = "expected on what the refusal rests"
 BLOCKED: Final = "expected answers that allow erasing"
-TOO_SHORT: Final = "expected a reason of at least so many characters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +123,7 @@ def request(tx: Transaction, signal_reference: str, number: int | None, *, groun
     """
     require(tx.actor, Permission.ERASURE_REQUEST_OWN, Resource(OBJECT, owner_agency=tx.actor.agency_id))
     signal, subject = _subject(tx, signal_reference, number)
-    problems = dict(_words_problems("reason", reason))
+    problems = dict(subject_reports.words_problems("reason", reason))
     if ground not in {one.id for one in _check(tx).erasure_ground}:
         problems["ground"] = NO_CHOICE
     if signal is None or subject is None:
@@ -170,19 +166,6 @@ def _subject(tx: Transaction, reference: str, number: int | None) -> tuple[Signa
         return None, None
     wanted = Subject.signal_id == signal.id, Subject.number == number, Subject.erased_at.is_(None)
     return signal, tx.session.scalars(select(Subject).where(*wanted)).first()
-
-
-def _words_problems(place: str, text: str) -> Iterator[tuple[str, str]]:
-    """What is wrong with words that stay sealed for the own agency: names may stand in them, a BSN never."""
-    words = text.strip()
-    if not words:
-        yield place, masking.NO_TEXT
-    elif len(words) > REASON_LIMIT:
-        yield place, masking.TOO_LONG
-    elif contains_bsn(words):
-        yield place, masking.HAS_BSN
-    elif len(words) < MOTIVATION_LENGTH:
-        yield place, TOO_SHORT
 
 
 def _store(tx: Transaction, subject: Subject, ground: str, reason: str) -> SubjectErasure:
@@ -364,7 +347,7 @@ def erase(tx: Transaction, reference: str, *, answers: Mapping[str, str], reason
     """
     row, signal, subject = _to_decide(tx, reference)
     check = _check(tx)
-    problems = dict(_words_problems("reason", reason))
+    problems = dict(subject_reports.words_problems("reason", reason))
     for question in check.erasure_question:
         if answers.get(question.id) not in {one.id for one in question.answer}:
             problems[question.id] = NO_CHOICE
@@ -386,7 +369,7 @@ def refuse(tx: Transaction, reference: str, *, answers: Mapping[str, str], excep
     """Do not erase, on a ground for that and with a reason. Raises as `erase` does (exception)."""
     row, signal, subject = _to_decide(tx, reference)
     check = _check(tx)
-    problems = dict(_words_problems("reason", reason))
+    problems = dict(subject_reports.words_problems("reason", reason))
     if exception not in {one.id for one in check.erasure_exception}:
         problems["exception"] = NO_EXCEPTION
     if problems:

@@ -158,7 +158,7 @@ def request(tx: Transaction, signal_reference: str, number: int | None, *, asker
     """
     _gate(tx, Permission.REPORT_REQUEST_OWN)
     signal, subject = _subject(tx, signal_reference, number)
-    problems = dict(_words_problems("reason", reason))
+    problems = dict(words_problems("reason", reason))
     if asker not in ASKERS:
         problems["asker"] = NO_CHOICE
     if signal is None or subject is None:
@@ -205,7 +205,7 @@ def _subject(tx: Transaction, reference: str, number: int | None) -> tuple[Signa
     return signal, tx.session.scalars(select(Subject).where(*wanted)).first()
 
 
-def _words_problems(place_name: str, text: str) -> Iterator[tuple[str, str]]:
+def words_problems(place_name: str, text: str) -> Iterator[tuple[str, str]]:
     """What is wrong with words that stay sealed for the own agency: names may stand in them, a BSN never."""
     words = text.strip()
     if not words:
@@ -429,7 +429,7 @@ def _problems(
         yield "decision", NO_CHOICE
     elif decision in blocked(check, answers):
         yield "decision", BLOCKED
-    yield from _words_problems("reason", reason)
+    yield from words_problems("reason", reason)
     if decision != "hand_over" and exception not in {one.id for one in check.exception}:
         yield "exception", NO_EXCEPTION
     if decision == "postpone" and not (until and tx.today < until <= tx.today + timedelta(days=check.postpone_days)):

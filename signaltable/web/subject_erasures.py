@@ -14,7 +14,7 @@ from wtforms.validators import InputRequired, Optional
 from signaltable.access import Allowed, Permission, may
 from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.domain import Conflict, UnusableInput
-from signaltable.flow import subject_erasures
+from signaltable.flow import subject_erasures, subject_reports
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.subject_erasures import ErasureRequest
 from signaltable.texts import Text
@@ -120,7 +120,7 @@ def _problem(problem: str) -> str:
         subject_erasures.NO_SUBJECT: _(
             "Your organisation has no signal with this reference and a person or thing with this number"
         ),
-        subject_erasures.TOO_SHORT: _("Write at least %(count)s characters", count=MOTIVATION_LENGTH),
+        subject_reports.TOO_SHORT: _("Write at least %(count)s characters", count=MOTIVATION_LENGTH),
         subject_erasures.BLOCKED: _("Your answers do not allow erasing. Refuse, or find out what is not certain."),
         subject_erasures.NO_EXCEPTION: _("Choose on what it rests"),
     }.get(problem, _("Choose one of these"))
@@ -184,13 +184,14 @@ def decide(reference: str) -> ResponseReturnValue:
     if not submitted(form):
         return _show(view, form), 422
     answers = {question.id: form[CHECK + question.id].data for question in view.check.erasure_question}
-    words = {"answers": answers, "reason": form.reason.data or ""}
+    erases, reason, exception = form.decision.data == ERASE, form.reason.data or "", form.exception.data or ""
+    told = 0
     try:
         with begin() as tx:
-            if form.decision.data == ERASE:
-                told = subject_erasures.erase(tx, reference, **words)
+            if erases:
+                told = subject_erasures.erase(tx, reference, answers=answers, reason=reason)
             else:
-                subject_erasures.refuse(tx, reference, exception=form.exception.data or "", **words)
+                subject_erasures.refuse(tx, reference, answers=answers, exception=exception, reason=reason)
     except UnusableInput as error:
         _put_problems(form, error)
         return _show(view, form), 422
@@ -199,16 +200,18 @@ def decide(reference: str) -> ResponseReturnValue:
             raise
         form.decision.errors = [_("Somebody waits for who saw the data of this person. Answer that first.")]
         return _show(view, form), 422
-    if form.decision.data == ERASE:
-        words_told = ngettext(
-            "Erased. One receiver is asked to erase its copy.",
-            "Erased. Receivers that are asked to erase their copy: %(num)s.",
-            told,
-        )
-        flash(words_told if told else _("Erased. No receiver held the data."), "success")
-    else:
-        flash(_("Not erased. The request stays in the list."), "success")
+    flash(_came_of_it(told) if erases else _("Not erased. The request stays in the list."), "success")
     return redirect(url_for("subject_erasures.show", reference=reference), 303)
+
+
+def _came_of_it(told: int) -> str:
+    if not told:
+        return _("Erased. No receiver held the data.")
+    return ngettext(
+        "Erased. One receiver is asked to erase its copy.",
+        "Erased. Receivers that are asked to erase their copy: %(num)s.",
+        told,
+    )
 
 
 def state_word(state: str) -> str:
