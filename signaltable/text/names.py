@@ -139,7 +139,9 @@ def _run_end(text: str, words: Sequence[Word], place: int, shielded: frozenset[i
     end = last = place + 1
     while end < len(words) and words[end].start not in shielded and _joins(text, words[end - 1], words[end]):
         word = words[end]
-        if _is_tail(word):
+        if any(sign.isdigit() for sign in word.written):
+            break
+        if _is_tail(word) or (len(words[end - 1].written) == 1 and word.folded in COMMON_WORDS - PARTICLES):
             break
         end += 1
         if word.is_capitalised or word.is_upper:
@@ -151,6 +153,8 @@ def _run_end(text: str, words: Sequence[Word], place: int, shielded: frozenset[i
 
 def _starts_run(text: str, words: Sequence[Word], place: int) -> bool:
     word = words[place]
+    if any(sign.isdigit() for sign in word.written):
+        return False
     is_initial = len(word.written) == 1 and word.is_upper and text[word.end : word.end + 1] == "."
     if word.is_capitalised or is_initial or (word.is_upper and word.folded in given_names() and len(word.written) > 2):
         return True
@@ -185,10 +189,10 @@ def _named_in(text: str, words: Sequence[Word], start: int, end: int) -> Iterato
     titled = start > 0 and _is_cued(text, words, start)
     if not titled and is_place(word.folded for word in words[start:end]):
         return
-    institution = start > 0 and words[start - 1].folded in INSTITUTIONS | WORKPLACES
+    institution = start > 0 and words[start - 1].folded in _INSTITUTIONS | WORKPLACES
     while first < end and _leads(words, first, end, text) and not (titled and words[first].folded in PARTICLES):
         titled |= words[first].folded in _TITLES and first + 1 < end
-        institution |= words[first].folded in INSTITUTIONS | WORKPLACES
+        institution |= words[first].folded in _INSTITUTIONS | WORKPLACES
         first += 1
     while not titled and first < end and words[first].written in PARTICLES:
         first += 1
@@ -213,6 +217,10 @@ def _is_other(run: Sequence[Word], *, titled: bool) -> bool:
     return is_place(folded) or (folded[-1] in _ENDS_OF_INSTITUTIONS and len(run) > 1)
 
 
+_INSTITUTIONS: Final = INSTITUTIONS | word_set(
+    "basisschool college roc thuiszorg kliniek opleiding kinderdagverblijf peuterspeelzaal buurthuis verzorgingshuis woonzorgcentrum "
+    "huisartsenpraktijk apotheek tandartspraktijk sportclub voetbalclub scouting azc gymnasium lyceum vmbo mbo hbo bisdom parochie"
+)
 _ENDS_OF_INSTITUTIONS: Final = word_set(
     """
     college school lyceum gymnasium academie ziekenhuis stichting bank politie kliniek kerk moskee instituut fonds groep zorg
@@ -230,7 +238,7 @@ def _leads(words: Sequence[Word], place: int, end: int, text: str) -> bool:
         return False
     if _begins_surname(words, place, end, text):
         return False
-    if word.folded in _TITLES | INSTITUTIONS | WORKPLACES | COMMON_WORDS:
+    if word.folded in _TITLES | _INSTITUTIONS | WORKPLACES | COMMON_WORDS:
         return True
     if word.folded in PARTICLES:
         return starts_sentence(text, word)
