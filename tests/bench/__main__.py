@@ -12,7 +12,7 @@ import click
 
 from signaltable import disclose
 from signaltable.policy import load
-from tests.bench import demo, grounds, log_store, routes, submit, text, verify
+from tests.bench import demo, grounds, linking, log_store, rotation, routes, submit, text, verify
 from tests.bench.rate import HEAD, Line, compare, measure, shown
 from tests.ground_examples import permitted_request
 
@@ -27,7 +27,9 @@ def lines() -> Iterator[Line]:
     yield from log_store.lines()
     yield from verify.lines()
     yield from text.lines()
+    yield from linking.lines()
     yield from demo.lines()
+    yield from rotation.lines()
     yield from absolute()
 
 
