@@ -2,8 +2,9 @@
 
 `python -m tests.bench.rotation --rows 1000000` for the real one. The rows lie in a database of the program on disk, in the
 order in which people came in; the rotation is the one of `signaltable keys rotate --purpose data`, with its digests, its
-entries in the log and a commit for each batch. Beside it: AES-256-GCM decrypt and encrypt of the same rows, with all keys,
-nonces and places at hand, and nothing else.
+entries in the log and a commit for each batch. Beside it, of the same rows and without a database: AES-256-GCM decrypt under
+the old key and encrypt under the new one, as the library is called for one row (a cipher from each key, a fresh nonce); and
+the same with all ciphers, nonces and places at hand, which is the least that any program could do.
 """
 
 import gc
@@ -45,24 +46,28 @@ FIELDS = (
 )
 GOAL = 0.25
 AT_ONCE = 20_000
-Work = tuple[AESGCM, bytes, bytes, AESGCM, bytes, bytes]
+Work = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Seconds: of the rotation's own work, of the cryptography alone, and of the last pass that proves that all opens."""
+    """Seconds: of the rotation's own work, of decrypt plus encrypt alone, of the least of it, and of the last pass."""
 
     rows: int
     rotation: float
     alone: float
+    least: float
     proof: float
 
 
 def lines(rows: int = SMALL) -> Iterator[Line]:
     """The lines of the table."""
     found = measure(rows)
-    mine, theirs = found.rows / found.rotation, found.rows / found.alone
-    yield Line(f"data keys: rows sealed anew, {found.rows:,} of {PLAINTEXT} bytes on disk", mine, theirs, GOAL)
+    mine = found.rows / found.rotation
+    yield Line(
+        f"data keys: {found.rows:,} rows sealed anew, beside AES-GCM row by row", mine, found.rows / found.alone, GOAL
+    )
+    yield Line("the same beside AES-GCM with everything at hand", mine, found.rows / found.least)
     yield Line("the same with the last pass, which opens every row", found.rows / (found.rotation + found.proof))
 
 
@@ -71,7 +76,7 @@ def measure(rows: int) -> Measured:
     folder = Path(tempfile.mkdtemp(prefix="signaltable-bench-"))
     try:
         program = _program(folder / "home")
-        alone = _filled(program, rows)
+        alone, least = _filled(program, rows)
         started = rotating.start(program, setup.INSTALLER, "data")
         seconds: dict[str, float] = {}
         gc.collect()
@@ -82,7 +87,7 @@ def measure(rows: int) -> Measured:
             seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
         if found.state != rotating.FINISHED:
             raise SystemExit(f"expected every row to open, found {found.of} that do not")
-        return Measured(rows, seconds[SUBJECTS], alone, seconds["verify"])
+        return Measured(rows, seconds[SUBJECTS], alone, least, seconds["verify"])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -99,15 +104,15 @@ def _program(home: Path) -> Program:
     return program
 
 
-def _filled(program: Program, rows: int) -> float:
-    """Put subjects in, each with FIELDS; how long their cryptography alone takes."""
+def _filled(program: Program, rows: int) -> tuple[float, float]:
+    """Put subjects in, each with FIELDS; how long decrypt plus encrypt of their rows takes, and the least of it."""
     raw = make_engine(program.settings.database_url).raw_connection()
     cursor = raw.cursor()
     cursor.execute("PRAGMA foreign_keys = OFF")
     cursor.execute("PRAGMA synchronous = OFF")
-    took = 0.0
+    alone = least = 0.0
     for start in range(0, rows, AT_ONCE):
-        keys, fields, work = [], [], []
+        keys, fields, work = [], [], list[Work]()
         for _ in range(min(AT_ONCE, rows - start) // len(FIELDS)):
             subject, key = os.urandom(16).hex(), new_data_key(os.urandom(32))
             keys.append((subject, "bench", program.keys.wrap("bench", key, subject)))
@@ -118,11 +123,14 @@ def _filled(program: Program, rows: int) -> float:
         cursor.executemany("INSERT INTO subject_keys (subject_id, agency_id, wrapped) VALUES (?, ?, ?)", keys)
         cursor.executemany("INSERT INTO subject_fields (subject_id, name, sealed, sure) VALUES (?, ?, ?, ?)", fields)
         cursor.execute("COMMIT")
-        took += _alone(work)
+        alone += _alone(work)
+        least += _least(
+            [(AESGCM(old), nonce, body, AESGCM(new), fresh, place) for old, nonce, body, new, fresh, place in work]
+        )
     cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     cursor.close()
     raw.close()
-    return took
+    return alone, least
 
 
 def _sealed(key: DataKey, subject: str, name: str) -> bytes:
@@ -138,8 +146,8 @@ def _sealed(key: DataKey, subject: str, name: str) -> bytes:
 
 
 def _prepared(material: bytes, subject: str, sealed: list[tuple[str, bytes]]) -> Iterator[Work]:
-    """Everything at hand: two ciphers, two nonces, what is sealed, and its place."""
-    old, new = AESGCM(material), AESGCM(os.urandom(32))
+    """Two keys, two nonces, what is sealed, and its place."""
+    new = os.urandom(32)
     for name, value in sealed:
         place = bind(
             b"signaltable/field/1",
@@ -148,10 +156,18 @@ def _prepared(material: bytes, subject: str, sealed: list[tuple[str, bytes]]) ->
             name.encode(),
             str(sealing.FIELD_VERSION).encode(),
         )
-        yield old, value[1:13], value[13:], new, os.urandom(12), place
+        yield material, value[1:13], value[13:], new, os.urandom(12), place
 
 
 def _alone(work: list[Work]) -> float:
+    gc.collect()
+    start = time.perf_counter()
+    for old, nonce, body, new, _, place in work:
+        AESGCM(new).encrypt(os.urandom(12), AESGCM(old).decrypt(nonce, body, place), place)
+    return time.perf_counter() - start
+
+
+def _least(work: list[tuple[AESGCM, bytes, bytes, AESGCM, bytes, bytes]]) -> float:
     gc.collect()
     start = time.perf_counter()
     for old, nonce, body, new, fresh, place in work:
@@ -164,10 +180,14 @@ def _alone(work: list[Work]) -> float:
 def main(rows: int) -> None:
     """Measure with so many rows."""
     found = measure(rows)
-    alone, rotation = found.rows / found.alone, found.rows / found.rotation
+    alone, least, rotation = (found.rows / one for one in (found.alone, found.least, found.rotation))
     click.echo(f"{found.rows:,} rows of {PLAINTEXT} bytes, {len(FIELDS)} of each subject")
     click.echo(f"decrypt and encrypt alone  {alone:>12,.0f} rows/s")
-    click.echo(f"rotation                   {rotation:>12,.0f} rows/s  {found.rotation:.1f} s  {rotation / alone:.1%}")
+    click.echo(f"with everything at hand    {least:>12,.0f} rows/s")
+    click.echo(
+        f"rotation                   {rotation:>12,.0f} rows/s  {found.rotation:.1f} s  "
+        f"{rotation / alone:.1%} of the first, {rotation / least:.1%} of the second"
+    )
     click.echo(f"opening every row after it {found.rows / found.proof:>12,.0f} rows/s  {found.proof:.1f} s")
     sys.exit(0 if rotation / alone >= GOAL else 1)
 

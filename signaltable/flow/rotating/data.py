@@ -43,7 +43,7 @@ from signaltable.transaction import Transaction
 
 SUBJECTS: Final = "subjects"
 SIGNALS: Final = "signals"
-AT_ONCE: Final = 1000
+AT_ONCE: Final = 2000
 SIGNALS_AT_ONCE: Final = 20
 _FIELDS: Final = Place.of(sealing.TABLE, sealing.FIELD_VERSION)
 
