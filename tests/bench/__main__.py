@@ -54,6 +54,8 @@ def main() -> int:
     for line in lines():
         click.echo(shown(line).rstrip())
         missed += not line.reached
+    for told in text.quality():
+        click.echo(told)
     return 1 if missed else 0
 
 

@@ -17,6 +17,8 @@ import click
 from signaltable.identity import load_identifiers
 from signaltable.text import scan
 from tests.bench.rate import HEAD, Line, shown
+from tests.texts.marked import HALVES, marked
+from tests.texts.quality import measure, own, table
 
 ORGANISATIONS = load_identifiers(Path(__file__).parents[2] / "policies").text.organisations
 SHORT, LONG = 12_500, 100_000
@@ -49,17 +51,30 @@ def lines() -> Iterator[Line]:
     """The lines of the table: the piece with which the time grows fastest, and a normal text."""
     yield worst(pieces())
     yield normal()
+    yield usual()
 
 
-def worst(table: Iterable[Line]) -> Line:
+def worst(measured: Iterable[Line]) -> Line:
     """The piece with which the time grows fastest."""
-    return min(table, key=lambda line: line.ratio or 0)
+    return min(measured, key=lambda line: line.ratio or 0)
 
 
 def normal() -> Line:
     """How often a text of the usual length is scanned in a second, beside how often it has to be."""
     took = median(_seconds((STORY * 10)[:NORMAL]) for _ in range(ROUNDS))
     return Line(f"text scan, {NORMAL:,} characters (goal: 50/s)", 1 / took, 1 / MOST_SECONDS, 1.0)
+
+
+def usual() -> Line:
+    """The middle of the marked accounts: half are shorter and half are longer in time."""
+    took = median(_seconds(one.text) for half in HALVES for one in marked(half))
+    return Line(f"text scan, the middle account: {took * 1000:.2f} ms (goal: 20 ms)", 1 / took, 1 / MOST_SECONDS, 1.0)
+
+
+def quality() -> Iterator[str]:
+    """What the light scan finds of the marked accounts that nobody tuned on, as a table."""
+    yield "\ntext scan, what it finds of accounts that nobody tuned it on (python -m tests.texts.with_deduce: both readers)"
+    yield from table(measure(marked("held_out"), own))
 
 
 def pieces() -> Iterator[Line]:
@@ -90,14 +105,14 @@ def _seconds(text: str) -> float:
 def main() -> int:
     """Prints every piece, the worst of them and the normal text; 1 when a goal is missed, else 0."""
     click.echo(HEAD)
-    table = []
+    measured = []
     for line in pieces():
-        table.append(line)
+        measured.append(line)
         click.echo(shown(line).rstrip())
-    table += [worst(table), normal()]
-    for line in table[-2:]:
+    measured += [worst(measured), normal(), usual()]
+    for line in measured[-3:]:
         click.echo(shown(line).rstrip())
-    return int(any(not line.reached for line in table))
+    return int(any(not line.reached for line in measured))
 
 
 if __name__ == "__main__":
