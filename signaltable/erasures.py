@@ -37,7 +37,7 @@ FIRST: Final = "0" * 64
 # Longer than any line: the details of an entry have at most a megabyte.
 TAIL: Final = 2 * 1024 * 1024
 # The actions by which something is erased, each for a reason of its own.
-ERASING: Final = frozenset({"retention:erase", "disclosure:return", "draft:erase"})
+ERASING: Final = frozenset({"retention:erase", "disclosure:return", "draft:erase", "attachment:erase"})
 _KEYS: Final = frozenset("format number previous key at seq rule cause object_type objects entries mac".split())
 
 
@@ -96,6 +96,8 @@ def of_entry(
         return Erasure(seq, at, "receiver", "disclosure", (object_id,))
     if action == "draft:erase":  # A draft that became a signal is the only copy of it once the signal was lost.
         return None if details.get("cause") == "submitted" else Erasure(seq, at, "draft", "draft", (object_id,))
+    if action == "attachment:erase":  # Somebody took a file away from a signal or a draft.
+        return Erasure(seq, at, "attachment", "attachment", (object_id,))
     if action != "retention:erase":
         return None
     return Erasure(

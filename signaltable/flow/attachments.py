@@ -326,7 +326,7 @@ def _record(tx: Transaction, action: str, row: Attachment, signal: Signal | None
     where = {"signal": signal.reference} if signal else {"draft": row.draft_id}
     tx.record(
         action,
-        object_type="signal" if signal else "draft",
-        object_id=signal.reference if signal else str(row.draft_id),
+        object_type="attachment",
+        object_id=row.id,
         details={**where, "attachment": row.number, **details},
     )

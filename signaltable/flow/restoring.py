@@ -27,9 +27,9 @@ from signaltable import audit_trail, erasures
 from signaltable.db import empty_write_ahead_log
 from signaltable.domain import ENDED, Actor, Channel, Refused, SignaltableError, State, UnusableInput, may_follow
 from signaltable.erasures import BadLine, Erasure
-from signaltable.flow import forgetting, log_erasing, log_keys, retention, signing
+from signaltable.flow import attachment_rows, forgetting, log_erasing, log_keys, retention, signing
 from signaltable.flow.moves import move
-from signaltable.models import Disclosure, Draft, LogDetail, LogEntry, Question, Signal
+from signaltable.models import Attachment, Disclosure, Draft, LogDetail, LogEntry, Question, Signal
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, reading, transaction
 
@@ -288,8 +288,16 @@ def _subject(tx: Transaction, ref: str, erasure: Erasure) -> None:  # noqa: ARG0
 
 def _draft(tx: Transaction, draft_id: str, erasure: Erasure) -> None:
     if tx.session.get(Draft, draft_id) is not None:
+        attachment_rows.forget_drafts(tx, [draft_id])
         tx.session.execute(delete(Draft).where(Draft.id == draft_id))
         _record(tx, draft_id, erasure)
+
+
+def _attachment(tx: Transaction, attachment_id: str, erasure: Erasure) -> None:
+    row = tx.session.get(Attachment, attachment_id)
+    if row is not None:
+        attachment_rows.erase(tx, [row])
+        _record(tx, attachment_id, erasure)
 
 
 def _receivers_copy(tx: Transaction, reference: str, erasure: Erasure) -> None:
@@ -311,7 +319,7 @@ def _answer(tx: Transaction, question_id: str, erasure: Erasure) -> None:
 
 
 _AGAIN: Final[Mapping[str, Callable[[Transaction, str, Erasure], None]]] = MappingProxyType(
-    {"signal": _signal, "subject": _subject, "draft": _draft, "disclosure": _receivers_copy, "question": _answer},
+    {"signal": _signal, "subject": _subject, "draft": _draft, "attachment": _attachment, "disclosure": _receivers_copy, "question": _answer},
 )
 
 

@@ -426,6 +426,7 @@ def object_label(object_type: str) -> str:
     return {
         "account": _("Account"),
         "agency": _("Organisation"),
+        "attachment": _("Attachment"),
         "check": _("A check of the log"),
         "disclosure": _("Disclosure"),
         "draft": _("Draft"),

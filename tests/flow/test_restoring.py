@@ -18,10 +18,24 @@ from signaltable import erasures, jobs
 from signaltable.cli import main
 from signaltable.db import Base, make_engine
 from signaltable.domain import Refused
-from signaltable.flow import auditing, drafts, fsck, log_keys, receipts, referrals, restoring, retention, setup, signing
+from signaltable.flow import (
+    attachments,
+    auditing,
+    drafts,
+    fsck,
+    log_keys,
+    receipts,
+    referrals,
+    restoring,
+    retention,
+    setup,
+    signing,
+)
 from signaltable.flow.signing import LogBroken
 from signaltable.keys import CannotOpen, KeyRing
 from signaltable.models import (
+    Attachment,
+    AttachmentPart,
     Disclosure,
     Draft,
     LogDetail,
@@ -377,6 +391,30 @@ def test_the_receivers_copy_and_a_draft_that_were_taken_away_are_taken_away_agai
     with reading(program) as session:
         assert session.scalars(select(Disclosure.payload_recipient)).all() == [b""]
         assert session.scalars(select(Draft)).all() == []
+    _sign(program, clock)
+    assert _findings(program) == []
+
+
+def test_files_that_were_taken_away_are_taken_away_again(sqlite_program, actor, clock):
+    program, owner = sqlite_program, actor(sqlite_program, "havendam")
+    reference = submitted(program, owner)
+    draft = use(program, owner, drafts.start).id
+    prepared = attachments.prepare(program, owner, b"gewone woorden", "a.txt")
+    for _turn in range(2):
+        use(program, owner, attachments.add_to_signal, reference, prepared, looked=False)
+    use(program, owner, attachments.add_to_draft, draft, prepared, looked=False)
+    _sign(program, clock)
+    copy = _back_up(program)
+    use(program, owner, attachments.remove, reference, 2, "asked")
+    use(program, owner, drafts.discard, draft)
+    program = _put_back(program, copy)
+
+    found = _restored(program)
+
+    assert found.redone == 2
+    with reading(program) as session:
+        assert session.scalars(select(Attachment.number)).all() == [1]
+        assert len(session.scalars(select(AttachmentPart.number)).all()) == 1
     _sign(program, clock)
     assert _findings(program) == []
 
