@@ -69,21 +69,24 @@ def _may_be_one(levels: Mapping[str, str], settles: tuple[str, ...], *, rare: bo
     """Whether nothing speaks against one person that no sum can outweigh.
 
     A date of another generation: father and son of one name. Another given name: twins, who share date, surname, address
-    and phone; only a number that is one person's own makes two names believable. An initial stands for a whole family,
-    and where no date is known the rest may not contradict: who shares a name and a house may be parent and child. `rare` lifts both: the names are in no
-    list, so they are hardly passed on or given to a twin, and nothing was noted but name, date and address.
+    and phone; only a number that is one person's own makes two names believable. Another date: only beside a number of
+    their own, or under the very same name in one street. An initial stands for a whole family. Where no date is known nothing of their own may contradict: who
+    shares a name and a house may be parent and child. `rare` lifts most of this: see `_rare`.
     """
     given, surname, born = (levels.get(name, "") for name in ("given", "surname", "birth_date"))
     settled = any(levels.get(name) == "same" for name in settles)
     dated = born in _SAME_DATE
     own = {levels[name] for name in _OWN if name in levels}
+    same_in_one_street = given == surname == levels.get("street") == "same"
     if born == "generation":
+        return False
+    if born == "different" and not rare and "same" not in own and not same_in_one_street:
         return False
     if given in _OTHER_NAME:
         return (rare or (settled and surname != "different")) and dated
     if surname == "different":
         return rare or dated or (settled and given != "initial")
-    if not given:
+    if not given or not surname:
         return rare or dated or settled
     if given == "initial":
         return dated or settled or (bool(born) and "same" in own)
@@ -91,7 +94,10 @@ def _may_be_one(levels: Mapping[str, str], settles: tuple[str, ...], *, rare: bo
 
 
 def _rare(one: Sketch, other: Sketch) -> bool:
-    """Whether neither side says more than name, date and address, and a given name is in no list of given names."""
+    """Whether neither side says more than name, date and address, and a given name is missing or in no list.
+
+    Then there is nothing else to go by, and such a name is hardly passed on from parent to child or given to a twin.
+    """
     if any(side.phone or side.document or side.nationality or side.email or side.iban for side in (one, other)):
         return False
     return not (one.given and other.given) or any(word.rare for side in (one, other) for word in side.given)

@@ -179,7 +179,7 @@ def _fields_swapped(one: Sketch, other: Sketch) -> bool:
     """Whether both sides have a given name where the surname belongs, so that what agrees is the surname."""
     family = [*one.family, *other.family]
     given = [*one.given, *other.given]
-    return all(word.known for word in family if not word.spare) and not any(word.known for word in given)
+    return any(word.known for word in family) and not any(word.known for word in given)
 
 
 _Pair = tuple[int | None, int | None]

@@ -61,6 +61,7 @@ LAYERS = (
         "signaltable.linking_rules",
         "signaltable.names",
         "signaltable.parts",
+        "signaltable.person_list",
         "signaltable.person_names",
         "signaltable.region",
         "signaltable.route_index",
