@@ -201,9 +201,8 @@ def link(person):
     named = {"one_reference": one, "one_number": "1", "other_reference": other, "other_number": "1", "reason": WHY}
     person.form("/koppelingen/samenvoegen", named)
     with transaction(person.program, who) as tx:
-        found = next(
-            line.id for line in linking.own_links(tx) if (one, 1) in line.own_sides and len(line.own_sides) == 2
-        )
+        both = {(one, 1), (other, 1)}
+        found = next(line.id for line in linking.own_links(tx) if set(line.own_sides) == both)
     page = f"/koppelingen/{found}"
     for step in ("losmaken", "toch-dezelfde"):
         person.post(f"{page}/{step}", {"reason": WHY, "csrf_token": person.token(page)})
