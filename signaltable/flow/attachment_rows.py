@@ -86,7 +86,7 @@ def put(tx: Transaction, row: Attachment, data: bytes, name: str, data_key: Data
     count = pieces_of(row.size)
     for number in range(1, count + 1):
         piece = data[(number - 1) * PIECE : number * PIECE]
-        sealed = _seal(tx, data_key, PARTS, row.id, _place(number, count), piece)
+        sealed = _seal(tx, data_key, PARTS, row.id, place_of_piece(number, count), piece)
         tx.session.execute(insert(AttachmentPart), [{"attachment_id": row.id, "number": number, "sealed": sealed}])
 
 
@@ -107,7 +107,7 @@ def opened(session: Session, row: Kept | Attachment, data_key: DataKey) -> Itera
         )
         if sealed is None:
             raise CannotOpen("expected a piece of an attachment, found none")
-        place = _place(number, count)
+        place = place_of_piece(number, count)
         piece = open_field(data_key, table=PARTS, row=row.id, column=place, version=VERSION, sealed=sealed)
         length += len(piece)
         yield piece
@@ -126,7 +126,8 @@ def check(session: Session, row: Attachment, data_key: DataKey) -> None:
         pass
 
 
-def _place(number: int, count: int) -> str:
+def place_of_piece(number: int, count: int) -> str:
+    """What binds a piece to its place in the file, and to how many there are."""
     return f"sealed {number} of {count}"
 
 

@@ -227,6 +227,9 @@ def add(
     tx.session.add(row)
     tx.session.flush()
     store_tags(tx, row.id, tags, version)
+    # While the match key is being replaced, others are still compared under the version before.
+    for earlier in keys.usable("match")[1:]:
+        retag(tx, row.id, earlier)
     tx.record(
         "exclusion:record",
         object_type="exclusion",

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 
+from signaltable.attached import clean as clean_file
 from signaltable.domain import Channel, Conflict, Refused, UnusableInput
-from signaltable.flow import drafts, fsck, naming, rotating, sealing
+from signaltable.flow import attachments, drafts, exclusions, fsck, naming, rotating, sealing
 from signaltable.flow.setup import INSTALLER
 from signaltable.keys import (
     HYBRID_SUITE,
@@ -32,8 +34,9 @@ from signaltable.models import (
 )
 from signaltable.pseudonymise import recipient_pseudonym
 from signaltable.transaction import reading, transaction
-from tests.factories import a_signal
-from tests.table_steps import submitted
+from tests.attached_files import RULES, noise
+from tests.factories import a_person, a_signal
+from tests.table_steps import submitted, use
 
 
 def rotate(program, purpose, **options):
@@ -248,3 +251,27 @@ def test_a_session_key_waits_until_the_last_session_is_over(sqlite_program, cloc
     clock.forward(hours=13)
     assert work(sqlite_program, found.id).state == rotating.FINISHED
     assert sqlite_program.keys.usable("session") == (2,)
+
+
+def test_files_and_shared_values_stay_what_they_were(sqlite_program, actor, clock):
+    program, owner = sqlite_program, actor(sqlite_program, "havendam")
+    reference = submitted(program, owner)
+    prepared = attachments.prepare(program, owner, clean_file(noise(), RULES).data, "Zorinka.jpg")
+    use(program, owner, attachments.add_to_signal, reference, prepared, looked=True)
+    words = {"label": "Opvang", "reason": "Veel mensen", "review_on": clock().date() + timedelta(days=90)}
+    use(program, owner, exclusions.add, "phone", {"phone": "0612345678"}, **words)
+    before = content(program, owner, reference)
+    for purpose, agency in (("data", ""), ("agency", "havendam"), ("match", "")):
+        assert rotate(program, purpose, agency_id=agency).state == rotating.FINISHED, purpose
+        assert content(program, owner, reference) == before
+        assert [one.values for one in use(program, owner, exclusions.listing)] == [{"phone": "+31612345678"}]
+    # The shared value still links nobody.
+    alone = a_person(identity={"given_name": "Quirina", "surname": "Anders", "phone": "0612345678"})
+    submitted(program, actor(program, "delinde"), a_signal(capacity="care-wgbo", subjects=[alone]))
+    assert links(program) == []
+    assert clean(program)
+
+
+def content(program, who, reference):
+    found = use(program, who, attachments.download, reference, 1)
+    return b"".join(attachments.pieces(program, found))

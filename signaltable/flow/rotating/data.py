@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from signaltable import row_digests
-from signaltable.flow import sealing
+from signaltable.flow import attachment_rows, sealing
 from signaltable.flow.rotating.state import Batch
 from signaltable.keys import (
     KEY_BYTES,
@@ -67,8 +67,8 @@ class Data:
         return _Subjects(tx, row.cursor).renew() if row.stage == SUBJECTS else _Signals(tx, row.cursor).renew()
 
     def left(self, keys: KeyProvider, session: Session, row: KeyRotation) -> int:  # noqa: ARG002
-        """How many fields and keys of subjects do not open. Every other one was done in the commit that moved the cursor."""
-        return _unopened(session, keys)
+        """How many keys, fields and files do not open. Every other one was done in the commit that moved the cursor."""
+        return _unopened(session, keys) + _unopened_files(session, keys)
 
     def may_end(self, tx: Transaction, row: KeyRotation) -> bool:  # noqa: ARG002
         """At once."""
@@ -263,10 +263,10 @@ class _Signals:
                 (file, "name_sealed", self._resealed(old, new, names, file.id, "name_sealed", file.name_sealed))
             )
             query = select(AttachmentPart).where(AttachmentPart.attachment_id == file.id)
-            renewed += (
-                (part, "sealed", self._resealed(old, new, parts, file.id, str(part.number), part.sealed))
-                for part in tx.session.scalars(query)
-            )
+            count = attachment_rows.pieces_of(file.size)
+            for part in tx.session.scalars(query):
+                place = attachment_rows.place_of_piece(part.number, count)
+                renewed.append((part, "sealed", self._resealed(old, new, parts, file.id, place, part.sealed)))
         # Only when all of them opened.
         for row, column, sealed in renewed:
             setattr(row, column, sealed)
@@ -293,6 +293,20 @@ def _unopened(session: Session, keys: KeyProvider) -> int:
         after = subjects[-1].subject_id
         opened, bad = _opened_keys(keys, subjects)
         count += bad + _unopened_fields(session, opened)
+
+
+def _unopened_files(session: Session, keys: KeyProvider) -> int:
+    bad = 0
+    for signal, agency, wrapped in session.execute(
+        select(SignalKey.signal_id, SignalKey.agency_id, SignalKey.wrapped).order_by(SignalKey.signal_id)
+    ).all():
+        try:
+            data_key = keys.unwrap(agency, wrapped, signal)
+            for file in session.scalars(select(Attachment).where(Attachment.signal_id == signal)):
+                attachment_rows.check(session, file, data_key)
+        except (CannotOpen, KeyRingError):
+            bad += 1
+    return bad
 
 
 def _opened_keys(keys: KeyProvider, rows: Iterable[Any]) -> tuple[dict[str, DataKey], int]:
