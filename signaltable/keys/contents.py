@@ -163,3 +163,8 @@ def _refuse_equal(keys: Iterable[Key]) -> None:
                 raise KeyRingError(f"expected different keys, found the same in {seen[kind, value]} and {key}")
             if value:
                 seen[kind, value] = key
+
+
+def owner_of(agency: str) -> str:
+    """Who answers for a key: the agency whose it is, or the operator of the installation."""
+    return agency or OPERATOR

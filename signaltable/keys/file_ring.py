@@ -7,12 +7,14 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
-from signaltable.keys.contents import ACTIVE, PURPOSES, RAW_USES, SEAL, Contents, Key, Name, gathered
+from signaltable.keys.contents import ACTIVE, PURPOSES, RAW_USES, SEAL, Contents, Key, Name, gathered, owner_of
 from signaltable.keys.digests import KEY_BYTES, derive_key
 from signaltable.keys.errors import CannotOpen, KeyRingError
-from signaltable.keys.ring import Ring, locked, owner_of, stamp_of
-from signaltable.keys.ring_file import FILE, digest_check, document_of, fingerprint_of, parse, read_document, write
+from signaltable.keys.material import fingerprint_of
+from signaltable.keys.ring import Ring
+from signaltable.keys.ring_file import FILE, digest_check, document_of, parse
 from signaltable.keys.suites import FILE_SUITES, SUITES, X25519_SUITE
+from signaltable.keys.trusted_file import locked, read_document, stamp_of, write
 
 
 class KeyRing(Ring):

@@ -1,21 +1,16 @@
 """The ring: which key counts, who has one, how keys come and go. Where the material is, subclasses know."""
 
-import fcntl
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from signaltable.disk import hand_over
 from signaltable.keys.contents import (
     ACTIVE,
     DESTROYED,
     OF_AGENCIES,
-    OPERATOR,
     RECIPIENT,
     RETIRED,
     SEAL,
@@ -33,6 +28,7 @@ from signaltable.keys.errors import CannotOpen, KeyRingError
 from signaltable.keys.fields import DataKey, new_data_key, subject_info
 from signaltable.keys.padding import pad, unpad
 from signaltable.keys.suites import SUITES, WRAPPED_MARK, envelope_head, read_head
+from signaltable.keys.trusted_file import locked, stamp_of
 from signaltable.keys.wrapping import Wrapper
 
 _Made = TypeVar("_Made")
@@ -315,40 +311,3 @@ def _changed(contents: Contents, new: Key) -> Iterable[Key]:
     """Every key, with one of them as it is from now on."""
     for key in contents.all():
         yield new if (key.name, key.version) == (new.name, new.version) else key
-
-
-def owner_of(agency: str) -> str:
-    """Who answers for a key: the agency whose it is, or the operator of the installation."""
-    return agency or OPERATOR
-
-
-def stamp_of(path: Path) -> tuple[int, ...]:
-    """What changes whenever the file is written. Raises KeyRingError when it cannot be looked at."""
-    try:
-        status = os.lstat(path)  # Asked some twenty times in a commit; Path takes three times as long.
-    except OSError as error:
-        raise unreadable(path, error) from None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def unreadable(path: Path, error: OSError) -> KeyRingError:
-    """The one line for a ring that the operating system does not give."""
-    return KeyRingError(
-        f"{path}: expected a key ring that this program can read ({error.strerror or 'no reason given'})"
-    )
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file beside the ring: the ring itself is replaced on every write, so it cannot carry the lock."""
-    lock = path.with_name(path.name + ".lock")
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise unreadable(lock, error) from None
-    try:
-        hand_over(descriptor, path if path.exists() else path.parent)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -7,14 +7,15 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from signaltable.keys.contents import ACTIVE, PURPOSES, SEAL, Contents, Key, Name, gathered
+from signaltable.keys.contents import ACTIVE, PURPOSES, SEAL, Contents, Key, Name, gathered, owner_of
 from signaltable.keys.digests import commitment_message, named_use, public_fingerprint, shown
 from signaltable.keys.errors import KeyRingError
 from signaltable.keys.hpke import open_sealed
-from signaltable.keys.ring import Ring, locked, owner_of
-from signaltable.keys.ring_file import document_of, parse, read_document, write
+from signaltable.keys.ring import Ring
+from signaltable.keys.ring_file import document_of, parse
 from signaltable.keys.suites import P256_SUITE
 from signaltable.keys.token import Token
+from signaltable.keys.trusted_file import locked, read_document, write
 from signaltable.settings import PKCS11
 
 _PREFIX_BYTES: Final = 6

@@ -44,8 +44,8 @@ from signaltable.identity import identity_from
 from signaltable.keys import CannotOpen, KeyRing, KeyRingError, derive_key, pseudonym_key
 from signaltable.keys.contents import gathered
 from signaltable.keys.file_ring import file_document, read_ring
-from signaltable.keys.ring_file import write
 from signaltable.keys.suites import VERSION_STANDS_AT
+from signaltable.keys.trusted_file import write
 from signaltable.models import Disclosure, Subject, SubjectKey
 from signaltable.program import assemble
 from signaltable.pseudonymise import match_tags, recipient_pseudonym

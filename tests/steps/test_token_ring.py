@@ -222,7 +222,7 @@ def test_what_is_missing_or_wrong_is_said_in_one_line(
 
 def test_a_token_that_lost_a_key_or_was_made_anew_is_refused(own: TokenRing, token: Token) -> None:
     own._token.destroy(f"{own._prefix}/session/-/1")
-    with pytest.raises(KeyRingError, match="expected the key .*session/-/1', found none"):
+    with pytest.raises(KeyRingError, match=r"expected the key .*session/-/1', found none"):
         TokenRing.load(own.path, token, require_private=True)
     own._token.make_secret(f"{own._prefix}/session/-/1")
     with pytest.raises(KeyRingError, match="session version 1 of this ring, found another"):
