@@ -223,7 +223,8 @@ WEB: Mapping[str, Leaves] = {
     "GET subject_erasures.show": _leaves("report:consult"),
     "POST subject_erasures.decide": _leaves(
         "report:consult subject:decide",
-        also="subject:erase identity:consult identity:end disclosure:reject login:succeed link:propose",
+        also="subject:erase retention:erase identity:consult identity:end disclosure:reject login:succeed link:propose "
+        "key:use",
     ),
     "GET subject_reports.listing": _leaves("report:consult"),
     "GET subject_reports.ask": _nothing(EMPTY_FORM),

@@ -77,9 +77,9 @@ class RefuseForm(FlaskForm):
 @pages.get("")
 @permission(*SEEN_BY)
 def listing() -> ResponseReturnValue:
-    """The own requests, and those that wait for the own decision; who only supervises goes to the history."""
+    """The own requests, and those that wait for the own decision; who only supervises sees the history."""
     if not _may(Permission.IDENTITY_REQUEST_TABLED) and not _may(Permission.IDENTITY_DECIDE_OWN):
-        return redirect(url_for("identity_requests.history"))
+        return history()
     after = read_key(request.args.get("na", ""))
     with begin() as tx:
         own, following = lists.own(tx, after)
