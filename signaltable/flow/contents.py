@@ -208,8 +208,8 @@ def signal_part(
     own: dict[str, Any] = {}
     if NARRATIVE in wanted:
         wanted.discard(MASKED)
-        text = sealing.owner_part(tx, signal)["narrative"]
-        own = {"narrative": _account(tx, text, readable)}
+        kept = sealing.owner_part(tx, signal)
+        own = {"narrative": _account(tx, kept["narrative"], readable, kept.get("marked", ()))}
     values = _signal_values(tx, signal, own, recipient)
     return tuple(
         SentField(name, tuple(values[name.removeprefix(SIGNAL)]()))
@@ -218,13 +218,15 @@ def signal_part(
     )
 
 
-def _account(tx: Transaction, text: str, readable: Readable) -> str:
+def _account(tx: Transaction, text: str, readable: Readable, marked: Iterable[str]) -> str:
     """The reporter's own text as it goes: a name, number or address stays readable only when it goes as a field as well.
 
-    So the account gives away neither whom the ground leaves out, nor somebody about whom nobody decided.
+    So the account gives away neither whom the ground leaves out, nor somebody about whom nobody decided. What its
+    submitter `marked` to be masked stays masked in the same way.
     """
     going = find_typed(text, readable.going)
-    strangers = [rest for span in found_in(tx, text) for rest in _without(span, going)]
+    found = (*found_in(tx, text), *find_typed(text, marked))
+    strangers = [rest for span in found for rest in _without(span, going)]
     return mask(text, merged([*find_typed(text, readable.staying), *strangers]))
 
 

@@ -289,6 +289,7 @@ def _store_signal(tx: Transaction, draft: SignalDraft, masks: Masks) -> Signal:
                 "municipality": draft.observed.municipality,
                 # So that what the owner types later does not say again what was masked, and why a word was not.
                 "masked_words": [*masks.kept_words, *draft.mask_words],
+                "marked": list(draft.mask_words),
                 "freed": [{"word": one.word, "reason": one.reason} for one in masks.words if one.freed],
             },
             f"signals|owner_sealed|{signal_id}",
