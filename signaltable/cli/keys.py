@@ -56,11 +56,12 @@ def _told(state: "KeyState", settings: Settings) -> str:
 
 
 def _row(one: "KeyLine") -> tuple[str, ...]:
-    name = f"{one.purpose} {one.agency}".rstrip()
-    since = one.destroyed or one.retired or one.created
+    key = one.key
+    name = f"{key.purpose} {key.agency}".rstrip()
+    since = key.destroyed or key.retired or key.created
     rows = "" if one.rows is None else str(one.rows)
     warned = ", ".join(WARNINGS[code] for code in one.warnings)
-    return name, str(one.version), one.state, one.owner, str(since or "?"), rows, one.fingerprint[:16] or "-", warned
+    return name, str(key.version), key.state, key.owner, str(since or "?"), rows, key.fingerprint[:16] or "-", warned
 
 
 @keys.command("export")

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from signaltable.db import make_engine, make_sessions
 from signaltable.disk import sync_folder
-from signaltable.domain import Actor, SignaltableError
+from signaltable.domain import Actor, SignaltableError, day_of
 from signaltable.keys import KeyRing, KeyRingError
 from signaltable.keys.contents import Contents
 from signaltable.keys.export import Comparison, compare, open_export, put_over, seal_ring
@@ -58,8 +58,9 @@ def export(program: Program, actor: Actor, path: Path, one: str, two: str) -> in
     if not isinstance(ring, KeyRing):
         raise CannotRestore("expected a key ring in a file")
     contents = ring.contents
+    # Made before the transaction: it takes a second, for which nobody else has to wait.
+    raw = seal_ring(contents, one, two, on=day_of(program.clock()))
     with transaction(program, actor) as tx:
-        raw = seal_ring(contents, one, two, on=tx.today)
         _write_new(path, raw)
         try:
             count = sum(1 for _key in contents.all())

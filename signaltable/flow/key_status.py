@@ -5,7 +5,7 @@ import stat
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from signaltable.flow import log_keys, rotating, sealed_columns
 from signaltable.flow.rotating.state import Progress, progress_of
 from signaltable.keys import ACTIVE, DESTROYED, SEAL, KeyFacts, envelope_version
 from signaltable.keys.errors import CannotOpen
+from signaltable.keys.ring_file import FILE
 from signaltable.keys.suites import VERSION_BYTES, VERSION_STANDS_AT, WRAPPED_MARK
 from signaltable.models import LogDetail, LogEntry, MatchSketch, MatchTag
 from signaltable.settings import Settings
@@ -40,26 +41,15 @@ NOT_EXPORTED: Final = "not_exported"
 class KeyLine:
     """One version of one key. `rows` counts what was made with it and is stored; None where that is not known."""
 
-    purpose: str
-    agency: str
-    version: int
-    state: str
-    owner: str
-    fingerprint: str
-    created: date | None
-    retired: date | None
-    destroyed: date | None
-    suite: str
-    place: str
+    key: KeyFacts
     rows: int | None
     warnings: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The same for machines; days as YYYY-MM-DD."""
-        told = asdict(self)
-        return {name: value.isoformat() if isinstance(value, date) else value for name, value in told.items()} | {
-            "warnings": list(self.warnings)
-        }
+        """The same for machines; days as YYYY-MM-DD. That an agency shares a secret is a warning."""
+        told = {name: value for name, value in asdict(self.key).items() if name != "shared"}
+        days = {name: value.isoformat() for name, value in told.items() if isinstance(value, date)}
+        return told | days | {"rows": self.rows, "warnings": list(self.warnings)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,30 +89,17 @@ def consult(tx: Transaction, view: str) -> KeyState:
     return state
 
 
-def _line(one: KeyFacts, counted: Mapping[tuple[str, str, int], int], today: date) -> KeyLine:
-    known = one.purpose in {SEAL, "match"}
-    rows = counted.get((one.purpose, one.agency, one.version), 0) if known else None
-    line = KeyLine(
-        one.purpose,
-        one.agency,
-        one.version,
-        one.state,
-        one.owner,
-        one.fingerprint,
-        one.created,
-        one.retired,
-        one.destroyed,
-        one.suite,
-        one.place,
-        rows,
-        (SHARED,) if one.shared and one.state != DESTROYED else (),
-    )
-    return _aged(line, today)
+def _line(key: KeyFacts, counted: Mapping[tuple[str, str, int], int], today: date) -> KeyLine:
+    known = key.purpose in {SEAL, "match"}
+    rows = counted.get((key.purpose, key.agency, key.version), 0) if known else None
+    return KeyLine(key, rows, tuple(_wrong_with(key, today)))
 
 
-def _aged(line: KeyLine, today: date) -> KeyLine:
-    old = line.state == ACTIVE and line.created is not None and today - line.created > OLD_AFTER
-    return replace(line, warnings=(OLD, *line.warnings)) if old else line
+def _wrong_with(key: KeyFacts, today: date) -> Iterator[str]:
+    if key.state == ACTIVE and key.created is not None and today - key.created > OLD_AFTER:
+        yield OLD
+    if key.shared and key.state != DESTROYED:
+        yield SHARED
 
 
 def _log_lines(session: Session, settings: Settings, today: date) -> Iterator[KeyLine]:
@@ -134,11 +111,12 @@ def _log_lines(session: Session, settings: Settings, today: date) -> Iterator[Ke
         for at, key in enumerate(same):
             # Replacing a key of the log destroys the one before it (`audit rotate-key`).
             following = began.get(same[at + 1].fingerprint) if at + 1 < len(same) else None
-            yield _aged(_log_line(key, at + 1, began.get(key.fingerprint), following, last=at + 1 == len(same)), today)
+            facts = _log_key(key, at + 1, began.get(key.fingerprint), following, last=at + 1 == len(same))
+            yield KeyLine(facts, None, tuple(_wrong_with(facts, today)))
 
 
-def _log_line(key: Verifier, version: int, created: date | None, ended: date | None, *, last: bool) -> KeyLine:
-    return KeyLine(
+def _log_key(key: Verifier, version: int, created: date | None, ended: date | None, *, last: bool) -> KeyFacts:
+    return KeyFacts(
         LOG,
         "",
         version,
@@ -148,10 +126,9 @@ def _log_line(key: Verifier, version: int, created: date | None, ended: date | N
         created,
         ended,
         ended,
-        "ed25519" if key.algorithm == ED25519 else "ml-dsa-44",
-        "file",
-        None,
-        (),
+        suite="ed25519" if key.algorithm == ED25519 else "ml-dsa-44",
+        shared=False,
+        place=FILE,
     )
 
 
@@ -174,9 +151,9 @@ def _warnings(program: Program, lines: Iterable[KeyLine], exported: datetime | N
     path = program.settings.key_ring
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
         yield READABLE
-    made = [one.created for one in lines if one.place == "file" and one.owner != SIGNER and one.created is not None]
-    in_file = any(one.place == "file" and one.owner != SIGNER for one in lines)
-    if in_file and (exported is None or any(day > day_of(exported) for day in made)):
+    held = [one.key for one in lines if one.key.place == FILE and one.key.owner != SIGNER]
+    last = day_of(exported) if exported else None
+    if held and (last is None or any(key.created is not None and key.created > last for key in held)):
         yield NOT_EXPORTED
 
 

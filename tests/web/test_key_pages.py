@@ -20,7 +20,7 @@ def test_the_administrator_sees_every_key_and_no_key(sqlite_program, actor):
     state = state_of(sqlite_program)
     assert len(state.keys) > 2 * 16
     for line in state.keys:
-        assert f"{line.fingerprint[:8]} {line.fingerprint[8:16]}" in text
+        assert f"{line.key.fingerprint[:8]} {line.key.fingerprint[8:16]}" in text
     ring = json.loads(sqlite_program.settings.key_ring.read_text())
     for key in ring["keys"]:
         assert key["key"] not in text + repr(state) + json.dumps(state.as_json())
@@ -34,12 +34,12 @@ def test_only_the_administrator_sees_it(sqlite_program):
 
 def test_what_hangs_on_a_key_is_counted_by_version(sqlite_program, actor):
     havendam = actor(sqlite_program, "havendam")
-    before = {(one.purpose, one.agency, one.version): one.rows for one in state_of(sqlite_program).keys}
+    before = {(one.key.purpose, one.key.agency, one.key.version): one.rows for one in state_of(sqlite_program).keys}
     submitted(sqlite_program, havendam)
     keys = sqlite_program.keys
     keys.add_version("agency", 1, agency_id="havendam")
     submitted(sqlite_program, havendam)
-    after = {(one.purpose, one.agency, one.version): one.rows for one in state_of(sqlite_program).keys}
+    after = {(one.key.purpose, one.key.agency, one.key.version): one.rows for one in state_of(sqlite_program).keys}
     # Each signal has at least its owner's part and the data key of its subject.
     assert after["agency", "havendam", 1] - before["agency", "havendam", 1] >= 2
     assert after["agency", "havendam", 2] >= 2
@@ -58,7 +58,7 @@ def test_what_is_wrong_with_the_keys_is_said(sqlite_program, clock):
     state = state_of(sqlite_program)
     assert key_status.READABLE in state.warnings
     # The ring of tests keeps no days for the keys of the installation; the agencies' were made with the region.
-    old = {one.purpose for one in state.keys if key_status.OLD in one.warnings}
+    old = {one.key.purpose for one in state.keys if key_status.OLD in one.warnings}
     assert old == {"agency", "recipient", "log"}
 
 
