@@ -94,13 +94,14 @@ def _may_be_one(levels: Mapping[str, str], settles: tuple[str, ...], *, rare: bo
 
 
 def _rare(one: Sketch, other: Sketch) -> bool:
-    """Whether neither side says more than name, date and address, and a given name is missing or in no list.
+    """Whether neither side says more than name, date and address, and a name is missing or in no list of given names.
 
     Then there is nothing else to go by, and such a name is hardly passed on from parent to child or given to a twin.
     """
     if any(side.phone or side.document or side.nationality or side.email or side.iban for side in (one, other)):
         return False
-    return not (one.given and other.given) or any(word.rare for side in (one, other) for word in side.given)
+    whole = one.given and other.given and one.family and other.family
+    return not whole or any(word.rare for side in (one, other) for word in side.given)
 
 
 def _compared(levels: Mapping[str, str], policy: LinkingPolicy) -> tuple[tuple[str, Likeness], ...]:
