@@ -32,14 +32,14 @@ def test_only_the_administrator_sees_it(sqlite_program):
         assert Person(sqlite_program, login).get("/beheer/sleutels").status_code in {403, 404}
 
 
-def test_what_hangs_on_a_key_is_counted_by_version(sqlite_program, actor):
-    havendam = actor(sqlite_program, "havendam")
-    before = {(one.key.purpose, one.key.agency, one.key.version): one.rows for one in state_of(sqlite_program).keys}
-    submitted(sqlite_program, havendam)
-    keys = sqlite_program.keys
+def test_what_hangs_on_a_key_is_counted_by_version(program, actor):
+    havendam = actor(program, "havendam")
+    before = {(one.key.purpose, one.key.agency, one.key.version): one.rows for one in state_of(program).keys}
+    submitted(program, havendam)
+    keys = program.keys
     keys.add_version("agency", 1, agency_id="havendam")
-    submitted(sqlite_program, havendam)
-    after = {(one.key.purpose, one.key.agency, one.key.version): one.rows for one in state_of(sqlite_program).keys}
+    submitted(program, havendam)
+    after = {(one.key.purpose, one.key.agency, one.key.version): one.rows for one in state_of(program).keys}
     # Each signal has at least its owner's part and the data key of its subject.
     assert after["agency", "havendam", 1] - before["agency", "havendam", 1] >= 2
     assert after["agency", "havendam", 2] >= 2
