@@ -43,7 +43,7 @@ class Agencies:
         return Batch(len(rows), json.dumps([rows[-1][name] for name in _key_names(one)]) if whole else "")
 
     def left(self, keys: KeyProvider, session: Session, row: KeyRotation) -> int:  # noqa: ARG002
-        """The envelopes of the old version, column by column."""
+        """What is not sealed with the new version: nothing may be lost with the old one."""
         return sum(_left(session, one, row) for one in COLUMNS)
 
     def may_end(self, tx: Transaction, row: KeyRotation) -> bool:  # noqa: ARG002
@@ -62,12 +62,15 @@ def _count(session: Session, one: SealedColumn, row: KeyRotation) -> int:
     )
 
 
-def _asked(one: SealedColumn, row: KeyRotation, version: int) -> "Select[Any]":
-    """The rows of a column whose value may be an envelope of this version."""
+def _asked(one: SealedColumn, row: KeyRotation) -> "Select[Any]":
+    """The rows of a column whose value is not of the new version, whatever else it may be.
+
+    Also of versions before the last: a database that was put back from a copy may hold them.
+    """
     query = sealed_columns.query_of(one).where(sealed_columns.of_agency(one, row.agency_id or ""))
     if one.many:
         return query
-    return query.where(_is_of(sealed_columns.table_of(one).c[one.column], version))
+    return query.where(not_(_is_of(sealed_columns.table_of(one).c[one.column], row.to_version)))
 
 
 def _is_of(column: "ColumnElement[Any]", version: int) -> "ColumnElement[bool]":
@@ -85,7 +88,7 @@ def _says(column: "ColumnElement[Any]", front: bytes, start: int, version: int) 
 def _next(session: Session, one: SealedColumn, row: KeyRotation) -> Sequence[Values]:
     table = sealed_columns.table_of(one)
     key = list(table.primary_key.columns)
-    query = _asked(one, row, row.from_version).order_by(*key).limit(AT_ONCE).with_for_update(of=table)
+    query = _asked(one, row).order_by(*key).limit(AT_ONCE).with_for_update(of=table)
     if row.cursor:
         query = query.where(_behind(key, json.loads(row.cursor)))
     return session.connection().execute(query).mappings().all()
@@ -102,16 +105,17 @@ def _renewed(
     keys, agency = tx.program.keys, rotation.agency_id or ""
     for row in rows:
         try:
-            if not _hangs(one, row, agency, rotation.from_version):
+            if not _hangs(one, row, agency, rotation.to_version):
                 continue
             yield row, sealed_columns.sealed_anew(one, row, agency, lambda old: sealed_columns.renewed(keys, one, old))
         except (CannotOpen, ValueError, TypeError, AttributeError):
             continue
 
 
-def _hangs(one: SealedColumn, row: Values, agency: str, version: int) -> bool:
+def _hangs(one: SealedColumn, row: Values, agency: str, to_version: int) -> bool:
+    """Whether a row holds an envelope of this agency that is not of the new version. Raises what `envelopes` raises."""
     held: dict[str, Envelope] = {envelope.agency_id: envelope for envelope in sealed_columns.envelopes(one, row)}
-    return agency in held and envelope_version(held[agency].sealed) == version
+    return agency in held and envelope_version(held[agency].sealed) != to_version
 
 
 def _write(tx: Transaction, one: SealedColumn, made: Sequence[tuple[Values, bytes]]) -> None:
@@ -128,22 +132,16 @@ def _key_names(one: SealedColumn) -> list[str]:
 
 
 def _left(session: Session, one: SealedColumn, row: KeyRotation) -> int:
-    """What is not sealed with the new version, whatever else it may be: nothing may be lost with the old one."""
-    query = sealed_columns.query_of(one).where(sealed_columns.of_agency(one, row.agency_id or ""))
+    query = _asked(one, row)
     if not one.many:
-        column, key = (
-            sealed_columns.table_of(one).c[one.column],
-            next(iter(sealed_columns.table_of(one).primary_key.columns)),
-        )
-        others = query.where(not_(_is_of(column, row.to_version))).with_only_columns(key)
-        return session.scalar(select(func.count()).select_from(others.subquery())) or 0
+        key = next(iter(sealed_columns.table_of(one).primary_key.columns))
+        return session.scalar(select(func.count()).select_from(query.with_only_columns(key).subquery())) or 0
     rows = session.execute(query.execution_options(yield_per=AT_ONCE)).mappings()
     return sum(_may_hang(one, found, row.agency_id or "", row.to_version) for found in rows)
 
 
 def _may_hang(one: SealedColumn, row: Values, agency: str, to_version: int) -> bool:
     try:
-        held = {envelope.agency_id: envelope for envelope in sealed_columns.envelopes(one, row)}
-        return agency in held and envelope_version(held[agency].sealed) != to_version
+        return _hangs(one, row, agency, to_version)
     except (CannotOpen, ValueError, TypeError, AttributeError):
         return True

@@ -62,9 +62,9 @@ class Matching:
         return Batch(len(some), some[-1] if len(some) == AT_ONCE else "")
 
     def left(self, keys: KeyProvider, session: Session, row: KeyRotation) -> int:  # noqa: ARG002
-        """Tags and sketches of the old version."""
+        """Tags and sketches of any version but the new one."""
         return sum(
-            session.scalar(select(func.count()).select_from(table).where(table.key_version == row.from_version)) or 0
+            session.scalar(select(func.count()).select_from(table).where(table.key_version != row.to_version)) or 0
             for table in _TABLES
         )
 
