@@ -235,6 +235,8 @@ ELSEWHERE = {
     "GET static": "leaves nothing, and carries no trace",
     "POST duties.review": "tests/web/test_duties_pages.py",
     "POST approvals.reject": "tests/web/test_approval_pages.py",
+    "GET text_checks.show": "tests/web/test_text_checks.py",
+    "POST text_checks.confirm": "tests/web/test_text_checks.py",
 }
 
 
@@ -289,6 +291,7 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
         "audit fsck": (),
         "audit processing-log": (str(tmp_path / "log.json"),),
         "audit rotate-key": (),
+        "scan": (),
         "keys status": (),
         "keys export": (str(tmp_path / "keys.json"), *passphrases(tmp_path)),
         "policies replay": (signal,),
@@ -327,7 +330,11 @@ def test_every_job_leaves_what_it_declares(home):
     """On the second day: all that can happen has happened, and there is something to do for each."""
     settings = Settings.from_env()
     program = open_program(settings)
-    later = replace(program, clock=lambda: program_now() + timedelta(days=40))
+    # Without a text reader what waited for one is read with the light scan.
+    without_reader = replace(settings, text_reader="off")
+    later = replace(program, clock=lambda: program_now() + timedelta(days=40), settings=without_reader)
+    with_reader = replace(program, settings=replace(settings, text_reader="on"))
+    submitted(with_reader, accounts.actor_of_login(program, "havendam"), a_signal())
     with transaction(program, accounts.actor_of_login(program, "auditor")) as tx:
         auditing.request_export(tx)
     accounts.log_in(program, "auditor", setup.demo_accounts(settings)[0]["password"])
