@@ -212,10 +212,12 @@ def submit(tx: Transaction, draft: SignalDraft, draft_id: str = "", *, confirmed
     the choices or what the scan finds changed since they were shown.
     """
     _gate(tx)
-    masks = masks_of(tx, draft)
-    problems = check(tx, draft) | _mask_problems(masks)
+    problems = check(tx, draft)
     if problems:
         raise UnusableInput(problems)
+    masks = masks_of(tx, draft)
+    if mistaken := _mask_problems(masks):
+        raise UnusableInput(mistaken)
     if confirmed is not None and confirmed != masks.token:
         raise NotConfirmed("masks", "other masks than those that were shown")
     if confirmed is not None and masks.tells_shelter and not draft.shelter_confirmed:
