@@ -54,7 +54,8 @@ def fold(text: str) -> str:
     """Lower-case ASCII with everything else as it came: marks gone, ligatures and other scripts written out."""
     if text.isascii():
         return text.lower()
-    lowered = unicodedata.normalize("NFKD", text.replace("İ", "I").lower())
+    # Some letters, such as those of mathematics, have no small form before they are taken apart.
+    lowered = unicodedata.normalize("NFKD", text.replace("İ", "I").lower()).lower()
     bare = "".join(letter for letter in lowered if not unicodedata.combining(letter))
     return bare.translate(_TRANSLATION)
 
