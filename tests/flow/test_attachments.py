@@ -163,16 +163,17 @@ def test_pieces_that_are_not_as_they_were_put_do_not_open(sqlite_program, owner,
         assert inspect(sqlite_program).findings
 
 
-def test_files_of_a_draft_go_along_when_it_is_submitted(sqlite_program, owner):
-    draft = use(sqlite_program, owner, drafts.start, a_signal())
-    prepared = attachments.prepare(sqlite_program, owner, LONG, "thuis.png")
-    use(sqlite_program, owner, attachments.add_to_draft, draft.id, prepared, looked=True)
-    use(sqlite_program, owner, drafts.save, draft.id, {"reachable": "kamer 3"}, step=4, version=draft.version)
-    assert [one.name for one in use(sqlite_program, owner, attachments.of_draft, draft.id)] == ["thuis.png"]
-    reference = use(sqlite_program, owner, signals.submit, a_signal(), draft.id).reference
-    assert content(sqlite_program, owner, reference) == LONG
-    assert not inspect(sqlite_program).findings
-    with reading(sqlite_program) as session:
+def test_files_of_a_draft_go_along_when_it_is_submitted(program, actor):
+    owner = actor(program, "havendam")
+    draft = use(program, owner, drafts.start, a_signal())
+    prepared = attachments.prepare(program, owner, LONG, "thuis.png")
+    use(program, owner, attachments.add_to_draft, draft.id, prepared, looked=True)
+    use(program, owner, drafts.save, draft.id, {"reachable": "kamer 3"}, step=4, version=draft.version)
+    assert [one.name for one in use(program, owner, attachments.of_draft, draft.id)] == ["thuis.png"]
+    reference = use(program, owner, signals.submit, a_signal(), draft.id).reference
+    assert content(program, owner, reference) == LONG
+    assert not inspect(program).findings
+    with reading(program) as session:
         assert session.scalars(select(Attachment.draft_id)).all() == [None]
 
 
