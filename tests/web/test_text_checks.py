@@ -70,7 +70,7 @@ def test_the_submitter_comes_from_the_overview_to_the_text_and_confirms(waiting,
     assert browser.get(path).status_code == 409
     assert {entry["details"]["view"] for entry in entries(waiting, "signal:consult")} == {"owner"}
     (confirmed,) = entries(waiting, "text:confirm")
-    assert (confirmed["actor"], confirmed["details"]["place"]) == ("havendam", "narrative")
+    assert (confirmed["agency"], confirmed["details"]["place"]) == ("havendam", "narrative")
     assert "buurvrouw" not in str(confirmed)
 
 
@@ -80,7 +80,7 @@ def test_only_what_the_page_offers_is_taken(waiting, browser):
     for surplus in ({"choice-9": "free"}, {"choice-0": "delete"}, {"state": "done"}):
         assert (
             browser.post(path, {"choice-0": "mask", "choice-1": "mask", "words": "", **surplus}, path).status_code
-            == 400
+            == 403
         )
     assert stored(waiting).narrative_masked == ""
 
