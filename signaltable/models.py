@@ -358,7 +358,8 @@ class LinkNotice(Base):
     relation: Mapped[str] = mapped_column(Code)
     signal_id: Mapped[str] = _to("signals.id", index=True)
     disclosure_id: Mapped[str | None] = _to("disclosures.id", null=True)
-    restored: Mapped[bool] = mapped_column(default=False)
+    # `wrong`: it was ended; `restored`: it counts again; `erased`: the other side is gone, which says nothing of it.
+    kind: Mapped[str] = mapped_column(Code)
     at: Mapped[datetime]
     read_at: Mapped[datetime | None]
     read_by: Mapped[str] = mapped_column(Id, default="")

@@ -59,7 +59,7 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         ),
         "link_acts": frozenset("id link_id number act agency_id account_id reason_sealed undoes cause at".split()),
         "link_notices": frozenset(
-            "id act_id agency_id relation signal_id disclosure_id restored at read_at read_by".split()
+            "id act_id agency_id relation signal_id disclosure_id kind at read_at read_by".split()
         ),
         "subject_groups": frozenset("subject_id group_id".split()),
         "match_sketches": frozenset("subject_id key_version sealed".split()),

@@ -74,7 +74,8 @@ def erase(tx: Transaction, subject: Subject, *, tell: bool) -> int:
     if tell:
         sides = {side for one in links if one.state == LinkState.CONFIRMED for side in (one.subject_a, one.subject_b)}
         if sides - {subject.id}:
-            telling.tell(tx, tx.new_id(), sides - {subject.id}, min(one.proposed_at for one in links))
+            since = min(one.proposed_at for one in links)
+            telling.tell(tx, tx.new_id(), sides - {subject.id}, since, telling.ERASED)
     leave(tx, subject.id)
     for table in (SubjectKey, SubjectField, MatchTag, MatchSketch):
         tx.session.execute(delete(table).where(table.subject_id == subject.id))

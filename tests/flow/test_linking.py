@@ -178,7 +178,7 @@ def test_when_a_group_falls_apart_all_of_it_is_told_and_the_rest_is_proposed_to_
     first_ended = min((pair, proposed), key=lambda one: (one.proposed_at, one.id))
     assert linking.undo(desk.by(owner), first_ended.id, "vergissing") == "confirmed"
     assert desk.groups() == {frozenset({pair.subject_a, pair.subject_b, third})}
-    assert any(line.restored for line in linking.notices(desk.by("avim")))
+    assert any(line.kind == "restored" for line in linking.notices(desk.by("avim")))
 
 
 def test_ending_needs_a_reason_that_only_the_own_agency_reads(desk, pair):

@@ -18,6 +18,7 @@ from signaltable.queries import on_an_agenda
 from signaltable.transaction import Transaction
 
 OWNER, TABLE, RECEIVER = "owner", "table", "receiver"
+WRONG, RESTORED, ERASED = "wrong", "restored", "erased"
 # Whose page shows which notices.
 READERS: dict[str, tuple[Permission, ...]] = {
     OWNER: (Permission.LINK_DECIDE_OWN,),
@@ -31,12 +32,15 @@ MAIL = "link-ended"
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A line for somebody who may have relied on a link. `reference` is that of the own signal or received disclosure."""
+    """A line for somebody who may have relied on a link. `reference` is that of the own signal or received disclosure.
+
+    `kind`: the link was wrong, it counts again (restored), or it is gone because the other side was erased.
+    """
 
     id: str
     relation: str
     reference: str
-    restored: bool
+    kind: str
     at: datetime
 
 
@@ -48,7 +52,7 @@ class _Told:
     disclosure_id: str | None = None
 
 
-def tell(tx: Transaction, act_id: str, subject_ids: Collection[str], since: datetime) -> list[str]:
+def tell(tx: Transaction, act_id: str, subject_ids: Collection[str], since: datetime, kind: str = WRONG) -> list[str]:
     """Tell everybody who saw or got something on the strength of a link of these subjects since that moment.
 
     Owners of the signals, the coordinators of the tables where they lie, the members once one was on an agenda, and
@@ -62,7 +66,7 @@ def tell(tx: Transaction, act_id: str, subject_ids: Collection[str], since: date
     ).all()
     told = [*_owners(signals), *_tables(tx, signals), *_receivers(tx, signals, since)]
     for one in dict.fromkeys(told):
-        _note(tx, act_id, one, restored=False)
+        _note(tx, act_id, one, kind=kind)
     mailing.tell(tx, _people(tx, told, signals) - {tx.actor.account_id}, MAIL)
     return sorted({one.agency_id for one in told})
 
@@ -73,13 +77,13 @@ def tell_again(tx: Transaction, act_id: str, undone: str) -> list[str]:
     people: set[str] = set()
     for one in before:
         told = _Told(one.agency_id, one.relation, one.signal_id, one.disclosure_id)
-        _note(tx, act_id, told, restored=True)
+        _note(tx, act_id, told, kind=RESTORED)
         people |= _people(tx, [told], [tx.session.get_one(Signal, one.signal_id)])
     mailing.tell(tx, people - {tx.actor.account_id}, MAIL)
     return sorted({one.agency_id for one in before})
 
 
-def _note(tx: Transaction, act_id: str, one: _Told, *, restored: bool) -> None:
+def _note(tx: Transaction, act_id: str, one: _Told, *, kind: str) -> None:
     tx.session.add(
         LinkNotice(
             id=tx.new_id(),
@@ -88,7 +92,7 @@ def _note(tx: Transaction, act_id: str, one: _Told, *, restored: bool) -> None:
             relation=one.relation,
             signal_id=one.signal_id,
             disclosure_id=one.disclosure_id,
-            restored=restored,
+            kind=kind,
             at=tx.now,
         )
     )
@@ -143,9 +147,7 @@ def notices(tx: Transaction) -> list[Notice]:
         .order_by(LinkNotice.at.desc(), LinkNotice.id)
         .limit(MOST_NOTICES),
     ).all()
-    return [
-        Notice(one.id, one.relation, disclosure or signal, one.restored, one.at) for one, signal, disclosure in rows
-    ]
+    return [Notice(one.id, one.relation, disclosure or signal, one.kind, one.at) for one, signal, disclosure in rows]
 
 
 def _holds(tx: Transaction, permission: Permission) -> bool:

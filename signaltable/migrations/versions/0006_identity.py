@@ -198,7 +198,7 @@ def upgrade() -> None:
         sa.Column("relation", sa.String(length=64), nullable=False),
         sa.Column("signal_id", sa.String(length=36), nullable=False),
         sa.Column("disclosure_id", sa.String(length=36), nullable=True),
-        sa.Column("restored", sa.Boolean(), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("read_at", UtcDateTime(), nullable=True),
         sa.Column("read_by", sa.String(length=36), nullable=False),
