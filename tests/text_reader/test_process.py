@@ -68,8 +68,9 @@ def process(home: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_it_reads_a_text_writes_none_of_it_and_ends_when_told(home, process):
-    spans = client.read(home, TEXT)
-    assert spans is not None
+    # A machine that is busy with other tests may let the first question wait for longer than a client does.
+    answers = (client.read(home, TEXT) for _try in range(5))
+    spans = next((one for one in answers if one is not None), ())
     assert [(one.kind, TEXT[one.start : one.end]) for one in spans] == [("name", "Kanarinda")]
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0

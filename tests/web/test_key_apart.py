@@ -182,7 +182,7 @@ def test_the_real_server_as_another_user_works_and_cannot_read_the_key(open_home
     nobody = str(pwd.getpwnam("nobody").pw_uid)
     port = free_port()
 
-    with running(open_home, "run", "--port", str(port)) as server:
+    with running(open_home, "run", "--port", str(port), "--no-reader") as server:
         assert eventually(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/aanmelden").status == 200)
         # The web is that user for good, and it writes: signing in is recorded in the log.
         workers = [pid for pid in children(server.pid) if uids(pid) == [nobody] * 4]
@@ -206,12 +206,14 @@ def test_the_real_server_as_another_user_works_and_cannot_read_the_key(open_home
 @as_root
 def test_the_web_and_the_jobs_as_two_services(open_home):
     assert signaltable(open_home, "init").returncode == 0
-    refused = signaltable(open_home | {"SIGNALTABLE_WEB_USER": ""}, "run", "--port", str(free_port()), "--no-jobs")
+    refused = signaltable(
+        open_home | {"SIGNALTABLE_WEB_USER": ""}, "run", "--port", str(free_port()), "--no-jobs", "--no-reader"
+    )
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
     assert "SIGNALTABLE_WEB_USER" in refused.stderr
     port = free_port()
-    with running(open_home, "run", "--port", str(port), "--no-jobs") as web:
+    with running(open_home, "run", "--port", str(port), "--no-jobs", "--no-reader") as web:
         assert eventually(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/aanmelden").status == 200)
         assert {uids(pid)[0] for pid in children(web.pid)} == {str(pwd.getpwnam("nobody").pw_uid)}
         notes = Path(open_home["SIGNALTABLE_LOG_KEY"]).parent / "checkpoints"
