@@ -50,7 +50,7 @@ def _started(home: Path) -> float:
         port = probe.getsockname()[1]
     start = time.perf_counter()
     run = subprocess.Popen(
-        [*_COMMAND, "run", "--port", str(port)],
+        [*_COMMAND, "run", "--port", str(port), "--no-reader"],
         env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
