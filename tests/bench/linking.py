@@ -219,7 +219,7 @@ def against(program: Program, newcomers: Sequence[Identity], subjects: int) -> T
             if number >= WARM:
                 seconds.append(took)
                 likely += len(candidates)
-                found += len(proposing.find(tx, subject, "")[0])
+                found += len(proposing.find(tx, subject)[0])
     return Took(subjects, tuple(seconds), found / len(newcomers), likely / len(newcomers))
 
 

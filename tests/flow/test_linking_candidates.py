@@ -30,7 +30,7 @@ def found(desk, **identity):
     """The subjects that a typed person is proposed to, and with what outcome."""
     tx = desk.by("avim")
     subject = storing.sides_for(tx, identity_from("person", identity), "new")
-    return {one.subject_id: what.outcome for one, what in proposing.compared(tx, subject, "")}
+    return {one.subject_id: one.found.outcome for one in proposing.compared(tx, subject, "")}
 
 
 def crowd(desk, count, **identity):

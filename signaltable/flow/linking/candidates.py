@@ -36,27 +36,42 @@ MOST_LINKS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A subject that shares a tag: its group (empty: none), since when it is there, and its stored side."""
+    """A subject that shares a tag, with its stored side and the key version to compare under."""
 
     subject_id: str
-    group_id: str
-    since: datetime
     side: link.Side
     version: int
 
 
-def find(tx: Transaction, subject: TaggedSubject, beside: str) -> tuple[list[Candidate], frozenset[bytes]]:
-    """The subjects of other signals to compare this one with, and the digests that do not count.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a subject stands: its group (empty: none), and since when its signal is there."""
 
-    `beside` is the id of the subject's own signal. Withdrawn and expired signals take no part, nor do erased subjects.
-    """
+    group_id: str
+    since: datetime
+
+
+def find(tx: Transaction, subject: TaggedSubject) -> tuple[list[Candidate], frozenset[bytes]]:
+    """The subjects to compare this one with, and the digests that do not count. Who takes part is told by `places`."""
     tags = _strongest_first(subject)
     excluded = excluded_among(tx, {tag.digest for tag in tags})
     weights = {one.id: (one.group, one.weight) for one in tx.program.policy.linking.sets_of.get(subject.kind, ())}
     met = _met(tx, [tag for tag in tags if tag.digest not in excluded], weights)
     met.pop(subject.id, None)
-    order = sorted(met, key=lambda one: (-met[one], one))[: 2 * MOST_CANDIDATES]
-    return _loaded(tx, subject, order, beside), excluded
+    order = sorted(met, key=lambda one: (-met[one], one))[:MOST_CANDIDATES]
+    return _loaded(tx, subject, order), excluded
+
+
+def places(tx: Transaction, subject_ids: Sequence[str], beside: str) -> dict[str, Place]:
+    """Where those of these subjects stand that take part in links.
+
+    Left out are subjects of the signal `beside`, of withdrawn and expired signals, and those that are erased. Asked for
+    those alone that look alike, since it reads four tables.
+    """
+    if not subject_ids:
+        return {}
+    rows = tx.session.execute(_WHERE, {"ids": list(subject_ids), "beside": beside})
+    return {row.id: Place(row.group_id or "", row.created_at) for row in rows}
 
 
 def _strongest_first(subject: TaggedSubject) -> list[Tag]:
@@ -160,32 +175,28 @@ TOGETHER = (LinkState.PROPOSED, LinkState.CONFIRMED)
 # -- what is known of them -----------------------------------------------------------------------------------------
 
 
-def _loaded(tx: Transaction, subject: TaggedSubject, order: Sequence[str], beside: str) -> list[Candidate]:
+def _loaded(tx: Transaction, subject: TaggedSubject, order: Sequence[str]) -> list[Candidate]:
     """What is needed of these subjects to compare them, in their order. Tags are read only where there is no sketch."""
     if not order:
         return []
-    rows = {row.id: row for row in tx.session.execute(_BESIDE_IT, {"ids": order, "beside": beside})}
-    kept = [subject_id for subject_id in order if subject_id in rows][:MOST_CANDIDATES]
-    sketched = [one for one in kept if rows[one].key_version in subject.sides]
-    sketches = sealing.open_sketches(tx, [(one, rows[one].key_version, rows[one].sealed) for one in sketched])
-    tagged = stored_tags(tx, [one for one in kept if one not in sketches])
+    rows = tx.session.execute(_SKETCHES, {"ids": order}).all()
+    usable = [row for row in rows if row.key_version in subject.sides]
+    sketches = sealing.open_sketches(tx, [(row.subject_id, row.key_version, row.sealed) for row in usable])
+    versions = {row.subject_id: row.key_version for row in usable}
+    tagged = stored_tags(tx, [one for one in order if one not in sketches])
     return [
-        Candidate(
-            one,
-            rows[one].group_id or "",
-            rows[one].created_at,
-            link.Side(tagged.get(one, ()), sketches.get(one, b"")),
-            rows[one].key_version if one in sketches else ANY_VERSION,
-        )
-        for one in kept
+        Candidate(one, link.Side(tagged.get(one, ()), sketches.get(one, b"")), versions.get(one, ANY_VERSION))
+        for one in order
     ]
 
 
-_BESIDE_IT = (
-    select(Subject.id, SubjectGroup.group_id, Signal.created_at, MatchSketch.key_version, MatchSketch.sealed)
+_SKETCHES = select(MatchSketch.subject_id, MatchSketch.key_version, MatchSketch.sealed).where(
+    MatchSketch.subject_id.in_(bindparam("ids", expanding=True))
+)
+_WHERE = (
+    select(Subject.id, SubjectGroup.group_id, Signal.created_at)
     .join(Signal, Signal.id == Subject.signal_id)
     .outerjoin(SubjectGroup, SubjectGroup.subject_id == Subject.id)
-    .outerjoin(MatchSketch, MatchSketch.subject_id == Subject.id)
     .where(
         Subject.id.in_(bindparam("ids", expanding=True)),
         Subject.erased_at.is_(None),

@@ -13,7 +13,7 @@ from signaltable import link
 from signaltable.domain import LinkState
 from signaltable.flow import mailing
 from signaltable.flow.linking import groups
-from signaltable.flow.linking.candidates import TOGETHER, Candidate, find
+from signaltable.flow.linking.candidates import TOGETHER, Place, find, places
 from signaltable.flow.linking.clusters import Clusters
 from signaltable.flow.linking.history import case_of
 from signaltable.flow.linking.sides import facing, tagged
@@ -51,52 +51,61 @@ def again(tx: Transaction, subject_ids: Iterable[str], *, without: str = "") -> 
     return [made for row in sorted(rows) for made in _propose(tx, tagged(tx, row.id), row.signal_id, without)]
 
 
-def compared(tx: Transaction, subject: TaggedSubject, beside: str) -> list[tuple[Candidate, link.Proposal]]:
-    """The subjects that may be the same as this one, the most likely first, each with what was compared."""
-    found, excluded = find(tx, subject, beside)
+@dataclass(frozen=True, slots=True)
+class Likely:
+    """A subject that may be the same as another one: where it stands, and what was compared."""
+
+    subject_id: str
+    place: Place
+    found: link.Proposal
+
+    @property
+    def name(self) -> str:
+        """What it counts as: its group, or itself."""
+        return self.place.group_id or self.subject_id
+
+
+def compared(tx: Transaction, subject: TaggedSubject, beside: str) -> list[Likely]:
+    """The subjects of other signals than `beside` that may be the same as this one, the most likely first."""
+    candidates, excluded = find(tx, subject)
     policy = tx.program.policy.linking
-    pairs = [(one, link.compare(facing(subject, one.version), one.side, policy, excluded)) for one in found]
-    likely = [pair for pair in pairs if pair[1].outcome in _BEST_FIRST]
+    alike = {}
+    for one in candidates:
+        found = link.compare(facing(subject, one.version), one.side, policy, excluded)
+        if found.outcome in _BEST_FIRST:
+            alike[one.subject_id] = found
+    standing = places(tx, list(alike), beside)
+    likely = [Likely(one, standing[one], found) for one, found in alike.items() if one in standing]
     return sorted(
         likely,
-        key=lambda pair: (_BEST_FIRST.index(pair[1].outcome), -pair[1].score, pair[0].since, pair[0].subject_id),
+        key=lambda one: (_BEST_FIRST.index(one.found.outcome), -one.found.score, one.place.since, one.subject_id),
     )
 
 
 def _propose(tx: Transaction, subject: TaggedSubject, signal_id: str, without: str = "") -> list[ProposedLink]:
-    likely = [pair for pair in compared(tx, subject, signal_id) if pair[0].subject_id != without]
+    likely = [one for one in compared(tx, subject, signal_id) if one.subject_id != without]
     if not likely:
         return []
     own = groups.members(tx, [subject.id])
-    chosen = _chosen(tx, own, [pair for pair in likely if pair[0].subject_id not in own])
-    return [store(tx, subject.id, one.subject_id, found) for one, found in chosen]
+    chosen = _chosen(tx, own, [one for one in likely if one.subject_id not in own])
+    return [store(tx, subject.id, one.subject_id, one.found) for one in chosen]
 
 
-def _chosen(
-    tx: Transaction, own: Collection[str], likely: Sequence[tuple[Candidate, link.Proposal]]
-) -> list[tuple[Candidate, link.Proposal]]:
+def _chosen(tx: Transaction, own: Collection[str], likely: Sequence[Likely]) -> list[Likely]:
     """Those to propose: once per group, and not what people have in hand or decided."""
-    linked = _linked(tx, own, {one.subject_id: one.group_id for one, _found in likely})
-    clusters = _clusters(tx, [one for one, _found in likely])
-    inside = {clusters.key(name) for name, state in linked.items() if state in TOGETHER}
-    full = {
-        key: sum(clusters.key(name) == key for name, state in linked.items() if state in TOGETHER) for key in inside
-    }
+    linked = _linked(tx, own, {one.subject_id: one.place.group_id for one in likely})
+    clusters = _clusters(tx, likely)
+    together = [clusters.key(name) for name, state in linked.items() if state in TOGETHER]
+    full = {key: together.count(key) for key in together}
     taken = set(linked)
-    chosen: list[tuple[Candidate, link.Proposal]] = []
-    for one, found in likely:
-        name = _name(one)
-        key = clusters.key(name)
-        if name not in taken and full.get(key, 0) < TO_ONE_CLUSTER:
-            taken.add(name)
+    chosen: list[Likely] = []
+    for one in likely:
+        key = clusters.key(one.name)
+        if one.name not in taken and full.get(key, 0) < TO_ONE_CLUSTER:
+            taken.add(one.name)
             full[key] = full.get(key, 0) + 1
-            chosen.append((one, found))
+            chosen.append(one)
     return chosen
-
-
-def _name(one: Candidate) -> str:
-    """What a candidate counts as: its group, or itself."""
-    return one.group_id or one.subject_id
 
 
 def _linked(tx: Transaction, own: Collection[str], groups_of: Mapping[str, str]) -> dict[str, str]:
@@ -114,13 +123,13 @@ def _linked(tx: Transaction, own: Collection[str], groups_of: Mapping[str, str])
     return {named.get(other, other): state for other, state in states.items()}
 
 
-def _clusters(tx: Transaction, likely: Sequence[Candidate]) -> Clusters:
+def _clusters(tx: Transaction, likely: Sequence[Likely]) -> Clusters:
     """Which of the candidates are one already as far as the open and confirmed links among them say."""
     clusters = Clusters()
     for one in likely:
-        clusters.join(one.subject_id, _name(one))
+        clusters.join(one.subject_id, one.name)
     ids = [one.subject_id for one in likely]
-    if len({_name(one) for one in likely}) > TO_ONE_CLUSTER:
+    if len({one.name for one in likely}) > TO_ONE_CLUSTER:
         among = select(Link.subject_a, Link.subject_b).where(
             Link.subject_a.in_(ids), Link.subject_b.in_(ids), Link.state.in_(TOGETHER)
         )
