@@ -105,6 +105,17 @@ def test_an_excluded_value_proposes_nobody(desk):
     assert found(desk, **stranger) == {}
 
 
+def test_a_sketch_of_another_format_is_compared_on_tags(desk):
+    known = desk.signal("havendam")
+    tx = desk.by("delinde")
+    side = sides.side_of(tx, known)
+    version = tx.program.keys.version("match")
+    sealing.store_linking(tx, known, (), b"\xff" + side.sketch[1:], version)
+    desk.session.flush()
+    desk.session.expire_all()
+    assert found(desk, **ZORINKA) == {known: "match"}
+
+
 def test_typed_words_are_laid_beside_subjects_without_being_stored(desk):
     known = desk.signal("havendam")
     before = len(list(desk.session.scalars(select(MatchTag))))

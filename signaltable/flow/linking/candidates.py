@@ -19,6 +19,7 @@ from signaltable.flow import sealing
 from signaltable.flow.linking.clusters import Clusters
 from signaltable.flow.linking.sides import ANY_VERSION, excluded_among, stored_tags
 from signaltable.flow.linking.storing import TaggedSubject
+from signaltable.link.sketch import opened as readable
 from signaltable.models import Link, MatchSketch, Signal, Subject, SubjectGroup
 from signaltable.pseudonymise import Tag
 from signaltable.transaction import Transaction
@@ -181,8 +182,10 @@ def _loaded(tx: Transaction, subject: TaggedSubject, order: Sequence[str]) -> li
         return []
     rows = tx.session.execute(_SKETCHES, {"ids": order}).all()
     usable = [row for row in rows if row.key_version in subject.sides]
-    sketches = sealing.open_sketches(tx, [(row.subject_id, row.key_version, row.sealed) for row in usable])
-    versions = {row.subject_id: row.key_version for row in usable}
+    opened = sealing.open_sketches(tx, [(row.subject_id, row.key_version, row.sealed) for row in usable])
+    # One of another format than this program makes says nothing to it: such a subject is compared on its tags.
+    sketches = {one: raw for one, raw in opened.items() if readable(raw) is not None}
+    versions = {row.subject_id: row.key_version for row in usable if row.subject_id in sketches}
     tagged = stored_tags(tx, [one for one in order if one not in sketches])
     return [
         Candidate(one, link.Side(tagged.get(one, ()), sketches.get(one, b"")), versions.get(one, ANY_VERSION))
