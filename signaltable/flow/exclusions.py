@@ -18,6 +18,7 @@ from signaltable.access import Permission, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import SUBJECT_KINDS, NotFound, Resource, UnusableInput
 from signaltable.flow import sealing
+from signaltable.flow.linking.weighing import weigh_again
 from signaltable.flow.masking import HAS_BSN, text_hash
 from signaltable.identity import Identity, identity_from, validate_identity
 from signaltable.linking_rules import LinkingPolicy
@@ -195,8 +196,7 @@ def add(
 ) -> str:
     """Put a value on the list of the actor's agency; gives its id. From now on it links nobody.
 
-    Links that were proposed before and rest on this value alone are withdrawn by whoever decides about them; the value
-    does not count any more where they are compared again. Raises `UnusableInput` with every problem by field,
+    Open proposals that rest on this value alone are closed; what somebody decided stays. Raises `UnusableInput` with every problem by field,
     `UnreadableValue` for a value that cannot be read.
     """
     _gate(tx)
@@ -240,6 +240,7 @@ def add(
             "review_due_at": _moment_of(row.review_on),
             "motivation_hash": text_hash(reason.strip()),
             "key_version": version,
+            "count": weigh_again(tx, [tag.digest for tag in tags], row.id),
         },
     )
     return row.id

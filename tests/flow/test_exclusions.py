@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import select, text
 
 from signaltable.access import Permission
-from signaltable.domain import NotFound, Refused, UnusableInput
+from signaltable.domain import LinkState, NotFound, Refused, UnusableInput
 from signaltable.flow import exclusions, overview, retention, signals
 from signaltable.flow.exclusions import UnreadableValue
 from signaltable.flow.linking.sides import excluded_among
 from signaltable.jobs import JOBS
-from signaltable.models import Exclusion, Mail
+from signaltable.models import Exclusion, Link, LinkAct, Mail
 from signaltable.transaction import reading, transaction
 from tests.factories import a_person, a_signal
 from tests.table_steps import log, use
@@ -61,6 +61,23 @@ def test_an_excluded_value_links_nobody_however_it_is_written_until_it_is_taken_
     assert linked(sqlite_program, people["havendam"], somebody(given_name="Teun", surname="Vuur", **typed)) == []
     use(sqlite_program, people["opvang"], exclusions.end, one, reason="De balie is dicht")
     assert linked(sqlite_program, people["havendam"], somebody(given_name="Gijs", surname="Schapen", **typed))
+
+
+def test_open_proposals_that_rest_on_the_value_alone_are_closed_and_others_stay(sqlite_program, people):
+    program, owner = sqlite_program, people["havendam"]
+    by_name = {"given_name": "Zorinka", "surname": "Proefveld", "birth_date": "1996-04-12"}
+    for identity in (by_name, by_name, {"given_name": "Aap", "surname": "Noot"}):
+        use(program, owner, signals.submit, somebody(**identity, **DESK))
+    with reading(program) as session:
+        before = len(session.scalars(select(Link).where(Link.state == LinkState.PROPOSED)).all())
+    put(program, people["opvang"], "phone", DESK)
+    with reading(program) as session:
+        left = session.scalars(select(Link).where(Link.state == LinkState.PROPOSED)).all()
+        closed = session.scalars(select(LinkAct)).all()
+    ((_entry, details),) = log(program, "exclusion:record")
+    assert before - len(left) == len(closed) == details["count"] > 0
+    assert "match" in {one.outcome for one in left}
+    assert log(program, "link:refuse")
 
 
 def test_a_name_with_a_date_still_links_who_shares_an_excluded_value(sqlite_program, people):
