@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from audit.vocabulary import ACTIONS
 from signaltable.domain import LinkState
-from signaltable.flow import log_erasing, sealing
+from signaltable.flow import log_erasing, sealing, subject_reports, text_checks
 from signaltable.flow.identity_requests import ending
 from signaltable.flow.linking import telling
 from signaltable.flow.linking.leaving import leave
@@ -87,8 +87,12 @@ def erase(tx: Transaction, subject: Subject, *, tell: bool) -> int:
 
 
 def mask_account(tx: Transaction, signal: Signal, subject: Subject, identity: Mapping[str, str]) -> None:
-    """Take a person out of the words that the owner keeps sealed, with the values that only now can still be read."""
+    """Take a person out of the words that the owner keeps sealed, with the values that only now can still be read.
+
+    Those are its own account, the words that were masked in it, and texts that wait for the text reader.
+    """
     values = tuple(typed_values([Identity(kind=subject.kind, **identity)], tx.program.policy.identifiers))
+    text_checks.forget_values(tx, signal, values)
     masked = _without(sealing.owner_part(tx, signal), values)
     signal.owner_sealed = sealing.seal_json(tx, signal.owner_agency, masked, f"signals|owner_sealed|{signal.id}")
     signal.version += 1
@@ -106,8 +110,13 @@ def _without(said: Any, values: tuple[str, ...]) -> Any:
 
 
 def mask_account_again(tx: Transaction, subject: Subject) -> None:
-    """The same where a copy was put back: the identity is opened with the key of the owner of the signal."""
+    """The same where a copy was put back: the identity is opened with the key of the owner of the signal.
+
+    The owner's copies of what was disclosed of the person are in such a copy too, and go again.
+    """
     signal = tx.session.get_one(Signal, subject.signal_id)
+    for sent in subject_reports.disclosed_about(tx, signal, subject):
+        sent.row.payload_provider = b""
     held = tx.session.get(SubjectKey, (subject.id, signal.owner_agency))
     if held is not None and signal.owner_sealed:
         identity = sealing.open_as_holder(tx, subject.id, signal.owner_agency, held.wrapped)

@@ -28,7 +28,6 @@ from signaltable.flow import (
 )
 from signaltable.flow.moves import end_request
 from signaltable.flow.references import fresh_reference
-from signaltable.identity import Identity, typed_values
 from signaltable.models import (
     AgendaItem,
     Attachment,
@@ -43,7 +42,6 @@ from signaltable.models import (
 )
 from signaltable.policy_shapes import SafetyCheckFile
 from signaltable.queries import PageKey, agency_titles, links_of, newest_first
-from signaltable.text import find_typed, mask, merged
 from signaltable.transaction import Transaction
 
 WAITING, ERASED, REFUSED, GONE = "waiting", "erased", "refused", "gone"
@@ -358,7 +356,8 @@ def erase(tx: Transaction, reference: str, *, answers: Mapping[str, str], reason
     if _report_open(tx, subject):
         raise Conflict("report_open", "somebody waits for who saw the data of this person")
     told = _tell_receivers(tx, signal, subject)
-    _mask_account(tx, signal, subject)
+    identity = signals.open_identity_of(tx, signal, subject, purpose="own_case")
+    forgetting.mask_account(tx, signal, subject, identity)
     row.answers, row.told = dict(answers), len(told)
     _sign(tx, row, signal, subject, ERASED, reason, {"recipients_told": told})
     forgetting.forget_subject(tx, subject.id, cause="request")
@@ -444,21 +443,6 @@ def _tell_receivers(tx: Transaction, signal: Signal, subject: Subject) -> list[s
             told.append(row.recipient_agency)
         row.payload_provider = b""
     return sorted(set(told))
-
-
-def _mask_account(tx: Transaction, signal: Signal, subject: Subject) -> None:
-    """Take the person out of the words that the owner keeps sealed, with the values that only now can still be read."""
-    identity = signals.open_identity_of(tx, signal, subject, purpose="own_case")
-    known = [Identity(kind=subject.kind, **identity)]
-    values = tuple(typed_values(known, tx.program.policy.identifiers))
-    part = sealing.owner_part(tx, signal)
-    masked = {
-        name: mask(text, merged(find_typed(text, values))) if isinstance(text, str) else text
-        for name, text in part.items()
-    }
-    place = f"signals|owner_sealed|{signal.id}"
-    signal.owner_sealed = sealing.seal_json(tx, signal.owner_agency, masked, place)
-    signal.version += 1
 
 
 # -- the end ------------------------------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ AT_ONCE: Final = 100
 REASON_LIMIT: Final = 200
 MOST_WORDS: Final = 50
 FOUND_MAIL: Final = "text-found"
+# Stands for each sign of a person who was erased.
+GONE_SIGN: Final = "█"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,21 @@ def is_held(tx: Transaction, signal_id: str, place: str = "narrative") -> bool:
 def erase_of(tx: Transaction, signal_id: str) -> None:
     """Forget the texts of a signal that is erased."""
     tx.session.execute(delete(TextCheck).where(TextCheck.signal_id == signal_id))
+
+
+def forget_values(tx: Transaction, signal: Signal, values: Sequence[str]) -> None:
+    """Take these values out of the texts of a signal that are held back: one person in it is erased.
+
+    Every sign of them makes place for another one, because what is masked is kept by where it stands.
+    """
+    rows = select(TextCheck).where(TextCheck.signal_id == signal.id, TextCheck.state.in_(OPEN))
+    for row in tx.session.scalars(rows).all():
+        kept = _opened(tx, signal, row)
+        text = kept["text"]
+        for span in find_typed(text, values):
+            text = text[: span.start] + GONE_SIGN * (span.end - span.start) + text[span.end :]
+        freed = [word for word in kept["freed"] if not find_typed(word, values)]
+        row.found_sealed = _sealed(tx, signal, row.id, {**kept, "text": text, "freed": freed})
 
 
 # -- reading later -----------------------------------------------------------------------------------------------------

@@ -1,14 +1,28 @@
 """Erasing one person on request: who may, what stands in the way, what is gone afterwards, and who is told."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import undefer_group
 
+from signaltable.db import Base, empty_write_ahead_log
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
-from signaltable.flow import disclosures, duties, duty_kinds, referrals, signals, subject_erasures, subject_reports
+from signaltable.flow import (
+    disclosures,
+    duties,
+    duty_kinds,
+    referrals,
+    restoring,
+    sealed_columns,
+    signals,
+    subject_erasures,
+    subject_reports,
+)
 from signaltable.flow.identity_requests import viewing
+from signaltable.flow.setup import INSTALLER
 from signaltable.models import Disclosure, Duty, Link, MatchTag, Subject, SubjectErasure, SubjectField, SubjectKey
 from signaltable.transaction import reading
 from tests.disclosure_steps import disclosed
@@ -120,6 +134,49 @@ def test_everything_that_names_the_person_goes_and_the_others_stay(program, offi
     _entry, details = log(program, "subject:decide")[-1]
     assert (details["result"], details["subject"]) == ("erased", 1)
     assert WHY not in json.dumps(details)
+
+
+def places_that_say(program, *words):
+    """Every column in which one of these words stands, as it is or after opening it with all keys that there are."""
+    found = set()
+    with reading(program) as session:
+        for one in (one for one in sealed_columns.COLUMNS if not one.data_key):
+            for stored in session.execute(sealed_columns.query_of(one)).mappings():
+                for sealed in sealed_columns.envelopes(one, stored):
+                    said = program.keys.open(sealed.agency_id, sealed.sealed, sealed.place.encode()).decode()
+                    found |= {one.stage for word in words if word in said}
+        for table in Base.metadata.sorted_tables:
+            said = repr(session.execute(select(table)).all())
+            found |= {table.name for word in words if word in said}
+    return found
+
+
+def test_no_word_that_was_typed_opens_anywhere_afterwards(program, officer, focal):
+    waits = replace(program, settings=replace(program.settings, text_reader="on"))
+    draft = two_people(mask_words=["Zorinka"], reachable="via Zorinka, 06 12 34 56 78")
+    reference = submitted(waits, focal, draft)
+    words = ("Zorinka", "Proefveld", "0612345678", "12 34 56")
+    assert places_that_say(waits, *words) == {"signals.owner_sealed", "text_checks.found_sealed"}
+    erased(waits, officer, focal, reference)
+    assert places_that_say(waits, *words) == set()
+    assert places_that_say(waits, "Andersma") == {"signals.owner_sealed", "text_checks.found_sealed"}
+
+
+def test_a_copy_that_is_put_back_loses_what_was_disclosed_of_the_person_again(program, officer, focal):
+    reference = submitted(program, focal, two_people())
+    disclosed(program, focal, reference, "essm", chosen=[1])
+    home = program.settings.home
+    with program.write_sessions() as session:
+        empty_write_ahead_log(session)
+    copy = shutil.copy(home / "signaltable.db", home.parent / "copy.db")
+    erased(program, officer, focal, reference)
+    program.write_sessions().get_bind().engine.dispose()
+    for file in home.glob("signaltable.db-*"):
+        file.unlink()
+    shutil.copy(copy, home / "signaltable.db")
+    assert "disclosures.payload_provider" in places_that_say(program, "Proefveld")
+    restoring.restored(program, INSTALLER)
+    assert places_that_say(program, "Proefveld") == {"disclosures.payload_recipient"}
 
 
 def test_receivers_of_what_named_the_person_are_asked_to_erase_it_too(program, actor, officer, focal):
