@@ -9,8 +9,8 @@ from datetime import datetime
 
 from signaltable.domain import LinkDeed, LinkState
 
-# The program's own proposal, which is the link itself; a link that a person made has none.
-TAGS = "tags"
+# Who began a link: the program by its tags, which is said by nothing, as in links from before persons could; or a person.
+TAGS = ""
 PERSON = "person"
 
 

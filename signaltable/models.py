@@ -280,8 +280,8 @@ class Link(Base):
     outcome: Mapped[str] = mapped_column(Code)
     compared: Mapped[dict[str, str]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(Code, index=True)
-    # `tags`: the program proposed it; `person`: somebody said that the two are one.
-    origin: Mapped[str] = mapped_column(Code, default="tags", server_default="tags")
+    # Empty: the program proposed it by their tags; `person`: somebody said that the two are one.
+    origin: Mapped[str] = mapped_column(Code, default="", server_default="")
     proposed_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 

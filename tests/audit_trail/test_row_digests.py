@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, inspect, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from signaltable import row_digests
@@ -165,6 +165,18 @@ def test_the_log_does_not_tell_what_a_row_holds(sqlite_program, actor):
         tags = {tag.hex() for tag in session.scalars(select(MatchTag.digest))}
         told = json.dumps(said(sqlite_program))
     assert not any(tag[:16] in told for tag in tags)
+
+
+def test_what_a_migration_fills_in_for_rows_of_before_is_empty_so_that_their_digests_still_fit(sqlite_program):
+    with reading(sqlite_program) as session:
+        schema = inspect(session.get_bind())
+        filled_in = {
+            (name, column["name"]): column["default"]
+            for name in row_digests.TRACKED
+            for column in schema.get_columns(name)
+            if column["default"] is not None
+        }
+    assert filled_in == {("links", "origin"): "''"}
 
 
 def test_very_many_rows_are_told_in_entries_of_their_own(sqlite_program):

@@ -279,7 +279,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_link_acts_cause"), ["cause"], unique=False)
 
     with op.batch_alter_table("links", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("origin", sa.String(length=64), server_default="tags", nullable=False))
+        batch_op.add_column(sa.Column("origin", sa.String(length=64), server_default="", nullable=False))
         batch_op.add_column(sa.Column("ended_at", UtcDateTime(), nullable=True))
         batch_op.create_index("ix_links_newest", ["proposed_at", "id"], unique=False)
 
