@@ -119,9 +119,11 @@ def _append_as_before(program: Program, count: int) -> None:
 
 
 def test_a_log_from_before_gets_its_nodes_and_terms_and_grows_on(settings):
+    begun, grown = 128, 328  # More than the making of a region leaves.
     for program in open_for_test(settings, Clock()):
-        _grow(program, 70)
-        _append_as_before(program, 200)
+        _grow(program, begun)
+        assert _size(program) == begun
+        _append_as_before(program, grown - begun)
         with program.read_sessions() as session:
             nodes, terms = _derived(session)
     go_back(settings, "0004")
@@ -130,10 +132,10 @@ def test_a_log_from_before_gets_its_nodes_and_terms_and_grows_on(settings):
         with program.read_sessions() as session:
             new_nodes, new_terms = _derived(session)
             leaves = audit_trail.leaf_hashes(session)
-            assert audit_trail.root(session, 270) == merkle.root(leaves)
+            assert audit_trail.root(session, grown) == merkle.root(leaves)
         assert nodes < new_nodes
-        assert {node[:2] for node in new_nodes} == {*((4, at) for at in range(16)), (8, 0)}
-        assert new_terms - terms == {("signal", "S-OLDE-R1", seq) for seq in range(70, 270)}
+        assert {node[:2] for node in new_nodes} == {*((4, at) for at in range(20)), (8, 0)}
+        assert new_terms - terms == {("signal", "S-OLDE-R1", seq) for seq in range(begun, grown)}
         assert terms < new_terms
         _grow(program, 600)
         with program.read_sessions() as session:
