@@ -16,11 +16,12 @@ from sqlalchemy import select, true
 
 from signaltable import link
 from signaltable.access import Permission, require
-from signaltable.domain import Channel, Refused, Resource, UnusableInput
+from signaltable.domain import Refused, Resource, UnusableInput
 from signaltable.flow import budget
 from signaltable.flow.dossier import pseudonym
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.flow.linking.sides import ANY_VERSION, Stored, excluded_among, stored
+from signaltable.flow.setup import INSTALLER
 from signaltable.identity import Identity, identity_from, validate_identity
 from signaltable.models import Question, Signal, Subject
 from signaltable.person_list import ListLine, PersonList, UnusableList, read_list
@@ -28,8 +29,6 @@ from signaltable.pseudonymise import Tag, match_tags
 from signaltable.transaction import Program, Transaction
 
 FILE: Final = "file"
-# How somebody comes in who is no account but runs the program on its machine (flow/setup.INSTALLER).
-ON_MACHINE: Final = "machine"
 # Progress is told after so many lines.
 STEP: Final = 100
 _CLOSEST: Final[Mapping[str, int]] = {"match": 0, "possible": 1}
@@ -94,7 +93,8 @@ def check(program: Program, begin: Begin, content: bytes, *, progress: Progress 
     Raises `UnusableInput` at `file` for a file that cannot be read, `Refused` (budget_person, budget_agency).
     """
     with begin() as tx:
-        on_machine = tx.actor.channel == Channel.CLI and tx.actor.strength == ON_MACHINE
+        # Who gives a login at the command line is that account, with its questions and its budget, and nobody more.
+        on_machine = tx.actor.account_id == INSTALLER.account_id
         if not on_machine:
             require(tx.actor, Permission.ENRICH_ANSWER_ASKED, _own(tx))
         listed = _read(tx, content)

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from signaltable.cli import main
 from signaltable.domain import Refused, UnusableInput
-from signaltable.flow import blind_check, budget, enrich, exclusions
+from signaltable.flow import accounts, blind_check, budget, enrich, exclusions
+from signaltable.flow.setup import INSTALLER
 from signaltable.transaction import reading, transaction
 from tests.factories import a_person, a_signal
 from tests.table_steps import asked, log, triaged, use
@@ -75,6 +76,17 @@ def test_nothing_of_the_list_is_kept_anywhere(sqlite_program, people, question):
     assert b"Verzinsel" not in written
 
 
+def test_a_login_at_the_command_line_has_its_own_questions_and_budget_and_no_more(sqlite_program, people, question):
+    at_the_terminal = accounts.actor_of_login(sqlite_program, "opvang")
+    outcome = check(sqlite_program, at_the_terminal, HEAD + SHE)
+    assert (outcome.questions, outcome.hits) == (0, ())
+    assert outcome.left == sqlite_program.policy.budgets[budget.BLIND_CHECK].person - 1
+    with pytest.raises(Refused):
+        check(sqlite_program, accounts.actor_of_login(sqlite_program, "auditor"), HEAD + SHE)
+    everywhere = check(sqlite_program, INSTALLER, HEAD + SHE)
+    assert (question in {hit.question for hit in everywhere.hits}, everywhere.left) == (True, None)
+
+
 def test_lists_have_an_end_on_one_day_and_the_refusal_is_recorded(sqlite_program, people, question, clock):
     most = sqlite_program.policy.budgets[budget.BLIND_CHECK].person
     assert [check(sqlite_program, people["avim"], HEAD + SHE).left for _ in range(most)][-1] == 0
@@ -120,11 +132,12 @@ def test_the_command_tells_hits_and_nothing_else(sqlite_program, people, questio
     monkeypatch.setenv("SIGNALTABLE_DATABASE_URL", sqlite_program.settings.database_url)
     path = tmp_path / "lijst.csv"
     path.write_text(HEAD + STRANGER + SHE, encoding="utf-8")
-    for whose in ([], ["--as", "avim"]):
+    for whose, left in (([], None), (["--as", "avim"], sqlite_program.policy.budgets[budget.BLIND_CHECK].person - 1)):
         answer = CliRunner().invoke(main, ["blind-check", "--file", str(path), "--json", *whose])
         assert answer.exit_code == 0, answer.output
         found = json.loads(answer.stdout)
         assert set(found) == {"lines", "questions", "hits", "unreadable", "left"}
+        assert found["left"] == left
         (hit,) = [hit for hit in found["hits"] if hit["question"] == question]
         assert (hit["line"], hit["id"], hit["outcome"], hit["agency"]) == (3, "dossier-7", "match", "avim")
         assert "Proefveld" not in answer.output
