@@ -71,7 +71,21 @@ _OF_WORKBOOK: Final = frozenset(
 _IDS: Final = re.compile(r"rsid\w*|paraId|textId|uid|author|initials|date|dateUtc|userId|providerId|lastEdited\w*")
 _PATH: Final = re.compile(r"[\\/]|\.(jpe?g|png|gif|webp|bmp|tiff?|heic|pdf|docx?)$", re.IGNORECASE)
 _LINKS: Final = ("/hyperlink",)
+# Fields that fetch a file, a picture or a value, or that run a program (ECMA-376 part 1, 17.16.5).
+_FETCHES: Final = re.compile(
+    r"\s*(DDE|DDEAUTO|INCLUDE|INCLUDEPICTURE|INCLUDETEXT|IMPORT|LINK|DATABASE|RD|EMBED|MACROBUTTON|HTMLACTIVEX)\b",
+    re.IGNORECASE,
+)
+_WHO: Final = frozenset("alias tag".split())
+# Formulas that do the same.
+_FORMULA: Final = re.compile(
+    rb"<(?:\w+:)?f\b[^>]*>[^<]*(?:\b(?:_xlfn\.)?(?:_xlws\.)?(?:WEBSERVICE|IMAGE|RTD|CALL|REGISTER\.ID|SQL\.REQUEST)\s*\(|\|\s*&apos;|\|\s*')",
+    re.IGNORECASE,
+)
+# A target that names a machine or a disk is outside the document, whatever its mode says.
+_OUTSIDE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[\\/]{2}|\\")
 # Text parts that are read for identifying words.
+_REMARK: Final = re.compile(rb"<!--.*?-->", re.DOTALL)
 _SHEET: Final = re.compile(rb"<(?:\w+:)?v>([^<]{1,200})</(?:\w+:)?v>")
 NOBODY: Final = "-"
 
@@ -83,6 +97,7 @@ def clean_word(data: bytes, limits: Inside, pictures: Picture) -> tuple[bytes, s
     for name in [name for name in parts if name.startswith("word/") and name.endswith(".xml")]:
         document = tree(parts[name], limits)
         _clean_wording(document)
+        _refuse_fields(document)
         if name == "word/settings.xml":
             _drop_all(document, _OF_SETTINGS)
         drop_attributes(document, lambda attribute: _IDS.fullmatch(attribute) is not None)
@@ -99,6 +114,9 @@ def clean_sheet(data: bytes, limits: Inside, pictures: Picture) -> tuple[bytes, 
     told: list[str] = []
     for name in [name for name in parts if name.startswith("xl/") and name.endswith(".xml")]:
         if name.startswith("xl/worksheets/") or name == "xl/sharedStrings.xml":
+            if _FORMULA.search(parts[name]):
+                raise Unfit("external")
+            parts[name] = _REMARK.sub(b"", parts[name])
             told.extend(_cells(parts[name], limits))
             continue
         document = tree(parts[name], limits)
@@ -151,7 +169,7 @@ def _relations(name: str, content: bytes, gone: set[str], limits: Inside) -> byt
     base = posixpath.dirname(posixpath.dirname(name))
     for one in elements(document, lambda tag: tag == "Relationship"):
         target, kind = unquote(one.getAttribute("Target")), one.getAttribute("Type")
-        if one.getAttribute("TargetMode") == "External":
+        if one.getAttribute("TargetMode").strip().lower() == "external" or _OUTSIDE.match(target.strip()):
             if kind.endswith("/attachedTemplate"):
                 drop(one)  # The path of a template names the user whose folder it is in.
             elif not kind.endswith(_LINKS) or not target.lower().startswith(("http://", "https://", "mailto:", "#")):
@@ -185,7 +203,34 @@ def _clean_wording(document: Node) -> None:
     _drop_all(document, _GONE)
     for one in elements(document, lambda tag: tag in {"ins", "moveTo"}):
         unwrap(one)
-    _drop_all(document, frozenset({"delText", "delInstrText"}))
+    # Programs name the places that are filled in; nobody sees these names in the document.
+    _drop_all(document, frozenset({"delText", "delInstrText"}) | _WHO)
+
+
+def _refuse_fields(document: Node) -> None:
+    """Refuse a field that fetches something, also one that is written in pieces or whose name is made by another field."""
+    open_fields = [""]
+    for one in elements(document, {"fldChar", "instrText", "fldSimple"}.__contains__):
+        prefix = one.tagName.rpartition(":")[0]
+        name = f"{prefix}:" if prefix else ""
+        if local(one) == "instrText":
+            open_fields[-1] += words(one)
+        elif local(one) == "fldSimple":
+            open_fields[0] = one.getAttribute(f"{name}instr")
+        elif one.getAttribute(f"{name}fldCharType") == "begin":
+            if len(open_fields) > 1 and not open_fields[-1].strip():
+                raise Unfit("external")
+            open_fields.append("")
+        elif one.getAttribute(f"{name}fldCharType") == "end" and len(open_fields) > 1:
+            _refuse_field(open_fields.pop())
+        _refuse_field(open_fields[0])
+    for said in open_fields:
+        _refuse_field(said)
+
+
+def _refuse_field(said: str) -> None:
+    if _FETCHES.match(said):
+        raise Unfit("external")
 
 
 def _name_nobody(document: Node) -> None:

@@ -10,6 +10,7 @@ from signaltable.attached.packed import (
     drop,
     drop_attributes,
     elements,
+    local,
     repacked,
     tree,
     unpacked,
@@ -32,7 +33,7 @@ _GONE: Final = frozenset(
     "sender-email sender-phone-private sender-phone-work sender-street sender-city sender-postal-code".split()
 )
 _IDS: Final = re.compile(r"rsid|paragraph-rsid|par-rsid")
-_LOCAL: Final = re.compile(r"^(\.\./|file:|/|[A-Za-z]:|\\\\)")
+_WEB: Final = ("http://", "https://", "mailto:", "tel:")
 
 
 def clean_open_document(data: bytes, limits: Inside, pictures: Picture) -> tuple[bytes, str]:
@@ -56,16 +57,20 @@ def _clean(parts: Parts, name: str, limits: Inside) -> str:
     document = tree(parts[name], limits)
     for one in elements(document, _GONE.__contains__):
         drop(one)
-    for one in elements(
-        document, lambda tag: tag in {"a", "image", "object", "plugin", "floating-frame", "section-source"}
-    ):
-        target = one.getAttribute("xlink:href")
-        if target and (_LOCAL.match(target) or (one.tagName != "text:a" and "://" in target)):
-            raise Unfit("external", "odt")
+    for one in elements(document, lambda _tag: True):
+        for attribute in [name for name in one.attributes.keys() if name.rpartition(":")[2] == "href"]:  # noqa: SIM118
+            _check_target(one.getAttribute(attribute).strip(), parts, is_link=local(one) == "a")
     drop_attributes(document, lambda attribute: _IDS.fullmatch(attribute) is not None)
     parts[name] = written(document)
     paragraphs = elements(document, lambda tag: tag in {"p", "h"})
     return "\n".join(words(one) for one in paragraphs)
+
+
+def _check_target(target: str, parts: Parts, *, is_link: bool) -> None:
+    """Refuse what is fetched from elsewhere or runs something: a link leads to the web, all else to a part of the document."""
+    inside = not target or target.startswith("#") or target.removeprefix("./").partition("#")[0] in parts
+    if not inside and not (is_link and target.lower().startswith(_WEB)):
+        raise Unfit("external", "odt")
 
 
 def _list(parts: Parts, limits: Inside) -> None:

@@ -88,11 +88,25 @@ def tree(content: bytes, limits: Inside) -> Node:
     if len(content) > limits.xml_kib * 1024:
         raise Unfit("bomb")
     try:
-        return minidom.parseString(content, forbid_dtd=True)
+        document = minidom.parseString(content, forbid_dtd=True)
     except DefusedXmlException:
         raise Unfit("bomb") from None
     except Exception:  # noqa: BLE001 -- the reader raises what it likes on what is no XML
         raise Unfit("broken") from None
+    _drop_remarks(document)
+    return document
+
+
+def _drop_remarks(document: Node) -> None:
+    """What stands in the source for people or programs that read that, and that nobody sees in the document."""
+    waiting = [document]
+    while waiting:
+        here = waiting.pop()
+        for one in [
+            one for one in here.childNodes if one.nodeType in {one.COMMENT_NODE, one.PROCESSING_INSTRUCTION_NODE}
+        ]:
+            here.removeChild(one)
+        waiting.extend(here.childNodes)
 
 
 class _Nothing(handler.ContentHandler):

@@ -23,31 +23,41 @@ _BESIDE: Final = (
     "/Metadata", "/PieceInfo", "/LastModified", "/Thumb", "/AA", "/JS", "/Names", "/OpenAction", "/EmbeddedFiles", "/AF", "/FS",
     "/Measure", "/PtData", "/VP", "/SpiderInfo", "/CreationDate", "/ModDate", "/M", "/OPI", "/Alternates",
 )  # fmt: skip
+# What a page is made of; every other key says something about it (ISO 32000-1, table 30).
+_OF_PAGE: Final = frozenset(
+    "/Type /Parent /Resources /MediaBox /CropBox /BleedBox /TrimBox /ArtBox /Rotate /Contents /Annots /Group /UserUnit /Tabs".split()
+)
 # What may stand on a page besides the drawing: marks that people see. A file, a film or a program may not.
 _MARKS: Final = frozenset(
     "/Text /FreeText /Line /Square /Circle /Polygon /PolyLine /Highlight /Underline /Squiggly /StrikeOut /Stamp /Caret /Ink "
     "/Link /Widget".split()
 )
-# Who wrote a mark and when, its name, and copies of its words.
-_OF_MARK: Final = (
-    "/T",
-    "/NM",
-    "/M",
-    "/CreationDate",
-    "/Subj",
-    "/RC",
-    "/Popup",
-    "/IRT",
-    "/TU",
-    "/TM",
-    "/Parent",
-    "/DA",
-    "/DS",
-    "/EX",
-    "/ExData",
+# What a mark is made of: how it looks, what it says and where it leads; not who wrote it, when, and what runs.
+_OF_MARK: Final = frozenset(
+    "/Type /Subtype /Rect /Contents /F /AP /AS /Border /BS /BE /C /IC /CA /ca /QuadPoints /L /LE /LL /LLE /LLO /CP /Cap /CO "
+    "/Vertices /InkList /Q /FT /Ff /V /MaxLen /A /Dest /H /Name /Open /RD /CL /IT /Sy /Rotate".split()
+)
+# Where a mark may lead. Anything else opens a file, or runs something.
+_WEB: Final = ("http://", "https://", "mailto:", "tel:")
+# Words that a drawing needs or that people see. Every other text beside the drawing is somebody's remark.
+_WORDS_KEPT: Final = frozenset(
+    "/Contents /V /URI /Registry /Ordering /FontFamily /CharSet /Panose /HalftoneName".split()
+)
+# Tables whose names were chosen by whoever made the file, so that any name can stand there.
+_TABLES: Final = frozenset(
+    "/XObject /Font /ExtGState /ColorSpace /Pattern /Shading /Properties /CharProcs /Colorants /D /N /R".split()
 )
 _STREAM: Final = re.compile(rb"stream\r?\n")
 _TWICE: Final = re.compile(rb"/(?:FlateDecode|Fl|LZWDecode|LZW)\s*/(?:FlateDecode|Fl|LZWDecode|LZW)\b")
+# Ways of packing that come before another one, and how many times longer what is unpacked can be.
+_WRAPPERS: Final = {
+    "/ASCII85Decode": 4, "/A85": 4, "/ASCIIHexDecode": 1, "/AHx": 1, "/RunLengthDecode": 64, "/RL": 64, "/LZWDecode": 2800,
+    "/LZW": 2800,
+}  # fmt: skip
+# The streams that hold other objects are unpacked on opening the file, so these are packed in the one usual way or not at all.
+_HOLDS_OBJECTS: Final = re.compile(rb"/(?:ObjStm|XRef)\b")
+_USUAL: Final = re.compile(rb"/Filter\s*(?:/FlateDecode\b|\[\s*/FlateDecode\s*\])")
+_HEAD: Final = 4096
 _STEP: Final = 1 << 20
 _JPX_DROPPED: Final = frozenset({b"xml ", b"uuid", b"uinf"})
 # Annotations, forms and fonts lead to each other; no drawing needs more levels than this.
@@ -85,6 +95,7 @@ def clean_pdf(data: bytes, limits: Inside) -> CleanPdf:
         with pikepdf.open(io.BytesIO(data), suppress_warnings=True, attempt_recovery=True) as given:
             if given.is_encrypted:
                 raise Unfit("encrypted", "pdf")
+            _refuse_wrapped_bomb(given, limits)
             if not 0 < len(given.pages) <= limits.pdf_pages:
                 raise Unfit("bomb" if len(given.pages) else "broken", "pdf")
             with pikepdf.new() as made:
@@ -99,8 +110,9 @@ def clean_pdf(data: bytes, limits: Inside) -> CleanPdf:
 def _cleaned(made: pikepdf.Pdf) -> CleanPdf:
     for page in made.pages:
         _clean_page(page.obj)
+    tables = _tables_in(made)
     for one in made.objects:
-        _clean_object(one)
+        _clean_object(one, tables)
     text, whole = _text(made)
     for key in [name for name in made.Root.keys() if name not in {"/Type", "/Pages"}]:  # noqa: SIM118 -- no mapping
         del made.Root[key]
@@ -125,6 +137,9 @@ def _refuse_bomb(data: bytes, limits: Inside) -> None:
         raise Unfit("bomb", "pdf")
     room = limits.total_kib * 1024 * 4
     for found in _STREAM.finditer(data):
+        head = data[max(0, found.start() - _HEAD) : found.start()].rpartition(b" obj")[2]
+        if _HOLDS_OBJECTS.search(head) and b"/Filter" in head and not _USUAL.search(head):
+            raise Unfit("bomb", "pdf")
         opened = zlib.decompressobj()
         rest = data[found.end() : found.end() + 65536]
         at = found.end() + len(rest)
@@ -141,7 +156,39 @@ def _refuse_bomb(data: bytes, limits: Inside) -> None:
             continue  # Another way of packing, or none.
 
 
+def _refuse_wrapped_bomb(given: pikepdf.Pdf, limits: Inside) -> None:
+    """The same for streams that are packed and then written as letters, which only show their size when these are read."""
+    room = limits.total_kib * 1024 * 4
+    for one in given.objects:
+        if not isinstance(one, pikepdf.Stream):
+            continue
+        filters = one.get("/Filter")
+        names = [str(name) for name in filters] if isinstance(filters, pikepdf.Array) else [str(filters)]
+        if names[0] in _WRAPPERS:
+            room -= _unwrapped_size(given, one.read_raw_bytes(), names, room)
+        if room < 0:
+            raise Unfit("bomb", "pdf")
+
+
+def _unwrapped_size(given: pikepdf.Pdf, raw: bytes, names: list[str], room: int) -> int:
+    for name in names:
+        if name in {"/FlateDecode", "/Fl"}:
+            opened = zlib.decompressobj()
+            size, rest = 0, raw
+            while rest and not opened.eof and size <= room:
+                size += len(opened.decompress(rest, _STEP))
+                rest = opened.unconsumed_tail
+            return size
+        if name not in _WRAPPERS:
+            break
+        if len(raw) * _WRAPPERS[name] > room:
+            return room + 1
+        raw = pikepdf.Stream(given, raw, Filter=pikepdf.Name(name)).read_bytes()
+    return len(raw)
+
+
 def _clean_page(page: Any) -> None:
+    _keep_only(page, _OF_PAGE)
     kept = []
     for mark in page.get("/Annots", []) or []:
         if isinstance(mark, pikepdf.Dictionary) and str(mark.get("/Subtype", "")) in _MARKS:
@@ -149,35 +196,69 @@ def _clean_page(page: Any) -> None:
             kept.append(mark)
     if "/Annots" in page:
         page["/Annots"] = pikepdf.Array(kept)
-    for key in ("/B", "/Dur", "/Trans", "/StructParents", "/TemplateInstantiated", "/PresSteps", "/ID"):
-        if key in page:
-            del page[key]
 
 
 def _clean_mark(mark: Any) -> None:
-    for key in _OF_MARK:
-        if key in mark:
-            del mark[key]
-    action = mark.get("/A")
-    leads_out = isinstance(action, pikepdf.Dictionary) and str(action.get("/S", "")) == "/URI" and "/Next" not in action
-    if action is not None and not leads_out:
+    _keep_only(mark, _OF_MARK)
+    if "/A" in mark and not _leads_to_web(mark["/A"]):
         del mark["/A"]
-    for key in ("/FS", "/Sound", "/Movie", "/RichMediaContent", "/MK"):
-        if key in mark:
-            del mark[key]
+    if "/Dest" in mark and not isinstance(mark["/Dest"], pikepdf.Array):
+        del mark["/Dest"]
 
 
-def _clean_object(one: Any) -> None:
+def _leads_to_web(action: Any) -> bool:
+    if not isinstance(action, pikepdf.Dictionary) or str(action.get("/S", "")) != "/URI" or "/Next" in action:
+        return False
+    return str(action.get("/URI", "")).strip().lower().startswith(_WEB)
+
+
+def _keep_only(one: Any, names: frozenset[str]) -> None:
+    for key in [name for name in one.keys() if name not in names]:  # noqa: SIM118 -- no mapping
+        del one[key]
+
+
+def _clean_object(one: Any, tables: frozenset[tuple[int, int]]) -> None:
     if not isinstance(one, pikepdf.Dictionary | pikepdf.Stream):
         return
-    for key in _BESIDE:
-        # The tree of pages and resources have none of these; a function or a font may have its own reasons for /M.
-        if key in one:
-            del one[key]
+    if isinstance(one, pikepdf.Stream) and ("/F" in one or "/Ref" in one):
+        raise Unfit("external", "pdf")  # What is drawn stands in another file.
+    _clean_beside(one, is_table=one.objgen in tables)
     if isinstance(one, pikepdf.Stream) and str(one.get("/Subtype", "")) == "/Image":
         _clean_picture(one)
     if isinstance(one, pikepdf.Stream) and str(one.get("/Subtype", "")) == "/PS":
         raise Unfit("active", "pdf")
+
+
+def _clean_beside(one: Any, *, is_table: bool, depth: int = 0) -> None:
+    """Take what stands beside the drawing out of an object, and out of the objects that are written inside it."""
+    if isinstance(one, pikepdf.Array):
+        inside = [(False, value) for value in one if isinstance(value, pikepdf.Dictionary | pikepdf.Array)]
+    else:
+        for key, value in list(one.items()):
+            is_words = isinstance(value, pikepdf.String) and key not in _WORDS_KEPT
+            # The tree of pages and resources have none of these; a function or a font may have its own reasons for /M.
+            if (key in _BESIDE and not is_table) or is_words:
+                del one[key]
+        inside = [(key in _TABLES and not is_table, value) for key, value in one.items()]
+    for table, value in inside:
+        if isinstance(value, pikepdf.Dictionary | pikepdf.Array) and not value.is_indirect:
+            if depth >= _DEPTH:
+                raise Unfit("inside", "pdf")
+            _clean_beside(value, is_table=table, depth=depth + 1)
+
+
+def _tables_in(made: pikepdf.Pdf) -> frozenset[tuple[int, int]]:
+    """The tables of names that are objects of their own."""
+    found: set[tuple[int, int]] = set()
+    waiting = [one for one in made.objects if isinstance(one, pikepdf.Dictionary | pikepdf.Stream)]
+    while waiting:
+        for key, value in waiting.pop().items():
+            if isinstance(value, pikepdf.Dictionary):
+                if not value.is_indirect:
+                    waiting.append(value)
+                elif key in _TABLES:
+                    found.add(value.objgen)
+    return frozenset(found)
 
 
 def _clean_picture(picture: Any) -> None:
@@ -293,6 +374,8 @@ class _Reader:
             operands, name = instruction.operands, str(instruction.operator)
             if name == "Tf" and operands:
                 font = fonts.get(str(operands[0]), _Font(1, None))
+            elif name in {"BDC", "DP"}:
+                self._pieces.extend(_instead(operands))
             elif name in _NEW_LINE:
                 self._pieces.append("\n")
             elif name in {"INLINE IMAGE", "sh"}:
@@ -311,6 +394,14 @@ class _Reader:
             self.whole = False
         else:
             self.read(drawn, drawn.get("/Resources", resources), depth + 1)
+
+
+def _instead(operands: Any) -> Iterator[str]:
+    """The words that a program reads out in the place of what is drawn (ISO 32000-1, 14.9)."""
+    told = operands[-1] if len(operands) else None
+    for key in ("/ActualText", "/Alt", "/E"):
+        if isinstance(told, pikepdf.Dictionary) and isinstance(told.get(key), pikepdf.String):
+            yield f" {told[key]} "
 
 
 def _length(content: Any) -> int:

@@ -1,5 +1,6 @@
 """Cleaning files: what told who made them is gone from the bytes, and what cannot be cleaned is refused with its cause."""
 
+import base64
 import io
 import zipfile
 import zlib
@@ -15,6 +16,7 @@ from signaltable.attached.pdf import clean_pdf
 from tests.attached_files import (
     CANARY,
     RULES,
+    W,
     a_docx,
     a_pdf,
     a_picture,
@@ -101,6 +103,24 @@ def test_a_row_of_a_table_that_was_taken_out_goes():
     assert not says(clean(a_docx(row), RULES).data)
 
 
+def test_a_link_and_a_page_number_are_fields_that_stay():
+    fields = '<w:p><w:r><w:instrText>HYPERLINK "http://x.nl/link" PAGE</w:instrText></w:r></w:p>'
+    assert "x.nl/link" in clean(a_docx(fields), RULES).text
+
+
+def test_a_link_to_the_web_stays_in_an_odt():
+    assert clean(an_odt_to("https://x.nl/a", "text:a"), RULES).kind == "odt"
+
+
+def test_remarks_in_the_source_of_a_document_go():
+    body = f'<!-- {CANARY} --><?mso {CANARY}?><w:sdt><w:sdtPr><w:alias w:val="{CANARY}"/><w:tag w:val="{CANARY}"/></w:sdtPr></w:sdt>'
+    hidden = a_docx(body, more={"word/styles.xml": f'<!-- {CANARY} --><w:styles xmlns:w="{W}"/>'})
+    assert says(hidden)
+    assert not says(clean(hidden, RULES).data)
+    sheet = an_xlsx(more={"xl/worksheets/sheet2.xml": f'<worksheet xmlns="{MAIN}"><!-- {CANARY} --></worksheet>'})
+    assert not says(clean(sheet, RULES).data)
+
+
 def test_the_text_of_a_pdf_is_read_and_a_picture_in_it_is_told():
     plain = clean(a_pdf("Bel 0612345678", canary=""), RULES)
     assert "Bel 0612345678" in plain.text
@@ -125,6 +145,80 @@ def test_the_wording_of_before_is_gone_from_a_pdf_that_was_changed():
     assert not says(made.data)
 
 
+def with_page(change):
+    """A PDF of one page to which something was done."""
+    made = io.BytesIO()
+    with pikepdf.new() as pdf:
+        page = pdf.add_blank_page(page_size=(200, 200)).obj
+        change(pdf, page)
+        pdf.save(made, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+    return made.getvalue()
+
+
+def marked(**more):
+    """A page with a mark that is written inside the list of marks, not as an object of its own."""
+    mark = {"Type": pikepdf.Name.Annot, "Subtype": pikepdf.Name.Link, "Rect": [0, 0, 1, 1], **more}
+    return lambda _pdf, page: page.__setitem__("/Annots", pikepdf.Array([pikepdf.Dictionary(**mark)]))
+
+
+def action(kind, **more):
+    return pikepdf.Dictionary(S=pikepdf.Name(f"/{kind}"), **more)
+
+
+BESIDE = {
+    "a script of a mark": marked(AA=pikepdf.Dictionary(E=action("JavaScript", JS=CANARY))),
+    "a link of before": marked(PA=action("URI", URI=f"http://{CANARY}")),
+    "a link to a file": marked(A=action("URI", URI=f"file:///home/{CANARY}")),
+    "a link to a machine": marked(A=action("URI", URI=f"\\\\{CANARY}\\share")),
+    "a link that runs": marked(A=action("URI", URI=f"javascript:{CANARY}")),
+    "words of before in a box": marked(DV=CANARY, V="nu"),
+    "a remark on a page": lambda _pdf, page: page.__setitem__("/Remark", pikepdf.String(CANARY)),
+    "a remark in a table": lambda _pdf, page: page.__setitem__(
+        "/Resources",
+        pikepdf.Dictionary(Properties=pikepdf.Dictionary(A=pikepdf.Dictionary(Author=CANARY, Metadata=CANARY))),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_what_stands_beside_a_drawing_goes_also_where_it_is_no_object_of_its_own(what):
+    data = with_page(BESIDE[what])
+    assert says(data)
+    assert not says(clean(data, RULES).data)
+
+
+def test_a_drawing_in_another_file_is_refused():
+    def elsewhere(pdf, page):
+        page.Contents = pdf.make_stream(b"")
+        page.Contents.F = pikepdf.Dictionary(F=pikepdf.String("http://x.nl/a"), FS=pikepdf.Name.URL)
+
+    with pytest.raises(Unfit, match="external"):
+        clean(with_page(elsewhere), RULES)
+
+
+def test_the_tables_of_a_page_keep_the_names_that_they_came_with():
+    def named(pdf, page):
+        form = pdf.make_stream(b"0 0 1 1 re f")
+        form.Type, form.Subtype, form.BBox = pikepdf.Name.XObject, pikepdf.Name.Form, pikepdf.Array([0, 0, 1, 1])
+        tables = (pikepdf.Dictionary(M=form), pdf.make_indirect(pikepdf.Dictionary(M=form)))
+        page.Resources = pikepdf.Dictionary(XObject=tables[0], Pattern=tables[1])
+        page.Contents = pdf.make_stream(b"/M Do")
+
+    with pikepdf.open(io.BytesIO(clean(with_page(named), RULES).data)) as made:
+        resources = made.pages[0].obj.Resources
+        assert "/M" in resources.XObject
+        assert "/M" in resources.Pattern
+
+
+def test_words_that_are_read_out_instead_of_a_drawing_are_read():
+    spoken = with_page(
+        lambda pdf, page: page.__setitem__(
+            "/Contents", pdf.make_stream(b"/Span <</ActualText (Bel 0612345678)>> BDC EMC")
+        )
+    )
+    assert "0612345678" in clean(spoken, RULES).text
+
+
 def test_letters_of_a_font_with_a_table_of_its_own_are_read():
     made = io.BytesIO()
     with pikepdf.new() as pdf:
@@ -147,7 +241,20 @@ def test_text_is_kept_as_it_reads_whatever_it_was_written_in():
 
 
 MORE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 BOMB = a_docx(more={"word/media/image2.png": b"\0" * 40_000_000})
+ODT = (
+    'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:x="http://www.w3.org/1999/xlink" '
+    'xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+)
+
+
+def an_odt_to(target, element="style:background-image"):
+    return an_odt(
+        more={"styles.xml": f'<office:document-styles {ODT}><{element} x:href="{target}"/></office:document-styles>'}
+    )
+
+
 LAUGHS = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "ha"><!ENTITY c "&b;&b;">]><a>&c;</a>'
 REFUSED = {
     "nothing": (b"", "empty"),
@@ -178,6 +285,32 @@ REFUSED = {
     "macros in odt": (an_odt(more={"Basic/Standard/Module1.xml": "<a/>"}), "macros"),
     "another file inside": (a_docx(more={"word/embeddings/oleObject1.bin": b"x"}), "inside"),
     "an archive as a picture": (a_docx(more={"word/media/image2.png": a_zip({"a": "b"})}), "inside"),
+    "a background from elsewhere": (an_odt_to("http://x.nl/a.png"), "external"),
+    "a background from a machine": (an_odt_to("//x/share/a.png"), "external"),
+    "a link that runs something": (an_odt_to("vnd.sun.star.script:x", "text:a"), "external"),
+    "a field that fetches a picture": (
+        a_docx(f"<w:p><w:fldSimple w:instr=' INCLUDEPICTURE \"http://x.nl/{CANARY}.png\" \\d '/></w:p>"),
+        "external",
+    ),
+    "a field that runs a program": (
+        a_docx(
+            "<w:p><w:r><w:instrText>DDE</w:instrText></w:r><w:r><w:instrText>AUTO c:\\\\cmd.exe</w:instrText></w:r></w:p>"
+        ),
+        "external",
+    ),
+    "a picture from elsewhere that does not say so": (
+        a_docx(relations=f'<Relationship Id="r9" Type="{MORE}/image" Target="http://x.nl/a.png"/>'),
+        "external",
+    ),
+    "a cell that fetches something": (
+        an_xlsx(
+            more={
+                "xl/worksheets/sheet2.xml": f'<worksheet xmlns="{MAIN}"><f>_xlfn.WEBSERVICE("http://x")</f></worksheet>'
+            }
+        ),
+        "external",
+    ),
+    "a part that nothing leads to": (a_docx(more={f"word/{CANARY}.bin": "x"}), "inside"),
     "a picture that cannot be cleaned": (a_docx(more={"word/media/image2.emf": b"x"}), "inside"),
     "a picture from elsewhere": (
         a_docx(
@@ -221,6 +354,21 @@ def test_a_stream_of_a_pdf_that_unpacks_to_something_huge_is_refused_before_it_i
     with pytest.raises(Unfit) as refused:
         clean(b"%PDF-1.7\n" + body, rules)
     assert refused.value.cause == "bomb"
+
+
+@pytest.mark.parametrize("wrapper", ["ASCII85Decode", "ASCIIHexDecode"])
+def test_such_a_stream_is_refused_too_when_it_is_written_as_letters(wrapper):
+    rules = RULES.model_copy(update={"inside": RULES.inside.model_copy(update={"total_kib": 64})})
+    packed = zlib.compress(b" " * (1 << 20))
+    letters = base64.a85encode(packed) + b"~>" if wrapper == "ASCII85Decode" else packed.hex().encode() + b">"
+    filters = pikepdf.Array([pikepdf.Name(f"/{wrapper}"), pikepdf.Name.FlateDecode])
+
+    def huge(pdf, page):
+        page.Contents = pdf.make_stream(b"")
+        page.Contents.write(letters, filter=filters)
+
+    with pytest.raises(Unfit, match="bomb"):
+        clean(with_page(huge), rules)
 
 
 @settings(max_examples=150, deadline=None)
