@@ -111,6 +111,9 @@ MONTH_NUMBERS: Final = {word: number for number, words in enumerate(_MONTHS, sta
 _YEAR_FIRST: Final = re.compile(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?")
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})(?:\s?[-/. ]\s?)(\d{1,2}|[a-z]{3,9}\.?)(?:\s?[-/. ]\s?)(\d{4}|\d{2})")
 _MONTH_YEAR: Final = re.compile(r"(\d{1,2}|[a-z]{3,9}\.?)[-/. ](\d{4})")
+# As registers write a day or month that nobody knows: 00-00-1992, 1992-00-00, xx-05-1992.
+_UNKNOWN_FIRST: Final = re.compile(r"(?:(?:00|xx|\?\?)[-/. ]){1,2}(\d{1,2}[-/. ]\d{4}|\d{4})")
+_UNKNOWN_LAST: Final = re.compile(r"(\d{4}(?:[-/.](?!00)\d{1,2})?)(?:[-/.](?:00|xx|\?\?)){1,2}")
 # A year of two digits is taken as a birth year: 30 and above lies in the last century.
 _CENTURY_TURN: Final = 30
 
@@ -118,6 +121,8 @@ _CENTURY_TURN: Final = 30
 def read_date(text: str) -> str:
     """A date as YYYY-MM-DD, YYYY-MM or YYYY, from ISO or from Dutch and English notation with the day first; else ""."""
     words = " ".join(fold(text).split())
+    if unknown := _UNKNOWN_FIRST.fullmatch(words) or _UNKNOWN_LAST.fullmatch(words):
+        words = unknown[1]
     if found := _YEAR_FIRST.fullmatch(words):
         year, month, day = found[1], found[2] or "", found[3] or ""
     elif found := _DAY_FIRST.fullmatch(words):

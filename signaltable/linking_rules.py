@@ -19,7 +19,7 @@ Agreement = Literal["same", "near"]
 
 # What a sketch compares, and how alike two values can be: strongest first, the last one is a contradiction.
 LEVELS: Final[Mapping[str, tuple[str, ...]]] = {
-    "given": ("same", "form", "sound", "slip", "initial", "partly", "unlike", "different"),
+    "given": ("same", "form", "sound", "slip", "start", "initial", "partly", "unlike", "different"),
     "surname": ("same", "form", "sound", "slip", "partly", "different"),
     "birth_date": ("same", "swapped", "slip", "month", "year", "rough", "different", "generation"),
     "street": ("same", "slip", "different"),

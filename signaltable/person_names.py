@@ -93,13 +93,15 @@ class PersonName:
 @lru_cache(maxsize=256)
 def person_name(given: str, infix: str, surname: str) -> PersonName:
     """A name as its telling words. Never fails; a field without letters has no words."""
-    return PersonName(_given_words(given), _family_words(infix, surname))
+    first = _given_words(given)
+    return PersonName(first, _family_words(infix, surname, whole=not first))
 
 
 def _given_words(given: str) -> tuple[NameWord, ...]:
     bare = _without_vowels(given)
     written = [word for word in _words(given) if word not in _AROUND]
-    words = [word for word in written if word not in _PARTICLES_OF_GIVEN] or written
+    # The last word is what somebody is called: Minh Van is no Minh, unlike Van Minh.
+    words = [word for word in written[:-1] if word not in _PARTICLES_OF_GIVEN] + written[-1:]
     words = _initials_apart(given, words)
     # An initial behind a name adds nothing that its bearer always gives.
     words = [word for word in words if len(word) > 1] or words
@@ -131,17 +133,20 @@ def _initials_apart(given: str, words: list[str]) -> list[str]:
     return words
 
 
-def _family_words(infix: str, surname: str) -> tuple[NameWord, ...]:
+def _family_words(infix: str, surname: str, *, whole: bool) -> tuple[NameWord, ...]:
+    """The words of a surname. `whole`: no given name is known, so that the field may hold the whole name."""
     bare = _without_vowels(surname)
-    whole = _words(f"{infix} {surname}")
-    telling = [word for word in whole if word not in _AROUND and word not in PARTICLES and len(word) > 1]
+    every = _words(f"{infix} {surname}")
+    telling = [word for word in every if word not in _AROUND and word not in PARTICLES and len(word) > 1]
     own = _words(surname)
     if not own:  # A tussenvoegsel alone is no name.
         return ()
     # Some surnames look like a tussenvoegsel (Le, Do), some are one letter because only that is known.
     telling = telling or [word for word in own if len(word) > 1] or own[:1]
     telling = list(dict.fromkeys(telling))[:MOST_WORDS]
-    spares = [word for word in ["".join(whole), *(rest for word in telling for rest in _unglued(word))] if word]
+    # Le Xuan Thao: here the surname comes first and looks like a tussenvoegsel.
+    front = every[:1] if whole and len(telling) > 1 and every[0] in PARTICLES and len(every[0]) > 1 else []
+    spares = [word for word in [*front, "".join(every), *(rest for word in telling for rest in _unglued(word))] if word]
     spares = [word for word in dict.fromkeys(spares) if word not in telling][:2]
     return tuple(_family_word(word, bare=bare) for word in telling) + tuple(
         _family_word(word, bare=bare, spare=True) for word in spares
@@ -152,7 +157,9 @@ def _family_word(word: str, *, bare: bool, spare: bool = False) -> NameWord:
     root = family_root(word)
     common = 2 if word in _VERY_COMMON_SURNAMES else int(root in COMMON_SURNAMES or word in COMMON_SURNAMES)
     known = word in _contradicting()
-    return NameWord(word, (root,) if len(root) > 1 else (), known=known, spare=spare, bare=bare, common=common)
+    # In many languages the surname is the given name of a forefather, spelled in as many ways.
+    roots = tuple(dict.fromkeys((root, *_groups().get(word, ())[: _MOST_ROOTS - 1]))) if len(root) > 1 else ()
+    return NameWord(word, roots, known=known, spare=spare, bare=bare, common=common)
 
 
 def _words(text: str) -> list[str]:

@@ -7,9 +7,10 @@ from signaltable.link.sketch import DAY, MONTH, NO_DATE, YEARS, Sketch, Word
 
 # How alike two words are, strongest last. PARTLY: of several words some agree and others do not.
 # UNLIKE: nothing in common, but one of them is in no list and may be another name for the same person.
-DIFFERENT, UNLIKE, PARTLY, INITIAL, SLIP, SOUND, FORM, SAME = range(8)
-_GIVEN: Final = ("different", "unlike", "partly", "initial", "slip", "sound", "form", "same")
-_SURNAME: Final = ("different", "different", "partly", "different", "slip", "sound", "form", "same")
+# START: the first letters alone; a name that was cut off, or what parents like for all their children.
+DIFFERENT, UNLIKE, PARTLY, INITIAL, START, SLIP, SOUND, FORM, SAME = range(9)
+_GIVEN: Final = ("different", "unlike", "partly", "initial", "start", "slip", "sound", "form", "same")
+_SURNAME: Final = ("different", "different", "partly", "different", "different", "slip", "sound", "form", "same")
 
 # Letter pairs in common (Dice): from here on two words of a name are a slip apart, two with one skeleton below that.
 _NEAR: Final = 0.72
@@ -19,8 +20,13 @@ _NEAR_STREET: Final = 0.7
 _CONTAINED: Final = 0.93
 _ENOUGH_BITS: Final = 10
 
+# Own name, that of the father and that of the grandfather.
+_CHAIN: Final = 3
+
 _YOUNGEST_PARENT: Final = 16
-_OLDEST_PARENT: Final = 46
+OLDEST_PARENT: Final = 46
+# Grandparent and grandchild share a name, a house and a phone as well.
+_OLDEST_GRANDPARENT: Final = 90
 
 _Levels = dict[str, str]
 
@@ -103,9 +109,14 @@ def _dates(one: Sketch, other: Sketch) -> str:
 
 
 def _years_apart(one: Sketch, other: Sketch) -> str:
-    """Whether the dates lie as far apart as those of a parent and a child, who may share name, address and phone."""
+    """Whether the dates lie as far apart as those of (grand)parent and child, who may share name, house and phone."""
+    return "generation" if _YOUNGEST_PARENT <= years_between(one, other) <= _OLDEST_GRANDPARENT else "different"
+
+
+def years_between(one: Sketch, other: Sketch) -> int:
+    """How many years lie between the years of birth, for two sketches that know them."""
     apart = (one.year - other.year) % YEARS
-    return "generation" if _YOUNGEST_PARENT <= min(apart, YEARS - apart) <= _OLDEST_PARENT else "different"
+    return min(apart, YEARS - apart)
 
 
 def _little_known(one: Sketch, other: Sketch, size: int) -> str:
@@ -163,6 +174,8 @@ def _names(one: Sketch, other: Sketch) -> _Levels:
     if given is None or family is None or given < INITIAL or family < INITIAL:
         whole = max(_in_one_field(one, other), _in_one_field(other, one), key=_strength)
         if whole == (None, None):
+            whole = max(_in_chain(one, other), _in_chain(other, one), key=_strength)
+        if whole == (None, None):
             whole = max((given, family), _swapped(one, other), key=_strength)
         given, family = whole
     if given is not None and given >= INITIAL and family == UNLIKE and _fields_swapped(one, other):
@@ -193,7 +206,7 @@ def _strength(pair: _Pair) -> tuple[int, int]:
 def _swapped(one: Sketch, other: Sketch) -> _Pair:
     """The given name stands where the surname belongs. Only worth it when both are found."""
     given, family = _bags(one.given, other.family), _bags(one.family, other.given)
-    if given is None or family is None or min(given, family) < INITIAL or max(given, family) < SLIP:
+    if given is None or family is None or min(given, family) < INITIAL or max(given, family) < START:
         return None, None
     return min(given, FORM), min(family, FORM)
 
@@ -206,10 +219,24 @@ def _in_one_field(one: Sketch, other: Sketch) -> _Pair:
     if sum(not word.spare for word in words) < 2:
         return None, None
     given, family = _covered(other.given, words), _covered(other.family, words)
-    if family < SLIP:
+    if family < START:
         return None, None
     # The surname stands there beside another given name.
-    return (min(given, FORM) if given >= SLIP else UNLIKE), min(family, FORM)
+    return (min(given, FORM) if given >= START else UNLIKE), min(family, FORM)
+
+
+def _in_chain(one: Sketch, other: Sketch) -> _Pair:
+    """Both names of the other stand among at least three of this one: own name, father's and grandfather's.
+
+    Which of them goes into which field differs by clerk. Own name comes first and is the same; else it is the father.
+    """
+    words = tuple(word for word in one.given + one.family if not word.spare)
+    if not one.given or not other.given or not other.family or sum(not word.initial for word in words) < _CHAIN:
+        return None, None
+    if _covered(other.given, words[:1], given=True) < FORM:
+        return None, None
+    family = _covered(other.family, words[1:])
+    return (FORM, min(family, FORM)) if family >= SLIP else (None, None)
 
 
 def _bags(one: tuple[Word, ...], other: tuple[Word, ...], *, given: bool = False) -> int | None:
@@ -227,14 +254,14 @@ def _bags(one: tuple[Word, ...], other: tuple[Word, ...], *, given: bool = False
         found = min(_covered(one, other, given=given), _covered(other, one, given=given))
     else:
         found = _covered(one, other, given=given) if mine < yours else _covered(other, one, given=given)
-    return max(found, glued) if glued >= SLIP else found
+    return max(found, glued) if glued >= START else found
 
 
 def _covered(words: tuple[Word, ...], among: tuple[Word, ...], *, given: bool = False) -> int:
     # One initial alone is that of the first name.
     first = among[:1] if len(words) == 1 and words[0].initial else among
     levels = [max(_alike(word, found, given=given) for found in first) for word in words if not word.spare]
-    whole = [level for level in levels if level >= SLIP]
+    whole = [level for level in levels if level >= START]
     if not whole:
         return min(levels) if min(levels) in (INITIAL, UNLIKE) else DIFFERENT
     return min(whole) if len(whole) + levels.count(INITIAL) == len(levels) else PARTLY
@@ -266,4 +293,4 @@ def _alike(one: Word, other: Word, *, given: bool = False) -> int:
         return SLIP
     if one.spare or other.spare:
         return DIFFERENT
-    return SLIP if given and one.start and one.start == other.start else UNLIKE
+    return START if given and one.start and one.start == other.start else UNLIKE

@@ -19,6 +19,7 @@ from signaltable.identity import Identity, date_parts, phone_e164, tidy
 from signaltable.keys import keyed_digest
 from signaltable.linking_rules import LinkingPolicy
 from signaltable.names import fold, plain, skeletons
+from signaltable.nationalities import country_of
 from signaltable.parts import (
     house_number,
     name_of,
@@ -177,7 +178,7 @@ def _pack_values(keyed: _Keyed, identity: Identity, policy: LinkingPolicy, given
         small("plate", plain(identity.plate), 4),
         small("profile", f"{platform}|{handle}" if platform and handle else "", 4),
         small("handle", handle, 4),
-        small("nationality", plain(identity.nationality), 2),
+        small("nationality", country_of(identity.nationality), 2),
         # A Dutch postcode is one side of a street; elsewhere it is a town.
         small("postcode", postcode if re.fullmatch(r"\d{4}[a-z]{2}", postcode) else "", 4),
         small("area", postcode[:4], 2),

@@ -62,6 +62,7 @@ LAYERS = (
         "signaltable.names",
         "signaltable.parts",
         "signaltable.person_list",
+        "signaltable.nationalities",
         "signaltable.person_names",
         "signaltable.region",
         "signaltable.route_index",

@@ -176,3 +176,67 @@ def test_a_subject_has_few_tags_also_with_a_long_name() -> None:
 )
 def test_other_scripts_are_written_in_latin_letters(written: str, latin: str) -> None:
     assert to_latin(written) == latin
+
+
+# What relatives, namesakes and housemates share; `=` parts two people who are not one.
+NOT_ONE = """
+Hendrik|van|Loon|1998-05-03|0612345678|2511AB 14||NL = Hendrik|van|Loon|1941-11-20|0612345678|2511AB 14||NL
+Yonas||Haile|1990-01-01||3531CD 8|Eritrese|AB1234567 = Yonas||Haile|1990-01-01|0687654321|3531CD 8|Eritrese|XK7654321
+Folake||Adeyemi|1988-01-01||1102AA|Nigeriaanse = Folake||Adeyemi|1988-04-09||1102BB|Nigeriaanse
+Osagie||Obaseki|2005-08-20|0612345678|3890SX 21|NG = Osasere||Obaseki|2005-08-20|0612345678|3890SX 21|NG
+Thanh Vân||Đặng|1969-01-28|0612345678||VN = Thanh Đạt||Đặng|1962-03-13|0612345678||VN
+Tarik||Aziz|1981-07-27|0612345678|7500GZ 123 = Tarik||Aziz|1981-07-23|0687654321|1011AB 7
+Hồng Sơn||Phan|2002-12-13|0612345678|7544BL 147|VN = Văn Hương||Phan|2002-12-13|0612345678|7544BL 147|VN
+"""
+ONE_WRITTEN_TWICE = """
+Abel||Samuel|1971-07-04|0612345678 = Abel Samuel||Mebrahtu|1971-07-04|0612345678
+Xuân Thảo||Lê|1955-07-24|0612345678 = ||Lê Xuân Thảo|1955-07-24|0612345678
+Mohammed||Othman|1992-10-09 = Muhammad||Osman|1992-10-09
+Bohdan||Tkachenko|1994-03-02|0612345678 = Bogdan||Tkachenko|1994-03-02|0612345678
+Khadija||Qasim|1958-01-26|0612345678|||BB7516751 = Kassem||Chadija|1958-01-26|0612345678|||BB7516751
+"""
+
+
+def of_line(line: str) -> Identity:
+    names = ("given_name", "infix", "surname", "birth_date", "phone", "home", "nationality", "document_number")
+    values = dict(zip(names, line.split("|"), strict=False))
+    postcode, _, number = values.pop("home", "").partition(" ")
+    return identity_from("person", {**values, "postcode": postcode, "house_number": number})
+
+
+@pytest.mark.parametrize(("one", "other"), pairs(NOT_ONE))
+def test_relatives_and_namesakes_are_no_match(one: str, other: str) -> None:
+    assert judge(of_line(one), of_line(other)).outcome != "match"
+
+
+@pytest.mark.parametrize(("one", "other"), pairs(ONE_WRITTEN_TWICE))
+def test_fields_and_spellings_differ_for_one_person(one: str, other: str) -> None:
+    assert judge(of_line(one), of_line(other)).outcome == "match"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("Turkse", "TR", "same"),
+        ("Nederland", "nld", "same"),
+        ("Nigerees", "Nigeriaanse", "different"),
+        ("onbekend", "PL", "missing"),
+    ],
+)
+def test_a_nationality_is_a_country_however_it_is_written(one: str, other: str, alike: str) -> None:
+    found = judge(named("Ana Ruiz", nationality=one), named("Ana Ruiz", nationality=other))
+    assert dict(found.compared)["nationality"] == alike
+
+
+@pytest.mark.parametrize(
+    ("written", "date"),
+    [
+        ("00-00-1992", "1992"),
+        ("1992-00-00", "1992"),
+        ("00-05-1992", "1992-05"),
+        ("xx-xx-1992", "1992"),
+        ("12-05-00", "2000-05-12"),
+    ],
+)
+def test_registers_write_zeros_for_what_is_not_known_of_a_date(written: str, date: str) -> None:
+    assert identity_from("person", {"surname": "Bos", "birth_date": written}).birth_date == date
