@@ -431,7 +431,7 @@ _TABLE: tuple[Action, ...] = (
         "case",
         required="signal place",
         optional="count masked freed freed_kinds added kinds shelter",
-        nl="De indiener heeft de gemaskeerde woorden bevestigd",
+        nl="De indiener heeft de afgeschermde woorden bevestigd",
         en="The submitter confirmed the masked words",
     ),
     # --- linking

@@ -46,6 +46,7 @@ def waiting(tx: Transaction) -> list[Waiting]:
         ((Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER), "duties", duty_lists.count_waiting),
         ((Permission.REPORT_DECIDE_OWN,), "reports", subject_reports.count_waiting),
         ((Permission.IDENTITY_DECIDE_OWN,), "identities", identity_lists.count_waiting),
+        ((Permission.IDENTITY_REQUEST_TABLED,), "looks", identity_lists.count_open),
         ((Permission.ERASURE_DECIDE_OWN,), "erasures", subject_erasures.count_waiting),
         ((Permission.EXCLUSION_CHANGE_OWN,), "exclusions", exclusions.count_waiting),
         ((Permission.SIGNAL_TRIAGE_OWN_TABLE,), "triage", _triage),

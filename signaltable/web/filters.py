@@ -24,6 +24,7 @@ WITHIN = {
     "misuse": "auditor",
     "samples": "auditor",
     "subject_erasures": "subject_reports",
+    "text_checks": "signals",
 }
 
 
@@ -41,6 +42,14 @@ def in_words(text: Text) -> str:
 def day(value: date | datetime | None) -> str:
     """3 november 2026; a dash when there is none."""
     return format_date(value, "d MMMM y") if value else "–"
+
+
+def day_if_whole(text: str) -> str:
+    """A whole date in words; of a birth date sometimes only the year or the month is known."""
+    try:
+        return day(date.fromisoformat(text))
+    except ValueError:
+        return text
 
 
 def moment(value: datetime | None) -> str:
@@ -107,12 +116,14 @@ def answer_label(answer: str) -> str:
 
 def menu() -> list[tuple[str, str, bool]]:
     """(address, label, current) of the pages that the actor's roles open."""
+    # Who judges links finds the exclusion list there, so that the menu fits on one line; others have an entry for it.
+    under_links = judges_links()
     entries: tuple[tuple[str, str, tuple[Permission, ...]], ...] = (
         ("overview.show", _("Overview"), (Permission.ACCOUNT_CONSULT_SELF,)),
         ("intake.start", _("New signal"), (Permission.SIGNAL_SUBMIT_OWN,)),
         ("signals.listing", _("Our signals"), (Permission.SIGNAL_LIST_OWN,)),
         ("links.listing", _("Links"), (Permission.LINK_DECIDE_OWN,)),
-        ("exclusions.listing", _("Exclusion list"), (Permission.EXCLUSION_CHANGE_OWN,)),
+        ("exclusions.listing", _("Exclusion list"), () if under_links else (Permission.EXCLUSION_CHANGE_OWN,)),
         ("triage.listing", _("Triage"), (Permission.SIGNAL_TRIAGE_OWN_TABLE,)),
         ("questions.listing", _("Questions"), (Permission.ENRICH_ANSWER_ASKED,)),
         ("table.listing", _("Table"), (Permission.TABLE_CONSULT_OWN_TABLE,)),
@@ -137,12 +148,28 @@ def menu() -> list[tuple[str, str, bool]]:
     )
     if not is_known(actor()):
         return []
-    blueprint = WITHIN.get(request.blueprint or "", request.blueprint or "")
+    within = {**WITHIN, "exclusions": "links"} if under_links else WITHIN
+    blueprint = within.get(request.blueprint or "", request.blueprint or "")
     return [
         (url_for(endpoint), label, endpoint.split(".")[0] == blueprint)
         for endpoint, label, needed in entries
         if any(isinstance(may(actor(), one), Allowed) for one in needed)
     ]
+
+
+def identity_value(name: str, value: str) -> str:
+    """What stands in an identity field, as people write it."""
+    return day_if_whole(value) if name == "birth_date" else value
+
+
+def excludes() -> bool:
+    """Whether the actor's role keeps the exclusion list of its organisation."""
+    return isinstance(may(actor(), Permission.EXCLUSION_CHANGE_OWN), Allowed)
+
+
+def judges_links() -> bool:
+    """Whether the actor's role judges links, and so finds the exclusion list there."""
+    return isinstance(may(actor(), Permission.LINK_DECIDE_OWN), Allowed)
 
 
 def asks_who() -> bool:
@@ -191,6 +218,9 @@ def register(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         asks_who=asks_who,
+        excludes=excludes,
+        identity_value=identity_value,
+        judges_links=judges_links,
         pictures=pictures,
         proof_needed=proof_needed,
         reason_text=reason_text,

@@ -9,7 +9,7 @@ from wtforms import SelectChoice
 
 from signaltable.grounds import LegalReference
 from signaltable.payload import SentField, SentValue
-from signaltable.web.filters import day, in_words, lang, moment
+from signaltable.web.filters import day, day_if_whole, in_words, lang, moment
 from signaltable.web.guards import program
 
 DAYS = frozenset({"signal.observed_on", "subject.birth_date"})
@@ -87,18 +87,10 @@ def role_label(role: str) -> str:
     return in_words(known[role]) if role in known else role
 
 
-def _day_if_whole(text: str) -> str:
-    """A whole date in words; of a birth date sometimes only the year or the month is known."""
-    try:
-        return day(date.fromisoformat(text))
-    except ValueError:
-        return text
-
-
 def value_text(field: SentField, value: SentValue) -> str:
     """A value that was sent, in the reader's language."""
     if field.name in DAYS:
-        return _day_if_whole(value.words.nl)
+        return day_if_whole(value.words.nl)
     return in_words(value.words)
 
 

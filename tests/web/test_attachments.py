@@ -57,6 +57,7 @@ def test_what_the_program_found_in_a_file_stands_beside_it(owner, draft, referen
 def test_what_is_refused_is_told_and_the_rest_is_kept(sqlite_program, owner, draft):
     answer = send(owner, draft, ("goed.txt", b"gewone woorden"), ("foto.jpg", b"<html><script>x</script></html>"))
     assert answer.status_code == 422
+    assert re.search(r"<title>(Fout|Error):", answer.text)
     told = re.search(r'id="refused">(.*?)</ul>', answer.text, re.DOTALL)[1]
     assert "foto.jpg" in told
     assert "goed.txt" not in told

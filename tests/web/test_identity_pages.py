@@ -49,10 +49,12 @@ def test_from_the_case_to_the_quarter_of_an_hour(program, actor, clock, case):
     assert (wrong.status_code, BECAUSE in unescape(wrong.text)) == (422, True)
     went = officer.post(f"{page}/akkoord", {"agree_reason": BECAUSE, PROOF: PASSWORD}, page=page)
     assert (went.status_code, went.location) == (303, page)
+    assert "1 goedgekeurd verzoek om een identiteit dat u kunt openen" in words_of(care.get("/overzicht").text)
     closed = care.post(f"{page}/inzien", {}, page=page)
     assert (closed.status_code, NAME in closed.text) == (422, False)
     seen = care.post(f"{page}/inzien", {PROOF: PASSWORD}, page=page)
     assert NAME in seen.text
+    assert "12 april 1996" in seen.text
     assert seen.headers["Refresh"] == f"900; url={page}"
     assert seen.headers["Cache-Control"] == "no-store"
     assert_marked(seen.text, made)
@@ -62,8 +64,14 @@ def test_from_the_case_to_the_quarter_of_an_hour(program, actor, clock, case):
     assert NAME not in care.get(page).text
     clock.forward(minutes=8)
     assert care.get(f"{page}/inzien").status_code == 403
+    assert "0 goedgekeurde verzoeken" in words_of(care.get("/overzicht").text)
     assert [entry[1].get("step_up") for entry in log(program, "login:fail")] == [True]
     assert [entry[1].get("step_up") for entry in log(program, "login:succeed")].count(True) == 2
+
+
+def words_of(page):
+    """The words of a page without its tags."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def assert_marked(text, reference):

@@ -306,7 +306,9 @@ STORY = "Zorinka Proefveld werkt bij kapsalon De Krul. Bel 06-12345678. Zij is z
 
 def _keys(page):
     """Each word that may be freed, with its key."""
-    found = re.findall(r'name="found" value="(\w+)".*?class="utrecht-form-label[^>]*>([^<]*)</label>', page.text, re.DOTALL)
+    found = re.findall(
+        r'name="found" value="(\w+)".*?class="utrecht-form-label[^>]*>([^<]*)</label>', page.text, re.DOTALL
+    )
     return {re.search("“(.*)”", word)[1]: key for key, word in found}
 
 
@@ -368,6 +370,7 @@ def test_freeing_a_word_needs_a_reason(browser, sqlite_program, reason):
     again = browser.post(check, {**freed, "action": "masks"}, "/overzicht")
     assert again.status_code == 422
     assert f'id="why-{key}-error"' in again.text
+    assert again.text.count('id="errors"') == 1
     assert not re.search(rf'id="keep-{key}"[^>]*checked', again.text)
     assert "Hoog Laag" not in _table_reads(again)
 

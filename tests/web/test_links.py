@@ -81,3 +81,19 @@ def test_two_own_signals_are_merged_and_split_by_forms_that_come_back_filled(sql
     for foreign in (f"/koppelingen/splitsen/{two}/1", "/koppelingen/samenvoegen"):
         assert Person(program, "auditor").get(foreign).status_code == 403
     assert Person(program, "delinde").get(split).status_code == 404
+
+
+def test_the_exclusion_list_stands_under_links_for_who_judges_them_and_in_the_menu_for_others(sqlite_program):
+    partner, officer = Person(sqlite_program, "riec"), Person(sqlite_program, "fg.havendam")
+    page = partner.get("/uitsluitlijst").text
+    assert menu_of(page)["Koppelingen"].endswith('aria-current="page"')
+    assert "Uitsluitlijst" not in menu_of(page)
+    assert 'href="/uitsluitlijst"' in partner.get("/koppelingen").text
+    own = officer.get("/uitsluitlijst").text
+    assert menu_of(own)["Uitsluitlijst"].endswith('aria-current="page"')
+    assert "/koppelingen" not in own
+
+
+def menu_of(page):
+    """The entries of the menu: label and the attributes of its link."""
+    return {label: attributes for attributes, label in re.findall(r'<a class="st-nav__link" ([^>]*)>([^<]*)</a>', page)}

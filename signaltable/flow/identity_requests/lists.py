@@ -87,6 +87,17 @@ def count_waiting(tx: Transaction) -> int:
     return tx.session.scalar(select(func.count()).select_from(IdentityRequest).where(*_for_actor(tx))) or 0
 
 
+def count_open(tx: Transaction) -> int:
+    """How many approved requests of the actor can still be opened, or are open now; not recorded."""
+    query = select(func.count()).where(
+        IdentityRequest.account_id == tx.actor.account_id,
+        IdentityRequest.agency_id == tx.actor.agency_id,
+        IdentityRequest.state == rows.APPROVED,
+        IdentityRequest.until > tx.now,
+    )
+    return tx.session.scalar(query) or 0
+
+
 def history(tx: Transaction, after: PageKey | None = None) -> tuple[list[RequestLine], PageKey | None]:
     """All requests about own signals, or all there are for who supervises, newest first; recorded.
 
