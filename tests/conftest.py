@@ -18,8 +18,9 @@ from flask import Flask
 from hypothesis import settings as hypothesis_settings
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
+from signaltable import db
 from signaltable.db import make_engine
 from signaltable.domain import Actor, Channel
 from signaltable.flow import accounts, setup
@@ -139,9 +140,14 @@ def _hurry(address: str) -> None:
     engine.dispose()
 
 
-def _hurry_sqlite(connection: Any, _record: object) -> None:
-    """The same for SQLite."""
+def _hurry_sqlite(connection: Any, record: object) -> None:
+    """The same for SQLite, whoever opens it in this process: pages, commands and the demo too."""
+    _SHIPPED_PREPARING(connection, record)
     connection.execute("PRAGMA synchronous = OFF")
+
+
+_SHIPPED_PREPARING = db._prepare_sqlite
+db._prepare_sqlite = _hurry_sqlite
 
 
 @pytest.fixture(scope="session")
@@ -203,8 +209,6 @@ def _shipped_rules(settings: Settings) -> PolicySet:
 def open_for_test(settings: Settings, clock: Callable[[], datetime]) -> Iterator[Program]:
     engine = make_engine(settings.database_url)
     _engines[settings.database_url] = engine
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _hurry_sqlite)
     # The shipped rules never change during a run; reading them anew for every test took longer than most tests.
     shipped = _shipped_rules(settings) if settings.policies == CHECKOUT / "policies" else None
     program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=True), shipped)

@@ -19,6 +19,8 @@ from signaltable.transaction import Program
 # How many different addresses of one view somebody opens: more would show the same view again.
 ADDRESSES = 1
 TRIES = 4
+# How far somebody looks around from where a form led: what it changed elsewhere is met on the walks of everything.
+STEPS = 1
 NEW_PASSWORD = "een-ander-lang-wachtwoord"
 
 
@@ -169,6 +171,7 @@ class Crawler:
         self.client = app.test_client()
         self.left: dict[str, list[Left]] = {}
         self.forms: list[Form] = []
+        self.menu: list[str] = []  # What every page offers.
         token = self._token(self.client.get("/aanmelden").text)
         self._note(
             "POST",
@@ -176,11 +179,11 @@ class Crawler:
             self.client.post("/aanmelden", data={"csrf_token": token, "login": who, "password": password, "next": ""}),
         )
 
-    def walk(self, *starts: str, enough: Collection[str] = ()) -> None:
-        """Open every page that can be reached from these, but for the views that somebody saw `enough`."""
-        waiting, seen, views = list(starts), set(), dict.fromkeys(enough, ADDRESSES)
+    def walk(self, *starts: str, enough: Collection[str] = (), steps: int | None = None) -> None:
+        """Open every page that can be reached from these (in so many steps), but for the views that somebody saw `enough`."""
+        waiting, seen, views = [(path, 0) for path in starts], set(), dict.fromkeys(enough, ADDRESSES)
         while waiting:
-            path = waiting.pop(0)
+            path, step = waiting.pop(0)
             endpoint = self.endpoint(path, "GET")
             if path in seen or not endpoint or endpoint == "static" or views.get(endpoint, 0) >= ADDRESSES:
                 continue
@@ -191,7 +194,11 @@ class Crawler:
                 continue
             page = _Page(path)
             page.feed(answer.text)
-            waiting += page.links
+            self.menu = self.menu or page.links
+            if steps is None:
+                waiting += [(link, 0) for link in page.links]
+            elif step < steps:
+                waiting += [(link, step + 1) for link in page.links if link not in self.menu]
             known = {(one.action, *one.fields) for one in self.forms}
             self.forms += [one for one in page.forms if (one.action, *one.fields) not in known]
 
@@ -217,7 +224,7 @@ class Crawler:
             answer = self.post(form.action, filled(same[0], turn, self.password))
             if answer.status_code < 400:
                 if answer.location:
-                    self.walk(urldefrag(answer.location)[0], enough=enough)
+                    self.walk(urldefrag(answer.location)[0], enough=enough, steps=STEPS)
                 return True
         return False
 
