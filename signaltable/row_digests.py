@@ -73,7 +73,10 @@ TRACKED: Mapping[str, Tracked] = {
     "accounts": Tracked("id"),
     "account_roles": Tracked(parents={"account_id": "accounts"}),
     "sessions": Tracked(
-        parents={"account_id": "accounts"}, hidden=True, ignored=frozenset({"seen_at", "ended_at"}), made_only=True
+        parents={"account_id": "accounts"},
+        hidden=True,
+        ignored=frozenset({"seen_at", "ended_at", "proved_at"}),
+        made_only=True,
     ),
     "regional_tables": Tracked("id"),
     "table_members": Tracked(parents={"agency_id": "agencies"}),
