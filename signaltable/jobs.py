@@ -25,6 +25,7 @@ from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import (
     accounts,
     auditing,
+    exclusions,
     incidents,
     outbox,
     retention,
@@ -163,6 +164,13 @@ def run_text_checks(program: Program) -> str:
     return f"shown:{checked.shown},asked:{checked.asked}" if checked.shown or checked.asked else ""
 
 
+def run_exclusions(program: Program) -> str:
+    """Close the open proposals that rest on a value of an exclusion list alone."""
+    with transaction(program, JOBS) as tx:
+        closed = exclusions.weigh_again(tx)
+    return f"closed:{closed}" if closed else ""
+
+
 def run_fsck(program: Program) -> str:
     """Check the log, the rows and what stands outside; what is found becomes an incident."""
     report = incidents.check(program, JOBS, progress=_go_on)
@@ -207,6 +215,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("sessions", 15, run_sessions),
         Job("check-texts", 1, run_text_checks),
         Job("identities", 1, run_identities),
+        Job("exclusions", 15, run_exclusions),
         Job(CHECKING, DAY, run_fsck, tells_itself=True),
     )
 

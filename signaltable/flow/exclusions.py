@@ -16,9 +16,9 @@ from sqlalchemy import delete, insert, select
 
 from signaltable.access import Permission, require
 from signaltable.audit_trail import milliseconds
-from signaltable.domain import SUBJECT_KINDS, NotFound, Resource, UnusableInput
+from signaltable.domain import SUBJECT_KINDS, Channel, NotFound, Refused, Resource, UnusableInput
 from signaltable.flow import sealing
-from signaltable.flow.linking.weighing import weigh_again
+from signaltable.flow.linking import weighing
 from signaltable.flow.masking import HAS_BSN, text_hash
 from signaltable.identity import Identity, identity_from, validate_identity
 from signaltable.linking_rules import LinkingPolicy
@@ -196,8 +196,9 @@ def add(
 ) -> str:
     """Put a value on the list of the actor's agency; gives its id. From now on it links nobody.
 
-    Open proposals that rest on this value alone are closed; what somebody decided stays. Raises `UnusableInput` with every problem by field,
-    `UnreadableValue` for a value that cannot be read.
+    Open proposals that rest on this value alone are closed by a job (`weigh_again`), so that whoever adds a value does not
+    learn whether others know it. Raises `UnusableInput` with every problem by field, `UnreadableValue` for a value that
+    cannot be read.
     """
     _gate(tx)
     typed = {name: values.get(name, "").strip() for name in FIELDS[part]} if part in FIELDS else {}
@@ -240,7 +241,6 @@ def add(
             "review_due_at": _moment_of(row.review_on),
             "motivation_hash": text_hash(reason.strip()),
             "key_version": version,
-            "count": weigh_again(tx, [tag.digest for tag in tags], row.id),
         },
     )
     return row.id
@@ -375,6 +375,25 @@ def end(tx: Transaction, exclusion_id: str, *, reason: str) -> None:
 def count_waiting(tx: Transaction) -> int:
     """How many values of the actor's agency somebody should look at again."""
     return sum(row.owner_agency == tx.actor.agency_id for row in late(tx))
+
+
+def weigh_again(tx: Transaction) -> int:
+    """Close the open proposals that rest on a value of the list alone; what an owner answered stays. Gives how many.
+
+    For the program itself: the entries are its own, and tell the agency of the value nothing about signals of others.
+    """
+    if tx.actor.channel not in {Channel.JOB, Channel.SYSTEM}:
+        raise Refused("no_permission", details={"permission": Permission.EXCLUSION_CHANGE_OWN.value})
+    rows = tx.session.execute(
+        select(ExcludedTag.exclusion_id, ExcludedTag.digest)
+        .join(Exclusion, Exclusion.id == ExcludedTag.exclusion_id)
+        .where(Exclusion.ended_at.is_(None))
+        .order_by(ExcludedTag.exclusion_id)
+    ).all()
+    digests: dict[str, list[bytes]] = {}
+    for exclusion_id, digest in rows:
+        digests.setdefault(exclusion_id, []).append(digest)
+    return sum(weighing.weigh_again(tx, some, exclusion_id) for exclusion_id, some in digests.items())
 
 
 def late(tx: Transaction) -> Sequence[Exclusion]:

@@ -71,13 +71,19 @@ def test_open_proposals_that_rest_on_the_value_alone_are_closed_and_others_stay(
     with reading(program) as session:
         before = len(session.scalars(select(Link).where(Link.state == LinkState.PROPOSED)).all())
     put(program, people["opvang"], "phone", DESK)
+    assert log(program, "link:refuse") == [], "who adds a value does not learn that others know it"
+    ((_entry, details),) = log(program, "exclusion:record")
+    assert "count" not in details
+    with pytest.raises(Refused):
+        use(program, people["opvang"], exclusions.weigh_again)
+    closed_now = use(program, JOBS, exclusions.weigh_again)
+    assert use(program, JOBS, exclusions.weigh_again) == 0
     with reading(program) as session:
         left = session.scalars(select(Link).where(Link.state == LinkState.PROPOSED)).all()
         closed = session.scalars(select(LinkAct)).all()
-    ((_entry, details),) = log(program, "exclusion:record")
-    assert before - len(left) == len(closed) == details["count"] > 0
+    assert before - len(left) == len(closed) == closed_now > 0
     assert "match" in {one.outcome for one in left}
-    assert log(program, "link:refuse")
+    assert {act.agency_id for act in closed} == {JOBS.agency_id}
 
 
 def test_a_name_with_a_date_still_links_who_shares_an_excluded_value(sqlite_program, people):
