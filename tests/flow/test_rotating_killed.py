@@ -6,6 +6,7 @@ import signal as signals_of_unix
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from signaltable.flow import rotating
@@ -17,7 +18,10 @@ from tests.table_steps import submitted
 
 KILLS = 3
 # Small batches, so that there are many moments between two commits; the clock of the tests, because the log has one too.
+# Loading the program takes longer than the work, so one process loads it, opens nothing, and forks each that does the work.
 ROTATOR = """
+import os
+import sys
 from dataclasses import replace
 from signaltable.flow import rotating
 from signaltable.flow.rotating import agencies, data, matching
@@ -27,27 +31,56 @@ from signaltable.settings import Settings
 from tests.conftest import Clock
 
 data.AT_ONCE = matching.AT_ONCE = agencies.AT_ONCE = 1
-program = replace(open_program(Settings.from_env()), clock=Clock())
-print("ready", flush=True)
-for one in rotating.unfinished(program):
-    for found in rotating.worked(program, INSTALLER, one.id):
-        print(found.stage, flush=True)
+
+
+def work():
+    program = replace(open_program(Settings.from_env()), clock=Clock())
+    print("ready", flush=True)
+    for one in rotating.unfinished(program):
+        for found in rotating.worked(program, INSTALLER, one.id):
+            print(found.stage, flush=True)
+
+
+while sys.stdin.readline():
+    child = os.fork()
+    if child == 0:
+        work()
+        sys.exit()
+    print(child, flush=True)
+    print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def a_process(program):
-    """One that goes on with all rotations; ready to begin."""
+@contextmanager
+def a_forge(program):
+    """The process that makes them, on a line each."""
     home = {"SIGNALTABLE_HOME": str(program.settings.home), "DATABASE_URL": program.settings.database_url}
     process = subprocess.Popen(
         [sys.executable, "-c", ROTATOR],
         cwd=Path(__file__).resolve().parents[2],
         env={**os.environ, **home},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == "ready"
-    return process
+    with process:
+        yield process
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+def a_process(forge):
+    """One that goes on with all rotations; ready to begin. Its number."""
+    forge.stdin.write("\n")
+    forge.stdin.flush()
+    first, second = (forge.stdout.readline().strip() for _line in range(2))
+    assert "ready" in (first, second)
+    return int(second if first == "ready" else first)
+
+
+def end_of(forge):
+    """How it ended, once it has."""
+    return next(line.strip() for line in forge.stdout if line.startswith("ended"))
 
 
 def test_a_kill_at_any_moment_loses_and_doubles_nothing(sqlite_program, actor):
@@ -59,21 +92,21 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(sqlite_program, actor):
     there = sorted(everything(program, SubjectField.subject_id, SubjectField.name))
     for purpose, agency in (("data", ""), ("agency", "havendam"), ("match", "")):
         rotating.start(program, INSTALLER, purpose, agency_id=agency)
-    for _ in range(KILLS):
-        # When it is killed without warning, somewhere in its work
-        process = a_process(program)
-        for _stage in range(chance.randrange(1, 12)):
-            process.stdout.readline()
-        time.sleep(chance.uniform(0.0, 0.01))
-        process.send_signal(signals_of_unix.SIGKILL)
-        process.communicate()
-        # Then everything opens to what it was, and the log accounts for every row
-        assert identities(program) == before
-        assert clean(program)
-    assert rotating.unfinished(program), "it was never killed in the middle"
-    process = a_process(program)
-    process.communicate()
-    assert process.returncode == 0
+    with a_forge(program) as forge:
+        for _ in range(KILLS):
+            # When it is killed without warning, somewhere in its work
+            process = a_process(forge)
+            for _stage in range(chance.randrange(1, 12)):
+                assert not forge.stdout.readline().startswith("ended"), "there was too little work to kill it in"
+            time.sleep(chance.uniform(0.0, 0.01))
+            os.kill(process, signals_of_unix.SIGKILL)
+            assert end_of(forge) == f"ended -{signals_of_unix.SIGKILL.value}"
+            # Then everything opens to what it was, and the log accounts for every row
+            assert identities(program) == before
+            assert clean(program)
+        assert rotating.unfinished(program), "it was never killed in the middle"
+        a_process(forge)
+        assert end_of(forge) == "ended 0"
     assert rotating.unfinished(program) == []
     assert sorted(everything(program, SubjectField.subject_id, SubjectField.name)) == there
     assert (identities(program), links(program)) == (before, linked)
