@@ -20,6 +20,7 @@ from signaltable.transaction import transaction
 from signaltable.web import create_app
 from tests.disclosure_steps import GIVEN, key_for
 from tests.factories import a_signal
+from tests.flow.test_blind_check import HEAD, STRANGER
 from tests.flow.test_subject_reports import SAFE, WHY
 from tests.identity_steps import name_at_table, on_the_table
 from tests.table_steps import submitted
@@ -119,6 +120,7 @@ def somebody(people):
     who_saw(people["fg.havendam"], havendam)
     who_is_it(people)
     erase(people["fg.havendam"], havendam)
+    own_lists(people["avim"])
 
 
 def who_is_it(people):
@@ -152,6 +154,15 @@ def erase(officer, focal):
     page = officer.form("/wissen/nieuw", asked)
     safe = {"check-asker": "checked", "check-danger": "no", "check-needed": "no", "step_up_password": focal.password}
     focal.form(page, {**safe, "decision": "erase", "reason": WHY})
+
+
+def own_lists(partner):
+    """A list of the own files against the open questions, and a shared phone that somebody looks at again."""
+    page = "/vragen/lijst"
+    listed = {"csrf_token": partner.token(page), "file": (io.BytesIO((HEAD + STRANGER).encode()), "lijst.csv")}
+    assert partner.post(page, listed).status_code == 200
+    added = {"phone": "0612345678", "label": "De balie", "reason": WHY}
+    partner.walk(partner.form("/uitsluitlijst/nieuw/phone", added))
 
 
 def who_saw(officer, focal):
@@ -280,6 +291,7 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
     (tmp_path / "signal.json").write_text(ran("submit", "--example"))
     (tmp_path / "request.json").write_text(json.dumps(next(iter(json.loads(ran("ground", "--example")).values()))))
     (tmp_path / "facts.json").write_text('{"age": "minor"}')
+    (tmp_path / "list.csv").write_text(HEAD + STRANGER)
     arguments = {
         "accounts": (),
         "submit": ("--as", "havendam", "--file", str(tmp_path / "signal.json")),
@@ -292,7 +304,9 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
         "audit processing-log": (str(tmp_path / "log.json"),),
         "audit rotate-key": (),
         "scan": (),
+        "blind-check": ("--file", str(tmp_path / "list.csv")),
         "keys status": (),
+        "keys rotate": ("--purpose", "session"),
         "keys export": (str(tmp_path / "keys.json"), *passphrases(tmp_path)),
         "policies replay": (signal,),
         "policies card": ("--svg", str(tmp_path / "card.svg")),
