@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -75,10 +76,8 @@ def test_what_cannot_be_read_is_told_with_its_line_and_without_what_stands_there
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(content):
-    try:
+    with suppress(UnusableList):
         read_list(content, most=5)
-    except UnusableList as refused:
-        assert str(refused)
 
 
 @given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8)), max_size=5))
