@@ -41,6 +41,8 @@ from signaltable.web.wording import WORDS
 pages = Blueprint("identity_requests", __name__, url_prefix="/identiteit")
 
 CHOICE = "keuze"
+# Sent along by the form with the choice: a form without one is told apart from a page that was just opened.
+STEP = "stap"
 SEEN_BY = (Permission.IDENTITY_REQUEST_TABLED, Permission.IDENTITY_DECIDE_OWN, Permission.DISCLOSURE_AUDIT_ALL)
 _LONGEST = Length(
     max=rows.REASON_LIMIT, message=_l("Write this in fewer words: at most %(max)d characters", max=rows.REASON_LIMIT)
@@ -120,12 +122,13 @@ def _render(template: str, **values: Any) -> str:
 @permission(Permission.IDENTITY_REQUEST_TABLED)
 def ask(way: str, thing: str, known_as: str) -> ResponseReturnValue:
     """What the rules offer for this subject; with a choice, what that ground asks."""
-    if set(request.args) - {CHOICE}:
+    if set(request.args) - {CHOICE, STEP}:
         refuse_request("not_on_the_form", [], len(request.args))
     with begin() as tx:
         page = asking.prepare(tx, way, thing, known_as)
     offer = page.offer(request.args.get(CHOICE, ""))
-    return _asking(page, offer, _conditions(page, offer, empty=True), AskForm(None))
+    no_choice = str(_("Choose for what you need it")) if offer is None and STEP in request.args else ""
+    return _asking(page, offer, _conditions(page, offer, empty=True), AskForm(None), no_choice)
 
 
 @pages.post("/vragen/<way>/<thing>/<known_as>")
@@ -166,14 +169,15 @@ def _conditions(page: Asking, offer: Offered | None, *, empty: bool = False) -> 
     return type(form)(None) if empty else form
 
 
-def _asking(page: Asking, offer: Offered | None, form: FlaskForm, words: AskForm) -> str:
+def _asking(page: Asking, offer: Offered | None, form: FlaskForm, words: AskForm, no_choice: str = "") -> str:
     return _render(
         "identity/ask.html",
         page=page,
         offer=offer,
         form=form,
         words=words,
-        mistakes=[*summary_of(form), *summary_of(words)],
+        no_choice=no_choice,
+        mistakes=[*([(f"{CHOICE}-0", no_choice)] if no_choice else []), *summary_of(form), *summary_of(words)],
         asked=asked,
         advice_contacts=advice_contacts() if page.refused else (),
         today=day_of(program().clock()),

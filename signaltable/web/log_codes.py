@@ -89,10 +89,16 @@ def _titled(part: str) -> Callable[[str], str]:
 
 
 def ground_words(code: str) -> str:
-    """A legal ground by its title with its articles; of one that is no longer in the rules only that."""
+    """A legal ground by its title with its articles; of one that is no longer in the rules only that.
+
+    A request to erase has grounds of its own (policies/safety_check.toml), which hold their article in their title.
+    """
     if code == OWN_DATA:
         return _("none is needed: these are data that the organisation recorded itself")
     rows: list[Ground] = [row for row in program().policy.grounds.rows if row.id == code]
+    check = program().policy.safety_check
+    if not rows and check and (to_erase := [one for one in check.erasure_ground if one.id == code]):
+        return lower_first(in_words(to_erase[0].title))
     if not rows:
         return _("a ground that is no longer in the rules")
     cited = articles(rows[-1].legal_basis)

@@ -334,6 +334,8 @@ CLAUSES: Mapping[str, Any] = {
     "unreviewed": _l("grounds that no lawyer has reviewed: %(value)s"),
     "findings": _l("findings: %(value)s"),
     "count": _l("number: %(value)s"),
+    "asks": _l("compared with open questions: %(value)s"),
+    "hits": _l("hits: %(value)s"),
     "population": _l("out of: %(value)s"),
     "same": _l("with the same outcome: %(value)s"),
     "different": _l("with another outcome: %(value)s"),

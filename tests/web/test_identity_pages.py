@@ -33,6 +33,8 @@ def test_from_the_case_to_the_quarter_of_an_hour(program, actor, clock, case):
     assert f'href="{ask}"' in care.get(f"/tafel/dossier/{case}").text
     offered = care.get(ask).text
     assert "P2.G2" in offered
+    nothing = care.get(f"{ask}?stap=2").text
+    assert ('id="errors"' in offered, 'id="errors"' in nothing, 'href="#keuze-0"' in nothing) == (False, True, True)
     form = {"keuze": "P2.G2", "NEC-motivation": "", "motivation": WHY, "CONSENT-recipient": "this"}
     back = care.post(ask, form, page=f"{ask}?keuze=P2.G2")
     assert back.status_code == 422

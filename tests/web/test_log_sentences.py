@@ -151,6 +151,16 @@ def test_a_disclosure_reads_as_a_jurist_would_write_it(say):
     assert text.endswith({"en": "approved by a second person.", "nl": "goedgekeurd door een tweede persoon."}[language])
 
 
+def test_the_ground_of_a_request_to_erase_and_the_hits_of_a_list_are_said(say):
+    told, language = say
+    required = {key: _value(key) for key in ACTIONS["subject:request"].details_required}
+    text = told(_line("subject:request", required | {"ground": "objection"}))
+    assert {"en": "GDPR 17(1)(c)", "nl": "AVG 17(1)(c)"}[language] in text
+    text = told(_line("enrich:search", {"count": 40, "hits": 2, "asks": 7}))
+    expected = {"en": "compared with open questions: 7; hits: 2", "nl": "vergeleken met open vragen: 7; treffers: 2"}
+    assert expected[language] in text
+
+
 def test_destroyed_details_leave_who_when_and_what(say):
     told, language = say
     text = told(_line("signal:disclose", None, object_type="disclosure", object="D-9C4M-T8"))
