@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
@@ -400,8 +400,17 @@ def form_of(ring: KeyProvider, table: Table) -> str:
 
 def packed_digest(ring: KeyProvider, table: str, rows: Iterable[bytes], version: int) -> str:
     """The digest of packed rows that come in the order of their keys, in as many pieces as one likes."""
-    made = hmac.digest(ring.derive(PURPOSE, USE, version), b"".join((table.encode(), *rows)), "sha256")
-    return f"{version}{PACKED}.{made.hex()[:DIGEST_DIGITS]}"
+    return packed_digests(ring, table, version)(rows)
+
+
+def packed_digests(ring: KeyProvider, table: str, version: int) -> Callable[[Iterable[bytes]], str]:
+    """`packed_digest` for very many rows: what is the same for all of them is looked up once."""
+    key, head, form = ring.derive(PURPOSE, USE, version), table.encode(), f"{version}{PACKED}."
+
+    def digest(rows: Iterable[bytes]) -> str:
+        return form + hmac.digest(key, b"".join((head, *rows)), "sha256").hex()[:DIGEST_DIGITS]
+
+    return digest
 
 
 def pack(values: Iterable[tuple[str, Any]]) -> bytes:

@@ -92,10 +92,10 @@ class Transaction:
         )
         self.about.append(Concerned(tuple(signals), tuple(subjects)))
 
-    def use_key(self, owner: str, version: int) -> None:
+    def use_key(self, owner: str, version: int, times: int = 1) -> None:
         """Note that something was opened with the key of an agency (or of a purpose); the log tells it with the act."""
         name = f"{owner}:{version}"
-        self.keys_used[name] = self.keys_used.get(name, 0) + 1
+        self.keys_used[name] = self.keys_used.get(name, 0) + times
 
     def append_now(self) -> None:
         """Give the noted events their places in the log at once: a checkpoint has to cover its own announcement.

@@ -7,7 +7,7 @@ agency it gives nothing of another.
 from signaltable.keys.contents import ACTIVE, DESTROYED, PURPOSES, RECIPIENT, RETIRED, SEAL, KeyFacts
 from signaltable.keys.digests import KEY_BYTES, derive_key, keyed_digest
 from signaltable.keys.errors import CannotOpen, KeyRingError
-from signaltable.keys.fields import NONCE_BYTES, DataKey, Place, new_data_key, open_field, reseal_fields, seal_field
+from signaltable.keys.fields import NONCE_BYTES, DataKey, Place, new_data_key, open_field, resealing, seal_field
 from signaltable.keys.file_ring import KeyRing
 from signaltable.keys.provider import KeyProvider, pseudonym_key
 from signaltable.keys.suites import HYBRID_SUITE, P256_SUITE, SUITES, X25519_SUITE, envelope_suite, envelope_version
@@ -39,6 +39,6 @@ __all__ = [
     "new_data_key",
     "open_field",
     "pseudonym_key",
-    "reseal_fields",
+    "resealing",
     "seal_field",
 ]

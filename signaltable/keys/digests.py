@@ -9,12 +9,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
 FINGERPRINT_DIGITS = 32
+_LENGTH = struct.Struct(">I").pack
 _COMMITMENT = b"signaltable/key-fingerprint/1"
 
 
 def bind(*parts: bytes) -> bytes:
     """Join parts so that no other list of parts gives the same bytes."""
-    return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    return b"".join([_LENGTH(len(part)) + part for part in parts])
 
 
 def derive_key(secret: bytes, use: str) -> bytes:

@@ -1,6 +1,6 @@
 """Sealed fields: one value under the key of one subject or signal, bound to its place in the database."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +16,7 @@ TAG_BYTES: Final = 16
 # Fields are padded to whole blocks, so that the length of a name does not show in the database.
 BLOCK_BYTES: Final = 32
 _FIELD_MARK: Final = b"\x01"
+_SUBJECT: Final = bind(b"signaltable/data-key/1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,46 +59,58 @@ def open_field(data_key: DataKey, *, table: str, row: str, column: str, version:
         raise CannotOpen("the field does not open with this key in this place") from None
 
 
+class _Columns(dict[str, bytes]):
+    """What stands behind the row in the place of a field, column by column; made once for each."""
+
+    def __init__(self, tail: bytes) -> None:
+        super().__init__()
+        self._tail = tail
+
+    def __missing__(self, column: str) -> bytes:
+        made = self[column] = bind(column.encode()) + self._tail
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where the fields of many rows stand: the parts of their place that are the same for all, made once."""
 
     head: bytes
-    tail: bytes
-    columns: dict[str, bytes] = field(default_factory=dict)
+    columns: Mapping[str, bytes]
 
     @classmethod
     def of(cls, table: str, version: int) -> "Place":
         """The place of fields of a table."""
-        return cls(bind(b"signaltable/field/1", table.encode()), bind(str(version).encode()))
+        return cls(bind(b"signaltable/field/1", table.encode()), _Columns(bind(str(version).encode())))
 
 
-def reseal_fields(
-    old: DataKey, new: DataKey, place: Place, row: str, fields: Iterable[tuple[str, bytes]], nonces: Iterator[bytes]
-) -> list[bytes]:
-    """Fields of one row, (column, sealed), under a new key in the same places; the plaintext is looked at by nobody.
+Reseal = Callable[[str, bytes, bytes], bytes]
 
-    The same as `open_field` and `seal_field`, for very many. Raises CannotOpen when one of them does not open.
+
+def resealing(old: DataKey, new: DataKey, place: Place, row: str) -> Reseal:
+    """What seals the fields of one row anew: column, what is sealed and a fresh nonce in; sealed under the new key out.
+
+    The same as `open_field` and `seal_field`, for very many; the plaintext is looked at by nobody. What it gives raises
+    CannotOpen when a field does not open.
     """
     opened, sealed_anew = AESGCM(old.material).decrypt, AESGCM(new.material).encrypt
-    head, tail, columns = place.head + bind(row.encode()), place.tail, place.columns
-    made = []
-    try:
-        for column, sealed in fields:
-            if sealed[:1] != _FIELD_MARK:
-                raise CannotOpen("expected a sealed field, found something else")
-            if column not in columns:
-                columns[column] = bind(column.encode()) + tail
-            data, nonce = head + columns[column], next(nonces)
-            made.append(_FIELD_MARK + nonce + sealed_anew(nonce, opened(sealed[1:13], sealed[13:], data), data))
-    except (InvalidTag, ValueError):
-        raise CannotOpen("the field does not open with this key in this place") from None
-    return made
+    head, columns, mark = place.head + bind(row.encode()), place.columns, _FIELD_MARK
+
+    def reseal(column: str, sealed: bytes, nonce: bytes) -> bytes:
+        if sealed[:1] != mark:
+            raise CannotOpen("expected a sealed field, found something else")
+        data = head + columns[column]
+        try:
+            return mark + nonce + sealed_anew(nonce, opened(sealed[1:13], sealed[13:], data), data)
+        except (InvalidTag, ValueError):
+            raise CannotOpen("the field does not open with this key in this place") from None
+
+    return reseal
 
 
 def subject_info(subject_id: str) -> bytes:
     """What binds the wrapped data key of a subject to that subject."""
-    return bind(b"signaltable/data-key/1", subject_id.encode())
+    return _SUBJECT + bind(subject_id.encode())
 
 
 def _place(table: str, row: str, column: str, version: int) -> bytes:

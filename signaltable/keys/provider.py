@@ -1,5 +1,6 @@
 """What the program asks of its keys, wherever they are: in a file, or in a token that never gives them out."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Protocol
 
@@ -37,6 +38,9 @@ class KeyProvider(Protocol):
 
     def wrap(self, agency_id: str, data_key: DataKey, subject_id: str) -> bytes:
         """The data key of a subject, sealed for an agency. A disclosure of identity wraps it again for the recipient."""
+
+    def wrapping(self) -> Callable[[str, DataKey, str], bytes]:
+        """`wrap` for very many, with the keys that count now: for one transaction at most."""
 
     def unwrap(self, agency_id: str, wrapped: bytes, subject_id: str) -> DataKey:
         """The data key that was wrapped for this agency and this subject. Raises CannotOpen otherwise."""

@@ -153,8 +153,12 @@ class Ring(ABC):
 
     def wrap(self, agency_id: str, data_key: DataKey, subject_id: str) -> bytes:
         """The data key of a subject, sealed for an agency. A disclosure of identity wraps it again for the recipient."""
+        return self.wrapping()(agency_id, data_key, subject_id)
+
+    def wrapping(self) -> Callable[[str, DataKey, str], bytes]:
+        """`wrap` for very many, with the keys that count now: for one transaction at most."""
         self._look_again()
-        return self._wrapper.wrap(agency_id, data_key, subject_id)
+        return self._wrapper.wrap
 
     def unwrap(self, agency_id: str, wrapped: bytes, subject_id: str) -> DataKey:
         """The data key that was wrapped for this agency and this subject. Raises CannotOpen otherwise."""

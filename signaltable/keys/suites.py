@@ -6,6 +6,7 @@ A suite belongs to a version of a key: a new version may choose another one, and
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
@@ -149,7 +150,11 @@ def envelope_head(suite: str, version: int, *, padded: bool = False) -> bytes:
 
 def read_head(envelope: bytes) -> Head:
     """The head of an envelope. Raises CannotOpen for what is no envelope of a suite that is known here."""
-    raw = envelope[: _ENVELOPE.size]
+    return _read(bytes(envelope[: _ENVELOPE.size]))
+
+
+@lru_cache(maxsize=256)  # One for each suite and version in use, and asked with every data key.
+def _read(raw: bytes) -> Head:
     if len(raw) < _ENVELOPE.size:
         raise CannotOpen("expected an envelope, found something shorter")
     mark, number, version = _ENVELOPE.unpack(raw)

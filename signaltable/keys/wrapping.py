@@ -9,6 +9,7 @@ because X25519 takes a hundred times as long as AES.
 import secrets
 import struct
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -93,4 +94,9 @@ class Wrapper:
 
 
 def _bound(agency_id: str, name: str) -> bytes:
-    return bind(b"signaltable/wrapped/1", agency_id.encode(), subject_info(name))
+    return _of_agency(agency_id) + bind(subject_info(name))
+
+
+@cache
+def _of_agency(agency_id: str) -> bytes:
+    return bind(b"signaltable/wrapped/1", agency_id.encode())

@@ -198,6 +198,20 @@ def test_a_value_that_does_not_open_keeps_the_old_key_and_is_counted(two):
     assert two.keys.usable("agency", "havendam") == (2, 1)
 
 
+def test_a_subject_of_whom_one_field_does_not_open_keeps_all_of_it_and_the_others_go_on(program, actor):
+    about_one_person(program, actor)
+    before = {(one.subject_id, one.name): one.sealed for one in everything(program, *SubjectField.__table__.columns)}
+    spoilt, last = max(before)
+    with program.write_sessions() as session:
+        changed = update(SubjectField).where(SubjectField.subject_id == spoilt, SubjectField.name == last)
+        session.execute(changed.values(sealed=before[spoilt, last][:-1] + bytes([before[spoilt, last][-1] ^ 1])))
+        session.commit()
+    assert rotate(program, "data").state == rotating.STOPPED
+    after = {(one.subject_id, one.name): one.sealed for one in everything(program, *SubjectField.__table__.columns)}
+    kept = {key for key, sealed in after.items() if sealed == before[key]}
+    assert kept == {key for key in before if key[0] == spoilt} - {(spoilt, last)}
+
+
 @pytest.mark.parametrize(
     ("purpose", "options"),
     [

@@ -1,14 +1,11 @@
 """The data keys of subjects and signals: each gets a new one, and everything under the old one is sealed anew.
 
-This is for millions of rows, so they go past the object layer: read in the order of their keys, written by one statement
-that the driver repeats, and told to the log with digests that are made of what is in hand.
+This is for millions of rows, so those of subjects go past the object layer (`driver`, `renewal`), in the order of their
+keys, and are told to the log with digests that are made of what is in hand.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from itertools import groupby
-from operator import itemgetter
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -16,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from signaltable import row_digests
 from signaltable.flow import attachment_rows, sealing
+from signaltable.flow.rotating.driver import Driver
+from signaltable.flow.rotating.renewal import Renewal, packed_key
 from signaltable.flow.rotating.state import Batch
 from signaltable.keys import (
     KEY_BYTES,
@@ -28,7 +27,7 @@ from signaltable.keys import (
     envelope_version,
     new_data_key,
     open_field,
-    reseal_fields,
+    resealing,
 )
 from signaltable.models import (
     Attachment,
@@ -45,7 +44,6 @@ SUBJECTS: Final = "subjects"
 SIGNALS: Final = "signals"
 AT_ONCE: Final = 2000
 SIGNALS_AT_ONCE: Final = 20
-_FIELDS: Final = Place.of(sealing.TABLE, sealing.FIELD_VERSION)
 
 
 class Data:
@@ -75,43 +73,6 @@ class Data:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Where:
-    """The columns that find a row, the condition on them, and how many they are."""
-
-    columns: str
-    condition: str
-    width: int
-
-
-class _Driver:
-    """The connection of a transaction as the driver has it: no statement is looked at by anybody else."""
-
-    def __init__(self, session: Session) -> None:
-        connection = session.connection()
-        self._raw: Any = connection.connection.dbapi_connection
-        self._mark = "?" if connection.dialect.name == "sqlite" else "%s"
-        # The other rows of PostgreSQL may be changed by somebody else between reading and writing; on SQLite nobody can.
-        self.locking = "" if connection.dialect.name == "sqlite" else " FOR UPDATE"
-
-    def read(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a query with ? for values."""
-        rows: list[tuple[Any, ...]] = self._raw.execute(statement.replace("?", self._mark), values).fetchall()
-        return rows
-
-    def where_row(self, key: str, width: int) -> "_Where":
-        """How to find a row again within this transaction: by its number on SQLite, else by its key."""
-        if self.locking:
-            return _Where(", ".join(part.split()[0] for part in key.split(" AND ")), key, width)
-        return _Where("rowid", "rowid = ?", 1)
-
-    def write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Repeat a statement with ? for the values of each row."""
-        cursor = self._raw.cursor()
-        cursor.executemany(statement.replace("?", self._mark), rows)
-        cursor.close()
-
-
 class _Subjects:
     """The next subjects: their wrapped keys and their fields, renewed in one go.
 
@@ -120,99 +81,71 @@ class _Subjects:
 
     def __init__(self, tx: Transaction, cursor: str) -> None:
         self._tx, self._keys, self._cursor = tx, tx.program.keys, cursor
-        self._driver = _Driver(tx.session)
+        self._driver = Driver(tx.session)
         self._version = self._keys.version(row_digests.PURPOSE)
         self._pairs: dict[str, tuple[DataKey, DataKey]] = {}
 
     def renew(self) -> Batch:
         """Seal them anew. Returns how many rows were written."""
-        subjects = self._driver.read(
-            "SELECT DISTINCT subject_id FROM subject_keys WHERE subject_id > ? ORDER BY subject_id LIMIT ?",
-            self._cursor,
-            AT_ONCE,
-        )
-        if not subjects:
-            return Batch(0)
-        last = subjects[-1][0]
-        held = self._behind("subject_keys", "subject_id, agency_id, wrapped", "subject_id, agency_id", last)
+        subject, _, agency = self._cursor.partition("/")
+        found = self._driver.next_keys(subject, agency, AT_ONCE)
+        # One with the keys of several agencies may come again later; doing it twice does no harm.
+        subjects = sorted({one[0] for one in found})
+        held = self._driver.keys_of(subjects)
         self._open_keys(held)
-        count = self._renew_fields(last) + self._renew_keys(held)
-        self._renew_lent(last)
-        return Batch(count, last if len(subjects) == AT_ONCE else "")
-
-    def _behind(self, table: str, columns: str, order: str, last: str) -> list[tuple[Any, ...]]:
-        query = f"SELECT {columns} FROM {table} WHERE subject_id > ? AND subject_id <= ? ORDER BY {order}"  # noqa: S608
-        return self._driver.read(query + self._driver.locking, self._cursor, last)
+        count = self._renew_fields(subjects) + self._renew_keys(held)
+        self._renew_lent()
+        return Batch(count, "/".join(found[-1]) if len(found) == AT_ONCE else "")
 
     def _open_keys(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """The old and the new key of each subject; the same for every agency that holds it."""
         material = self._tx.program.randomness(KEY_BYTES * len(rows))
-        used = self._tx.keys_used
+        used: Counter[tuple[str, int]] = Counter()
         for number, (subject, agency, wrapped) in enumerate(rows):
             if subject in self._pairs:
                 continue
             try:
-                old = self._keys.unwrap(agency, bytes(wrapped), subject)
+                old = self._keys.unwrap(agency, wrapped, subject)
             except (CannotOpen, KeyRingError):
                 continue
-            name = f"agency:{agency}:{envelope_version(wrapped)}"
-            used[name] = used.get(name, 0) + 1
+            used[agency, envelope_version(wrapped)] += 1
             self._pairs[subject] = old, new_data_key(material[KEY_BYTES * number : KEY_BYTES * (number + 1)])
+        for (agency, version), count in used.items():
+            self._tx.use_key(f"agency:{agency}", version, count)
 
-    def _renew_fields(self, last: str) -> int:
-        where = self._driver.where_row("subject_id = ? AND name = ?", 2)
-        columns = f"{where.columns}, sealed, subject_id, name, sure"
-        rows = self._behind("subject_fields", columns, "subject_id, name", last)
-        nonces = _pieces(self._tx.program.randomness(NONCE_BYTES * len(rows)), NONCE_BYTES)
-        written: list[tuple[Any, ...]] = []
-        told: dict[str, str] = {}
-        for subject, group in groupby(rows, itemgetter(-3)):
-            if subject not in self._pairs:
-                continue
-            held = list(group)
-            try:
-                made = reseal_fields(
-                    *self._pairs[subject], _FIELDS, subject, [(row[-2], row[-4]) for row in held], nonces
-                )
-            except CannotOpen:
+    def _renew_fields(self, subjects: Sequence[str]) -> int:
+        """Again without the subjects of which a field did not open, as long as there are any."""
+        digest = row_digests.packed_digests(self._keys, "subject_fields", self._version)
+        while True:
+            self._driver.run("SAVEPOINT fields")
+            fields = Renewal(self._pairs, self._tx.program.randomness, digest)
+            self._driver.rewrite_fields(subjects, fields.each())
+            if not fields.unopened:
+                break
+            self._driver.run("ROLLBACK TO SAVEPOINT fields")
+            for subject in fields.unopened:
                 del self._pairs[subject]
-                continue
-            said = _text(b"<subject_id", subject)
-            pieces: list[bytes] = []
-            # In the order of the names as they are compared here; a database may sort by the rules of its language.
-            for sealed, row in sorted(zip(made, held, strict=True), key=_name):
-                written.append((sealed, *row[: where.width]))
-                pieces += (said, _head(row[-2], len(sealed)), sealed, _SURE_END if row[-1] else b">")
-            told[subject] = row_digests.packed_digest(self._keys, "subject_fields", pieces, self._version)
-        self._driver.write(f"UPDATE subject_fields SET sealed = ? WHERE {where.condition}", written)  # noqa: S608
-        self._tx.written.tell("subject_fields", told)
-        return len(written)
+        self._driver.run("RELEASE SAVEPOINT fields")
+        self._tx.written.tell("subject_fields", fields.told)
+        self._tx.written.past("subject_fields", fields.unordered)
+        return fields.count
 
     def _renew_keys(self, rows: Sequence[tuple[Any, ...]]) -> int:
         written, told = [], {}
+        digest = row_digests.packed_digests(self._keys, "subject_keys", self._version)
+        wrap = self._keys.wrapping()
         for subject, agency, _ in rows:
             if subject in self._pairs:
-                wrapped = self._keys.wrap(agency, self._pairs[subject][1], subject)
+                wrapped = wrap(agency, self._pairs[subject][1], subject)
                 written.append((wrapped, subject, agency))
-                packed = _KEY % (_text(b"<subject_id", subject), _text(b"agency_id", agency), len(wrapped), wrapped)
-                told[f"{subject}/{agency}"] = row_digests.packed_digest(
-                    self._keys, "subject_keys", [packed], self._version
-                )
-        self._driver.write("UPDATE subject_keys SET wrapped = ? WHERE subject_id = ? AND agency_id = ?", written)
+                told[f"{subject}/{agency}"] = digest([packed_key(subject, agency, wrapped)])
+        self._driver.write_keys(written)
         self._tx.written.tell("subject_keys", told)
         return len(written)
 
-    def _renew_lent(self, last: str) -> None:
+    def _renew_lent(self) -> None:
         """Requests for an identity that are open right now hold the key as well, for a quarter of an hour."""
-        lent = self._tx.session.scalars(
-            select(IdentityRequest)
-            .where(
-                IdentityRequest.subject_id > self._cursor,
-                IdentityRequest.subject_id <= last,
-                IdentityRequest.wrapped != b"",
-            )
-            .with_for_update()
-        )
+        lent = self._tx.session.scalars(select(IdentityRequest).where(IdentityRequest.wrapped != b"").with_for_update())
         for request in lent:
             if request.subject_id in self._pairs:
                 name = f"{request.subject_id}|{request.id}"
@@ -273,8 +206,7 @@ class _Signals:
         tx.session.flush()
 
     def _resealed(self, old: DataKey, new: DataKey, place: Place, row: str, column: str, sealed: bytes) -> bytes:
-        nonces = iter([self._tx.program.randomness(NONCE_BYTES)])
-        return reseal_fields(old, new, place, row, [(column, sealed)], nonces)[0]
+        return resealing(old, new, place, row)(column, sealed, self._tx.program.randomness(NONCE_BYTES))
 
 
 def _unopened(session: Session, keys: KeyProvider) -> int:
@@ -336,27 +268,3 @@ def _unopened_fields(session: Session, opened: Mapping[str, DataKey]) -> int:
         except CannotOpen:
             bad += 1
     return bad
-
-
-def _pieces(whole: bytes, size: int) -> Iterator[bytes]:
-    return (whole[at : at + size] for at in range(0, len(whole), size))
-
-
-def _name(one: tuple[bytes, tuple[Any, ...]]) -> str:
-    name: str = one[1][-2]
-    return name
-
-
-@cache
-def _head(name: str, length: int) -> bytes:
-    return _text(b"name", name) + b"sealed:b:%d:" % length
-
-
-# A row as `row_digests.pack` packs it, written out for these two tables: fsck compares.
-_SURE_END: Final = b"sure:j:1:1>"
-_KEY: Final = b"%b%bwrapped:b:%d:%b>"
-
-
-def _text(name: bytes, value: str) -> bytes:
-    raw = value.encode()
-    return b"%b:s:%d:%b" % (name, len(raw), raw)
