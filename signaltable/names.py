@@ -278,7 +278,7 @@ _PEOPLES: Final = re.compile(
     r"tunesi|turk|venezola|venezolaan|vietname|vlaam|zambia|zimbabwa|zweed|zwitser|amazigh|berber|sinti|islamit|"
     r"christe|katholie|moslim|british|dutch|polish|romanian|bulgarian|hungarian|german|french|english|spanish|"
     r"turkish|moroccan|nigerian|chinese|vietnamese)"
-    r"(?:n?s|se|sen|nse|aanse?|aan|anen|iers?|ieren|er|ers|en|ees|ese|eze|ezen|ien|isch|ische|lander|landers|e|"
+    r"(?:n?s|an|es|se|sen|nse|aanse?|aan|anen|iers?|ieren|er|ers|en|ees|ese|eze|ezen|ien|isch|ische|lander|landers|e|"
     r"te|ten|nen|n|zen|aarden?|aard|eers?|ners?|ens|ense|mers|talig|stalig|stalige|sprekende?)?"
 )
 
@@ -322,7 +322,7 @@ _OTHER_CAPITALS: Final = word_set(
     """
     whatsapp facebook instagram snapchat tiktok telegram signal google youtube twitter linkedin tinder badoo onlyfans
     marktplaats booking airbnb uber messenger gmail hotmail outlook iphone samsung paypal tikkie bitcoin netflix discord
-    skype viber wechat kinky sexjobs ikea action gamma hema rabobank ing abn amro bunq western union moneygram schengen
+    skype viber wechat zalo weixin imo grindr bumble vinted roblox twitch kinky sexjobs ikea action gamma hema rabobank ing abn amro bunq western union moneygram schengen
     corona covid kerst pasen ramadan internet god allah islam bijbel koran volkswagen mercedes bmw audi opel ford renault
     peugeot toyota fiat skoda seat kia hyundai volvo citroen iban id ok tv pc sim sms app wifi euro eu ns
     nieuwjaar suikerfeest koningsdag sinterklaas kerstmis

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from signaltable.names import COMMON_WORDS, MONTHS, PARTICLES, fold, word_set
-from signaltable.text.lexicon import given_names, is_ordinary, is_surname, places
+from signaltable.text.lexicon import given_names, is_dutch, is_ordinary, is_surname, listed_names, places
 from signaltable.text.spans import Span, Word, starts_sentence
 
 POSTCODE: Final = re.compile(r"(?<!\w)[1-9]\d{3}(?: ?[A-Z]{2}|[a-z]{2}| [a-z]{2}(?=[,.;)\n]|$))(?!\w)")
@@ -25,7 +25,7 @@ _ENDS_AS_STREET: Final = re.compile(rf"\w{{2,40}}(?:{STREET_ENDS}|straatje|laant
 # Endings that streets share with other words: only with a number behind them.
 _MAY_END_STREET: Final = re.compile(
     r"\w{1,40}(?:einde?|zijde|dam|poort|veld|velden|hoek|berg|vaart|wetering|zoom|kamp|akkers?|weide|horst|bos|tuin|park|passage"
-    r"|dal|gaarde?|meent|stede|werf|hout|burg|sluis|brug|wijk|heide?|rode|schans|bolwerk|plaats|vliet|water|wold|stee|gang|hil|ring)"
+    r"|dal|gaarde?|meent|stede|werf|hout|burg|sluis|brug|wijk|heide?|rode|schans|bolwerk|plaats|vliet|water|wold|stee|gang|hil|ring|stad|meent|kant|singels?)"
 )
 _STREET_WORDS: Final = word_set(
     "straat laan plein kade singel gracht dijk steeg plantsoen dreef boulevard weg markt hof pad ring baan wal haven brink erf "
@@ -46,6 +46,7 @@ _CUES: Final = word_set(
 )
 # After these words of a sentence a particle in small letters begins the street: "woont van Goghlaan 12".
 _BEFORE_PARTICLE: Final = _CUES | word_set("naar op te in")
+_AFTER_STREET_WORD: Final = word_set("van der den de het tot naar des")
 _ARTICLES: Final = word_set("de den het ter ten van")
 _UNITS: Final = MONTHS | word_set(
     "euro eu eur uur uren jaar jr maal keer x personen mensen bedden kamers mannen vrouwen kinderen dagen weken maanden procent km "
@@ -53,13 +54,35 @@ _UNITS: Final = MONTHS | word_set(
 )
 _NUMBER_WORDS: Final = word_set("nr nummer no num huisnummer")
 _HOUSE: Final = re.compile(
-    r"\d{1,5}(?:[a-zA-Z]{1,2}(?!\w)|\s?[-/]\s?(?:\d{1,4}|[a-zA-Z]{1,3})(?!\w)|\s(?:bis|hs|huis|[a-hA-H]|[IVX]{1,4})(?![\w'’.]))?(?!\w)"
+    r"\d{1,5}(?:[a-zA-Z]{1,2}(?!\w)|\s?[-/]\s?(?:\d{1,4}|[a-zA-Z]{1,3})(?!\w)|\s(?:[a-hA-H]|[IVX]{1,4})(?![\w'’.])"
+    r"|\s(?:bis|hs|huis|rood|rd|zwart|zw|\d\s?hoog|(?:unit|kamer|app\.?|appartement)\s?\d{1,4})(?![\w'’]|\.\w))?(?!\w)"
 )
 _SMALL_POSTCODE: Final = re.compile(r"(?<!\w)[1-9]\d{3} [a-z]{2} ([a-z]{2,30})(?!\w)")
+# Streets in notes without capitals and without a number; words that are formed alike are left to the list of Dutch.
+_SMALL_STREET: Final = re.compile(
+    r"(?<![\w-])[a-z]{4,30}(?:straat|laan|plantsoen|singel|gracht|steeg|dreef|weg|kade|plein|dijk)(?!\w)"
+)
+_NO_SMALL_STREET: Final = re.compile(
+    r"(?:winkel|hoofd|zij|dwars|school|markt|dorps|speel|parkeer|stads|kerk|fiets|snel|auto|zand|land|toegangs|terug|heen|uit|om|buiten|"
+    r"binnen|door|lucht|spoor|water|rechts|asiel|vlucht|sluip|hulp|levens|loop|tussen|ring|rond|kruis|provinciale|rijks|tol|"
+    r"woon|straf|midden|rivier|zee|bedrijven|industrie|achter|voor|half|onder|vrije|hele|lange|werk|plezier|over)"
+    r"(?:straat|weg|plein|kade|dijk|laan|gracht|steeg|singel|dreef)"
+)
+# "nr 14 van de Lindenlaan": the number in front of the street.
+_NUMBER_BEFORE: Final = re.compile(
+    r"(?:\b(?:nr|nummer|no|huisnummer)\.?\s?)\d{1,4}\s?[a-z]?\s(?:van|op|aan|in)\s(?:(?:de|het)\s)?$", re.IGNORECASE
+)
+_SQUARE_OF_A_YEAR: Final = re.compile(
+    r"\b[Pp]lein\s(?:19)?\d{2}(?:\s?[-–]\s?(?:19)?\d{2})?(?:\s\d{1,4}[a-z]?)?(?![\w-])"
+)
+_FOREIGN_POSTCODE: Final = re.compile(
+    r"[ ,]{1,3}(?:[A-Z]{1,2}-)?\d{2}[ -]?\d{2,3}(?=\s[A-ZÀ-Ý])(?:\s[A-ZÀ-Ý][\w'’-]{1,24})"
+)
 _GAP: Final = re.compile(r"[\s,]{0,3}")
 _TOWN: Final = re.compile(
     r"[ ,]{1,2}(?:te |in )?((?:'s-)?[A-ZÀ-Ý][\w'’-]{1,24}(?:[ -](?:aan|op|den|de|der|het|[A-ZÀ-Ý][\w'’-]{1,24})){0,4})"
 )
+_REACH_BEFORE: Final = 40
 _MOST_WORDS: Final = 6
 _NEAR: Final = 3
 
@@ -80,7 +103,14 @@ def addresses(text: str, words: Sequence[Word]) -> Iterator[Span]:
             and (last not in places() or " " in found[1])
             and not (is_surname(last) and not last.endswith(_NO_SURNAME))
         ):
-            yield Span(found.start() + _leading_known(found[1]), _with_postcode(text, found.end()), "address")
+            start = _with_number_before(text, found.start() + _leading_known(found[1]))
+            yield Span(start, _with_postcode(text, found.end()), "address")
+    for found in _SMALL_STREET.finditer(text):
+        street = found[0]
+        if not (_NO_SMALL_STREET.fullmatch(street) or street in _NO_STREET or is_dutch(street) or street in places()):
+            yield Span(_with_number_before(text, found.start()), found.end(), "address")
+    for found in _SQUARE_OF_A_YEAR.finditer(text):
+        yield Span(found.start(), _with_postcode(text, found.end()), "address")
     for found in POSTCODE.finditer(text):
         yield Span(found.start(), _with_town(text, found.end()), "address")
     for found in _SMALL_POSTCODE.finditer(text):
@@ -91,7 +121,16 @@ def addresses(text: str, words: Sequence[Word]) -> Iterator[Span]:
 def _with_postcode(text: str, end: int) -> int:
     gap = _GAP.match(text, end)
     postcode = POSTCODE.match(text, gap.end()) if gap else None
-    return _with_town(text, postcode.end()) if postcode else end
+    if postcode:
+        return _with_town(text, postcode.end())
+    foreign = _FOREIGN_POSTCODE.match(text, end)
+    return foreign.end() if foreign else end
+
+
+def _with_number_before(text: str, start: int) -> int:
+    """Where an address begins whose number may stand in front of its street."""
+    found = _NUMBER_BEFORE.search(text, max(0, start - _REACH_BEFORE), start)
+    return found.start() if found else start
 
 
 def _with_town(text: str, end: int) -> int:
@@ -138,7 +177,7 @@ def _run_start(text: str, words: Sequence[Word], last: int) -> int:
 
 
 def _without_sentence(text: str, words: Sequence[Word], first: int, last: int) -> int:
-    """Leave out what belongs to the sentence: "In de Dorpsstraat" begins at Dorpsstraat."""
+    """Leave out what belongs to the sentence: "In de Dorpsstraat" begins at Dorpsstraat, "Vesna op de Meent" at Meent."""
     while first < last and words[first].folded in _BEFORE_STREET:
         own = words[first].is_capitalised and (
             words[first].folded in _ARTICLES or not starts_sentence(text, words[first])
@@ -147,6 +186,11 @@ def _without_sentence(text: str, words: Sequence[Word], first: int, last: int) -
         if own or cued:
             break
         first += 1
+    if words[first].folded in listed_names():
+        on = [at for at in range(first + 1, last) if words[at].written in {"op", "aan", "in"}]
+        first = on[-1] if on else first
+        while first < last and words[first].written in PARTICLES:
+            first += 1
     return first
 
 
@@ -160,6 +204,9 @@ def _is_street(text: str, words: Sequence[Word], first: int, last: int, number: 
         return False
     if _ENDS_AS_STREET.fullmatch(name.folded) and name.folded not in _NO_STREET:
         return True
+    # Laan van NOI, Plein van Siena, Weg naar Rhijnauwen.
+    if first < last and words[first].is_capitalised and words[first].folded in _STREET_WORDS:
+        return words[first + 1].folded in _AFTER_STREET_WORD
     if not words[first].is_capitalised and not words[first].written[0].isdigit():
         return words[first].folded in _ADJECTIVES and name.folded in _STREET_WORDS
     if name.is_capitalised and name.folded in _STREET_WORDS and (first < last or not starts_sentence(text, name)):
@@ -187,10 +234,18 @@ def _is_cued(text: str, words: Sequence[Word], first: int, last: int, number: in
         return False
     if first and words[first - 1].folded in {"aan", "adres"}:
         return True
+    # "op de Meent 55", "in de Nieuwstad 64": a number behind a name that one is on or in.
+    on = words[first - 2].folded if first > 1 and words[first - 1].written in {"de", "het"} else ""
+    if on in {"aan", "op"} or (on == "in" and _is_own_name(words[first : last + 1])):
+        return True
     known = last == first and (
         is_ordinary(words[first].folded) or " ".join(w.folded for w in words[first : last + 1]) in places()
     )
     return said and not known
+
+
+def _is_own_name(name: Sequence[Word]) -> bool:
+    return any(word.is_capitalised and not is_dutch(word.folded) for word in name)
 
 
 def _leading_known(street: str) -> int:

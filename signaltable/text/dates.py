@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from signaltable.identity import MONTH_NUMBERS, date_parts, read_date
@@ -12,8 +12,12 @@ _MONTH_WORDS: Final = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 _DATE: Final = re.compile(
     rf"(?<![\w-])(?:\d{{1,2}}\s?[-/. ]\s?\d{{1,2}}\s?[-/. ]\s?(?:\d{{4}}|['’]?\d{{2}})|\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}"
     rf"|\d{{1,2}}(?:e|ste|de)?[\s-](?:{_MONTH_WORDS})\.?[\s-](?:\d{{4}}|['’]?\d{{2}})"
-    rf"|(?:{_MONTH_WORDS})\.?\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}}|(?:{_MONTH_WORDS})\.?[\s-]\d{{4}}|\d{{1,2}}[-/]\d{{4}})(?![\w-]\d|\d)",
+    rf"|(?:{_MONTH_WORDS})\.?\s\d{{1,2}}(?:st|nd|rd|th)?,?\s\d{{4}}|(?:{_MONTH_WORDS})\.?[\s-]\d{{4}}|\d{{1,2}}[-/]\d{{4}})(?![\w-]\d|\d|:\d)",
     re.IGNORECASE,
+)
+# A day or month that nobody knows, as registers write it.
+_PARTLY_KNOWN: Final = re.compile(
+    r"(?<![\w-])(?:(?:00|xx)[-/.]){1,2}(?:\d{2}[-/.])?(?:19|20)\d{2}(?![\w-])", re.IGNORECASE
 )
 _MONTH_FIRST: Final = re.compile(r"([a-zA-Z]{3,9}\.?) (\d{1,2}) (\d{4})")
 # Eight digits without a sign between them, behind a word about birth.
@@ -39,6 +43,8 @@ def dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
     for found in (*_YEAR.finditer(text), *_BARE_DATE.finditer(text)):
         if _BIRTH_BEFORE.search(text, max(0, found.start() - _CONTEXT_SIGNS), found.start()):
             yield Span(found.start(), found.end(), "date")
+    for found in (*_PARTLY_KNOWN.finditer(text), *_in_words().finditer(text)):
+        yield Span(found.start(), found.end(), "date")
 
 
 def typed_dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
@@ -71,6 +77,14 @@ def _in_dutch(number: int) -> str:
         return _SMALL_NUMBERS[number]
     tens, unit = _TENS[number // 10 - 2], number % 10
     return f"{_SMALL_NUMBERS[unit]}[eë]n{tens}" if unit else tens
+
+
+@cache
+def _in_words() -> re.Pattern[str]:
+    """A day in words, a month and a year that is no longer ago than people live: "negentien maart 1998"."""
+    days = "|".join(sorted({_in_dutch(day) for day in range(1, 32)} | {"eerste", "derde"}, key=len, reverse=True))
+    years = r"(?:19\d{2}|200\d|201[0-5])"
+    return re.compile(rf"(?<!\w)(?:{days}){_ORDINAL}\s(?:{_MONTH_WORDS})\s{years}(?!\w)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=256)

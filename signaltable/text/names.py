@@ -60,6 +60,10 @@ _NOUN_ENDS: Final = (
     "nemer",
     "en",
 )
+# How people are called, as a part of their name: Mama Esther, Tante Rosa.
+_CALLED: Final = word_set(
+    "mama papa baba mami mamma oma opa ome oom tante madam madame pastor mister miss lady big boss"
+)
 _DETERMINERS: Final = word_set("de het een deze geen elke iedere welke the a an")
 _TITLES: Final = TITLES | word_set("hr mijnheer dhr mw mevr mevrouw meneer fam familie echtpaar gezin")
 # Titles after which a word in small letters is a name as well.
@@ -77,6 +81,14 @@ _ENDS_AS_SURNAME: Final = re.compile(
     r"\w{2,24}(?:ska|ski|cki|cka|czyk|wicz|ova|ov|ev|eva|escu|oglu|enko|chuk|vych|yan|ian|idze|vili|stra|sma|inga|ema|son|sen|mans)"
 )
 _LONGEST_GAP_TO_SMALL: Final = 2
+_SHORT: Final = 2
+# Other names by which somebody goes, in quotation marks.
+_QUOTED: Final = re.compile(
+    r"\b(?:ook wel|alias|a\.?k\.?a\.?|bijnaam|roepnaam|straatnaam|nickname|genaamd|genoemd|noemt|noemde|noemen|heet|heette|bekend(?: staat)? (?:als|onder))"
+    r"(?: (?:zich|hem|haar|ze|de naam|als|met|is|ook|wel|genoemd)){0,3}[:,]?\s?[\"“”„'‘]([^\"“”„'‘’\n]{2,30})[\"“”'’]",
+    re.IGNORECASE,
+)
+_QUOTED_WORD: Final = re.compile(r"(?<=[\"“„'‘])[A-ZÀ-Ý][\w'’-]{2,20}(?=[\"“”'’](?![\w]))")
 _INITIAL_CAP: Final = re.compile(r"[ .]{0,2}")
 _SENDER: Final = re.compile(
     r"^[ \t>*]{0,4}(\[?\d{1,4}[-/.:]\d{1,2}[-/.:]?[\d ,:./]{0,18}\]?[ \t]{0,2}[-–]?[ \t]{0,2})?"
@@ -111,7 +123,7 @@ def shielded_words(words: Sequence[Word], organisations: Iterable[str]) -> froze
 def names(text: str, words: Sequence[Word], shielded: frozenset[int]) -> Iterator[Span]:
     """Every name; each also where it stands again in the text, and with the words of other scripts."""
     found = [*_in_sentences(text, words, shielded), *_senders(text)]
-    found += _small_names(text, words)
+    found += [*_small_names(text, words), *_quoted(text)]
     yield from found
     yield from _again(words, found, shielded)
     yield from _in_other_scripts(text)
@@ -141,7 +153,9 @@ def _run_end(text: str, words: Sequence[Word], place: int, shielded: frozenset[i
         word = words[end]
         if any(sign.isdigit() for sign in word.written):
             break
-        if _is_tail(word) or (len(words[end - 1].written) == 1 and word.folded in COMMON_WORDS - PARTICLES):
+        if _is_tail(word) or (
+            len(words[end - 1].written) == 1 < len(word.written) and word.folded in COMMON_WORDS - PARTICLES
+        ):
             break
         end += 1
         if word.is_capitalised or word.is_upper:
@@ -187,13 +201,14 @@ def _named_in(text: str, words: Sequence[Word], start: int, end: int) -> Iterato
     """The part of a run of capitals that is a name, if any."""
     first = start
     titled = start > 0 and _is_cued(text, words, start)
-    if not titled and is_place(word.folded for word in words[start:end]):
+    if not titled and (is_place(word.folded for word in words[start:end]) or _is_of_the(text, words[start:end])):
         return
-    institution = start > 0 and words[start - 1].folded in _INSTITUTIONS | WORKPLACES
+    institution = start > 0 and _is_institution(text, words[start - 1], words[start])
     while first < end and _leads(words, first, end, text) and not (titled and words[first].folded in PARTICLES):
         titled |= words[first].folded in _TITLES and first + 1 < end
         institution |= words[first].folded in _INSTITUTIONS | WORKPLACES
         first += 1
+    titled |= first + 1 < end and words[first].folded in _CALLED
     while not titled and first < end and words[first].written in PARTICLES:
         first += 1
     while end > first and (words[end - 1].written in PARTICLES or _is_tail(words[end - 1])):
@@ -204,9 +219,20 @@ def _named_in(text: str, words: Sequence[Word], start: int, end: int) -> Iterato
         yield Span(run[0].start, run[-1].end, kind)
 
 
+def _is_institution(text: str, before: Word, first: Word) -> bool:
+    """Whether "school" or the like stands right in front; behind a colon somebody's name may follow."""
+    return before.folded in _INSTITUTIONS | WORKPLACES and ":" not in text[before.end : first.start]
+
+
 def _is_tail(word: Word) -> bool:
     """A word in capitals after a name that belongs to something else: "Kaya BSN", "Bos IBAN"."""
     return word.is_upper and len(word.written) > 1 and is_ordinary(word.folded)
+
+
+def _is_of_the(text: str, run: Sequence[Word]) -> bool:
+    """A town with 's in front: 's-Gravenzande."""
+    in_front = text[max(0, run[0].start - len("'s-")) : run[0].start].replace("’", "'")
+    return in_front == "'s-" and is_place([in_front + " ".join(word.folded for word in run)])
 
 
 def _is_other(run: Sequence[Word], *, titled: bool) -> bool:
@@ -236,7 +262,12 @@ def _leads(words: Sequence[Word], place: int, end: int, text: str) -> bool:
     is_initial = len(word.written) == 1 and text[word.end : word.end + 1] == "."
     if is_initial or (word.folded in given_names() and word.folded not in COMMON_WORDS):
         return False
-    if _begins_surname(words, place, end, text):
+    if place + 1 < end and text[word.end : words[place + 1].start] == "-" and words[place + 1].folded in given_names():
+        return False
+    called = word.folded in _CALLED and word.is_capitalised and not starts_sentence(text, word)
+    if called and place + 1 < end and not is_ordinary(words[place + 1].folded):
+        return False
+    if _begins_surname(words, place, end, text) or _is_given_before_particle(words, place, end, text):
         return False
     if word.folded in _TITLES | _INSTITUTIONS | WORKPLACES | COMMON_WORDS:
         return True
@@ -263,6 +294,18 @@ def _begins_surname(words: Sequence[Word], place: int, end: int, text: str) -> b
     follows = end < len(words) and words[end].folded in _PERSON_VERBS
     particles = sum(word.folded in _JOINERS for word in words[place:end])
     return follows and is_surname(last.folded) and (particles > 1 or not is_dutch(last.folded))
+
+
+def _is_given_before_particle(words: Sequence[Word], place: int, end: int, text: str) -> bool:
+    """A given name that is a word too, inside a sentence and before a surname: "buurvrouw Wil van Heeswijk"."""
+    return (
+        words[place].is_capitalised
+        and words[place].folded in listed_names()
+        and words[place].folded not in PARTICLES
+        and place + 2 < end
+        and words[place + 1].written in _JOINERS
+        and not starts_sentence(text, words[place])
+    )
 
 
 def _is_cued(text: str, words: Sequence[Word], start: int) -> bool:
@@ -383,7 +426,8 @@ def _small_end(text: str, words: Sequence[Word], place: int) -> int:
     titled = bool(before and before.folded in _PLAIN_TITLES and _is_near(text, before, word))
     if len(word.written) == 1 and text[word.end : word.end + 1] == ".":
         return _after_initials(text, words, place)
-    if titled and word.folded in _JOINERS:
+    led = bool(before and before.folded in _BEFORE_PARTICLE and _is_near(text, before, word))
+    if led and word.folded in _JOINERS:
         end = place + 1
         while end < len(words) and words[end].folded in _JOINERS:
             end += 1
@@ -412,7 +456,7 @@ def _after_initials(text: str, words: Sequence[Word], place: int) -> int:
         end < len(words)
         and len(words[end].written) > 3
         and words[end].written.isalpha()
-        and is_surname(words[end].folded)
+        and (is_surname(words[end].folded) or bool(_ENDS_AS_SURNAME.fullmatch(words[end].folded)))
     )
     return end + 1 if named and words[end].folded not in _PERSON_VERBS else place
 
@@ -459,7 +503,10 @@ def _is_announced(words: Sequence[Word], place: int) -> bool:
     return announced and may_be and (not is_ordinary(word.folded) or word.folded in given_names())
 
 
-_STRONG_CUES: Final = word_set("heet heette genaamd alias")
+_STRONG_CUES: Final = word_set(
+    "heet heette genaamd alias achternaam voornaam roepnaam bijnaam groetjes groeten groet gr liefs mvg"
+)
+_BEFORE_PARTICLE: Final = _PLAIN_TITLES | word_set("achternaam alias genaamd")
 
 
 def _with_surname(text: str, words: Sequence[Word], end: int) -> int:
@@ -476,10 +523,22 @@ def _with_surname(text: str, words: Sequence[Word], end: int) -> int:
     ):
         return end
     word = words[at]
-    if is_ordinary(word.folded) or word.folded in _PERSON_VERBS or not word.written.isalpha():
+    if word.folded in _PERSON_VERBS or not word.written.isalpha():
         return end
+    if is_ordinary(word.folded):
+        # "dylan de bruin": a surname that is a word too, if nothing behind it makes it one.
+        return at + 1 if at > end and is_surname(word.folded) and len(word.written) > _SHORT else end
     known = is_surname(word.folded) or word.folded in given_names() or _ENDS_AS_SURNAME.fullmatch(word.folded)
     return at + 1 if known or at > end else end
+
+
+def _quoted(text: str) -> Iterator[Span]:
+    """What stands in quotation marks behind "ook wel" and the like, and single quoted words that are no Dutch."""
+    for found in _QUOTED.finditer(text):
+        yield Span(found.start(1), found.end(1), "name")
+    for found in _QUOTED_WORD.finditer(text):
+        if not any(is_ordinary(word) for word in words_of(found[0])):
+            yield Span(found.start(), found.end(), "name")
 
 
 # -- who wrote a message -------------------------------------------------------------------------------------------------
@@ -491,7 +550,7 @@ def _senders(text: str) -> Iterator[Span]:
         parts = [word for word in re.split(r"[ .'’-]+", found[2]) if word]
         folded = [one for part in parts for one in words_of(part)]
         unknown = [word for word in folded if not is_ordinary(word) or word in NAMES_THAT_ARE_WORDS]
-        listed = [word for word in folded if word in listed_names()]
+        listed = [word for word in folded if word in listed_names() and word not in PARTICLES]
         if (
             unknown
             and (found[1] or found[0].rstrip()[-1:].isdigit() or listed == folded)

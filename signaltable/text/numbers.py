@@ -29,14 +29,14 @@ _KVK: Final = re.compile(
     re.IGNORECASE,
 )
 _DOCUMENT: Final = re.compile(
-    r"\b(?:paspoort|pas(?:nr|nummer)?|id(?:-?kaart|-?bewijs|-?nr|-?nummer)?|identiteits\w{1,8}|doc(?:ument)?|verblijfs\w{1,12}|rijbewijs|v-?nummer|v-?nr"
+    r"\b(?:paspoort|pas(?:nr|nummer)?|id(?:-?kaart|-?bewijs|-?nr|-?nummer)?|identiteits\w{1,8}|doc(?:ument)?|verblijfs\w{1,12}|rijbewijs|kaart|v-?nummer|v-?nr"
     r"|visum|passport|w-?document|dossiernummer ind)"
-    r"\w{0,8}[^\w\n]{0,3}(?:nummer|number|nr|no|met|is|heeft|van|het|de)?[^\w\n]{0,3}(?:nummer|nr|is)?[^\w\n]{0,4}"
-    r"((?=[A-Z0-9]{0,8}\d)[A-Z0-9]{6,12})(?!\w)",
+    r"\w{0,8}(?:[^\w\n]{1,3}(?:nummer|number|nr|no|met|is|was|had|heeft|draagt|luidt|van|haar|zijn|het|de|een|onder)(?!\w)){0,4}[^\w\n]{0,4}"
+    r"((?=[A-Z0-9]{0,8}\d)[A-Z0-9]{6,12}|(?-i:[A-Z]{1,3})[ -]\d{5,9})(?!\w)",
     re.IGNORECASE,
 )
 _V_NUMBER: Final = re.compile(
-    r"\bv-?\s?n(?:umme)?r\.?[^\w\n]{0,3}(?:is\s)?(\d{3}[. ]?\d{3}[. ]?\d{4})(?!\w)", re.IGNORECASE
+    r"\bv-?\s?n(?:umme)?r\.?[^\w\n]{0,3}(?:is\s)?(\d(?:[. ]?\d){9})(?![\w.]\d|\w)", re.IGNORECASE
 )
 _DUTCH_DOCUMENT: Final = re.compile(r"\b(?=[A-Z0-9]{0,7}\d)[A-NP-Z]{2}[A-NP-Z0-9]{6}\d\b")
 _PLATE_SHAPES: Final = (
@@ -104,9 +104,10 @@ def _iban_end(found: re.Match[str]) -> int:
         return 0
     end = signs[wanted - 1] + 1
     number = found.string[found.start() : end]
-    # A Dutch number with a slip of the pen still tells whose account it is.
+    # A number with a slip of the pen still tells whose account it is.
     dutch = re.fullmatch(r"NL\s?\d{2}\s?[A-Z]{4}(?:[ .-]?\d){10}", number, re.IGNORECASE)
-    return end if dutch or iban_numbers.is_valid(number) else 0
+    shaped = number == number.upper() and re.fullmatch(r"[A-Z]{2}\d{2}(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?", number)
+    return end if dutch or shaped or iban_numbers.is_valid(number) else 0
 
 
 def bsns(text: str) -> Iterator[Span]:
@@ -124,7 +125,9 @@ def phones(text: str) -> Iterator[Span]:
     while found := _PHONE.search(text, at):
         end = _phone_end(found)
         if end:
-            yield Span(found.start(), end, "phone")
+            # "(010) 123" begins with its bracket; in "(06-123)" the bracket belongs to the sentence.
+            start = found.start()
+            yield Span(start + (text[start] == "(" and ")" not in text[start:end]), end, "phone")
         at = end or found.start() + 1
 
 

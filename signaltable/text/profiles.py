@@ -18,17 +18,25 @@ _SPELLED_EMAIL: Final = re.compile(
     re.IGNORECASE,
 )
 _NAMED: Final = re.compile(
-    r"\b(?:insta(?:gram)?|snap(?:chat)?|tiktok|telegram|facebook|fb|tinder|badoo|onlyfans|profiel(?:naam)?|username|gebruikersnaam|skype|discord)"
+    r"\b(?:insta(?:gram)?|snap(?:chat)?|tiktok|telegram|facebook|fb|tinder|badoo|onlyfans|profiel(?:naam)?|username|gebruikersnaam|skype|discord|wechat|weixin|zalo|viber|signal|imo|messenger|twitter|kik|roblox|vinted|grindr|bumble|twitch|steam)"
     r"(?:[ -]?(?:account|naam|profiel|id))?\s?[:=]?\s?(?:(?:is|heet|als|onder|met|van|op|naam|haar|zijn)\s){0,2}"
     r"[\"'‘“]?((?=[\w.]{0,39}[\d_.])[A-Za-z_][\w.]{2,39})(?!\w)",
     re.IGNORECASE,
 )
+# A name on Discord as it was written until 2023, on Battle.net still: name#1234.
+_TAGGED: Final = re.compile(r"(?<![\w@.#])[\w.]{2,32}#\d{4,5}(?!\w)")
 _HANDLE: Final = re.compile(r"(?<![\w@.])@[\w][\w.]{1,40}")
 
 
 def profiles(text: str) -> Iterator[Span]:
     """Mail addresses, addresses of pages and handles."""
-    for pattern, kind in ((_EMAIL, "email"), (_SPELLED_EMAIL, "email"), (LINK, "profile"), (_HANDLE, "profile")):
+    for pattern, kind in (
+        (_EMAIL, "email"),
+        (_SPELLED_EMAIL, "email"),
+        (LINK, "profile"),
+        (_HANDLE, "profile"),
+        (_TAGGED, "profile"),
+    ):
         for found in pattern.finditer(text):
             yield Span(found.start(), found.start() + len(found[0].rstrip(".,;:!?)'\"")), kind)
     for found in _NAMED.finditer(text):

@@ -23,7 +23,8 @@ from signaltable.text.numbers import PLATE
 from signaltable.text.spans import Span, Word
 
 _LONGEST_GAP: Final = 3
-_MOST_WORDS: Final = 8
+# A name that is spelled out, letter by letter, is as many words as it has letters.
+_MOST_WORDS: Final = 40
 _LEAST_DIGITS: Final = 6
 _SHORTEST_BY_SOUND: Final = 4
 # Shorter names stand inside too many words that tell nothing.

@@ -6,7 +6,7 @@ from typing import Final
 
 from signaltable.names import COMMON_WORDS, INSTITUTIONS, PARTICLES, TITLES, WORKPLACES, word_set
 from signaltable.text.lexicon import is_dutch, is_place
-from signaltable.text.spans import Span, Word
+from signaltable.text.spans import Span, Word, starts_sentence
 
 _WORKPLACES: Final = WORKPLACES | word_set(
     """
@@ -103,20 +103,24 @@ def _before_legal_form(text: str, words: Sequence[Word], shielded: frozenset[int
         first = place
         while first > 0 and place - first < _MOST_WORDS and _belongs(text, words, first - 1, found.start()):
             first -= 1
-        while first < place and (
-            words[first].written in PARTICLES or words[first].folded in COMMON_WORDS | INSTITUTIONS | _NAMES
+        while (
+            first < place
+            and not _begins_name(text, words, first)
+            and (words[first].written in PARTICLES or words[first].folded in COMMON_WORDS | INSTITUTIONS | _NAMES)
         ):
             first += 1
         if first < place and words[first].start not in shielded:
             yield Span(words[first].start, found.end(), "company")
 
 
+def _begins_name(text: str, words: Sequence[Word], place: int) -> bool:
+    """A particle with a capital inside a sentence: "bij Van den Elzen B.V."."""
+    word = words[place]
+    return word.folded in PARTICLES and word.is_capitalised and not starts_sentence(text, word)
+
+
 def _belongs(text: str, words: Sequence[Word], place: int, end: int) -> bool:
     word = words[place]
     following = words[place + 1].start if place + 1 < len(words) and words[place + 1].start < end else end
     gap = text[word.end : following]
-    return (
-        len(gap) <= 3
-        and not set(gap) & set(",;:\n")
-        and (word.is_capitalised or word.is_upper or word.folded in PARTICLES)
-    )
+    return len(gap) <= 3 and not set(gap) & set(",;:\n") and (word.written[0].isupper() or word.folded in PARTICLES)
