@@ -189,7 +189,7 @@ def _without_sentence(text: str, words: Sequence[Word], first: int, last: int) -
     if words[first].folded in listed_names():
         on = [at for at in range(first + 1, last) if words[at].written in {"op", "aan", "in"}]
         first = on[-1] if on else first
-        while first < last and words[first].written in PARTICLES:
+        while on and first < last and words[first].written in PARTICLES:
             first += 1
     return first
 
