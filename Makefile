@@ -30,7 +30,7 @@ run: setup ## make the demo region if there is none, and serve it on 127.0.0.1:8
 test: $(VENV)/.filled-dev ## install what tests need and run everything that can run
 	@# Chromium fills both cores by itself, so the browser comes last and alone. Both parts run, whatever the first one says.
 	@failed=0; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e" || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e" || failed=1; \
 	$(BIN)/python -m pytest -m e2e tests/e2e || failed=1; \
 	exit $$failed
 
