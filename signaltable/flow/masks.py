@@ -192,7 +192,9 @@ def _final(
     final = {}
     for place, text in texts.items():
         kept = [span for span in found[place] if _key(span.kind, _plain(text[span.start : span.end])) not in freed]
-        final[place] = merged([*kept, *find_typed(text, names)])
+        # What is looked for is a name, also where its last part could be a street: Roos van Dijk.
+        again = [Span(span.start, span.end, "name") for span in find_typed(text, names)]
+        final[place] = merged([*kept, *again])
     return final
 
 

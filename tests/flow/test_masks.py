@@ -32,6 +32,12 @@ def test_a_name_that_is_masked_once_is_masked_in_every_spelling_and_every_text(s
     assert "jansen " not in f"{stored.narrative_masked} {stored.municipality} ".lower()
 
 
+def test_a_name_that_ends_like_a_street_is_said_to_be_a_name(sqlite_program, owner):
+    draft = a_signal(narrative="De collega heet Roos van Dijk. Zij belde vaak.")
+    shown = use(sqlite_program, owner, signals.preview, draft).masks
+    assert shown.masked("narrative").startswith("De collega heet [naam].")
+
+
 def test_a_freed_word_stays_readable_everywhere(sqlite_program, owner):
     story = "Mevrouw Piet Jansen werkt bij haar oom. PIET JANSEN betaalt niet."
     freed = [{"kind": "name", "word": "piet jansen", "reason": "Dat is een merk"}]
