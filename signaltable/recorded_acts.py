@@ -239,7 +239,7 @@ ONLY_FILES = "works on files and on the rules that were given to it; the home an
 
 CLI: Mapping[str, Leaves] = {
     "init": _leaves("system:init policy:load key:make agency:record account:record", also="checkpoint:sign"),
-    "run": _leaves(also="policy:load"),
+    "run": _leaves(also="policy:load log:rows"),
     "scan": _nothing("a text that somebody typed, about no signal; nothing is stored"),
     "jobs": _nothing("starts the jobs, of which every run is accounted for"),
     "accounts": _leaves("account:consult"),
@@ -290,5 +290,5 @@ ANYWHERE: Mapping[str, str] = {
     "request:refuse": "web/guards.py: what no page of ours sends, and what came to nothing",
     "disclosure:refuse": "transaction.py: a disclosure that no ground permits",
     "key:use": "transaction.py: an envelope was opened for an act that came to nothing",
-    "log:rows": "transaction.py: more rows than one entry holds",
+    "log:rows": "transaction.py: more rows than one entry holds; flow/setup: what a newer version keeps of what was there",
 }

@@ -93,6 +93,7 @@ def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
         migrate(settings)
     program = open_program(settings)
     restoring.refuse_older(program)
+    setup.finish_upgrade(program)
     setup.note_policy(program)
     click.echo(f"signaltable on http://127.0.0.1:{port}  (stop with Ctrl-C)")
     if settings.demo and (settings.home / setup.DEMO_ACCOUNTS).exists():

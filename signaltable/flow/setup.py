@@ -16,7 +16,7 @@ from audit.note import Signer
 from signaltable import VERSION
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
-from signaltable.flow import log_keys, policy_versions
+from signaltable.flow import linking, log_keys, policy_versions
 from signaltable.flow.accounts import SYSTEM, record_account, record_agency
 from signaltable.keys import PURPOSES
 from signaltable.keys.chosen import create_keys
@@ -174,6 +174,12 @@ def note_policy(program: Program) -> None:
     """Keep and record the rules that count from now on, when they are others than the log knows (GDPR art. 5(2))."""
     with transaction(program, SYSTEM) as tx:
         policy_versions.note(tx)
+
+
+def finish_upgrade(program: Program) -> None:
+    """Make what a newer version keeps of what is there already, and what bringing the tables up to date cannot make."""
+    with transaction(program, SYSTEM) as tx:
+        linking.group_links_of_before(tx)
 
 
 def remember_demo_accounts(settings: Settings, accounts: list[dict[str, Any]]) -> None:

@@ -192,6 +192,7 @@ def cause_words(code: str) -> str:
         "idle": _("nothing was done for too long"),
         "log_out": _("the person logged out"),
         "lost": _("there were no keys any more"),
+        "migrated": _("the program was renewed"),
         "newer": _("the export was newer than the keys that were there"),
         "not_found": _("there is no such thing, or it is of somebody else"),
         "older": _("the export was older than the keys that were there"),

@@ -6,13 +6,16 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from signaltable.domain import Conflict, LinkState, NotFound, UnusableInput
-from signaltable.flow import linking
+from signaltable.flow import linking, setup
 from signaltable.flow.linking.history import acts_of, case_of
 from signaltable.flow.linking.proposing import new_link
 from signaltable.link import Proposal
 from signaltable.link_acts import TAGS, state_of, verdicts
-from signaltable.models import LinkAct, LinkVerdict
+from signaltable.models import LinkAct, LinkVerdict, SubjectGroup
+from signaltable.transaction import reading, transaction
+from tests.flow.test_fsck import intrude
 from tests.linking_steps import at_desk, shared_program
+from tests.table_steps import log, submitted
 
 OWNERS = ("havendam", "delinde", "avim")
 WHY = "een reden"
@@ -91,3 +94,20 @@ def test_groups_are_what_confirmed_links_connect_after_any_acts_of_anybody(desk,
     finally:
         example.rollback()
         desk.session.expire_all()
+
+
+def test_links_that_were_confirmed_before_there_were_groups_get_theirs_once(sqlite_program, actor):
+    owner = actor(sqlite_program, "havendam")
+    for _signal in range(2):
+        submitted(sqlite_program, owner)
+    with transaction(sqlite_program, owner) as tx:
+        (line,) = linking.own_links(tx)
+        linking.decide(tx, line.id, confirmed=True)
+    intrude(sqlite_program, "DELETE FROM subject_groups")
+    for _start in range(2):
+        setup.finish_upgrade(sqlite_program)
+    with reading(sqlite_program) as session:
+        names = session.scalars(select(SubjectGroup.group_id)).all()
+    assert (len(names), len(set(names))) == (2, 1)
+    ((_entry, details),) = log(sqlite_program, "log:rows")
+    assert (details["cause"], details["count"]) == ("migrated", 2)

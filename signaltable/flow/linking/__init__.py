@@ -7,7 +7,7 @@ owner sees.
 
 from signaltable.flow.linking.comparing import beside
 from signaltable.flow.linking.deciding import REASON_LIMIT, decide, end, leave_all, merge, merge_own, split
-from signaltable.flow.linking.groups import Spread, agencies_around, others_in_groups, spread
+from signaltable.flow.linking.groups import Spread, agencies_around, group_links_of_before, others_in_groups, spread
 from signaltable.flow.linking.leaving import leave
 from signaltable.flow.linking.pages import (
     HistoryLine,
@@ -38,6 +38,7 @@ __all__ = [
     "beside",
     "decide",
     "end",
+    "group_links_of_before",
     "group_of_own",
     "keep",
     "leave",

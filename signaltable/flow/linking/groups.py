@@ -45,6 +45,20 @@ def regroup(tx: Transaction, subject_ids: Collection[str]) -> None:
     _write(tx, [part for part in parts.values() if len(part) > 1], concerned)
 
 
+def group_links_of_before(tx: Transaction) -> None:
+    """Make the groups of links that were confirmed before groups were kept. Does and records nothing when there are none."""
+    grouped = select(SubjectGroup.subject_id)
+    query = select(Link.subject_a, Link.subject_b).where(
+        Link.state == LinkState.CONFIRMED, Link.subject_a.not_in(grouped)
+    )
+    sides = {side for pair in tx.session.execute(query).all() for side in pair}
+    if sides:
+        regroup(tx, sides)
+        tx.session.flush()
+        # The rows themselves are told by the transaction, as with every entry.
+        tx.record("log:rows", object_type="log", details={"cause": "migrated", "count": len(sides)})
+
+
 def _confirmed_around(tx: Transaction, start: Iterable[str]) -> set[tuple[str, str]]:
     """All confirmed links that can be reached from these subjects, as pairs."""
     links: set[tuple[str, str]] = set()
