@@ -80,6 +80,11 @@ def as_read(text: str) -> tuple[str, Sequence[int]]:
     return _UNSEEN.sub("", text), places
 
 
+# Compiled here: a text is compared with hundreds of names, and looking a pattern up takes as long as using it.
+_NOT_PLAIN: Final = re.compile(r"[^a-z0-9]")
+_BETWEEN_WORDS: Final = re.compile(r"[^\w]+|_")
+
+
 def latin(text: str) -> str:
     """As `fold`, with every script written in Latin letters: also Hebrew, Ethiopic and Chinese."""
     folded = fold(text)
@@ -88,12 +93,12 @@ def latin(text: str) -> str:
 
 def plain(text: str) -> str:
     """Only the letters a-z and digits of a text, with ij written as y: Wijk and Wyk become the same."""
-    return re.sub(r"[^a-z0-9]", "", latin(text)).replace("ij", "y")
+    return _NOT_PLAIN.sub("", latin(text)).replace("ij", "y")
 
 
 def words_of(text: str) -> tuple[str, ...]:
     """The words of a name in plain form; hyphens, dots, spaces and apostrophes separate."""
-    return tuple(word for word in (plain(part) for part in re.split(r"[^\w]+|_", latin(text))) if word)
+    return tuple(word for word in (plain(part) for part in _BETWEEN_WORDS.split(latin(text))) if word)
 
 
 def name_words(text: str) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """Names of people: by their place in a sentence, in lists, after words that announce them, before what they say."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from signaltable.names import (
@@ -35,6 +37,7 @@ _AFTER_CUE: Final = word_set("is zich haar hem was ook zichzelf met de van eigen
 _JOINERS: Final = word_set(
     "van de der den het t ter ten te vd la le du des von zu di da dos das del della el al ul ibn bin ben ait abu ould oulad"
 )
+_SMALL_JOINERS: Final = _JOINERS | word_set("v d vder vden")
 _PERSON_VERBS: Final = word_set(
     """
     zegt zei vertelt vertelde werkt werkte woont woonde wil wilde kwam komt belde belt moet moest mag mocht kan kon sliep
@@ -85,7 +88,7 @@ _SHORT: Final = 2
 # Other names by which somebody goes, in quotation marks.
 _QUOTED: Final = re.compile(
     r"\b(?:ook wel|alias|a\.?k\.?a\.?|bijnaam|roepnaam|straatnaam|nickname|genaamd|genoemd|noemt|noemde|noemen|heet|heette|bekend(?: staat)? (?:als|onder))"
-    r"(?: (?:zich|hem|haar|ze|de naam|als|met|is|ook|wel|genoemd)){0,3}[:,]?\s?[\"“”„'‘]([^\"“”„'‘’\n]{2,30})[\"“”'’]",
+    r"(?: (?:zich|hem|haar|ze|hij|zij|men|de naam|als|met|is|ook|wel|genoemd)){0,3}[:,]?\s?[\"“”„'‘]([^\"“”„'‘’\n]{2,30})[\"“”'’]",
     re.IGNORECASE,
 )
 _QUOTED_WORD: Final = re.compile(r"(?<=[\"“„'‘])[A-ZÀ-Ý][\w'’-]{2,20}(?=[\"“”'’](?![\w]))")
@@ -105,11 +108,15 @@ _CYRILLIC: Final = re.compile(
 _SHORT_PASSAGE: Final = 4
 
 
+@lru_cache(maxsize=8)  # The same hundred names for every text.
+def _needles(organisations: tuple[str, ...]) -> Mapping[str, str]:
+    needles = {"".join(words_of(name)): "company" for name in organisations}
+    return MappingProxyType({joined: kind for joined, kind in needles.items() if joined})
+
+
 def shielded_words(words: Sequence[Word], organisations: Iterable[str]) -> frozenset[int]:
     """The starts of words that belong to the name of an organisation."""
-    needles = {"".join(words_of(name)): "company" for name in organisations}
-    needles.pop("", None)
-    spans = iter(windows(words, needles))
+    spans = iter(windows(words, _needles(tuple(organisations))))
     starts: set[int] = set()
     span = next(spans, None)
     for word in words:
@@ -513,7 +520,10 @@ def _with_surname(text: str, words: Sequence[Word], end: int) -> int:
     """The end of a name with the surname in small or capital letters that follows it."""
     at = end
     while (
-        at < len(words) and words[at].folded in _JOINERS and _is_near(text, words[at - 1], words[at]) and at - end < 3
+        at < len(words)
+        and words[at].folded in _SMALL_JOINERS
+        and _is_near(text, words[at - 1], words[at])
+        and at - end < 3
     ):
         at += 1
     if (

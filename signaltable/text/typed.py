@@ -58,8 +58,13 @@ def _spellings(value: str, kind: str) -> Iterator[str]:
         yield from (part for part in parts if len(part) > 2 and part not in _NO_PART_OF_NAME)
 
 
+_MAIL: Final = re.compile(r"\S+@\S+\.\S+")
+_STREET: Final = re.compile(rf"(?:{STREET_ENDS})\b", re.IGNORECASE)
+_LETTER: Final = re.compile(r"[^\W\d_]")
+
+
 def _kind_of(value: str) -> str:
-    if re.fullmatch(r"\S+@\S+\.\S+", value):
+    if _MAIL.fullmatch(value):
         return "email"
     if value.startswith("@") or ("/" in value.strip("/") and "." in value):
         return "profile"
@@ -67,16 +72,16 @@ def _kind_of(value: str) -> str:
         return "date"
     if iban_numbers.is_valid(value):
         return "iban"
-    if POSTCODE.fullmatch(value) or re.search(rf"(?:{STREET_ENDS})\b", value, re.IGNORECASE):
+    if POSTCODE.fullmatch(value) or _STREET.search(value):
         return "address"
     if not any(sign.isdigit() for sign in value):
         return "name"
-    if phone_e164(value) and not re.search(r"[^\W\d_]", value):
+    if phone_e164(value) and not _LETTER.search(value):
         return "phone"
     return "plate" if PLATE.fullmatch(value) else "document"
 
 
-def windows(words: Sequence[Word], needles: dict[str, str]) -> Iterator[Span]:
+def windows(words: Sequence[Word], needles: Mapping[str, str]) -> Iterator[Span]:
     """Where words that stand together, joined, are a needle: Elamrani, El Amrani and EL-AMRANI alike."""
     longest = max(map(len, needles), default=0) + 1
     for place in range(len(words)):
@@ -104,7 +109,7 @@ def _inside(words: Sequence[Word], needles: Mapping[str, str]) -> Iterator[Span]
 
 def _bare_digits(value: str) -> str:
     """The digits by which a number is found in any notation; a phone number without its country code."""
-    phone = phone_e164(value) if not re.search(r"[^\W\d_]", value) and not read_date(value) else ""
+    phone = phone_e164(value) if not _LETTER.search(value) and not read_date(value) else ""
     digits = phone.removeprefix("+31") if phone else re.sub(r"\D", "", value)
     return digits if len(digits) >= _LEAST_DIGITS and not read_date(value) else ""
 
