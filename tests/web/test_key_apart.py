@@ -95,7 +95,6 @@ def test_a_web_user_that_cannot_be(sqlite_settings):
 @as_root
 def test_what_the_other_user_can_read_is_asked_of_the_system(open_home):
     settings = Settings.from_env(open_home)
-    signaltable(open_home, "init")
     check_key_apart(settings)
     settings.log_key.chmod(0o644)
     check_key_apart(settings)  # Still behind a folder that only root enters.
@@ -104,13 +103,8 @@ def test_what_the_other_user_can_read_is_asked_of_the_system(open_home):
         check_key_apart(settings)
 
 
-@pytest.fixture
-def open_home() -> Iterator[dict[str, str]]:
-    """Where another user may come (the folders of pytest are closed): a home, and a key in a folder of root's."""
-    folder = Path(tempfile.mkdtemp(prefix="signaltable-apart-"))
-    folder.chmod(0o755)
-    (folder / "key").mkdir(mode=0o700)
-    yield {
+def environment_in(folder: Path) -> dict[str, str]:
+    return {
         "SIGNALTABLE_HOME": str(folder / "home"),
         "SIGNALTABLE_LOG_KEY": str(folder / "key" / "log-signer.key"),
         "SIGNALTABLE_MODE": "production",
@@ -120,6 +114,27 @@ def open_home() -> Iterator[dict[str, str]]:
         "PATH": os.environ["PATH"],
         **ANY,
     }
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[tuple[Path, list[str]]]:
+    """Where another user may come (the folders of pytest are closed): a home, and a key in a folder of root's. With the
+    login and the password that `init` told."""
+    folder = Path(tempfile.mkdtemp(prefix="signaltable-apart-"))
+    folder.chmod(0o755)
+    (folder / "key").mkdir(mode=0o700)
+    done = signaltable(environment_in(folder), "init")
+    assert done.returncode == 0, done.stderr
+    yield folder, done.stdout.split()[:2]
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def open_home(made: tuple[Path, list[str]]) -> Iterator[dict[str, str]]:
+    """The same for one test, with every owner and every mode."""
+    folder = Path(tempfile.mkdtemp(prefix="signaltable-apart-"))
+    subprocess.run(["cp", "-a", f"{made[0]}/.", folder], check=True)
+    yield environment_in(folder)
     shutil.rmtree(folder)
 
 
@@ -175,10 +190,8 @@ def try_to_log_in(port: int, login: str, password: str) -> str:
 
 
 @as_root
-def test_the_real_server_as_another_user_works_and_cannot_read_the_key(open_home):
-    made = signaltable(open_home, "init")
-    assert made.returncode == 0, made.stderr
-    login, password = made.stdout.split()[:2]
+def test_the_real_server_as_another_user_works_and_cannot_read_the_key(made, open_home):
+    login, password = made[1]
     nobody = str(pwd.getpwnam("nobody").pw_uid)
     port = free_port()
 
@@ -205,7 +218,6 @@ def test_the_real_server_as_another_user_works_and_cannot_read_the_key(open_home
 
 @as_root
 def test_the_web_and_the_jobs_as_two_services(open_home):
-    assert signaltable(open_home, "init").returncode == 0
     refused = signaltable(
         open_home | {"SIGNALTABLE_WEB_USER": ""}, "run", "--port", str(free_port()), "--no-jobs", "--no-reader"
     )
