@@ -124,7 +124,11 @@ def _with_postcode(text: str, end: int) -> int:
     if postcode:
         return _with_town(text, postcode.end())
     foreign = _FOREIGN_POSTCODE.match(text, end)
-    return foreign.end() if foreign else end
+    if foreign:
+        return foreign.end()
+    # "Haagweg 402, Rijswijk": a town right behind, without "in", belongs to the address.
+    town = _TOWN.match(text, end) if text[end - 1].isalnum() and text[end : end + 2] == ", " else None
+    return town.end(1) if town and town.start(1) == end + 2 and fold(town[1]) in places() else end
 
 
 def _with_number_before(text: str, start: int) -> int:

@@ -35,6 +35,12 @@ _DOCUMENT: Final = re.compile(
     r"((?=[A-Z0-9]{0,8}\d)[A-Z0-9]{6,12}|(?-i:[A-Z]{1,3})[ -]\d{5,9})(?!\w)",
     re.IGNORECASE,
 )
+# "paspoort op naam van Elena Filip nr 059384756"
+_DOCUMENT_NUMBERED: Final = re.compile(
+    r"\b(?:paspoort|id-?kaart|id-?bewijs|identiteits\w{1,8}|rijbewijs|verblijfs\w{1,12}|visum)\b[^.;\n\d]{1,60}?\b(?:nummer|nr|no)\b[^\w\n]{1,3}"
+    r"((?=[A-Z0-9]{0,8}\d)[A-Z0-9]{6,12})(?!\w)",
+    re.IGNORECASE,
+)
 _V_NUMBER: Final = re.compile(
     r"\bv-?\s?n(?:umme)?r\.?[^\w\n]{0,3}(?:is\s)?(\d(?:[. ]?\d){9})(?![\w.]\d|\w)", re.IGNORECASE
 )
@@ -52,7 +58,7 @@ _FOREIGN_PLATE: Final = re.compile(
 )
 _PLATE_BY_VEHICLE: Final = re.compile(
     r"\b(?:[Pp]ools|[Pp]oolse|[Dd]uitse?|[Bb]ulgaarse?|[Rr]oemeense?|[Hh]ongaarse?|[Bb]elgische?|[Ll]itouwse?|[Aa]uto|[Bb]us|[Bb]usje|[Bb]estelbus|auto|bus|busje|bestelbus|wagen|voertuig|kent\.?|taxi|scooter|volkswagen|golf|bmw|audi|mercedes|opel|passat|transporter|sprinter)"
-    r"[^\w\n]{1,3}(?:(?i:met|is|nr)\W{1,2})?((?=[A-Z -]{0,7}\d)[A-Z]{1,3}[ -]?[A-Z]{0,3}[ -]?\d{2,5}[ -]?[A-Z]{0,3})(?![\w-])"
+    r"[^\w\n]{1,3}(?:(?i:met|is|nr)\W{1,2})?((?=[A-Z -]{0,7}\d)(?:[A-Z]{1,3}[ -]?[A-Z]{0,3}[ -]?\d{2,5}[ -]?[A-Z]{0,3}|[A-Z]{2,3}[ -][A-Z0-9]{4,5}))(?![\w-])"
 )
 _ACCOUNT: Final = re.compile(
     r"\b(?:rekening|rek|bankrekening|giro)(?:nummer|nr)?\.?[^\w\n]{1,3}(?:(?:nr|nummer|is)\W{1,3})?(\d[\d.]{5,12}\d)(?![\w.]\d|\w)",
@@ -73,6 +79,7 @@ def numbers(text: str) -> Iterator[Span]:
     for pattern, kind in (
         (_KVK, "kvk"),
         (_DOCUMENT, "document"),
+        (_DOCUMENT_NUMBERED, "document"),
         (_V_NUMBER, "document"),
         (_PHONE_BY_CONTEXT, "phone"),
         (_PLATE_BY_CONTEXT, "plate"),
