@@ -160,7 +160,11 @@ def _tried(form: Any, use_case: Any) -> bool:
     except UnreadableValue as error:
         _put(form, {name: str(in_words(text)) for name, text in error.texts.items()})
     except UnusableInput as error:
-        _put(form, {name: _problem(problem) for name, problem in error.problems.items()})
+        problems = {name: _problem(problem) for name, problem in error.problems.items()}
+        if "postcode" in form and exclusions.NO_VALUE in error.problems.values():
+            # An address without these is no value at all: say which ones, at the field that they are missing from.
+            problems = {"postcode": _("Fill in a postcode and a house number")}
+        _put(form, problems)
     else:
         return True
     return False

@@ -94,6 +94,17 @@ def test_the_exclusion_list_stands_under_links_for_who_judges_them_and_in_the_me
     assert "/koppelingen" not in own
 
 
+def test_an_address_without_a_postcode_is_told_at_the_postcode_and_the_form_is_kept(sqlite_program):
+    partner = Person(sqlite_program, "riec")
+    told = {"street": "Dwaallaan", "label": "Opvang", "reason": "Velen wonen hier", "review_on-day": "1"}
+    page = "/uitsluitlijst/nieuw/address"
+    whole = told | {"review_on-month": "3", "review_on-year": str(sqlite_program.clock().year + 1)}
+    back = partner.post(page, whole)
+    assert (back.status_code, 'value="Dwaallaan"' in back.text) == (422, True)
+    assert re.search(r'href="#postcode">[^<]*postcode', back.text)
+    assert partner.post(page, whole | {"postcode": "9999 ZZ", "house_number": "4"}).status_code == 303
+
+
 def menu_of(page):
     """The entries of the menu: label and the attributes of its link."""
     return {label: attributes for attributes, label in re.findall(r'<a class="st-nav__link" ([^>]*)>([^<]*)</a>', page)}
