@@ -32,6 +32,13 @@ def test_a_name_that_is_masked_once_is_masked_in_every_spelling_and_every_text(s
     assert "jansen " not in f"{stored.narrative_masked} {stored.municipality} ".lower()
 
 
+def test_a_name_that_is_spelled_out_is_masked_however_long_it_is(sqlite_program, owner):
+    for gap in (" ", ".", " . "):
+        draft = a_signal(narrative=f"Op de bel stond {gap.join('PROEFVELD')}.", subjects=[a_person()])
+        shown = use(sqlite_program, owner, signals.preview, draft).masks
+        assert shown.masked("narrative") == "Op de bel stond [naam]."
+
+
 def test_a_name_that_ends_like_a_street_is_said_to_be_a_name(sqlite_program, owner):
     draft = a_signal(narrative="De collega heet Roos van Dijk. Zij belde vaak.")
     shown = use(sqlite_program, owner, signals.preview, draft).masks
