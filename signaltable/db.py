@@ -28,6 +28,13 @@ ERASED_FROM = (
     "match_tags",
     "match_sketches",
     "signal_keys",
+    "signals",
+    "text_checks",
+    "drafts",
+    "disclosures",
+    "identity_requests",
+    "questions",
+    "attachments",
     "attachment_parts",
     "log_details",
 )

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from audit.vocabulary import ACTIONS
+from signaltable.db import empty_write_ahead_log
 from signaltable.domain import LinkState
 from signaltable.flow import log_erasing, sealing, subject_reports, text_checks
 from signaltable.flow.identity_requests import ending
@@ -35,7 +36,7 @@ from signaltable.models import (
 )
 from signaltable.queries import links_of
 from signaltable.text import find_typed, mask, merged
-from signaltable.transaction import Transaction
+from signaltable.transaction import Program, Transaction
 
 RULE: Final = "subject"
 RESTORED: Final = "restored"
@@ -62,6 +63,15 @@ def forget_subject(tx: Transaction, subject_id: str, cause: str) -> None:
     ref = ref_of(signal, subject)
     said = {"rule": RULE, "object_type": "subject", "objects": [ref], "cause": cause}
     log_erasing.destroy(tx, _entries_about(tx.session, ref), said, object_id=signal.reference)
+
+
+def overwrite(program: Program) -> None:
+    """Let what was erased go from the files of the database as well, now and not with the sweep of the night.
+
+    SQLite keeps pages of before in a file beside the database. While somebody reads them, the sweep does it after all.
+    """
+    with program.write_sessions() as session:
+        empty_write_ahead_log(session)
 
 
 def erase(tx: Transaction, subject: Subject, *, tell: bool) -> int:

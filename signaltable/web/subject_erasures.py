@@ -14,7 +14,7 @@ from wtforms.validators import InputRequired, Optional
 from signaltable.access import Allowed, Permission, may
 from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.domain import Conflict, UnusableInput
-from signaltable.flow import subject_erasures, subject_reports
+from signaltable.flow import forgetting, subject_erasures, subject_reports
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.subject_erasures import ErasureRequest
 from signaltable.texts import Text
@@ -200,6 +200,8 @@ def decide(reference: str) -> ResponseReturnValue:
             raise
         form.decision.errors = [_("Somebody waits for who saw the data of this person. Answer that first.")]
         return _show(view, form), 422
+    if erases:
+        forgetting.overwrite(program())
     flash(_came_of_it(told) if erases else _("Not erased. The request stays in the list."), "success")
     return redirect(url_for("subject_erasures.show", reference=reference), 303)
 

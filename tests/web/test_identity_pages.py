@@ -4,8 +4,11 @@ import re
 from html import unescape
 
 import pytest
+from sqlalchemy import select
 
 from signaltable.flow.identity_requests import lists
+from signaltable.models import SubjectKey
+from signaltable.transaction import reading
 from tests.conftest import PASSWORD
 from tests.identity_steps import WHY, approved, asked_for, name_at_table, on_the_table
 from tests.table_steps import log, submitted, use
@@ -140,6 +143,11 @@ def test_erasing_asks_the_password_and_loses_no_answer(program, actor):
     answers["reason"] = BECAUSE
     held = focal.post(page, {**answers, "check-danger": "unknown", PROOF: PASSWORD})
     assert (held.status_code, BECAUSE in unescape(held.text)) == (422, True)
+    with reading(program) as session:
+        (key,) = session.scalars(select(SubjectKey.wrapped)).all()
+    files = sorted(program.settings.home.glob("signaltable.db*"))
+    assert any(key in file.read_bytes() for file in files)
     assert focal.post(page, answers).location == page, "proved a moment ago"
+    assert not [file.name for file in files if key in file.read_bytes()], "nor in the file beside the database"
     assert NAME not in focal.get(f"/signalen/{reference}").text
     assert officer.get(page).status_code == 200
