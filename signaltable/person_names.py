@@ -230,8 +230,8 @@ def _heard() -> Mapping[str, tuple[str, ...]]:
 
 
 def _single(word: str) -> str:
-    """Double letters written once: Anna and Ana, Hanna and Hana are one name to a clerk."""
-    return _ITSELF + re.sub(r"(.)\1+", r"\1", word)
+    """Double letters and the end of women's names in one way: Anna and Ana, Nataliya and Natalia are one to a clerk."""
+    return _ITSELF + re.sub(r"(.)\1+", r"\1", re.sub(r"i?[iyj]a$", "ia", word))
 
 
 @cache

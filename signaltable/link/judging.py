@@ -84,7 +84,8 @@ def _may_be_one(levels: Mapping[str, str], settles: tuple[str, ...], *, bare: bo
     own = {levels[name] for name in _OWN if name in levels}
     if born == "generation" or not (rare or _date_allows(levels, settled=settled, bare=bare)):
         return False
-    if given == "start" and not bare:
+    # Twins are given names that begin alike or differ by a letter; then the documents are not those of one person.
+    if (given == "start" and not bare) or (given == "slip" and levels.get("document_number") == "different"):
         given = "unlike"
     # Whose document, date and phone agree bears two names, or one that nobody spells.
     numbered = settled and born not in _OTHER_DATE and levels.get("phone") == "same"
@@ -118,10 +119,11 @@ def _date_allows(levels: Mapping[str, str], *, settled: bool, bare: bool) -> boo
         return not papers and bool(same - {"phone"} or (same and {given, surname} <= _ONE_NAME))
     if same or bare:
         return True
-    contradicted = papers or levels.get("phone") == "different"
     at_home = levels.get("street") in _NEAR_STREET
-    # Namesakes of one year live in one town, and in one shelter.
-    return (at_home and not contradicted) if born in _YEAR_ONLY else (at_home or not contradicted) and not papers
+    if born in _YEAR_ONLY:
+        # Namesakes of one year live in one town, and in one shelter.
+        return at_home and not papers and levels.get("phone") != "different"
+    return not papers and (at_home or "different" not in {levels.get("street"), levels.get("phone")})
 
 
 def _bare(one: Sketch, other: Sketch) -> bool:
