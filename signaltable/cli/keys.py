@@ -18,7 +18,7 @@ WARNINGS = {
     "readable": "others can read the key ring: chmod 600 {ring}",
     "not_exported": "keys were made since the last export: signaltable keys export FILE, with two keepers",
 }
-STAFF = "When somebody leaves who could reach this machine, a token or an export: signaltable keys rotate"
+STAFF = "When somebody leaves who could reach this machine, a token or an export: docs/keys.md, When a key is out"
 
 
 @click.group()
