@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -101,11 +102,25 @@ def assemble(settings: Settings, engine: Engine, keys: KeyProvider, policy: Poli
 
 def migrate(settings: Settings) -> None:
     """Bring the database to the newest schema (Alembic). Raises `NotInitialised` when it does not answer."""
+    _make_own_file(settings)
     _reachable(settings).dispose()
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = settings.database_url
     command.upgrade(config, "head")
+
+
+def _make_own_file(settings: Settings) -> None:
+    """Make the file of SQLite for its owner alone: a home that was there already may be open to others.
+
+    What SQLite keeps beside the database gets the same mode. A file that is there stays as its administrator left it.
+    """
+    with suppress(
+        OSError, SQLAlchemyError, ValueError
+    ):  # Whatever is wrong with it, `_reachable` says in our own words.
+        url = make_url(settings.database_url)
+        if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+            os.close(os.open(url.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def write_to_log_file(settings: Settings) -> None:

@@ -182,6 +182,7 @@ def test_a_real_home_starts_with_an_administrator_and_refuses_the_demo(tmp_path,
     # Then only its owner may look inside, and the administrator can come in with the password that is shown once
     assert made.exit_code == 0, made.output
     assert home.stat().st_mode & 0o077 == 0
+    assert (home / "signaltable.db").stat().st_mode & 0o077 == 0, "also in a home that others can enter"
     login, password = made.stdout.split()[:2]
     from signaltable.flow import accounts
     from signaltable.program import open_program
