@@ -149,7 +149,10 @@ _RULES: Final = tuple(
         (r"[fvw]", "F"),
         (r"[sz]", "S"),
         (r"b$", "P"),
-        (r"^h(?=[aeiouyr])|(?<=[aeiouy])h(?=[aeiouy])", "K"),  # Halid and Khalid; Mohammed and Mochamed; Hristov and Christov
+        (
+            r"^h(?=[aeiouyr])|(?<=[aeiouy])h(?=[aeiouy])",
+            "K",
+        ),  # Halid and Khalid; Mohammed and Mochamed; Hristov and Christov
         (r"h", ""),
         (r"^[jyi](?=[aeiou])", "J"),  # Yulia, Julia, Iulia
     )

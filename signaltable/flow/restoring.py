@@ -319,7 +319,14 @@ def _answer(tx: Transaction, question_id: str, erasure: Erasure) -> None:
 
 
 _AGAIN: Final[Mapping[str, Callable[[Transaction, str, Erasure], None]]] = MappingProxyType(
-    {"signal": _signal, "subject": _subject, "draft": _draft, "attachment": _attachment, "disclosure": _receivers_copy, "question": _answer},
+    {
+        "signal": _signal,
+        "subject": _subject,
+        "draft": _draft,
+        "attachment": _attachment,
+        "disclosure": _receivers_copy,
+        "question": _answer,
+    },
 )
 
 

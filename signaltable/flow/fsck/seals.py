@@ -17,7 +17,9 @@ SAMPLE = 200
 SUBJECT_KEYS = "subject_keys"
 
 
-def check_seals(session: Session, ring: KeyProvider, found: Found, *, everything: bool, step: Callable[[], None]) -> None:
+def check_seals(
+    session: Session, ring: KeyProvider, found: Found, *, everything: bool, step: Callable[[], None]
+) -> None:
     """Open what is sealed; of each column all, or a sample."""
     for one in COLUMNS:
         if one.table != SUBJECT_KEYS:  # Opened below, together with the fields.
