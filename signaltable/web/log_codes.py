@@ -228,9 +228,21 @@ def _result(code: str, action: str) -> str:
         "signal:close": lambda one: {"table": _("by a decision of the table")}.get(one, ""),
         "enrich:compare": _compared,
         "text:check": _read,
+        "identity:decide": _decided,
+        "subject:decide": _decided,
     }.get(action)
     found = words(code) if words else _of_others(code)
     return "" if found == code else lower_first(found)
+
+
+def _decided(code: str) -> str:
+    """What a second person decided about a request for an identity or to erase somebody."""
+    return {
+        "approved": _("Approved"),
+        "refused": _("Refused by second person"),
+        "no_ground": _("Refused by the rules"),
+        "erased": _("Erased"),
+    }.get(code, "")
 
 
 def _read(code: str) -> str:

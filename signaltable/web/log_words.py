@@ -431,6 +431,7 @@ def object_label(object_type: str) -> str:
         "disclosure": _("Disclosure"),
         "draft": _("Draft"),
         "erasure": _("Request to erase a person"),
+        "exclusion": _("Value on the exclusion list"),
         "export": _("Export"),
         "identity": _("Request for an identity"),
         "incident": _("Incident"),

@@ -161,6 +161,22 @@ def test_the_ground_of_a_request_to_erase_and_the_hits_of_a_list_are_said(say):
     assert expected[language] in text
 
 
+@pytest.mark.parametrize(
+    ("action", "result", "words"),
+    [
+        ("identity:decide", "approved", {"en": "approved", "nl": "goedgekeurd"}),
+        ("identity:decide", "refused", {"en": "refused by second person", "nl": "afgewezen door tweede persoon"}),
+        ("identity:decide", "no_ground", {"en": "refused by the rules", "nl": "geweigerd door de regels"}),
+        ("subject:decide", "erased", {"en": "erased", "nl": "gewist"}),
+        ("subject:decide", "refused", {"en": "refused by second person", "nl": "afgewezen door tweede persoon"}),
+    ],
+)
+def test_what_a_second_person_decided_is_said(say, action, result, words):
+    told, language = say
+    text = told(_line(action, {"request": "I-7F3K-Q2", "result": result}))
+    assert text.endswith(f": {words[language]}."), text
+
+
 def test_destroyed_details_leave_who_when_and_what(say):
     told, language = say
     text = told(_line("signal:disclose", None, object_type="disclosure", object="D-9C4M-T8"))
