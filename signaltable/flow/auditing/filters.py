@@ -19,8 +19,8 @@ from signaltable.models import Disclosure, LogEntry, Signal
 
 # Kinds of acts as a jurist groups them: what an action's name starts with, or the action itself.
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "signals": ("signal", "draft", "identity"),
-    "links": ("link",),
+    "signals": ("signal", "draft", "identity", "attachment", "text"),
+    "links": ("link", "exclusion"),
     "enriching": ("enrich",),
     "table": ("table",),
     "disclosing": ("disclosure", "signal:disclose"),
@@ -29,7 +29,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "logins": ("login",),
     "accounts": ("account", "agency"),
     "rules": ("policy", "decision"),
-    "erasing": ("retention",),
+    "erasing": ("retention", "subject"),
     "reports": ("report",),
     "audit": ("sample", "misuse"),
     "log": ("log", "checkpoint", "receipt"),
