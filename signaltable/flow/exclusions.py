@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import delete, insert, select
 
@@ -211,22 +211,8 @@ def add(
         raise UnusableInput({FIELDS[part][0]: NO_VALUE})
     if _has_already(tx, tags):
         raise UnusableInput({FIELDS[part][0]: THERE_ALREADY})
-    row = Exclusion(
-        id=tx.new_id(),
-        owner_agency=tx.actor.agency_id,
-        part=part,
-        shelter=shelter and part in SHELTERED,
-        value_sealed=b"",
-        added_by=tx.actor.account_id,
-        added_at=tx.now,
-        review_on=review_on,
-        reviewed_at=None,
-        ended_at=None,
-    )
     told = {"values": kept, "label": label.strip(), "reason": reason.strip()}
-    row.value_sealed = sealing.seal_json(tx, tx.actor.agency_id, told, _place(row.id))
-    tx.session.add(row)
-    tx.session.flush()
+    row = _store(tx, part, told, review_on, shelter=shelter and part in SHELTERED)
     store_tags(tx, row.id, tags, version)
     # While the match key is being replaced, others are still compared under the version before.
     for earlier in keys.usable("match")[1:]:
@@ -244,6 +230,25 @@ def add(
         },
     )
     return row.id
+
+
+def _store(tx: Transaction, part: str, told: Mapping[str, Any], review_on: date | None, *, shelter: bool) -> Exclusion:
+    row = Exclusion(
+        id=tx.new_id(),
+        owner_agency=tx.actor.agency_id,
+        part=part,
+        shelter=shelter,
+        value_sealed=b"",
+        added_by=tx.actor.account_id,
+        added_at=tx.now,
+        review_on=review_on,
+        reviewed_at=None,
+        ended_at=None,
+    )
+    row.value_sealed = sealing.seal_json(tx, tx.actor.agency_id, told, _place(row.id))
+    tx.session.add(row)
+    tx.session.flush()
+    return row
 
 
 def store_tags(tx: Transaction, exclusion_id: str, tags: Iterable[Tag], version: int) -> None:
