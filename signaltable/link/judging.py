@@ -18,6 +18,7 @@ _SHOWN: Final[Mapping[str, Likeness]] = {
 _NAMES: Final = ("given", "surname")
 _OTHER_NAME: Final = frozenset({"different", "unlike", "partly"})
 _ONE_NAME: Final = frozenset({"same", "form", "sound"})
+_NEARLY: Final = frozenset({"slip", "start"})
 _SAME_DATE: Final = frozenset({"same", "swapped"})
 # What people in one house have each for themselves.
 _OWN: Final = ("phone", "email", "document_number", "iban")
@@ -85,7 +86,7 @@ def _may_be_one(levels: Mapping[str, str], settles: tuple[str, ...], *, bare: bo
     if born == "generation" or not (rare or _date_allows(levels, settled=settled, bare=bare)):
         return False
     # Twins are given names that begin alike or differ by a letter; then the documents are not those of one person.
-    if (given == "start" and not bare) or (given == "slip" and levels.get("document_number") == "different"):
+    if given in _NEARLY and levels.get("document_number") == "different":
         given = "unlike"
     # Whose document, date and phone agree bears two names, or one that nobody spells.
     numbered = settled and born not in _OTHER_DATE and levels.get("phone") == "same"
@@ -121,8 +122,8 @@ def _date_allows(levels: Mapping[str, str], *, settled: bool, bare: bool) -> boo
         return True
     at_home = levels.get("street") in _NEAR_STREET
     if born in _YEAR_ONLY:
-        # Namesakes of one year live in one town, and in one shelter.
-        return at_home and not papers and levels.get("phone") != "different"
+        # Namesakes of one year live in one town.
+        return at_home and not papers
     return not papers and (at_home or "different" not in {levels.get("street"), levels.get("phone")})
 
 

@@ -230,8 +230,10 @@ def _in_chain(one: Sketch, other: Sketch) -> _Pair:
 
     Which of them goes into which field differs by clerk. Own name comes first and is the same; else it is the father.
     """
+    if not one.given or not other.given or not other.family or len(one.given) + len(one.family) < _CHAIN:
+        return None, None
     words = tuple(word for word in one.given + one.family if not word.spare)
-    if not one.given or not other.given or not other.family or sum(not word.initial for word in words) < _CHAIN:
+    if sum(not word.initial for word in words) < _CHAIN:
         return None, None
     if _covered(other.given, words[:1], given=True) < FORM:
         return None, None
