@@ -122,7 +122,7 @@ def request(tx: Transaction, signal_reference: str, number: int | None, *, groun
     require(tx.actor, Permission.ERASURE_REQUEST_OWN, Resource(OBJECT, owner_agency=tx.actor.agency_id))
     signal, subject = _subject(tx, signal_reference, number)
     problems = dict(subject_reports.words_problems("reason", reason))
-    if ground not in {one.id for one in _check(tx).erasure_ground}:
+    if ground not in {one.id for one in subject_reports.safety_check(tx).erasure_ground}:
         problems["ground"] = NO_CHOICE
     if signal is None or subject is None:
         problems["subject"] = NO_SUBJECT
@@ -148,13 +148,6 @@ def request(tx: Transaction, signal_reference: str, number: int | None, *, groun
         subjects=[subject.id],
     )
     return row.reference
-
-
-def _check(tx: Transaction) -> SafetyCheckFile:
-    check = tx.program.policy.safety_check
-    if check is None:
-        raise NotFound("these rules hold no safety check")
-    return check
 
 
 def _subject(tx: Transaction, reference: str, number: int | None) -> tuple[Signal | None, Subject | None]:
@@ -247,7 +240,7 @@ def consult(tx: Transaction, reference: str) -> ErasureRequest:
         decision_reason=decided.get("reason", ""),
         told=row.told,
         hanging=hanging(tx, signal, subject) if line.state == WAITING else None,
-        check=_check(tx),
+        check=subject_reports.safety_check(tx),
         may_decide=line.state == WAITING and not line.own_request and _decides(tx),
     )
 
@@ -344,7 +337,7 @@ def erase(tx: Transaction, reference: str, *, answers: Mapping[str, str], reason
     (no_permission, own_request).
     """
     row, signal, subject = _to_decide(tx, reference)
-    check = _check(tx)
+    check = subject_reports.safety_check(tx)
     problems = dict(subject_reports.words_problems("reason", reason))
     for question in check.erasure_question:
         if answers.get(question.id) not in {one.id for one in question.answer}:
@@ -367,7 +360,7 @@ def erase(tx: Transaction, reference: str, *, answers: Mapping[str, str], reason
 def refuse(tx: Transaction, reference: str, *, answers: Mapping[str, str], exception: str, reason: str) -> None:
     """Do not erase, on a ground for that and with a reason. Raises as `erase` does (exception)."""
     row, signal, subject = _to_decide(tx, reference)
-    check = _check(tx)
+    check = subject_reports.safety_check(tx)
     problems = dict(subject_reports.words_problems("reason", reason))
     if exception not in {one.id for one in check.erasure_exception}:
         problems["exception"] = NO_EXCEPTION

@@ -189,7 +189,8 @@ def _gate(tx: Transaction, *needed: Permission) -> None:
         require(tx.actor, needed[0], Resource("report", owner_agency=tx.actor.agency_id))
 
 
-def _check(tx: Transaction) -> SafetyCheckFile:
+def safety_check(tx: Transaction) -> SafetyCheckFile:
+    """The questions that come before a person learns of data or has them erased. Raises `NotFound` without them."""
     check = tx.program.policy.safety_check
     if check is None:
         raise NotFound("these rules hold no safety check")
@@ -262,7 +263,7 @@ def _line(tx: Transaction, row: SubjectReport) -> ReportLine:
     return ReportLine(
         reference=row.reference,
         requested_at=row.requested_at,
-        due_on=day_of(row.requested_at) + timedelta(days=_check(tx).answer_days),
+        due_on=day_of(row.requested_at) + timedelta(days=safety_check(tx).answer_days),
         state=_state(tx, row),
         postponed_until=row.postponed_until,
         available_until=row.available_until,
@@ -303,7 +304,7 @@ def consult(tx: Transaction, reference: str) -> ReportRequest:
         decision_reason=decided.get("reason", ""),
         left_out=tuple(titles.get(one, one) for one in decided.get("left_out", ())),
         agencies=tuple((one, titles.get(one, one)) for one in _agencies(tx, signal, subject)),
-        check=_check(tx),
+        check=safety_check(tx),
         is_minor=_is_minor(signal, subject),
         is_suspected=subject.role in SUSPECTED,
         may_decide=_may_decide(tx, row) and line.state not in {"refuse", "gone"},
@@ -419,7 +420,7 @@ def _problems(
     left_out: Sequence[str],
     known: set[str],
 ) -> Iterator[tuple[str, str]]:
-    check = _check(tx)
+    check = safety_check(tx)
     for question in check.question:
         if answers.get(question.id) not in {one.id for one in question.answer}:
             yield question.id, NO_CHOICE
@@ -450,7 +451,7 @@ def _write(
     until: date | None,
     left_out: Sequence[str],
 ) -> None:
-    check = _check(tx)
+    check = safety_check(tx)
     said = {
         "reason": reason,
         "exception": "" if decision == "hand_over" else exception,
@@ -483,7 +484,7 @@ def report(tx: Transaction, reference: str, *, view: str = "report") -> Report:
     row = _row(tx, reference)
     if _state(tx, row) not in GIVEN or row.available_until is None:
         raise Conflict("not_decided", "the safety check does not allow this report now")
-    if blocked(_check(tx), row.answers) & {row.decision}:
+    if blocked(safety_check(tx), row.answers) & {row.decision}:
         # The rules were made stricter since: what they block today is not handed over on an answer of yesterday.
         raise Conflict("not_decided", "the safety check does not allow this report now")
     subject = tx.session.get_one(Subject, row.subject_id)
