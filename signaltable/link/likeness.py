@@ -232,6 +232,10 @@ def _in_chain(one: Sketch, other: Sketch) -> _Pair:
     """
     if not one.given or not other.given or not other.family or len(one.given) + len(one.family) < _CHAIN:
         return None, None
+    # Nearly all pairs are strangers; they are told apart here, before anything is put together.
+    first = one.given[0]
+    if not any(word.exact == first.exact or word.roots & first.roots for word in other.given):
+        return None, None
     words = tuple(word for word in one.given + one.family if not word.spare)
     if sum(not word.initial for word in words) < _CHAIN:
         return None, None
