@@ -275,7 +275,7 @@ JOBS: Mapping[str, Leaves] = {
     "sessions": _leaves("job:run login:end"),
     "check-texts": _leaves("text:check", also="job:run"),
     "identities": _leaves("job:run identity:end"),
-    "exclusions": _leaves("job:run link:refuse"),
+    "exclusions": _leaves("job:run", also="link:refuse"),
     "fsck": _leaves("log:check", also="incident:open job:run"),
     # Those without a turn: what somebody waits for at a screen.
     "exports": _leaves("log:export checkpoint:sign", also="job:run"),
