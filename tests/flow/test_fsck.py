@@ -576,7 +576,12 @@ IN_THE_ROWS = {
     "verdict": ("UPDATE link_verdicts SET confirmed = NOT confirmed", "changed-row", None),
     "link": ("UPDATE links SET state = 'confirmed' WHERE state <> 'confirmed'", "changed-row", None),
     "note": ("DELETE FROM notes WHERE id = (SELECT min(id) FROM notes)", "entry-without-row", None),
-    "agenda": ("UPDATE agenda_items SET decision = 'close' WHERE id = (SELECT min(id) FROM agenda_items)", "changed-row", None),
+    "agenda": (
+        "UPDATE agenda_items SET decision = 'close' "
+        "WHERE id = (SELECT min(id) FROM agenda_items WHERE decision <> 'close')",
+        "changed-row",
+        None,
+    ),
     "meeting": ("UPDATE meetings SET held_on = '2020-01-01'", "changed-row", None),
     "duty": ("UPDATE duties SET fulfilled_at = created_at, result = 'done' WHERE fulfilled_at IS NULL", "changed-row", None),
     "duty gone": ("DELETE FROM duties WHERE id = (SELECT min(id) FROM duties)", "entry-without-row", None),
