@@ -577,8 +577,7 @@ IN_THE_ROWS = {
     "link": ("UPDATE links SET state = 'confirmed' WHERE state <> 'confirmed'", "changed-row", None),
     "note": ("DELETE FROM notes WHERE id = (SELECT min(id) FROM notes)", "entry-without-row", None),
     "agenda": (
-        "UPDATE agenda_items SET decision = 'close' "
-        "WHERE id = (SELECT min(id) FROM agenda_items WHERE decision <> 'close')",
+        "UPDATE agenda_items SET decision = 'close' WHERE id = (SELECT min(id) FROM agenda_items WHERE decision = '')",
         "changed-row",
         None,
     ),
