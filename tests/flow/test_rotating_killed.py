@@ -39,6 +39,8 @@ def work():
     for one in rotating.unfinished(program):
         for found in rotating.worked(program, INSTALLER, one.id):
             print(found.stage, flush=True)
+            # It waits for a sign before each step: a quick machine would be through before it is killed.
+            os.read(int(sys.argv[1]), 1)
 
 
 while sys.stdin.readline():
@@ -52,11 +54,12 @@ while sys.stdin.readline():
 
 
 @contextmanager
-def a_forge(program):
-    """The process that makes them, on a line each."""
+def a_forge(program, signs):
+    """The process that makes them, on a line each; they wait for `signs`, the end of a pipe."""
     home = {"SIGNALTABLE_HOME": str(program.settings.home), "DATABASE_URL": program.settings.database_url}
     process = subprocess.Popen(
-        [sys.executable, "-c", ROTATOR],
+        [sys.executable, "-c", ROTATOR, str(signs)],
+        pass_fds=[signs],
         cwd=Path(__file__).resolve().parents[2],
         env={**os.environ, **home},
         stdin=subprocess.PIPE,
@@ -92,12 +95,14 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(sqlite_program, actor):
     there = sorted(everything(program, SubjectField.subject_id, SubjectField.name))
     for purpose, agency in (("data", ""), ("agency", "havendam"), ("match", "")):
         rotating.start(program, INSTALLER, purpose, agency_id=agency)
-    with a_forge(program) as forge:
+    signs, sign = os.pipe()
+    with a_forge(program, signs) as forge:
         for _ in range(KILLS):
             # When it is killed without warning, somewhere in its work
             process = a_process(forge)
-            for _stage in range(chance.randrange(1, 12)):
+            for _step in range(chance.randrange(1, 9)):
                 assert not forge.stdout.readline().startswith("ended"), "there was too little work to kill it in"
+                os.write(sign, b".")
             time.sleep(chance.uniform(0.0, 0.01))
             os.kill(process, signals_of_unix.SIGKILL)
             assert end_of(forge) == f"ended -{signals_of_unix.SIGKILL.value}"
@@ -106,7 +111,10 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(sqlite_program, actor):
             assert clean(program)
         assert rotating.unfinished(program), "it was never killed in the middle"
         a_process(forge)
+        os.write(sign, b"." * 10_000)
         assert end_of(forge) == "ended 0"
+    os.close(signs)
+    os.close(sign)
     assert rotating.unfinished(program) == []
     assert sorted(everything(program, SubjectField.subject_id, SubjectField.name)) == there
     assert (identities(program), links(program)) == (before, linked)
