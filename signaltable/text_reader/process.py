@@ -37,6 +37,7 @@ from signaltable.text_reader.wire import (
 
 MOST_CLIENTS: Final = 64
 PARENT_EVERY: Final = 2.0
+WAKES_EVERY: Final = 1.0
 
 
 class TooSlow(BaseException):
@@ -70,9 +71,15 @@ class Desk:
 
     def work_here(self) -> None:
         """The same in any thread, for a desk without a limit in seconds."""
-        while (task := self._waiting.get()) is not None:
+        while (task := self._next()) is not None:
             text, future = task
             future.set_result(self._answered(text))
+
+    def _next(self) -> tuple[str, Future[bytes]] | None:
+        # A signal that comes just before a wait begins is acted upon when that wait ends; so no wait is without an end.
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._waiting.get(timeout=WAKES_EVERY)
 
     def close(self) -> None:
         """Let `work` end when it has read what waits."""
