@@ -445,6 +445,7 @@ def test_the_history_is_for_the_owner_and_for_who_supervises_without_words(progr
     assert use(program, actor(program, "fg.delinde"), lists.history)[0] == []
     assert refused(program, essm, lists.history) == "no_permission"
     # One that is taken back stays in it.
+    program.clock.forward(minutes=1)
     made = asked_for(program, essm, case).reference
     use(program, essm, ending.give_up, made)
     with pytest.raises(Conflict):
