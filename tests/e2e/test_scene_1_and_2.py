@@ -118,7 +118,7 @@ def test_a_municipality_logs_a_signal_and_every_page_is_accessible(visit):
     visitor.check("signal")
     expect(page.get_by_text("Proefveld").first).to_be_visible()
     page.locator("form[action$='/identiteit'] button").click()
-    expect(page.get_by_text("1996-04-12")).to_be_visible()
+    expect(page.get_by_text("12 april 1996")).to_be_visible()
     visitor.check("signal-opened")
     assert visitor.seen == set(), "the browser reported errors"
 
