@@ -23,12 +23,14 @@ class Permission(StrEnum):
     ENRICH_ASK_OWN_TABLE = "enrich:ask:own-table"
     ERASURE_DECIDE_OWN = "erasure:decide:own-agency"
     ERASURE_REQUEST_OWN = "erasure:request:own-agency"
+    ESCALATION_SETTLE_OWN_TABLE = "escalation:settle:own-table"
     EXCLUSION_CHANGE_OWN = "exclusion:change:own-agency"
     IDENTITY_CONSULT_OWN = "identity:consult:own-agency"
     IDENTITY_DECIDE_OWN = "identity:decide:own-agency"
     IDENTITY_REQUEST_TABLED = "identity:request:tabled"
     INCIDENT_CONSULT_ALL = "incident:consult:all"
     INCIDENT_SETTLE_ALL = "incident:settle:all"
+    JOB_CONSULT_ALL = "job:consult:all"
     KEY_CONSULT_ALL = "key:consult:all"
     LINK_CONSULT_OWN_TABLE = "link:consult:own-table"
     LINK_DECIDE_OWN = "link:decide:own-agency"
@@ -38,19 +40,26 @@ class Permission(StrEnum):
     LOG_EXPORT_OWN = "log:export:own-agency"
     POLICY_CONSULT_ALL = "policy:consult:all"
     REFERRAL_RECEIVE_OWN = "referral:receive:own-agency"
+    REFERRAL_TRANSFER_OWN = "referral:transfer:own-agency"
+    REFLECTION_RECORD_OWN = "reflection:record:own-agency"
     REPORT_DECIDE_OWN = "report:decide:own-agency"
     REPORT_REQUEST_OWN = "report:request:own-agency"
+    RETENTION_POSTPONE_OWN = "retention:postpone:own-agency"
     SAMPLE_DRAW_ALL = "sample:draw:all"
     SIGNAL_CONSULT_OWN = "signal:consult:own-agency"
     SIGNAL_DISCLOSE_OWN = "signal:disclose:own-agency"
     SIGNAL_LIST_OWN = "signal:list:own-agency"
+    SIGNAL_MOVE_OWN_TABLE = "signal:move:own-table"
     SIGNAL_SUBMIT_OWN = "signal:submit:own-agency"
     SIGNAL_TRIAGE_OWN_TABLE = "signal:triage:own-table"
     SIGNAL_WITHDRAW_OWN = "signal:withdraw:own-agency"
     TABLE_CONSULT_OWN_TABLE = "table:consult:own-table"
     TABLE_DECIDE_OWN_TABLE = "table:decide:own-table"
+    TABLE_MINUTE_OWN_TABLE = "table:minute:own-table"
     TABLE_NOTE_OWN_TABLE = "table:note:own-table"
+    TABLE_RECUSE_OWN_TABLE = "table:recuse:own-table"
     TABLE_SCHEDULE_OWN_TABLE = "table:schedule:own-table"
+    TASK_SETTLE_OWN = "task:settle:own-agency"
 
     @property
     def scope(self) -> str:
@@ -69,7 +78,7 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """`reason` is one of no_permission, other_agency, not_asked, other_table, not_receiver, own_request."""
+    """`reason` is one of no_permission, other_agency, not_asked, other_table, not_receiver, own_request, conflict_of_interest."""
 
     permission: Permission
     reason: str
@@ -121,6 +130,8 @@ def may(actor: Actor, permission: Permission, resource: Resource | None = None) 
         return Denied(permission, "no_permission")
     if resource is None or actor.channel in {Channel.JOB, Channel.SYSTEM}:
         return Allowed(permission)
+    if actor.account_id in resource.kept_from:
+        return Denied(permission, "conflict_of_interest")
     reason = _SCOPES[permission.scope](actor, resource)
     return Denied(permission, reason) if reason else Allowed(permission)
 

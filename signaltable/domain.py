@@ -237,6 +237,8 @@ class Resource:
     receiving_agency: str = ""
     table_agencies: frozenset[str] = field(default_factory=frozenset)
     requester: str = ""
+    # Accounts with a conflict of interest in the case, who see nothing of it, whatever their role.
+    kept_from: frozenset[str] = field(default_factory=frozenset)
 
 
 # What a subject can be, and the part it plays; identity fields per kind stand in policies/identifiers.toml.

@@ -76,6 +76,9 @@ class Account(Base):
     active: Mapped[bool] = mapped_column(default=True)
     language: Mapped[str] = mapped_column(String(2), default="nl")
     created_at: Mapped[datetime]
+    # Where mails go, when the login is no address; and when a mail server last said that none arrive there.
+    mail_address: Mapped[str] = mapped_column(String(190), default="", server_default="")
+    mail_bounced_at: Mapped[datetime | None]
 
 
 class AccountRole(Base):
@@ -107,12 +110,18 @@ class LoginAttempt(Base):
 
 
 class RegionalTable(Base):
-    """A signal table: regional meeting and workspace of its member agencies."""
+    """A signal table: regional meeting and workspace of its member agencies, for a region or a theme.
+
+    `theme` is one of policies/table_themes.toml, empty for signals of every kind; a closed table takes no new signals.
+    """
 
     __tablename__ = "regional_tables"
     id: Mapped[str] = _key()
     title: Mapped[str] = mapped_column(String(200), unique=True)
+    region: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    theme: Mapped[str] = mapped_column(Code, default="", server_default="")
     created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
 
 
 class TableMember(Base):
@@ -172,7 +181,43 @@ class Signal(Base):
     policy_digest: Mapped[str] = mapped_column(String(64))
     missing: Mapped[list[str]] = mapped_column(JSON)
     keep_until: Mapped[date] = mapped_column(index=True)
+    # When the owner was told that the term is nearly over.
+    keep_warned_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
+
+
+class SignalTableMove(Base):
+    """A signal went from one table to another: who, when, why."""
+
+    __tablename__ = "signal_table_moves"
+    id: Mapped[str] = _key()
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    from_table: Mapped[str] = _to("regional_tables.id")
+    to_table: Mapped[str] = _to("regional_tables.id")
+    at: Mapped[datetime]
+    account_id: Mapped[str] = mapped_column(Id)
+    agency_id: Mapped[str] = mapped_column(Id)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+
+
+class Recusal(Base):
+    """Somebody who has a conflict of interest in a case, and who therefore sees nothing of it.
+
+    The reason is sealed for the agency of that person.
+    """
+
+    __tablename__ = "recusals"
+    __table_args__ = (Index("ix_recusals_account", "account_id", "ended_at", "signal_id"),)
+    id: Mapped[str] = _key()
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    account_id: Mapped[str] = _to("accounts.id")
+    agency_id: Mapped[str] = _to("agencies.id")
+    kind: Mapped[str] = mapped_column(Code)
+    reason_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+    declared_by: Mapped[str] = mapped_column(Id)
+    declared_at: Mapped[datetime]
+    ended_by: Mapped[str] = mapped_column(Id, default="")
+    ended_at: Mapped[datetime | None]
 
 
 class SignalMove(Base):
@@ -540,21 +585,61 @@ class Question(Base):
     asked_at: Mapped[datetime]
     due_on: Mapped[date]
     note: Mapped[str] = mapped_column(String(1000), default="")
+    # Without a subject it is about a fact of the signal (policies/facts.toml).
+    fact: Mapped[str] = mapped_column(Code, default="", server_default="")
+    purpose: Mapped[str] = mapped_column(Code, default="", server_default="")
     ground: Mapped[str] = mapped_column(Code)
     answer: Mapped[str] = mapped_column(Code, default="")
     context: Mapped[str] = mapped_column(Text, default="")
+    # On what the partner's own context rests: it is the partner's, and goes only where this lets it go.
+    context_ground: Mapped[str] = mapped_column(Code, default="", server_default="")
+    context_ground_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    context_categories: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     anonymous: Mapped[bool] = mapped_column(default=False)
     answered_by: Mapped[str] = mapped_column(Id, default="")
     answered_at: Mapped[datetime | None]
+    # How often the coordinator gave more time, when it was reminded of before its day, and when it was taken back.
+    postponed: Mapped[int] = mapped_column(default=0, server_default="0")
+    reminded_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Meeting(Base):
+    """A meeting of a table. `begins` and `ends` are times in the Netherlands as HH:MM, empty when not said.
+
+    `sequence` counts the changes that calendars have to know of (RFC 5545, 3.8.7.4).
+    """
+
     __tablename__ = "meetings"
     id: Mapped[str] = _key()
     table_id: Mapped[str] = _to("regional_tables.id", index=True)
     held_on: Mapped[date]
+    begins: Mapped[str] = mapped_column(String(5), default="", server_default="")
+    ends: Mapped[str] = mapped_column(String(5), default="", server_default="")
+    place: Mapped[str] = mapped_column(String(200), default="", server_default="")
     title: Mapped[str] = mapped_column(String(200))
+    chair: Mapped[str] = mapped_column(Id, default="", server_default="")
+    sequence: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime]
+    changed_at: Mapped[datetime | None]
+    cancelled_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+
+
+class Attendance(Base):
+    """Who comes to a meeting, who was there, and for which colleague of the same agency."""
+
+    __tablename__ = "attendances"
+    meeting_id: Mapped[str] = mapped_column(Id, ForeignKey("meetings.id"), primary_key=True)
+    account_id: Mapped[str] = mapped_column(Id, ForeignKey("accounts.id"), primary_key=True)
+    agency_id: Mapped[str] = _to("agencies.id")
+    # What was said before it: `coming` or `not_coming`; and what the minutes say: `present` or `absent`.
+    answer: Mapped[str] = mapped_column(Code, default="")
+    presence: Mapped[str] = mapped_column(Code, default="")
+    replaces: Mapped[str] = mapped_column(Id, default="")
+    noted_by: Mapped[str] = mapped_column(Id)
+    noted_at: Mapped[datetime]
 
 
 class AgendaItem(Base):
@@ -566,6 +651,8 @@ class AgendaItem(Base):
     meeting_id: Mapped[str] = _to("meetings.id", index=True)
     signal_id: Mapped[str] = _to("signals.id", index=True)
     position: Mapped[int]
+    # Why the rules proposed it (policies/agenda.toml).
+    proposed_for: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     decision: Mapped[str] = mapped_column(Code, default="")
     reason: Mapped[str] = mapped_column(String(1000), default="")
     holder_agency: Mapped[str | None] = _to("agencies.id", null=True)
@@ -584,6 +671,122 @@ class Note(Base):
     agency_id: Mapped[str] = mapped_column(Id)
     at: Mapped[datetime]
     text: Mapped[str] = mapped_column(Text)
+
+
+class MeetingTask(Base):
+    """What an agency does after a meeting, by when, and what came of it; words are masked like every text of the table."""
+
+    __tablename__ = "meeting_tasks"
+    __table_args__ = (Index("ix_meeting_tasks_agency", "agency_id", "settled_at", "due_on", "id"),)
+    id: Mapped[str] = _key()
+    item_id: Mapped[str] = _to("agenda_items.id", index=True)
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    agency_id: Mapped[str] = _to("agencies.id")
+    # What the table asked for in words; empty for the decision itself.
+    text: Mapped[str] = mapped_column(String(500), default="")
+    due_on: Mapped[date]
+    made_by: Mapped[str] = mapped_column(Id)
+    made_at: Mapped[datetime]
+    postponed: Mapped[int] = mapped_column(default=0)
+    result: Mapped[str] = mapped_column(Code, default="")
+    answer: Mapped[str] = mapped_column(String(1000), default="")
+    settled_by: Mapped[str] = mapped_column(Id, default="")
+    settled_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class Minutes(Base):
+    """The minutes of a meeting, made of what it left: to be shared, corrected, and approved at a later meeting."""
+
+    __tablename__ = "minutes"
+    meeting_id: Mapped[str] = mapped_column(Id, ForeignKey("meetings.id"), primary_key=True)
+    state: Mapped[str] = mapped_column(Code)
+    made_by: Mapped[str] = mapped_column(Id)
+    made_at: Mapped[datetime]
+    shared_at: Mapped[datetime | None]
+    approved_at: Mapped[datetime | None]
+    approved_by: Mapped[str] = mapped_column(Id, default="")
+    approved_in: Mapped[str] = mapped_column(Id, default="")
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class MinutesPart(Base):
+    """A part of the minutes as it was laid down; one about a signal loses its content with the signal, not its digest."""
+
+    __tablename__ = "minutes_parts"
+    meeting_id: Mapped[str] = mapped_column(Id, ForeignKey("minutes.meeting_id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(Code)
+    signal_id: Mapped[str | None] = _to("signals.id", null=True, index=True)
+    content: Mapped[dict[str, Any]] = mapped_column(JSON)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+# -- time --------------------------------------------------------------------------------------------------------
+
+
+class MissedDate(Base):
+    """A day by which somebody had to act on a signal and did not; counted to see when a case is stuck (M20)."""
+
+    __tablename__ = "missed_dates"
+    signal_id: Mapped[str] = mapped_column(Id, ForeignKey("signals.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(Code, primary_key=True)
+    object_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    due_on: Mapped[date] = mapped_column(primary_key=True)
+    noted_at: Mapped[datetime]
+
+
+class Escalation(Base):
+    """A case that is stuck: with the coordinator first, then with the regional table (M20), until somebody settles it."""
+
+    __tablename__ = "escalations"
+    id: Mapped[str] = _key()
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    cause: Mapped[str] = mapped_column(Code)
+    level: Mapped[str] = mapped_column(Code)
+    opened_at: Mapped[datetime]
+    due_on: Mapped[date]
+    raised_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    settled_by: Mapped[str] = mapped_column(Id, default="")
+    result: Mapped[str] = mapped_column(Code, default="")
+    reason: Mapped[str] = mapped_column(String(1000), default="")
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class Postponement(Base):
+    """A day that was put off: of what, from when to when, by whom. Why stands sealed for the agency that did it."""
+
+    __tablename__ = "postponements"
+    __table_args__ = (Index("ix_postponements_object", "kind", "object_id", "at"),)
+    id: Mapped[str] = _key()
+    kind: Mapped[str] = mapped_column(Code)
+    object_id: Mapped[str] = mapped_column(Id)
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    agency_id: Mapped[str] = mapped_column(Id)
+    account_id: Mapped[str] = mapped_column(Id)
+    at: Mapped[datetime]
+    before: Mapped[date]
+    until: Mapped[date]
+    reason_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+
+
+class ReflectionPeriod(Base):
+    """The time a presumed victim has to decide on cooperation (Vc 2000 B8/3), noted by whoever looks after the person."""
+
+    __tablename__ = "reflection_periods"
+    id: Mapped[str] = _key()
+    signal_id: Mapped[str] = _to("signals.id", index=True)
+    subject_id: Mapped[str] = _to("subjects.id", index=True)
+    agency_id: Mapped[str] = _to("agencies.id")
+    began_on: Mapped[date]
+    ends_on: Mapped[date]
+    noted_by: Mapped[str] = mapped_column(Id)
+    noted_at: Mapped[datetime]
+    warned_at: Mapped[datetime | None]
+    ended_on: Mapped[date | None]
+    result: Mapped[str] = mapped_column(Code, default="")
+    version: Mapped[int] = mapped_column(default=1)
 
 
 # -- disclosures -------------------------------------------------------------------------------------------------
@@ -630,6 +833,15 @@ class Disclosure(Base):
     feedback_sealed: Mapped[bytes] = _sealed(default=b"")
     # The day on which the person took back the consent that this rests on.
     consent_withdrawn_on: Mapped[date | None]
+    # The disclosure with which the provider got what it passes on here; its provider may or may not know to whom.
+    parent_id: Mapped[str | None] = _to("disclosures.id", null=True, index=True)
+    parent_told: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    feedback_due_on: Mapped[date | None]
+    # Taken back by its provider, or because the one that it came from was.
+    revoked_at: Mapped[datetime | None]
+    revoked_by: Mapped[str] = mapped_column(Id, default="", server_default="")
+    revoked_for: Mapped[str] = mapped_column(Code, default="", server_default="")
+    revoked_sealed: Mapped[bytes] = _sealed(default=b"", server_default=text("''"))
 
 
 class Duty(Base):
@@ -894,23 +1106,53 @@ class SubjectReport(Base):
 # -- work in time ------------------------------------------------------------------------------------------------
 
 
+class JobTurn(Base):
+    """How far a job got: every slot up to and including `through` is done. `token` is of the process that is at it now."""
+
+    __tablename__ = "job_turns"
+    job: Mapped[str] = mapped_column(Code, primary_key=True)
+    through: Mapped[str] = mapped_column(String(32), default="")
+    token: Mapped[str] = mapped_column(Id, default="")
+    began_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+
+
 class JobRun(Base):
-    """A claim row: the pair (job, slot) is unique, so each run happens once, however many processes run."""
+    """A claim row: the pair (job, slot) is unique, so each run happens once, however many processes run.
+
+    A run that makes up for missed slots covers all from `from_slot` to `slot`.
+    """
 
     __tablename__ = "job_runs"
     job: Mapped[str] = mapped_column(Code, primary_key=True)
     slot: Mapped[str] = mapped_column(String(32), primary_key=True)
+    from_slot: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    slots: Mapped[int] = mapped_column(default=0, server_default="0")
     claimed_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     outcome: Mapped[str] = mapped_column(String(200), default="")
 
 
 class Mail(Base):
-    """A mail that says only that work is waiting; it never holds content."""
+    """A mail that says only that work is waiting; it never holds content.
+
+    Its id is in the link that it carries, and leads whoever it was for to `task` (kind and id of what waits). `state` is
+    empty while it waits, then `sent`, `digested` (told in the mail `digest_id`), `failed` or `bounced`.
+    """
 
     __tablename__ = "mails"
+    __table_args__ = (Index("ix_mails_waiting", "state", "next_try_at", "id"),)
     id: Mapped[str] = _key()
     account_id: Mapped[str] = _to("accounts.id", index=True)
     template: Mapped[str] = mapped_column(Code)
+    urgent: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    task_kind: Mapped[str] = mapped_column(Code, default="", server_default="")
+    task_id: Mapped[str] = mapped_column(Id, default="", server_default="")
     created_at: Mapped[datetime]
     written_at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(Code, default="", server_default="")
+    digest_id: Mapped[str] = mapped_column(Id, default="", server_default="")
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    next_try_at: Mapped[datetime | None]
+    # Why it was not delivered, as the reply code of the mail server (RFC 3463), never its words.
+    problem: Mapped[str] = mapped_column(Code, default="", server_default="")

@@ -32,6 +32,10 @@ _SENT: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
         },
         "agenda_items": {"decision": ("table.decision",), "reason": ("table.reason",)},
         "notes": {"text": ("table.note",)},
+        "meeting_tasks": {"text": ("table.task",), "answer": ("table.task_answer",)},
+        "minutes_parts": {"content": ("table.minutes",)},
+        "signal_table_moves": {"reason": ("table.move",)},
+        "escalations": {"reason": ("table.escalation",)},
         "signal_moves": {"reason": ("table.move",)},
         "disclosures": {
             "response_sealed": ("referral.return",),
@@ -46,7 +50,7 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "signals": frozenset(
             "id owner_agency submitter capacity table_id state created_at found policy_digest missing keep_until "
-            "version".split(),
+            "keep_warned_at version".split(),
         ),
         "signal_moves": frozenset("id signal_id at state_from state_to account_id agency_id".split()),
         "subjects": frozenset("id signal_id number erased_at".split()),
@@ -82,17 +86,40 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         ),
         "link_verdicts": frozenset("link_id agency_id account_id confirmed reason_sealed at".split()),
         "questions": frozenset(
-            "id signal_id subject_id agency_id asked_by asked_at due_on ground anonymous answered_by answered_at".split(),
+            "id signal_id subject_id agency_id asked_by asked_at due_on fact purpose ground context_ground "
+            "context_ground_digest context_categories anonymous answered_by answered_at postponed reminded_at "
+            "withdrawn_at version".split(),
         ),
         "agenda_items": frozenset(
-            "id meeting_id signal_id position holder_agency due_on decided_by decided_at".split(),
+            "id meeting_id signal_id position proposed_for holder_agency due_on decided_by decided_at".split(),
         ),
         "notes": frozenset("id item_id account_id agency_id at".split()),
         "disclosures": frozenset(
             "id reference signal_id provider_agency recipient_agency destination purpose ground ground_digest "
             "policy_digest state fields categories evidence_hashes evidence_sealed obligations requested_by requested_at "
             "approved_by approved_at disclosed_at payload_hash payload_recipient payload_provider due_on responded_by "
-            "responded_at feedback_at consent_withdrawn_on".split(),
+            "responded_at feedback_at consent_withdrawn_on parent_id parent_told feedback_due_on revoked_at revoked_by "
+            "revoked_for revoked_sealed".split(),
+        ),
+        "meeting_tasks": frozenset(
+            "id item_id signal_id agency_id due_on made_by made_at postponed result settled_by settled_at version".split(),
+        ),
+        "minutes_parts": frozenset("meeting_id number kind signal_id digest".split()),
+        "signal_table_moves": frozenset("id signal_id from_table to_table at account_id agency_id".split()),
+        "recusals": frozenset(
+            "id signal_id account_id agency_id kind reason_sealed declared_by declared_at ended_by ended_at".split(),
+        ),
+        "missed_dates": frozenset("signal_id kind object_id due_on noted_at".split()),
+        "escalations": frozenset(
+            "id signal_id cause level opened_at due_on raised_at settled_at settled_by result version".split(),
+        ),
+        "postponements": frozenset(
+            "id kind object_id signal_id agency_id account_id at before until reason_sealed".split(),
+        ),
+        # That somebody is in the reflection period is shown to the agency that noted it, and to nobody else.
+        "reflection_periods": frozenset(
+            "id signal_id subject_id agency_id began_on ends_on noted_by noted_at warned_at ended_on result "
+            "version".split(),
         ),
         # A report says which organisations saw data and when; its reasons are sealed for the agency that answers.
         "subject_reports": frozenset(

@@ -8,17 +8,42 @@ from signaltable.access import Permission
 from signaltable.models import Account, AccountRole, Mail
 from signaltable.transaction import Transaction
 
+# What waits, as its kind and its id: the link in the mail leads whoever it is for to it, and nobody else.
+Task = tuple[str, str]
+NOTHING: Task = ("", "")
 
-def tell(tx: Transaction, account_ids: Iterable[str], template: str) -> None:
-    """One mail for each of these accounts that is still active."""
+
+def tell(
+    tx: Transaction, account_ids: Iterable[str], template: str, *, task: Task = NOTHING, urgent: bool = False
+) -> None:
+    """One mail for each of these accounts that is still active; `urgent` ones do not wait for the digest of the day."""
     wanted = sorted(set(account_ids))
+    kind, thing = task
     for account_id in tx.session.scalars(select(Account.id).where(Account.id.in_(wanted), Account.active)):
-        tx.session.add(Mail(id=tx.new_id(), account_id=account_id, template=template, created_at=tx.now))
+        tx.session.add(
+            Mail(
+                id=tx.new_id(),
+                account_id=account_id,
+                template=template,
+                urgent=urgent,
+                task_kind=kind,
+                task_id=thing,
+                created_at=tx.now,
+            ),
+        )
 
 
-def tell_agency(tx: Transaction, agency_ids: Iterable[str], permission: Permission, template: str) -> None:
+def tell_agency(
+    tx: Transaction,
+    agency_ids: Iterable[str],
+    permission: Permission,
+    template: str,
+    *,
+    task: Task = NOTHING,
+    urgent: bool = False,
+) -> None:
     """One mail for everybody at these agencies whose role holds the permission."""
-    tell(tx, accounts_with(tx, agency_ids, permission), template)
+    tell(tx, accounts_with(tx, agency_ids, permission), template, task=task, urgent=urgent)
 
 
 def accounts_with(tx: Transaction, agency_ids: Iterable[str], permission: Permission) -> list[str]:

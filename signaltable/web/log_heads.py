@@ -23,6 +23,8 @@ HEADS: Mapping[str, Heads] = {
         _l("%(who)s had earlier decisions decided again"),
     ),
     "job:run": (_l("%(who)s carried out the planned task “%(job)s”"), _l("%(who)s carried out a planned task")),
+    "job:consult": (_l("%(who)s looked at the planned tasks of the program"),),
+    "mail:fail": (_l("%(who)s found that mails did not arrive"),),
     # --- keys
     "key:make": (_l("%(who)s made a key for %(agency)s"), _l("%(who)s made a key")),
     "key:rotate": (_l("%(who)s replaced a key of %(agency)s"), _l("%(who)s replaced a key")),
@@ -160,6 +162,18 @@ HEADS: Mapping[str, Heads] = {
         _l("%(who)s looked at questions or answers about signal %(signal)s"),
         _l("%(who)s looked at questions or answers about a signal"),
     ),
+    "enrich:remind": (
+        _l("%(who)s reminded %(asked)s of a question about signal %(signal)s"),
+        _l("%(who)s reminded an organisation of a question"),
+    ),
+    "enrich:postpone": (
+        _l("%(who)s gave %(asked)s more time for a question about signal %(signal)s"),
+        _l("%(who)s gave an organisation more time for a question"),
+    ),
+    "enrich:withdraw": (
+        _l("%(who)s took back a question or a context about signal %(signal)s"),
+        _l("%(who)s took back a question or a context"),
+    ),
     # --- the table
     "table:schedule": (_l("%(who)s planned or changed a meeting"),),
     "table:note": (
@@ -173,6 +187,38 @@ HEADS: Mapping[str, Heads] = {
     "table:consult": (
         _l("%(who)s looked at signal %(signal)s among the papers of a meeting"),
         _l("%(who)s looked at the papers of a meeting"),
+    ),
+    "table:record": (_l("%(who)s recorded or changed a table"),),
+    "signal:move": (
+        _l("%(who)s moved signal %(signal)s to another table"),
+        _l("%(who)s moved a signal to another table"),
+    ),
+    "table:attend": (_l("%(who)s recorded who attends a meeting"),),
+    "table:recuse": (
+        _l("%(who)s recorded a conflict of interest in signal %(signal)s"),
+        _l("%(who)s recorded a conflict of interest"),
+    ),
+    "table:assign": (
+        _l("%(who)s gave %(agencies)s an action about signal %(signal)s"),
+        _l("%(who)s gave an organisation an action"),
+    ),
+    "table:settle": (
+        _l("%(who)s settled an action about signal %(signal)s"),
+        _l("%(who)s settled an action of the table"),
+    ),
+    "table:minute": (_l("%(who)s worked on the minutes of a meeting"),),
+    "table:approve": (_l("%(who)s recorded that the minutes of a meeting were approved"),),
+    "escalation:open": (
+        _l("%(who)s brought stuck signal %(signal)s to the coordinator"),
+        _l("%(who)s brought a stuck case to the coordinator"),
+    ),
+    "escalation:raise": (
+        _l("%(who)s brought stuck signal %(signal)s to the regional table"),
+        _l("%(who)s brought a stuck case to the regional table"),
+    ),
+    "escalation:settle": (
+        _l("%(who)s settled that signal %(signal)s was stuck"),
+        _l("%(who)s settled that a case was stuck"),
     ),
     # --- disclosing
     "disclosure:prepare": (
@@ -214,6 +260,10 @@ HEADS: Mapping[str, Heads] = {
     "disclosure:feedback": (
         _l("%(who)s gave feedback about disclosure %(disclosure)s"),
         _l("%(who)s gave feedback about a disclosure"),
+    ),
+    "disclosure:revoke": (
+        _l("%(who)s revoked disclosure %(disclosure)s"),
+        _l("%(who)s revoked a disclosure"),
     ),
     # --- what is owed after a disclosure
     "duty:fulfil": (
@@ -289,6 +339,22 @@ HEADS: Mapping[str, Heads] = {
     # --- keeping and erasing
     "retention:erase": (_l("%(who)s erased data"),),
     "retention:overdue": (_l("%(who)s found data that are kept too long"),),
+    "retention:warn": (
+        _l("%(who)s warned that the retention period of %(count)s signals is nearly over"),
+        _l("%(who)s warned that a retention period is nearly over"),
+    ),
+    "retention:postpone": (
+        _l("%(who)s extended the retention period of signal %(signal)s"),
+        _l("%(who)s extended a retention period"),
+    ),
+    "reflection:record": (
+        _l("%(who)s recorded a reflection period in signal %(signal)s"),
+        _l("%(who)s recorded a reflection period"),
+    ),
+    "reflection:end": (
+        _l("%(who)s ended a reflection period in signal %(signal)s"),
+        _l("%(who)s ended a reflection period"),
+    ),
     "deadline:overdue": (_l("%(who)s found that somebody is late, and prepared a reminder"),),
 }
 

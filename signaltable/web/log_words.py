@@ -36,6 +36,19 @@ ROLES = frozenset({"roles", "roles_added", "roles_removed"})
 
 # The names of details in words.
 DETAILS: Mapping[str, Any] = {
+    "urgent": _l("Urgent"),
+    "to_table": _l("To the table"),
+    "previous_starts_at": _l("Began before"),
+    "place_hash": _l("Digest of the place"),
+    "parent_told": _l("The first provider may know"),
+    "parent": _l("Passed on from the disclosure"),
+    "from_table": _l("From the table"),
+    "fact": _l("Fact"),
+    "escalation": _l("Stuck case"),
+    "ended_at": _l("Ended on"),
+    "approved_in": _l("Approved at the meeting"),
+    "agenda": _l("Agenda"),
+    "accounts": _l("Accounts"),
     "account": _l("Account"),
     "account_hash": _l("Account (digest)"),
     "active": _l("Access is open"),
