@@ -19,7 +19,7 @@ from audit.note import Verifier, open_text
 from signaltable import audit_trail, jobs
 from signaltable.domain import Conflict, Refused, UnusableInput
 from signaltable.draw import draw, population_hash
-from signaltable.flow import sample_report, sampling
+from signaltable.flow import auditing, sample_report, sampling
 from signaltable.models import Sample, SampleItem
 from signaltable.transaction import reading, transaction
 from tests.table_steps import log, use
@@ -104,7 +104,7 @@ def test_an_export_and_ten_lines_draw_the_same_sample(program, actor, many, tmp_
     auditor = actor(program, "auditor")
     reference = _drawn(program, auditor, seed="Zaad é 7", chosen=sampling.Chosen(recipient="avim"))
     view = use(program, auditor, sampling.consult, reference)
-    jobs.auditing.export(program, jobs.JOBS, tmp_path / "logboek")
+    auditing.export(program, jobs.JOBS, tmp_path / "logboek")
     lines = (tmp_path / "logboek" / "entries.jsonl").read_text().splitlines()[: view.log_size]
     entries = [json.loads(line) for line in lines]
     details = {one["seq"]: one for one in map(json.loads, (tmp_path / "logboek" / "details.jsonl").open())}

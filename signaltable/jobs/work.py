@@ -1,0 +1,166 @@
+"""The jobs themselves: plain functions, testable without a clock, and the table that says when each has a turn.
+
+A job does all that is due when it runs, so that one run makes up for all that were missed; what it does twice, after
+a process was killed in the middle, comes to the same as once.
+"""
+
+import threading
+
+from audit.findings import Finding
+from signaltable.access import Permission
+from signaltable.domain import Actor, Channel, SignaltableError
+from signaltable.flow import (
+    accounts,
+    auditing,
+    exclusions,
+    incidents,
+    outbox,
+    retention,
+    rotating,
+    sample_report,
+    signing,
+    text_checks,
+    witnesses,
+)
+from signaltable.flow.identity_requests import ending as identity_ending
+from signaltable.jobs.job import DAY, Job
+from signaltable.settings import Settings
+from signaltable.transaction import Program, transaction
+
+# The program itself, at work. It may export because an auditor asked for it; it sees no case.
+JOBS = Actor(
+    "jobs",
+    "system",
+    "",
+    frozenset({"system"}),
+    frozenset({Permission.LOG_EXPORT_ALL.value}),
+    Channel.JOB,
+    "machine",
+)
+# The job that reads everything; it has a thread of its own, so that signing and mails do not wait for it.
+CHECKING = "fsck"
+STOPPING = threading.Event()
+
+
+class Interrupted(SignaltableError):
+    """A job was broken off because its process ends."""
+
+
+def run_checkpoint(program: Program) -> str:
+    """Sign the log when there is anything new. A log that does not continue what was signed is an incident at once."""
+    try:
+        size = signing.sign_checkpoint(program, JOBS)
+    except signing.LogBroken as error:
+        incidents.open_one(program, JOBS, Finding("signing-stopped", "log", str(error)))
+        raise
+    return f"signed:{size}" if size else ""
+
+
+def run_retention(program: Program) -> str:
+    """Erase everything whose term is over."""
+    swept = retention.sweep(program, JOBS)
+    return (
+        f"drafts:{swept.drafts},signals:{swept.signals},answers:{swept.answers},"
+        f"entries:{swept.entries},overdue:{swept.overdue}"
+    )
+
+
+def run_overdue(program: Program) -> str:
+    """Prepare reminders for those who are late."""
+    with transaction(program, JOBS) as tx:
+        reminded = retention.remind(tx)
+    return f"mails:{reminded.mails}" if reminded.mails else ""
+
+
+def run_outbox(program: Program) -> str:
+    """Write the waiting mails."""
+    written = outbox.write_mails(program, JOBS)
+    return f"written:{written}" if written else ""
+
+
+def run_witness(program: Program) -> str:
+    """Send the newest state of the log to the agencies that keep it."""
+    return f"agencies:{witnesses.send(program, JOBS)}"
+
+
+def run_exports(program: Program) -> str:
+    """Make the exports that auditors asked for. Each is claimed by its own row, so this job needs no slot."""
+    made = auditing.fulfil_exports(program, JOBS)
+    return f"made:{made}" if made else ""
+
+
+def run_reports(program: Program) -> str:
+    """Sign the reports of samples that auditors concluded; whoever waits for one looks at a page that says so."""
+    signed = sample_report.sign_reports(program, JOBS)
+    return f"signed:{signed}" if signed else ""
+
+
+def run_sessions(program: Program) -> str:
+    """End the sessions that nobody used for too long."""
+    ended = accounts.end_those_over(program, JOBS)
+    return f"ended:{ended}" if ended else ""
+
+
+def run_identities(program: Program) -> str:
+    """End the requests for an identity that nobody decided in time, and close those that were open long enough."""
+    with transaction(program, JOBS) as tx:
+        ended = identity_ending.sweep(tx)
+    return f"ended:{ended}" if ended else ""
+
+
+def run_text_checks(program: Program) -> str:
+    """Have the texts read that wait for the text reader."""
+    checked = text_checks.check_waiting(program, JOBS)
+    return f"shown:{checked.shown},asked:{checked.asked}" if checked.shown or checked.asked else ""
+
+
+def run_exclusions(program: Program) -> str:
+    """Close the open proposals that rest on a value of an exclusion list alone."""
+    with transaction(program, JOBS) as tx:
+        closed = exclusions.weigh_again(tx)
+    return f"closed:{closed}" if closed else ""
+
+
+def run_fsck(program: Program) -> str:
+    """Check the log, the rows and what stands outside; what is found becomes an incident."""
+    report = incidents.check(program, JOBS, progress=_go_on)
+    return f"entries:{report.entries},findings:{sum(report.counts.values())}"
+
+
+def run_checks(program: Program) -> str:
+    """Make the checks that somebody asked for at a screen. Each is claimed by its own row."""
+    made = incidents.fulfil_checks(program, JOBS, progress=_go_on)
+    return f"made:{made}" if made else ""
+
+
+def go_on_rotating(program: Program) -> str:
+    """Go on with keys that are being replaced, and end what waited for time to pass."""
+    open_ones = [one for one in rotating.unfinished(program) if one.state != rotating.STOPPED]
+    for one in open_ones:
+        with rotating.at_work(program.settings, one.purpose) as mine:
+            for _now in rotating.worked(program, JOBS, one.id) if mine else ():
+                _go_on(_now.done, _now.of)
+    return f"at:{len(open_ones)}" if open_ones else ""
+
+
+def _go_on(_done: int, _of: int) -> None:
+    """A check of a long log must not keep a process alive that was told to end."""
+    if STOPPING.is_set():
+        raise Interrupted("the process was told to end")
+
+
+def jobs(settings: Settings) -> tuple[Job, ...]:
+    """All jobs with a slot."""
+    return (
+        # What it did stands in its own checkpoint:sign; a further entry would have to be signed in the next turn.
+        Job("checkpoint", settings.checkpoint_minutes, run_checkpoint, tells_itself=True),
+        Job("retention", DAY, run_retention, always_recorded=True),
+        Job("overdue", 60, run_overdue),
+        Job("witnesses", DAY, run_witness, always_recorded=True),
+        Job("outbox", 1, run_outbox),
+        Job("sessions", 15, run_sessions),
+        Job("check-texts", 1, run_text_checks),
+        Job("identities", 1, run_identities),
+        Job("exclusions", 15, run_exclusions),
+        Job(CHECKING, DAY, run_fsck, tells_itself=True),
+    )
