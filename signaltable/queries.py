@@ -1,13 +1,13 @@
 """Every SELECT that is more than get-by-id. The first argument is the transaction, so the actor is never optional."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from signaltable.domain import NotFound, Resource
+from signaltable.domain import Channel, NotFound, Resource
 from signaltable.models import (
     Agency,
     AgencyDestination,
@@ -15,6 +15,7 @@ from signaltable.models import (
     Disclosure,
     Link,
     Question,
+    Recusal,
     Signal,
     Subject,
     TableMember,
@@ -69,7 +70,58 @@ def resource_of(tx: Transaction, signal: Signal) -> Resource:
         owner_agency=signal.owner_agency,
         asked_agencies=frozenset(asked),
         table_agencies=frozenset(members),
+        kept_from=kept_from_signal(tx, signal.id),
     )
+
+
+# -- who is kept from a case (flow/recusals.py) ------------------------------------------------------------------------
+
+
+def kept_from(tx: Transaction, signal_ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """Signal id -> the accounts that see nothing of it. A signal that nobody is kept from has no key."""
+    wanted = sorted(set(signal_ids))
+    if not wanted:
+        return {}
+    rows = tx.session.execute(
+        select(Recusal.signal_id, Recusal.account_id).where(Recusal.signal_id.in_(wanted), Recusal.ended_at.is_(None))
+    )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row.signal_id, set()).add(row.account_id)
+    return {signal_id: frozenset(accounts) for signal_id, accounts in found.items()}
+
+
+def kept_from_signal(tx: Transaction, signal_id: str) -> frozenset[str]:
+    """The accounts that see nothing of this signal."""
+    return kept_from(tx, [signal_id]).get(signal_id, frozenset())
+
+
+def kept_from_subject(tx: Transaction, subject_id: str) -> frozenset[str]:
+    """The accounts that see nothing of the signal in which this subject stands."""
+    signal_id = tx.session.scalar(select(Subject.signal_id).where(Subject.id == subject_id))
+    return kept_from_signal(tx, signal_id) if signal_id else frozenset()
+
+
+def mine(tx: Transaction) -> frozenset[str]:
+    """The signals that the actor sees nothing of. Empty for the program itself, which tells nobody anything."""
+    if tx.kept_from is None:
+        found: Iterable[str] = ()
+        if tx.actor.account_id and tx.actor.channel not in {Channel.JOB, Channel.SYSTEM}:
+            query = select(Recusal.signal_id).where(
+                Recusal.account_id == tx.actor.account_id, Recusal.ended_at.is_(None)
+            )
+            found = tx.session.scalars(query)
+        tx.kept_from = frozenset(found)
+    return tx.kept_from
+
+
+def not_kept_from(tx: Transaction, column: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """The condition that leaves the cases out of which the actor sees nothing; `column` holds the id of a signal.
+
+    A row without a signal stays.
+    """
+    hidden = mine(tx)
+    return column.is_(None) | column.not_in(sorted(hidden)) if hidden else true()
 
 
 def disclosure_by_reference(tx: Transaction, reference: str) -> Disclosure:

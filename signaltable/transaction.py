@@ -64,6 +64,8 @@ class Transaction:
     keys_used: dict[str, int] = field(default_factory=dict)
     written: Written = field(default_factory=Written)
     erased: list[Erasure] = field(default_factory=list)
+    # The signals that the actor is kept from, once somebody asked (queries.mine).
+    kept_from: frozenset[str] | None = None
 
     @property
     def today(self) -> date:
