@@ -670,6 +670,8 @@ class Note(Base):
     account_id: Mapped[str] = mapped_column(Id)
     agency_id: Mapped[str] = mapped_column(Id)
     at: Mapped[datetime]
+    # Whether it stands in the minutes too.
+    minuted: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     text: Mapped[str] = mapped_column(Text)
 
 
@@ -688,6 +690,8 @@ class MeetingTask(Base):
     made_by: Mapped[str] = mapped_column(Id)
     made_at: Mapped[datetime]
     postponed: Mapped[int] = mapped_column(default=0)
+    # When its agency was told that it is late, so that it is told once.
+    reminded_at: Mapped[datetime | None]
     result: Mapped[str] = mapped_column(Code, default="")
     answer: Mapped[str] = mapped_column(String(1000), default="")
     settled_by: Mapped[str] = mapped_column(Id, default="")

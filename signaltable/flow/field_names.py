@@ -93,7 +93,7 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "agenda_items": frozenset(
             "id meeting_id signal_id position proposed_for holder_agency due_on decided_by decided_at".split(),
         ),
-        "notes": frozenset("id item_id account_id agency_id at".split()),
+        "notes": frozenset("id item_id account_id agency_id at minuted".split()),
         "disclosures": frozenset(
             "id reference signal_id provider_agency recipient_agency destination purpose ground ground_digest "
             "policy_digest state fields categories evidence_hashes evidence_sealed obligations requested_by requested_at "
@@ -102,7 +102,8 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             "revoked_for revoked_sealed".split(),
         ),
         "meeting_tasks": frozenset(
-            "id item_id signal_id agency_id due_on made_by made_at postponed result settled_by settled_at version".split(),
+            "id item_id signal_id agency_id due_on made_by made_at postponed reminded_at result settled_by settled_at "
+            "version".split(),
         ),
         "minutes_parts": frozenset("meeting_id number kind signal_id digest".split()),
         "signal_table_moves": frozenset("id signal_id from_table to_table at account_id agency_id".split()),

@@ -175,6 +175,7 @@ def upgrade() -> None:
         sa.Column("made_by", sa.String(length=36), nullable=False),
         sa.Column("made_at", UtcDateTime(), nullable=False),
         sa.Column("postponed", sa.Integer(), nullable=False),
+        sa.Column("reminded_at", UtcDateTime(), nullable=True),
         sa.Column("result", sa.String(length=64), nullable=False),
         sa.Column("answer", sa.String(length=1000), nullable=False),
         sa.Column("settled_by", sa.String(length=36), nullable=False),
@@ -262,6 +263,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("cancelled_at", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("closed_at", UtcDateTime(), nullable=True))
 
+    with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("minuted", sa.Boolean(), server_default=sa.text("(false)"), nullable=False))
+
     with op.batch_alter_table("questions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fact", sa.String(length=64), server_default="", nullable=False))
         batch_op.add_column(sa.Column("purpose", sa.String(length=64), server_default="", nullable=False))
@@ -303,6 +307,9 @@ def downgrade() -> None:
         batch_op.drop_column("context_ground")
         batch_op.drop_column("purpose")
         batch_op.drop_column("fact")
+
+    with op.batch_alter_table("notes", schema=None) as batch_op:
+        batch_op.drop_column("minuted")
 
     with op.batch_alter_table("meetings", schema=None) as batch_op:
         batch_op.drop_column("closed_at")
