@@ -84,8 +84,6 @@ WEB: Mapping[str, Leaves] = {
     "POST intake.about": _leaves("draft:consult draft:record"),
     "GET intake.subject": _leaves("draft:consult"),
     "POST intake.subject": _leaves("draft:consult draft:record"),
-    "GET intake.consent": _leaves("draft:consult"),
-    "POST intake.consent": _leaves("draft:consult draft:record"),
     "GET intake.danger": _leaves("draft:consult"),
     "GET intake.check": _leaves("draft:consult"),
     "POST intake.check": _leaves(

@@ -29,6 +29,7 @@ from signaltable.web import (
     identity_requests,
     inbox,
     incidents,
+    intake_about,
     intake_check,
     keys,
     links,
@@ -60,7 +61,7 @@ BLUEPRINTS = (
     identity_requests.pages,
     inbox.pages,
     incidents.pages,
-    intake_check.pages,  # The same as intake.pages, with the last page of the form.
+    *{intake_about.pages, intake_check.pages},  # One blueprint, to which each screen adds its own page.
     keys.pages,
     links.pages,
     misuse.pages,

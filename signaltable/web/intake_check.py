@@ -45,7 +45,7 @@ __all__ = ["pages"]
 REASON_LENGTHS: Final = range(3, 201)
 _REASON_FIELD: Final = re.compile(r"why-[0-9a-f]{16}")
 _BACK_FROM_CHECK: Mapping[str, str] = {
-    PREVIOUS: "intake.consent",
+    PREVIOUS: "intake.about",
     "shorten": "intake.seen",
     FILES: "attachments.draft",
 }
@@ -269,7 +269,7 @@ def _kinds(text: str, found: Mapping[str, Sequence[CategorySpan]]) -> list[tuple
 
 def _places(draft: DraftView) -> Mapping[str, str]:
     """Fact -> the step where it is answered, so that a question of the card leads to its place."""
-    endpoints = {1: "intake.safety", 2: "intake.seen", 3: "intake.about", 4: "intake.consent"}
+    endpoints = {1: "intake.safety", 2: "intake.seen", 3: "intake.about"}
     facts = {fact: step for step, some in STEP_FACTS.items() for fact in (*some, *ALSO_ASKED.get(step, ()))}
     return {fact: url_for(endpoints[step], draft_id=draft.id) for fact, step in facts.items()}
 
@@ -291,8 +291,8 @@ _STEP_OF = {
 def _problem(draft: DraftView, place: str) -> tuple[str, str]:
     """(address of the step, what to do there) for one problem."""
     head = place.split(".", 1)[0]
-    step = _STEP_OF.get(head, 4)
-    endpoint = {0: "intake.check", 1: "intake.safety", 2: "intake.seen", 3: "intake.about", 4: "intake.consent"}[step]
+    step = _STEP_OF.get(head, 3)
+    endpoint = {0: "intake.check", 1: "intake.safety", 2: "intake.seen", 3: "intake.about"}[step]
     told = {
         "safety": _("Answer the questions about safety and urgency"),
         "narrative": _("Describe what you saw, or mark a sign in the form; leave citizen service numbers out"),

@@ -99,22 +99,16 @@ def test_a_signal_is_logged_in_four_steps(browser, sqlite_program):
     }
     step3 = browser.post(step2, seen, "/overzicht").location
     page = browser.get(step3)
-    add = step3.removesuffix("/3") + "/betrokkene/0"
-    subject = {
+    about = {
         "version": _version(page),
-        "kind": "person",
         "role": "possible_victim",
         "age": "adult",
         "age_years": "",
         "gender": "woman",
     }
-    subject |= {"id-given_name": "Zorinka", "id-surname": "Proefveld", "id-birth_date": "1996", "unsure": "birth_date"}
-    assert browser.post(add, subject, "/overzicht").status_code == 303
-    page = browser.get(step3)
-    step4 = browser.post(step3, {"version": _version(page), "flags": "lvb", "action": "next"}, "/overzicht").location
-    page = browser.get(step4)
-    consent = {"version": _version(page), "capacity": "municipality-wmo", "status": "not_asked", "action": "next"}
-    check = browser.post(step4, consent, "/overzicht").location
+    about |= {"id-given_name": "Zorinka", "id-surname": "Proefveld", "id-birth_date": "1996", "unsure": "birth_date"}
+    about |= {"flags": "lvb", "capacity": "municipality-wmo", "status": "not_asked", "action": "next"}
+    check = browser.post(step3, about, "/overzicht").location
     page = browser.get(check)
     assert "st-masked" in page.text
     receipt = browser.post(check, {**_seen(page), "action": "submit"}, "/overzicht")
@@ -172,6 +166,50 @@ def test_adding_changing_and_removing_somebody_keeps_the_ticked_flags(browser):
     remove = {"version": _version(browser.get(step3)), "flags": "pregnant", "action": "remove:0"}
     assert browser.post(step3, remove, "/overzicht").location.endswith("/3")
     assert "remove:0" not in browser.get(step3).text
+
+
+def test_a_person_that_was_begun_has_to_be_whole_and_comes_back_filled(browser):
+    browser.log_in("havendam")
+    step3 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location.removesuffix("/2") + "/3"
+    told = {
+        "version": _version(browser.get(step3)),
+        "id-surname": "Halfbekend",
+        "status": "not_asked",
+        "action": "next",
+    }
+    back = browser.post(step3, {**told, "capacity": "municipality-wmo"}, "/overzicht")
+    assert back.status_code == 422
+    assert 'value="Halfbekend"' in back.text
+    assert 'href="#role' in back.text
+    whole = {**told, "role": "witness", "age": "adult", "gender": "man", "action": "add:company"}
+    # Going elsewhere from here needs no consent yet, and keeps the person.
+    assert browser.post(step3, whole, "/overzicht").location.endswith("/betrokkene/1?soort=company")
+    assert "edit:0" in browser.get(step3).text
+
+
+def test_a_signal_about_nobody_needs_consent_only_to_go_on(browser):
+    browser.log_in("havendam")
+    step3 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location.removesuffix("/2") + "/3"
+    told = {"version": _version(browser.get(step3)), "reachable": "Bel de balie"}
+    assert browser.post(step3, {**told, "action": "next"}, "/overzicht").status_code == 422
+    later = browser.post(step3, {**told, "action": "later"}, "/overzicht")
+    assert later.location.endswith("#concepten")
+    assert 'value="Bel de balie"' in browser.get(step3).text
+
+
+def test_a_person_typed_while_another_window_added_one_is_not_lost(browser):
+    browser.log_in("havendam")
+    step3 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location.removesuffix("/2") + "/3"
+    old = _version(browser.get(step3))
+    person = {"role": "witness", "age": "adult", "gender": "man", "status": "not_asked", "capacity": "municipality-wmo"}
+    assert browser.post(step3, {**person, "version": old, "action": "next"}, "/overzicht").status_code == 303
+    other = {**person, "version": old, "id-surname": "Tweedevenster", "action": "next"}
+    page = browser.post(step3, other, "/overzicht")
+    assert page.status_code == 422
+    assert 'value="Tweedevenster"' in page.text
+    again = {**other, "version": re.search(r'name="version" value="(\d+)"', page.text)[1]}
+    assert browser.post(step3, again, "/overzicht").status_code == 303
+    assert "edit:1" in browser.get(step3).text
 
 
 @pytest.mark.parametrize("extra", [{"owner": "delinde"}, {"destination": "avim"}, {"score": "9"}, {"role": "auditor"}])
@@ -252,9 +290,8 @@ def _at_check(browser, narrative):
     step2 = browser.post("/signalen/nieuw", STEP1, "/overzicht").location
     seen = {"version": _version(browser.get(step2)), "narrative": narrative, "row-wages": "1", "action": "next"}
     step3 = browser.post(step2, seen, "/overzicht").location
-    step4 = browser.post(step3, {"version": _version(browser.get(step3)), "action": "next"}, "/overzicht").location
     consent = {"capacity": "municipality-wmo", "status": "not_asked", "action": "next"}
-    check = browser.post(step4, {**consent, "version": _version(browser.get(step4))}, "/overzicht").location
+    check = browser.post(step3, {**consent, "version": _version(browser.get(step3))}, "/overzicht").location
     return check, browser.get(check)
 
 
@@ -279,7 +316,7 @@ def test_what_was_found_and_what_was_ticked_go_with_the_signal(browser, sqlite_p
         assert session.scalars(select(Signal)).one().found == ["criminal", "health"]
 
 
-@pytest.mark.parametrize(("button", "step"), [("previous", "/4"), ("shorten", "/2")])
+@pytest.mark.parametrize(("button", "step"), [("previous", "/3"), ("shorten", "/2")])
 def test_a_tick_is_not_lost_on_going_back(browser, button, step):
     check, page = _at_check(browser, "Zorinka Proefveld is ziek en krijgt geen loon.")
     assert f'value="{button}"' in page.text
