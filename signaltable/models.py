@@ -595,6 +595,10 @@ class Question(Base):
     context_ground: Mapped[str] = mapped_column(Code, default="", server_default="")
     context_ground_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
     context_categories: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    # In which task the partner learned it, to which table it was given, and when: whoever sits there then is its receiver.
+    context_capacity: Mapped[str] = mapped_column(Code, default="", server_default="")
+    context_table: Mapped[str] = mapped_column(Id, default="", server_default="")
+    context_at: Mapped[datetime | None]
     anonymous: Mapped[bool] = mapped_column(default=False)
     answered_by: Mapped[str] = mapped_column(Id, default="")
     answered_at: Mapped[datetime | None]

@@ -87,8 +87,8 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "link_verdicts": frozenset("link_id agency_id account_id confirmed reason_sealed at".split()),
         "questions": frozenset(
             "id signal_id subject_id agency_id asked_by asked_at due_on fact purpose ground context_ground "
-            "context_ground_digest context_categories anonymous answered_by answered_at postponed reminded_at "
-            "withdrawn_at version".split(),
+            "context_ground_digest context_categories context_capacity context_table context_at anonymous answered_by "
+            "answered_at postponed reminded_at withdrawn_at version".split(),
         ),
         "agenda_items": frozenset(
             "id meeting_id signal_id position proposed_for holder_agency due_on decided_by decided_at".split(),
