@@ -18,11 +18,14 @@ from pydantic import ValidationError
 from signaltable import policy_shapes as shapes
 from signaltable.attachment_rules import FILE as ATTACHMENTS
 from signaltable.attachment_rules import AttachmentsFile
+from signaltable.deadline_rules import Deadline, DeadlinesFile, calendar_of, deadlines_of
 from signaltable.evidence_forms import ConditionSpec, load_conditions
 from signaltable.fields import FieldSet, load_fields
 from signaltable.grounds import GroundSet, load_grounds
 from signaltable.identity import IdentifierPolicy, load_identifiers
 from signaltable.linking_rules import LinkingPolicy, load_linking
+from signaltable.mail_rules import FILE as MAIL
+from signaltable.mail_rules import MailFile
 from signaltable.policy_checks import Named, check, check_examples
 from signaltable.policy_errors import BrokenPolicy, Finding, expectation, parse_toml, read_text
 from signaltable.processing_activities import FILE as ACTIVITIES
@@ -31,16 +34,22 @@ from signaltable.region import FILE as REGION_FILE
 from signaltable.region import FOLDER as REGION
 from signaltable.region import Overlay, destinations_of, is_regional, overlay_of, routes_of
 from signaltable.route_index import RouteTables, Sentences
+from signaltable.shape import Shape
 from signaltable.shelters import FILE as SHELTERS
 from signaltable.shelters import SheltersFile
+from signaltable.table_rules import AGENDA, THEMES, AgendaFile, Theme, ThemesFile, agenda_of
 from signaltable.text_categories import TextPolicy, load_text_categories
 from signaltable.texts import Text
+from signaltable.transfer_rules import FEEDBACK, FeedbackFile, TransfersFile, check_grounds
+from signaltable.transfer_rules import FILE as TRANSFERS
+from signaltable.working_days import Calendar
 
 N = TypeVar("N", bound=Named)
-S = TypeVar("S", bound=shapes.Shape)
+S = TypeVar("S", bound=Shape)
 
 BUDGETS, MISUSE, SAFETY_CHECK = "budgets.toml", "misuse.toml", "safety_check.toml"
-SHAPES: Mapping[str, type[shapes.Shape]] = {
+RECUSALS = "recusals.toml"
+SHAPES: Mapping[str, type[Shape]] = {
     "region.toml": shapes.RegionFile,
     "agency_kinds.toml": shapes.AgencyKindsFile,
     "destinations.toml": shapes.DestinationsFile,
@@ -56,7 +65,7 @@ SHAPES: Mapping[str, type[shapes.Shape]] = {
     "contacts.toml": shapes.ContactsFile,
     "urgencies.toml": shapes.UrgenciesFile,
     "retention.toml": shapes.RetentionFile,
-    "deadlines.toml": shapes.DeadlinesFile,
+    "deadlines.toml": DeadlinesFile,
     "derived.toml": shapes.DerivedFile,
     ACTIVITIES: ActivitiesFile,
     ATTACHMENTS: AttachmentsFile,
@@ -64,9 +73,30 @@ SHAPES: Mapping[str, type[shapes.Shape]] = {
     BUDGETS: shapes.BudgetsFile,
     MISUSE: shapes.MisuseFile,
     SAFETY_CHECK: shapes.SafetyCheckFile,
+    MAIL: MailFile,
+    RECUSALS: shapes.RecusalsFile,
+    THEMES: ThemesFile,
+    AGENDA: AgendaFile,
+    TRANSFERS: TransfersFile,
+    FEEDBACK: FeedbackFile,
 }
 # A set of rules that was kept before this file existed is whole without it.
-LATER = frozenset({ACTIVITIES, ATTACHMENTS, SHELTERS, BUDGETS, MISUSE, SAFETY_CHECK})
+LATER = frozenset(
+    {
+        ACTIVITIES,
+        ATTACHMENTS,
+        SHELTERS,
+        BUDGETS,
+        MISUSE,
+        SAFETY_CHECK,
+        MAIL,
+        RECUSALS,
+        TRANSFERS,
+        FEEDBACK,
+        THEMES,
+        AGENDA,
+    }
+)
 # Read and checked by the modules that use them.
 OTHERS = ("fields.toml", "conditions.toml", "identifiers.toml", "linking.toml", "text_categories.toml")
 READERS: Mapping[str, Callable[[Path], Any]] = {
@@ -135,7 +165,7 @@ class PolicySet:
     contacts: Mapping[str, shapes.Contact]
     urgencies: Mapping[str, shapes.Urgency]
     retention: Mapping[str, shapes.Retention]
-    deadlines: Mapping[str, shapes.Deadline]
+    deadlines: Mapping[str, Deadline]
     derived: Mapping[str, shapes.DerivedFact]
     meldroutes: tuple[shapes.Meldroute, ...]
     grounds: GroundSet
@@ -145,12 +175,19 @@ class PolicySet:
     linking: LinkingPolicy
     text_categories: TextPolicy
     activities: Register = field(default_factory=Register)
+    calendar: Calendar = field(default_factory=Calendar)
     # None in a set of rules that was kept before there were such files; nothing is decided about a signal with them.
     budgets: Mapping[str, shapes.Budget] = field(default_factory=dict)
     attachments: AttachmentsFile | None = None
     shelters: SheltersFile | None = None
     misuse: shapes.MisuseFile | None = None
     safety_check: shapes.SafetyCheckFile | None = None
+    mail: MailFile | None = None
+    recusals: shapes.RecusalsFile | None = None
+    table_themes: Mapping[str, Theme] = field(default_factory=dict)
+    agenda: AgendaFile | None = None
+    transfers: TransfersFile | None = None
+    feedback: FeedbackFile | None = None
     route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
     examples: Mapping[str, shapes.Examples] = field(default_factory=dict)
     overlay: Overlay = field(default_factory=Overlay)
@@ -225,6 +262,7 @@ def load(directory: Path, permissions: Iterable[str] | None = None, *, kept: boo
         findings += [] if kept else check_activities(shaped.files)
         findings += _unknown_flags(elsewhere["fields"], shaped.files["flags.toml"])
         findings += _unknown_indicators(elsewhere["fields"], shaped.files["indicators.toml"])
+        findings += check_grounds(shaped.files[TRANSFERS], {row.id for row in elsewhere["grounds"].rows})
     if findings:
         raise BrokenPolicy(sorted(set(_one_per_mistake(findings, read))))
     return _assembled(read, shaped, elsewhere)
@@ -407,16 +445,27 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
     words = files["facts.toml"]
     urgencies = sorted(files["urgencies.toml"].urgency, key=lambda urgency: urgency.order)
     lists = {part: _by_id(getattr(files[name], key)) for part, (name, key) in LISTS.items()}
+    region: shapes.RegionFile = files[REGION_FILE]
+    deadlines: DeadlinesFile = files["deadlines.toml"]
+    calendar = calendar_of(deadlines.working_days, region.working_days)
     return {
         **lists,
-        "region": files["region.toml"].region,
+        "calendar": calendar,
+        "deadlines": _by_id(deadlines_of(region.deadline, deadlines.deadline, calendar)),
+        "region": region.region,
         "labels": MappingProxyType(dict(words.labels)),
         "sentences": Sentences(words.leads_to, words.cancels, words.more),
-        "urgencies": _by_id(urgencies),
+        "urgencies": _by_id(one.counted_by(calendar) for one in urgencies),
         "activities": Register.of(files[ACTIVITIES]),
         "budgets": _by_id(files[BUDGETS].budget if files[BUDGETS] else ()),
         "attachments": files[ATTACHMENTS],
         "shelters": files[SHELTERS],
         "misuse": files[MISUSE],
         "safety_check": files[SAFETY_CHECK],
+        "mail": files[MAIL],
+        "recusals": files[RECUSALS],
+        "table_themes": _by_id(files[THEMES].theme if files[THEMES] else ()),
+        "agenda": agenda_of(files[AGENDA], files[REGION_FILE]) if files[AGENDA] else None,
+        "transfers": files[TRANSFERS],
+        "feedback": files[FEEDBACK],
     }

@@ -7,10 +7,14 @@ from itertools import chain, pairwise
 from typing import Any, Protocol, TypeVar
 
 from audit.vocabulary import RETENTION_CLASSES
+from signaltable.deadline_rules import check_deadlines
 from signaltable.facts import FACTS, Fact, UnusableFacts, parse_facts
+from signaltable.mail_rules import check_mail
 from signaltable.policy_errors import Finding
 from signaltable.policy_shapes import Example, Examples, FactTest, Meldroute
 from signaltable.region import check_region, is_regional
+from signaltable.table_rules import THEMES, check_agenda, check_themes
+from signaltable.transfer_rules import check_transfers
 
 YES = "yes"
 _OPS = {"choice": ("equals", "one_of"), "list": ("has", "has_any"), "number": ("below", "at_least")}
@@ -93,10 +97,20 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None, *, k
         *_derived(files),
         *_misuse(files),
         *_budgets(files),
+        *check_mail(files.get("mail.toml"), _ids(files["urgencies.toml"].urgency)),
+        *check_transfers(files),
         *_purposes(files),
+        *_tables(files),
         *_meldroutes(files, routes),
         *_overlaps({path: route for path, route in routes.items() if not is_regional(path)}),
         *_overlaps({path: route for path, route in routes.items() if is_regional(path)}),
+        *check_deadlines(
+            files["deadlines.toml"],
+            files["region.toml"].deadline,
+            files["region.toml"].working_days,
+            _ids(files["destinations.toml"].destination),
+            kept=kept,
+        ),
         *check_region(
             files["region.toml"],
             routes,
@@ -206,6 +220,9 @@ def _roles(files: Files, permissions: frozenset[str] | None) -> Iterator[Finding
     for role in files["roles.toml"].role:
         for permission in role.permissions:
             yield from _one_of("roles.toml", f"role.{role.id}.permissions", permission, permissions, "permission")
+    recusals = files.get("recusals.toml")
+    for permission in recusals.needed if recusals else ():
+        yield from _one_of("recusals.toml", "needed", permission, permissions, "permission")
 
 
 def _fact_words(files: Files) -> Iterator[Finding]:
@@ -280,6 +297,18 @@ def _purposes(files: Files) -> Iterator[Finding]:
         if purpose.at_latest is not None:
             key = f"purpose.{purpose.id}.at_latest"
             yield from _one_of("purposes.toml", key, purpose.at_latest, urgencies, "urgency")
+
+
+def _tables(files: Files) -> Iterator[Finding]:
+    """The themes of tables and the rules of an agenda; a set of rules that was kept may be from before there were any."""
+    themes, agenda = files.get("table_themes.toml"), files.get("agenda.toml")
+    if themes:
+        yield from check_themes(themes, sorted(_ids(files["forms.toml"].form)))
+        for theme in themes.theme:
+            known = [tuple(test for test in line if test.fact in FACTS) for line in theme.when]
+            yield from _tests(THEMES, f"theme.{theme.id}.when", known, ())
+    if agenda:
+        yield from check_agenda(agenda, sorted(_ids(files["urgencies.toml"].urgency)), files["region.toml"])
 
 
 def _meldroutes(files: Files, routes: Routes) -> Iterator[Finding]:
