@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
-from signaltable.policy_shapes import Shape, Some, Words
+from signaltable.shape import Shape, Some, Words
 
 FILE: Final = "attachments.toml"
 

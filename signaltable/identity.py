@@ -21,7 +21,7 @@ from stdnum.nl import bsn as bsn_numbers
 from signaltable.domain import SUBJECT_KINDS
 from signaltable.names import as_read, fold
 from signaltable.policy_errors import BrokenPolicy, Finding, expectation, read_toml
-from signaltable.policy_shapes import Many, Name, Shape, Some, Words
+from signaltable.shape import Many, Name, Shape, Some, Words
 from signaltable.texts import Text
 
 IDENTIFIERS_FILE: Final = "identifiers.toml"

@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from signaltable.domain import SUBJECT_KINDS
 from signaltable.identity import raise_findings, read_shaped, repeated
 from signaltable.parts import PARTS
-from signaltable.policy_shapes import Many, Name, Shape, Some, Words
+from signaltable.shape import Many, Name, Shape, Some, Words
 from signaltable.texts import Text
 
 LINKING_FILE: Final = "linking.toml"

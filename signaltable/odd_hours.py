@@ -4,16 +4,7 @@ from datetime import date, datetime, timedelta
 
 from signaltable.domain import ZONE
 from signaltable.policy_shapes import Hours
-
-
-def easter_sunday(year: int) -> date:
-    """Easter Sunday of a year in the Gregorian calendar (the method of Butcher and Meeus)."""
-    golden, century, rest = year % 19, year // 100, year % 100
-    moon = (19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
-    week = (32 + 2 * (century % 4) + 2 * (rest // 4) - moon - rest % 4) % 7
-    shift = (golden + 11 * moon + 22 * week) // 451
-    month, day = divmod(moon + week - 7 * shift + 114, 31)
-    return date(year, month, day + 1)
+from signaltable.working_days import easter_sunday
 
 
 def is_holiday(day: date, hours: Hours) -> bool:

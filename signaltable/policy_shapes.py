@@ -1,33 +1,25 @@
 """The shape of every file in policies/: which keys, of which type. What the values refer to is checked in policy_checks."""
 
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PlainValidator,
+    PrivateAttr,
     StringConstraints,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
+from signaltable.deadline_rules import RegionalPeriod, WorkingDays
+from signaltable.opening import OpenHours
+from signaltable.shape import Line, Many, Name, Shape, Some, Words
 from signaltable.texts import Text
+from signaltable.working_days import Calendar
 
-T = TypeVar("T")
-SATURDAY = 5
 LAST_NATIONAL = 999
-
-
-def _text(given: Any) -> Text:
-    if not isinstance(given, dict) or set(given) != {"nl", "en"}:
-        raise ValueError("expected a text in nl and in en, nothing else")
-    for language, words in sorted(given.items()):
-        if not isinstance(words, str) or not words.strip():
-            raise ValueError(f"expected a text in {language}, found none")
-    return Text(**given)
 
 
 def _tests_value(given: Any) -> str | int | float | tuple[str, ...]:
@@ -38,19 +30,7 @@ def _tests_value(given: Any) -> str | int | float | tuple[str, ...]:
     raise ValueError("expected a text, a number or a list of texts")
 
 
-Words = Annotated[Text, PlainValidator(_text)]
 TestValue = Annotated[str | int | float | tuple[str, ...], PlainValidator(_tests_value)]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$")]
-Line = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-# TOML has lists, values here are frozen: the list may become a tuple, its items stay strict.
-Many = Annotated[tuple[T, ...], Field(strict=False)]
-Some = Annotated[tuple[T, ...], Field(strict=False, min_length=1)]
-
-
-class Shape(BaseModel):
-    """A frozen value that refuses keys it does not know and types it did not ask for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Region(Shape):
@@ -95,6 +75,7 @@ class Destination(Shape):
     no_data: Words | None = None
     phone: Line | None = None
     hours: Words | None = None
+    open: Many[OpenHours] = ()
     checked_on: date
 
     def is_due(self, on: date) -> bool:
@@ -127,7 +108,7 @@ class FactWords(Shape):
     title: Words
     ask: Words
     answered_by: Literal["reporter", "table", "program"] = "reporter"
-    values: dict[str, Words] = {}
+    values: dict[str, Words] = Field(default_factory=dict)
 
 
 class Element(Shape):
@@ -236,6 +217,7 @@ class Contact(Shape):
     does: Words
     phone: Line | None = None
     hours: Words | None = None
+    open: Many[OpenHours] = ()
     website: Line | None = None
     checked_on: date
     source: Line
@@ -253,10 +235,17 @@ class Urgency(Shape):
     title: Words
     working_days: Annotated[int, Field(ge=0)] = 0
     region_decides: bool
+    _calendar: Calendar = PrivateAttr(default=Calendar())
 
     def due(self, start: date) -> date:
         """The last day to follow a route advised on `start`."""
-        return add_working_days(start, self.working_days)
+        return self._calendar.later(start, self.working_days)
+
+    def counted_by(self, calendar: Calendar) -> "Urgency":
+        """The same, with the working days of this calendar."""
+        made = self.model_copy()
+        made._calendar = calendar  # noqa: SLF001 -- of the same class
+        return made
 
 
 class Retention(Shape):
@@ -279,20 +268,6 @@ class Retention(Shape):
     def ends(self, start: date) -> date:
         """The first day on which data may no longer be kept, when the period starts on `start`."""
         return _years_later(start, self.years) if self.years else start + timedelta(days=self.days or 0)
-
-
-class Deadline(Shape):
-    """Within how many days somebody has to answer."""
-
-    id: Name
-    title: Words
-    days: Annotated[int, Field(ge=1)]
-    working_days: bool
-    region_decides: bool
-
-    def due(self, start: date) -> date:
-        """The last day to answer what was asked on `start`."""
-        return add_working_days(start, self.days) if self.working_days else start + timedelta(days=self.days)
 
 
 class Hours(Shape):
@@ -488,15 +463,6 @@ class Examples(Shape):
     near_miss: Many[Example] = ()
 
 
-def add_working_days(start: date, days: int) -> date:
-    """The day that lies `days` working days after `start`. Weekends are skipped; public holidays are not known here."""
-    day = start
-    while days > 0:
-        day += timedelta(days=1)
-        days -= day.weekday() < SATURDAY
-    return day
-
-
 def _years_later(start: date, years: int) -> date:
     try:
         return start.replace(year=start.year + years)
@@ -504,18 +470,38 @@ def _years_later(start: date, years: int) -> date:
         return date(start.year + years, 3, 1)
 
 
+class AgendaRuleChange(Shape):
+    """What a region changes about a rule of agenda.toml; weight 0 takes the rule out."""
+
+    weight: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    days: Annotated[int, Field(ge=0, le=3650)] | None = None
+
+
+class AgendaChanges(Shape):
+    """What a region changes about agenda.toml; `rule` is by id."""
+
+    minutes_per_case: Annotated[int, Field(ge=1, le=240)] | None = None
+    meeting_minutes: Annotated[int, Field(ge=1, le=600)] | None = None
+    rule: dict[str, AgendaRuleChange] = Field(default_factory=dict)
+
+
 class RegionFile(Shape):
     """region.toml: whose rules these are, and what the region says on top of the national card (signaltable.region).
 
-    `urgency` is by id of a meldroute; `hours`, `phone` and `checked_on` are by id of a destination.
+    `urgency` is by id of a meldroute; `hours`, `open`, `phone` and `checked_on` are by id of a destination, `deadline` by
+    id of a deadline.
     """
 
     off: Many[Line] = ()
     region: Region
-    urgency: dict[str, Name] = {}
-    hours: dict[str, Words] = {}
-    phone: dict[str, Line] = {}
-    checked_on: dict[str, date] = {}
+    urgency: dict[str, Name] = Field(default_factory=dict)
+    hours: dict[str, Words] = Field(default_factory=dict)
+    phone: dict[str, Line] = Field(default_factory=dict)
+    checked_on: dict[str, date] = Field(default_factory=dict)
+    agenda: AgendaChanges | None = None
+    open: dict[str, Some[OpenHours]] = Field(default_factory=dict)
+    deadline: dict[str, RegionalPeriod] = Field(default_factory=dict)
+    working_days: WorkingDays | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -620,17 +606,29 @@ class RetentionFile(Shape):
     retention: Some[Retention]
 
 
-class DeadlinesFile(Shape):
-    """deadlines.toml."""
-
-    deadline: Some[Deadline]
-
-
 class MisuseFile(Shape):
     """misuse.toml."""
 
     hours: Hours
     misuse: Some[MisuseRule]
+
+
+class RecusalKind(Shape):
+    """What kind of interest somebody has in a case."""
+
+    id: Name
+    title: Words
+
+
+class RecusalsFile(Shape):
+    """recusals.toml: the kinds of interest, and the permissions of which a case needs somebody who still holds them."""
+
+    needed: Many[Line]
+    kind: Some[RecusalKind]
+
+    def title(self, kind: str) -> Text | None:
+        """The words of a kind; None when the list no longer has it."""
+        return next((one.title for one in self.kind if one.id == kind), None)
 
 
 class BudgetsFile(Shape):

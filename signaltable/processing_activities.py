@@ -14,7 +14,7 @@ from audit.vocabulary import ACTIONS
 from signaltable.domain import SUBJECT_ROLES
 from signaltable.grounds import CATEGORIES
 from signaltable.policy_errors import Finding
-from signaltable.policy_shapes import Line, Many, Name, Shape, Some, Words
+from signaltable.shape import Line, Many, Name, Shape, Some, Words
 
 FILE = "processing_activities.toml"
 # The kind of agency that stands for the person whom data are about.

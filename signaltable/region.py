@@ -116,7 +116,7 @@ def overlay_of(file: RegionFile, routes: Routes, *others: tuple[set[str], set[st
         replaced=tuple(sorted(regional & national)),
         added=tuple(sorted(regional - national)),
         urgency=dict(file.urgency),
-        reached=tuple(sorted({*file.hours, *file.phone, *file.checked_on})),
+        reached=tuple(sorted({*file.hours, *file.phone, *file.checked_on, *file.open})),
         rules_off=tuple(route for path, route in routes.items() if not is_regional(path) and route.id in file.off),
     )
 
@@ -132,12 +132,21 @@ def routes_of(file: RegionFile, routes: Routes) -> list[tuple[str, Meldroute]]:
 
 
 def destinations_of(file: RegionFile, destinations: Iterable[Destination]) -> tuple[Destination, ...]:
-    """The destinations with the hours, phone numbers and days of checking that the region gives."""
-    given: Mapping[str, Mapping[str, Any]] = {"hours": file.hours, "phone": file.phone, "checked_on": file.checked_on}
+    """The destinations with the hours, phone numbers and days of checking that the region gives.
+
+    Hours that a region gives in words alone are not known to the program: those of the national file do not count then.
+    """
+    given = _given(file)
+    words_alone = dict.fromkeys(file.hours, ())
+    given["open"] = words_alone | dict(given["open"])
     return tuple(
         one.model_copy(update={name: values[one.id] for name, values in given.items() if one.id in values})
         for one in destinations
     )
+
+
+def _given(file: RegionFile) -> dict[str, Mapping[str, Any]]:
+    return {"hours": file.hours, "phone": file.phone, "checked_on": file.checked_on, "open": file.open}
 
 
 # -- what is wrong with it -----------------------------------------------------------------------------------------
@@ -186,8 +195,7 @@ def _urgencies(file: RegionFile, national: Routes, regional: Routes, urgencies: 
 
 def _reached(file: RegionFile, destinations: Sequence[Destination]) -> Iterator[Finding]:
     known = {one.id: one for one in destinations}
-    given: Mapping[str, Mapping[str, Any]] = {"hours": file.hours, "phone": file.phone, "checked_on": file.checked_on}
-    for name, values in given.items():
+    for name, values in _given(file).items():
         for destination, value in values.items():
             if destination not in known:
                 yield Finding(FILE, f"{name}.{destination}", f"expected a known destination, found {destination}")

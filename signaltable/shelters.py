@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-from signaltable.policy_shapes import Line, Shape, Some, Words
+from signaltable.shape import Line, Shape, Some, Words
 
 FILE: Final = "shelters.toml"
 # So many signs around a general word are looked at for something that makes it a place.

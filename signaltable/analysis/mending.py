@@ -118,7 +118,7 @@ def _mend_key(finding: Finding, content: dict[str, Any]) -> bool:
     if key in {"excludes", "off"} and isinstance(content.get(key), list):
         content[key] = [name for name in content[key] if name != found]
         return True
-    if finding.file == "region.toml" and key.split(".")[0] in {"urgency", "phone", "hours", "checked_on"}:
+    if finding.file == "region.toml" and key.split(".")[0] in {"urgency", "phone", "hours", "checked_on", "open"}:
         return _forget(content, key)
     if finding.file == "destinations.toml" and key.endswith(".agency_kind"):
         destination = _parent(content, key)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from signaltable import deadlines
 from signaltable import payload as document
 from signaltable.access import Permission
 from signaltable.audit_trail import milliseconds
@@ -562,7 +563,7 @@ def hand_over(
     frozen = sealing.open_envelope(tx, row.provider_agency, row.payload_provider, place(row, row.provider_agency))
     row.payload_recipient = tx.program.keys.seal(row.recipient_agency, frozen, place(row, row.recipient_agency))
     row.state, row.disclosed_at = DisclosureState.DISCLOSED, tx.now
-    row.due_on = tx.program.policy.urgencies[urgency].due(tx.today)
+    row.due_on = deadlines.acceptance_due(tx.program.policy, urgency, row.destination, tx.today)
     row.policy_digest, row.ground_digest = tx.program.policy.digest, permitted.ground.digest
     row.evidence_hashes, row.obligations = dict(permitted.evidence_hashes), duties(permitted)
     duty_rows.arise(tx, signal, row, permitted)

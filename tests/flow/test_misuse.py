@@ -9,9 +9,10 @@ from signaltable import jobs
 from signaltable.domain import Conflict, NotFound, Refused, State, UnusableInput
 from signaltable.flow import fsck, misuse, retention
 from signaltable.models import Disclosure, Mail, MisuseQuestion, Signal
-from signaltable.odd_hours import easter_sunday, is_odd
+from signaltable.odd_hours import is_odd
 from signaltable.policy_checks import MISUSE_PATTERNS
 from signaltable.transaction import reading, transaction
+from signaltable.working_days import easter_sunday
 from tests.disclosure_steps import disclosed
 from tests.flow.test_sampling import _disclosed
 from tests.flow.test_subject_reports import _first_destination
