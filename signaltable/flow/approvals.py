@@ -5,12 +5,12 @@ consent or the signal may have changed meanwhile; only what is still permitted, 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 
 from signaltable import payload as document
 from signaltable.access import require
@@ -22,6 +22,7 @@ from signaltable.flow.choices import Choice, case_of, choices_of
 from signaltable.flow.disclosing import decided, hand_over
 from signaltable.flow.masking import for_others
 from signaltable.flow.referrals import REASON_LIMIT, answer_place, place
+from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.grounds import Ground
 from signaltable.models import Account, Disclosure, Signal
 from signaltable.queries import PageKey, agency_titles, disclosure_by_reference, newest_first
@@ -88,10 +89,17 @@ def waiting(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[Appr
     return lines, following
 
 
-def count_waiting(tx: Transaction) -> int:
-    """How many requests the actor may look at."""
-    query = select(func.count()).select_from(Disclosure).join(Signal, Signal.id == Disclosure.signal_id)
-    return tx.session.scalar(query.where(*_open_to(tx))) or 0
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The requests that the actor may look at a second time."""
+    query = (
+        select(Disclosure.reference, Disclosure.requested_at, Disclosure.signal_id, Signal.urgency)
+        .join(Signal, Signal.id == Disclosure.signal_id)
+        .where(*_open_to(tx))
+        .order_by(Disclosure.requested_at, Disclosure.id)
+    )
+    for row in tx.session.execute(query.limit(MOST)):
+        urgent = is_pressing(tx, row.urgency)
+        yield WorkItem("approvals", row.reference, row.reference, row.requested_at, None, urgent, (row.signal_id,))
 
 
 def _open_to(tx: Transaction) -> tuple[ColumnElement[bool], ...]:

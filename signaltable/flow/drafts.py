@@ -6,16 +6,17 @@ the signal when the draft is submitted.
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 
 from sqlalchemy import delete, select
 
 from signaltable.access import Permission, require
-from signaltable.domain import Conflict, NotFound, Resource
+from signaltable.domain import Conflict, NotFound, Resource, day_of
 from signaltable.flow import attachment_rows, sealing
 from signaltable.flow.moves import keep_until
+from signaltable.flow.work import MOST, WorkItem
 from signaltable.intake import SignalDraft, parse
 from signaltable.keys import DataKey, new_data_key
 from signaltable.models import Draft
@@ -167,3 +168,10 @@ def _place(draft: Draft) -> bytes:
 
 def _view(draft: Draft, content: SignalDraft) -> DraftView:
     return DraftView(draft.id, draft.step, draft.version, content, draft.updated_at, draft.expires_at)
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The actor's own drafts, each until the day on which it expires."""
+    query = select(Draft.id, Draft.updated_at, Draft.expires_at).where(Draft.account_id == tx.actor.account_id)
+    for row in tx.session.execute(query.order_by(Draft.expires_at, Draft.id).limit(MOST)):
+        yield WorkItem("drafts", row.id, "", row.updated_at, day_of(row.expires_at))

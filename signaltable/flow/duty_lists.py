@@ -9,11 +9,13 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, 
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.db import UtcDateTime
+from signaltable.domain import day_of
 from signaltable.flow import second_person
 from signaltable.flow.duty_kinds import DESTROY, RECORD, REVIEW
 from signaltable.flow.duty_rows import side_of, words_of
+from signaltable.flow.work import MOST, WorkItem
 from signaltable.models import Disclosure, Duty, Signal
-from signaltable.queries import PAGE, PageKey, agency_titles
+from signaltable.queries import PAGE, PageKey, agency_titles, not_kept_from
 from signaltable.transaction import Transaction
 
 # Far enough to sort what has no date behind everything that has one.
@@ -84,16 +86,19 @@ def listing(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[Duty
     ) if last else None
 
 
-def count_waiting(tx: Transaction) -> int:
-    """How many duties ask for something now. Erasing asks nothing before its day."""
-    now = Duty.kind != DESTROY, Duty.due_at <= tx.now
-    query = _waiting(tx, select(func.count()).select_from(Duty)).where(or_(*now))
-    return tx.session.scalar(query) or 0
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The duties that ask something of the actor, each with its day. Erasing with the case asks nothing before that."""
+    due = func.coalesce(Duty.due_at, literal(FAR, UtcDateTime()))
+    asks = or_(Duty.kind != DESTROY, Duty.due_at <= tx.now)
+    query = _waiting(tx, select(Duty.id, Duty.kind, Duty.created_at, Duty.due_at, Disclosure.reference, Signal.id))
+    for row in tx.session.execute(query.where(asks, Duty.kind != RECORD).order_by(due, Duty.id).limit(MOST)):
+        day = day_of(row.due_at) if row.due_at else None
+        yield WorkItem("duties", row.id, row.reference, row.created_at, day, row.kind == REVIEW, (row.id_1,))
 
 
 def _waiting(tx: Transaction, query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     joined = query.join(Disclosure, Disclosure.id == Duty.disclosure_id).join(Signal, Signal.id == Disclosure.signal_id)
-    return joined.where(Duty.fulfilled_at.is_(None), _of_actor(tx))
+    return joined.where(Duty.fulfilled_at.is_(None), _of_actor(tx), not_kept_from(tx, Signal.id))
 
 
 def _of_actor(tx: Transaction) -> ColumnElement[bool]:

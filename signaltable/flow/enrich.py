@@ -25,6 +25,7 @@ from signaltable.flow.dossier import (
 from signaltable.flow.linking.comparing import beside
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import move
+from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, validate_identity
 from signaltable.models import Agency, Question, Signal, Subject, TableMember
 from signaltable.queries import PAGE, agency_titles, resource_of, subjects_of
@@ -508,3 +509,22 @@ def answer(tx: Transaction, question_id: str, *, answer: str, context: str = "",
     )
     if not correction:
         mailing.tell(tx, [question.asked_by], "answer")
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The questions that the actor's agency has not answered yet, each with its last day."""
+    query = (
+        select(Question, Signal.urgency)
+        .join(Signal, Signal.id == Question.signal_id)
+        .where(
+            Question.agency_id == tx.actor.agency_id,
+            Question.answer == "",
+            Question.withdrawn_at.is_(None),
+            Signal.state.in_(ANSWERABLE),
+        )
+        .order_by(Question.due_on, Question.id)
+    )
+    for row, urgency in tx.session.execute(query.limit(MOST)):
+        thing = pseudonym(tx, tx.actor.agency_id, row.subject_id) if row.subject_id else ""
+        urgent = is_pressing(tx, urgency)
+        yield WorkItem("questions", row.id, thing, row.asked_at, row.due_on, urgent, (row.signal_id,))

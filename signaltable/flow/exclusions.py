@@ -20,6 +20,7 @@ from signaltable.domain import SUBJECT_KINDS, Channel, NotFound, Refused, Resour
 from signaltable.flow import sealing
 from signaltable.flow.linking import weighing
 from signaltable.flow.masking import HAS_BSN, text_hash
+from signaltable.flow.work import MOST, WorkItem
 from signaltable.identity import Identity, identity_from, validate_identity
 from signaltable.linking_rules import LinkingPolicy
 from signaltable.models import Account, ExcludedTag, Exclusion
@@ -377,9 +378,13 @@ def end(tx: Transaction, exclusion_id: str, *, reason: str) -> None:
     )
 
 
-def count_waiting(tx: Transaction) -> int:
-    """How many values of the actor's agency somebody should look at again."""
-    return sum(row.owner_agency == tx.actor.agency_id for row in late(tx))
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The values of the actor's agency at which somebody should look again."""
+    query = select(Exclusion.id, Exclusion.part, Exclusion.added_at, Exclusion.review_on).where(
+        Exclusion.owner_agency == tx.actor.agency_id, Exclusion.ended_at.is_(None), Exclusion.review_on < tx.today
+    )
+    for row in tx.session.execute(query.order_by(Exclusion.review_on, Exclusion.id).limit(MOST)):
+        yield WorkItem("exclusions", row.id, "", row.added_at, row.review_on)
 
 
 def weigh_again(tx: Transaction) -> int:

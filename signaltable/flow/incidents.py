@@ -20,6 +20,7 @@ from signaltable.flow import fsck, mailing
 from signaltable.flow.claims import claim
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.on_behalf import on_behalf
+from signaltable.flow.work import MOST, WorkItem
 from signaltable.models import Account, Agency, Incident, JobRun
 from signaltable.queries import PageKey, newest_first
 from signaltable.transaction import Program, Transaction, reading, transaction
@@ -230,6 +231,13 @@ def _is_own(tx: Transaction, place: str) -> bool:
 def count_open(tx: Transaction) -> int:
     """How many incidents are open, for the overview of those who settle them."""
     return tx.session.scalar(select(func.count()).select_from(Incident).where(_is_open())) or 0
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The open incidents, for those who settle them. What broke in the log does not wait for a day."""
+    query = select(Incident.id, Incident.opened_at).where(_is_open()).order_by(Incident.opened_at, Incident.id)
+    for row in tx.session.execute(query.limit(MOST)):
+        yield WorkItem("incidents", row.id, "", row.opened_at, urgent=True)
 
 
 def _row(tx: Transaction, incident_id: str, *, locked: bool = False) -> Incident:

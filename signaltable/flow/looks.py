@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from signaltable.access import Permission, require
 from signaltable.domain import Actor
-from signaltable.flow.overview import Waiting, waiting
 from signaltable.transaction import Program, Transaction, transaction
 
 
@@ -34,15 +33,3 @@ def demo_accounts(program: Program, actor: Actor, count: int) -> None:
 def log(tx: Transaction, view: str) -> None:
     """Somebody looked at, or fetched, what stands around the log: its newest state, its public key."""
     tx.record("log:consult", object_type="log", details={"view": view})
-
-
-def overview(tx: Transaction) -> list[Waiting]:
-    """What waits for the actor, counted."""
-    found = waiting(tx)
-    tx.record(
-        "signal:list",
-        object_type="agency",
-        object_id=tx.actor.agency_id,
-        details={"view": "overview", "count": sum(one.count for one in found)},
-    )
-    return found

@@ -5,7 +5,7 @@ alone, sealed, with identifying words masked: an answer is no way around a legal
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from signaltable.flow import duty_kinds, duty_lists, duty_rows, mailing, sealing
 from signaltable.flow.duty_lists import DutyStatus
 from signaltable.flow.masking import for_others
 from signaltable.flow.moves import move
+from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.grounds import Ground
 from signaltable.models import Disclosure, Signal
 from signaltable.payload import Payload, from_bytes, identity_values
@@ -189,6 +190,31 @@ def _open(tx: Transaction, row: Disclosure) -> Payload:
 def place(row: Disclosure, agency_id: str) -> bytes:
     """What binds a sealed copy to its row and to the agency that may open it (the info of RFC 9180)."""
     return f"disclosures|payload|{row.id}|{agency_id}".encode()
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """What came in for the actor's agency and was neither accepted nor returned, each with its last day."""
+    query = (
+        select(
+            Disclosure.reference,
+            Disclosure.disclosed_at,
+            Disclosure.requested_at,
+            Disclosure.due_on,
+            Signal.id,
+            Signal.urgency,
+        )
+        .join(Signal, Signal.id == Disclosure.signal_id)
+        .where(
+            Disclosure.recipient_agency == tx.actor.agency_id,
+            Disclosure.state == DisclosureState.DISCLOSED,
+            Disclosure.revoked_at.is_(None),
+        )
+        .order_by(Disclosure.due_on, Disclosure.id)
+    )
+    for row in tx.session.execute(query.limit(MOST)):
+        since = row.disclosed_at or row.requested_at
+        urgent = is_pressing(tx, row.urgency)
+        yield WorkItem("inbox", row.reference, row.reference, since, row.due_on, urgent, (row.id,))
 
 
 def accept(tx: Transaction, reference: str) -> None:

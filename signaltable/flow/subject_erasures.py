@@ -6,7 +6,7 @@ are asked to erase theirs (GDPR art. 19).
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -28,6 +28,7 @@ from signaltable.flow import (
 )
 from signaltable.flow.moves import end_request
 from signaltable.flow.references import fresh_reference
+from signaltable.flow.work import MOST, WorkItem
 from signaltable.models import (
     AgendaItem,
     Attachment,
@@ -41,7 +42,15 @@ from signaltable.models import (
     SubjectReport,
 )
 from signaltable.policy_shapes import SafetyCheckFile
-from signaltable.queries import PageKey, agency_titles, links_of, newest_first
+from signaltable.queries import (
+    PageKey,
+    agency_titles,
+    kept_from_subject,
+    links_of,
+    mine,
+    newest_first,
+    subject_not_kept_from,
+)
 from signaltable.transaction import Transaction
 
 WAITING, ERASED, REFUSED, GONE = "waiting", "erased", "refused", "gone"
@@ -153,7 +162,7 @@ def request(tx: Transaction, signal_reference: str, number: int | None, *, groun
 def _subject(tx: Transaction, reference: str, number: int | None) -> tuple[Signal | None, Subject | None]:
     own = Signal.reference == reference.strip().upper(), Signal.owner_agency == tx.actor.agency_id
     signal = tx.session.scalars(select(Signal).where(*own)).first()
-    if signal is None:
+    if signal is None or signal.id in mine(tx):
         return None, None
     wanted = Subject.signal_id == signal.id, Subject.number == number, Subject.erased_at.is_(None)
     return signal, tx.session.scalars(select(Subject).where(*wanted)).first()
@@ -191,7 +200,7 @@ def _place(row: SubjectErasure, column: str) -> str:
 def listing(tx: Transaction, after: PageKey | None = None) -> tuple[tuple[ErasureLine, ...], PageKey | None]:
     """The requests of the own agency, newest first: references and states only; that is recorded."""
     _gate(tx)
-    query = select(SubjectErasure).where(SubjectErasure.agency_id == tx.actor.agency_id)
+    query = select(SubjectErasure).where(SubjectErasure.agency_id == tx.actor.agency_id, subject_not_kept_from(tx, SubjectErasure.subject_id))
     shown, following = newest_first(tx, query, SubjectErasure.asked_at, SubjectErasure.id, after)
     tx.record("report:consult", object_type=OBJECT, details={"report": "", "view": "erasures", "count": len(shown)})
     return tuple(_line(tx, row) for row in shown), following
@@ -258,6 +267,9 @@ def _row(tx: Transaction, reference: str, *, locked: bool = False) -> SubjectEra
     row = tx.session.scalars(query.with_for_update() if locked else query).first()
     if row is None:
         raise NotFound("no such request")
+    if tx.actor.account_id in kept_from_subject(tx, row.subject_id):
+        details = {"permission": Permission.ERASURE_REQUEST_OWN.value}
+        raise Refused("conflict_of_interest", object_type=OBJECT, object_id=row.reference, details=details)
     return row
 
 
@@ -441,16 +453,21 @@ def _tell_receivers(tx: Transaction, signal: Signal, subject: Subject) -> list[s
 # -- the end ------------------------------------------------------------------------------------------------------
 
 
-def count_waiting(tx: Transaction) -> int:
-    """How many requests of the own agency wait for somebody who did not ask; not recorded."""
-    return _count(
-        tx,
-        SubjectErasure,
-        SubjectErasure.agency_id == tx.actor.agency_id,
-        SubjectErasure.state == WAITING,
-        SubjectErasure.account_id != tx.actor.account_id,
-        SubjectErasure.subject_id.in_(select(Subject.id).where(Subject.erased_at.is_(None))),
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The requests of the own agency to erase somebody that wait for a person who did not ask."""
+    query = (
+        select(SubjectErasure.reference, SubjectErasure.asked_at, Subject.signal_id)
+        .join(Subject, Subject.id == SubjectErasure.subject_id)
+        .where(
+            SubjectErasure.agency_id == tx.actor.agency_id,
+            SubjectErasure.state == WAITING,
+            SubjectErasure.account_id != tx.actor.account_id,
+            Subject.erased_at.is_(None),
+        )
+        .order_by(SubjectErasure.asked_at, SubjectErasure.id)
     )
+    for row in tx.session.execute(query.limit(MOST)):
+        yield WorkItem("erasures", row.reference, row.reference, row.asked_at, about=(row.signal_id,))
 
 
 def erase_of(tx: Transaction, signal: Signal) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import undefer_group
 
 from audit.entry import parse
@@ -28,6 +28,7 @@ from signaltable.flow.contents import MASKED, NARRATIVE
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.references import fresh_reference
 from signaltable.flow.referrals import place
+from signaltable.flow.work import MOST, WorkItem
 from signaltable.grounds import Ground
 from signaltable.keys import CannotOpen
 from signaltable.models import (
@@ -43,7 +44,7 @@ from signaltable.models import (
 )
 from signaltable.payload import Payload, from_bytes
 from signaltable.policy_shapes import SafetyCheckFile
-from signaltable.queries import PageKey, agency_titles, newest_first
+from signaltable.queries import PageKey, agency_titles, kept_from_subject, mine, newest_first, subject_not_kept_from
 from signaltable.text import contains_bsn
 from signaltable.transaction import Transaction
 
@@ -200,7 +201,7 @@ def safety_check(tx: Transaction) -> SafetyCheckFile:
 def _subject(tx: Transaction, reference: str, number: int | None) -> tuple[Signal | None, Subject | None]:
     own = Signal.reference == reference.strip().upper(), Signal.owner_agency == tx.actor.agency_id
     signal = tx.session.scalars(select(Signal).where(*own)).first()
-    if signal is None:
+    if signal is None or signal.id in mine(tx):
         return None, None
     wanted = Subject.signal_id == signal.id, Subject.number == number, Subject.kind == "person"
     return signal, tx.session.scalars(select(Subject).where(*wanted)).first()
@@ -253,7 +254,7 @@ def _place(row: SubjectReport, column: str) -> str:
 def listing(tx: Transaction, after: PageKey | None = None) -> tuple[tuple[ReportLine, ...], PageKey | None]:
     """The requests of the own agency, newest first: references and states only; that is recorded."""
     _gate(tx, Permission.REPORT_REQUEST_OWN, Permission.REPORT_DECIDE_OWN)
-    query = select(SubjectReport).where(SubjectReport.agency_id == tx.actor.agency_id)
+    query = select(SubjectReport).where(SubjectReport.agency_id == tx.actor.agency_id, subject_not_kept_from(tx, SubjectReport.subject_id))
     shown, following = newest_first(tx, query, SubjectReport.requested_at, SubjectReport.id, after)
     tx.record("report:consult", object_type="report", details={"report": "", "view": "reports", "count": len(shown)})
     return tuple(_line(tx, row) for row in shown), following
@@ -321,6 +322,9 @@ def _row(tx: Transaction, reference: str, *, locked: bool = False) -> SubjectRep
     row = tx.session.scalars(query.with_for_update() if locked else query).first()
     if row is None:
         raise NotFound("no such request")
+    if tx.actor.account_id in kept_from_subject(tx, row.subject_id):
+        details = {"permission": Permission.REPORT_REQUEST_OWN.value}
+        raise Refused("conflict_of_interest", object_type="report", object_id=row.reference, details=details)
     return row
 
 
@@ -677,17 +681,27 @@ def _readings(reads: Iterable[_Reader], titles: Mapping[str, str]) -> Iterator[R
 # -- the end ------------------------------------------------------------------------------------------------------
 
 
-def count_waiting(tx: Transaction) -> int:
-    """How many requests of the own agency wait for the safety check of somebody who did not ask; not recorded."""
-    waits = select(func.count()).where(
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The requests of the own agency that wait for the safety check of somebody who did not ask, each with its last day."""
+    query = (
+        select(SubjectReport.reference, SubjectReport.requested_at, SubjectReport.postponed_until, Subject.signal_id)
+        .join(Subject, Subject.id == SubjectReport.subject_id)
+        .where(*_for_actor(tx))
+        .order_by(SubjectReport.requested_at, SubjectReport.id)
+    )
+    within = timedelta(days=safety_check(tx).answer_days)
+    for row in tx.session.execute(query.limit(MOST)):
+        due = row.postponed_until or day_of(row.requested_at) + within
+        yield WorkItem("reports", row.reference, row.reference, row.requested_at, due, about=(row.signal_id,))
+
+
+def _for_actor(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
+    postponed = and_(SubjectReport.decision == "postpone", SubjectReport.postponed_until <= tx.today)
+    return (
         SubjectReport.agency_id == tx.actor.agency_id,
         SubjectReport.requested_by != tx.actor.account_id,
-        or_(
-            SubjectReport.decision == "",
-            and_(SubjectReport.decision == "postpone", SubjectReport.postponed_until <= tx.today),
-        ),
+        or_(SubjectReport.decision == "", postponed),
     )
-    return tx.session.scalar(waits) or 0
 
 
 def unanswered(now: datetime) -> ColumnElement[bool]:

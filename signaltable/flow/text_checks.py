@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import GONE, Actor, Conflict, NotFound, Resource, State, UnusableInput
 from signaltable.flow import mailing, sealing
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, Reading, read
+from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Signal, TextCheck
 from signaltable.text import Span, contains_bsn, find_typed, mask, merged
 from signaltable.text_reader import client
+from signaltable.queries import kept_from_signal, not_kept_from
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 # Where a text waits: for the reader, or for its submitter.
@@ -191,10 +193,17 @@ def _is_covered(text: str, span: Span, by: Iterable[Span]) -> bool:
 # -- confirming ----------------------------------------------------------------------------------------------------------
 
 
-def count_waiting(tx: Transaction) -> int:
-    """How many texts of the own agency wait for somebody to confirm their masks."""
-    rows = select(func.count()).select_from(TextCheck).join(Signal, Signal.id == TextCheck.signal_id)
-    return tx.session.scalar(rows.where(Signal.owner_agency == tx.actor.agency_id, TextCheck.state == CONFIRM)) or 0
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The texts of the own agency of which somebody confirms the masks; the table reads them only after that."""
+    query = (
+        select(TextCheck.id, TextCheck.asked_at, TextCheck.signal_id, Signal.reference, Signal.urgency)
+        .join(Signal, Signal.id == TextCheck.signal_id)
+        .where(Signal.owner_agency == tx.actor.agency_id, TextCheck.state == CONFIRM, Signal.state.not_in(GONE))
+        .order_by(TextCheck.asked_at, TextCheck.id)
+    )
+    for row in tx.session.execute(query.limit(MOST)):
+        urgent = is_pressing(tx, row.urgency)
+        yield WorkItem("texts", row.id, row.reference, row.asked_at, None, urgent, (row.signal_id,))
 
 
 def own_checks(tx: Transaction, signal_id: str = "") -> tuple[OpenCheck, ...]:
@@ -203,7 +212,12 @@ def own_checks(tx: Transaction, signal_id: str = "") -> tuple[OpenCheck, ...]:
     rows = (
         select(TextCheck, Signal.reference)
         .join(Signal, Signal.id == TextCheck.signal_id)
-        .where(Signal.owner_agency == tx.actor.agency_id, TextCheck.state.in_(OPEN), Signal.state.not_in(GONE))
+        .where(
+            Signal.owner_agency == tx.actor.agency_id,
+            TextCheck.state.in_(OPEN),
+            Signal.state.not_in(GONE),
+            not_kept_from(tx, Signal.id),
+        )
         .order_by(TextCheck.asked_at, TextCheck.id)
     )
     rows = rows.where(TextCheck.signal_id == signal_id) if signal_id else rows
@@ -272,9 +286,13 @@ def _of_own(tx: Transaction, check_id: str) -> tuple[TextCheck, Signal]:
     if row is None:
         raise NotFound("no such text")
     signal = tx.session.get_one(Signal, row.signal_id)
-    require(
-        tx.actor, Permission.SIGNAL_SUBMIT_OWN, Resource("signal", signal.reference, owner_agency=signal.owner_agency)
+    resource = Resource(
+        "signal",
+        signal.reference,
+        owner_agency=signal.owner_agency,
+        kept_from=kept_from_signal(tx, signal.id),
     )
+    require(tx.actor, Permission.SIGNAL_SUBMIT_OWN, resource)
     if row.state != CONFIRM or State(signal.state) in GONE:
         raise Conflict("text_settled", "this text was settled meanwhile")
     return row, signal

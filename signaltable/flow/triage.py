@@ -1,6 +1,6 @@
 """Triage: what lies at the table, is it complete, how urgent is it, and what happens next (domain/workflow.md, step 4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select, tuple_
 
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import ACTIVE_STATES, Conflict, LinkState, NotFound, Resource, State, UnusableInput
+from signaltable.domain import ACTIVE_STATES, Conflict, LinkState, NotFound, Resource, State, UnusableInput, day_of
 from signaltable.flow import consultation, enrich, linking
 from signaltable.flow.dossier import (
     Dossier,
@@ -21,6 +21,7 @@ from signaltable.flow.dossier import (
 )
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import keep_until, move
+from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Signal, Subject
 from signaltable.queries import PAGE, resource_of, tables_of
 from signaltable.transaction import Transaction
@@ -109,6 +110,20 @@ def listing(
         signals=[row.id for row in shown],
     )
     return TriagePage(tuple(_lines(tx, shown)), newer, older)
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The new signals at the actor's tables; how soon somebody looks at one, its urgency says."""
+    query = (
+        select(Signal.id, Signal.reference, Signal.created_at, Signal.urgency)
+        .where(Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)), Signal.state == State.SUBMITTED)
+        .order_by(Signal.created_at, Signal.id)
+    )
+    for row in tx.session.execute(query.limit(MOST)):
+        urgency = tx.program.policy.urgencies[row.urgency]
+        urgent = is_pressing(tx, row.urgency)
+        due = urgency.due(day_of(row.created_at))
+        yield WorkItem("triage", row.reference, row.reference, row.created_at, due, urgent, (row.id,))
 
 
 def _check_filters(tx: Transaction, state: str, urgency: str) -> None:

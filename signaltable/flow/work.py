@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from signaltable.transaction import Transaction
+
+# So many of one kind a part gives at most, the most pressing first; its own page has the rest.
+MOST = 200
+
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
@@ -10,6 +15,7 @@ class WorkItem:
 
     `kind` is a code of the work list, which knows its words and its page; `key` what that page is opened with, and
     `thing` how people know it: a reference or a pseudonym, never a name. `due_on` is the last day, None without one.
+    `about` are the ids of the signals behind it: the list leaves out those from which the actor is kept.
     """
 
     kind: str
@@ -18,3 +24,9 @@ class WorkItem:
     since: datetime
     due_on: date | None = None
     urgent: bool = False
+    about: tuple[str, ...] = ()
+
+
+def is_pressing(tx: Transaction, urgency: str) -> bool:
+    """Whether a signal of this urgency does not wait for the next day (policies/urgencies.toml)."""
+    return not tx.program.policy.urgencies[urgency].working_days

@@ -20,12 +20,12 @@ from signaltable.flow import (
     duty_lists,
     enrich,
     linking,
-    overview,
     referrals,
     setup,
     signals,
     table,
     triage,
+    work_list,
 )
 from signaltable.flow.dossier import dossier_of
 from signaltable.models import AgendaItem, Disclosure, LogEntry, Note, Question, Signal, SignalMove
@@ -241,7 +241,7 @@ def test_the_states_are_spread(demo: Made) -> None:
     ],
 )
 def test_work_waits_on_the_first_page(demo: Made, login: str, kinds: set[str]) -> None:
-    assert kinds <= {one.kind for one in demo.use(login, overview.waiting) if one.count}
+    assert kinds <= {one.kind for one in demo.use(login, work_list.waiting) if one.count}
 
 
 def test_partners_gave_all_four_answers_some_late_and_some_not_yet(demo: Made) -> None:

@@ -15,11 +15,11 @@ from signaltable.flow import (
     disclosures,
     duties,
     duty_lists,
-    overview,
     referrals,
     retention,
     reviewing,
     withdrawing,
+    work_list,
 )
 from signaltable.flow.accounts import confirm_password
 from signaltable.flow.moves import move
@@ -176,9 +176,9 @@ def test_what_is_late_stands_first_and_pages_lose_nothing(program, people, clock
     assert len({line.id for line in (*one, *two)}) == 28
 
 
-def test_the_overview_counts_what_asks_for_something_now(region, people, made):
+def test_the_work_list_has_what_asks_for_something(region, people, made):
     def count(login):
-        return {one.kind: one.count for one in use(region, people[login], overview.waiting)}.get("duties")
+        return {one.kind: one.count for one in use(region, people[login], work_list.waiting)}.get("duties")
 
     assert (count("havendam"), count("fg.havendam"), count("voorzitter")) == (2, 3, 1)
     # Erasing when the case ends asks nothing of the receiver today
@@ -519,7 +519,7 @@ def test_with_a_term_of_its_own_erasing_has_a_day_and_then_counts(program, peopl
     made = referred(region, people["havendam"], people["essm"]).reference
     assert rows_of(region, made)["destroy"].due_at == datetime(2027, 5, 22, 21, 59, 59, tzinfo=UTC)
     clock.forward(days=181)
-    assert {one.kind: one.count for one in use(region, people["essm"], overview.waiting)}["duties"] == 1
+    assert {one.kind: one.count for one in use(region, people["essm"], work_list.waiting)}["duties"] == 1
 
 
 # -- consent that is taken back ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 
 from signaltable.access import Permission
 from signaltable.domain import LinkState, NotFound, Refused, UnusableInput
-from signaltable.flow import exclusions, overview, retention, signals
+from signaltable.flow import exclusions, retention, signals, work_list
 from signaltable.flow.exclusions import UnreadableValue
 from signaltable.flow.linking.sides import excluded_among
 from signaltable.jobs import JOBS
@@ -167,7 +167,7 @@ def test_its_owner_is_told_when_the_day_is_over_and_a_review_gives_it_a_new_one(
     program, owner = sqlite_program, people["opvang"]
     one = put(program, owner, "phone", DESK)
     clock.forward(hours=24 * 92)
-    assert {wait.kind: wait.count for wait in use(program, owner, overview.waiting)}["exclusions"] == 1
+    assert {wait.kind: wait.count for wait in use(program, owner, work_list.waiting)}["exclusions"] == 1
     use(program, JOBS, retention.remind)
     with reading(program) as session:
         told = session.scalars(select(Mail.account_id).where(Mail.template == "exclusion-overdue")).all()
@@ -179,7 +179,7 @@ def test_its_owner_is_told_when_the_day_is_over_and_a_review_gives_it_a_new_one(
     again = program.clock().date() + timedelta(days=60)
     use(program, owner, exclusions.review, one, review_on=again, reason="Nog steeds de balie")
     assert use(program, owner, exclusions.read, one).review_on == again
-    assert {wait.kind: wait.count for wait in use(program, owner, overview.waiting)}["exclusions"] == 0
+    assert {wait.kind: wait.count for wait in use(program, owner, work_list.waiting)}["exclusions"] == 0
 
 
 def test_what_happens_to_a_value_is_recorded_without_the_value(sqlite_program, people):

@@ -1,19 +1,20 @@
 """Which requests there are and what one of them says, for who asked, who decides, and who supervises. Never an identity."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 
 from signaltable.access import Allowed, Permission, may
-from signaltable.domain import Refused
+from signaltable.domain import Refused, day_of
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.flow.identity_requests import rows
 from signaltable.flow.identity_requests.deciding import may_decide
 from signaltable.flow.identity_requests.viewing import why_closed
 from signaltable.flow.second_person import roles_of
+from signaltable.flow.work import MOST, WorkItem
 from signaltable.grounds import Ground
 from signaltable.models import Account, IdentityRequest, Signal, Subject
 from signaltable.queries import PageKey, agency_titles, newest_first
@@ -82,20 +83,25 @@ def waiting(tx: Transaction) -> list[RequestLine]:
     return lines
 
 
-def count_waiting(tx: Transaction) -> int:
-    """How many requests wait for a decision that the actor may take; not recorded."""
-    return tx.session.scalar(select(func.count()).select_from(IdentityRequest).where(*_for_actor(tx))) or 0
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The requests that the actor may decide on, each with the last day of that."""
+    query = select(IdentityRequest).where(*_for_actor(tx)).order_by(IdentityRequest.asked_at, IdentityRequest.id)
+    for row in tx.session.scalars(query.limit(MOST)):
+        due = tx.program.policy.deadlines["identity-decision"].due(day_of(row.asked_at))
+        yield WorkItem("identities", row.reference, row.reference, row.asked_at, due, about=(row.signal_id,))
 
 
-def count_open(tx: Transaction) -> int:
-    """How many approved requests of the actor can still be opened, or are open now; not recorded."""
-    query = select(func.count()).where(
+def work_of_asker(tx: Transaction) -> Iterable[WorkItem]:
+    """The approved requests of the actor that can still be opened, or are open now."""
+    query = select(IdentityRequest).where(
         IdentityRequest.account_id == tx.actor.account_id,
         IdentityRequest.agency_id == tx.actor.agency_id,
         IdentityRequest.state == rows.APPROVED,
         IdentityRequest.until > tx.now,
     )
-    return tx.session.scalar(query) or 0
+    for row in tx.session.scalars(query.order_by(IdentityRequest.until, IdentityRequest.id).limit(MOST)):
+        due = day_of(row.until) if row.until else None
+        yield WorkItem("looks", row.reference, row.reference, row.asked_at, due, about=(row.signal_id,))
 
 
 def history(tx: Transaction, after: PageKey | None = None) -> tuple[list[RequestLine], PageKey | None]:

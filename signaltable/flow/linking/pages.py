@@ -1,6 +1,6 @@
 """What owners see of links: the own side, what was compared, where the decision stands, and what they can do now."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
 from signaltable.access import Permission, require
-from signaltable.domain import GONE, LINK_DEEDS, LinkDeed, LinkState, NotFound, Resource
+from signaltable.domain import GONE, LINK_DEEDS, LinkDeed, LinkState, NotFound, Resource, day_of
 from signaltable.flow import sealing
 from signaltable.flow.linking import groups
 from signaltable.flow.linking.deciding import own_subject
 from signaltable.flow.linking.history import Case, acts_of, case_of, place_of
 from signaltable.flow.linking.undoing import is_built_on, root_of
+from signaltable.flow.work import MOST, WorkItem
 from signaltable.link_acts import Act, verdicts
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject
 from signaltable.queries import PageKey, newest_first
@@ -126,6 +127,25 @@ def count_waiting(tx: Transaction) -> int:
     """How many proposed links wait for an answer of the actor's agency."""
     query = _query(tx, MINE).with_only_columns(func.count(), maintain_column_froms=True)
     return tx.session.scalar(query) or 0
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The proposed links that wait for an answer of the actor's agency, each with the last day of that."""
+    found = tx.session.scalars(_query(tx, MINE).order_by(Link.proposed_at, Link.id).limit(MOST)).all()
+    sides = {side for link in found for side in (link.subject_a, link.subject_b)}
+    rows = tx.session.execute(
+        select(Subject.id, Signal.id.label("signal_id"), Signal.reference)
+        .join(Signal, Signal.id == Subject.signal_id)
+        .where(Subject.id.in_(sides), Signal.owner_agency == tx.actor.agency_id, Signal.state.not_in(GONE))
+    )
+    own = {row.id: row for row in rows}
+    deadline = tx.program.policy.deadlines["link-decision"]
+    for link in found:
+        there = [own[side] for side in (link.subject_a, link.subject_b) if side in own]
+        thing = min(one.reference for one in there)
+        about = tuple(sorted({one.signal_id for one in there}))
+        due = deadline.due(day_of(link.proposed_at))
+        yield WorkItem("links", link.id, thing, link.proposed_at, due, about=about)
 
 
 def links_per_signal(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, int]:

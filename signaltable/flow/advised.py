@@ -1,0 +1,32 @@
+"""Own signals that the table advises to refer: they stay at the table until their owner discloses something of them."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from signaltable.domain import Decision, State
+from signaltable.flow.work import MOST, WorkItem, is_pressing
+from signaltable.models import AgendaItem, Signal
+from signaltable.transaction import Transaction
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """Each such signal of the actor's agency once, with the day of the last advice."""
+    query = (
+        select(Signal.id, Signal.reference, Signal.urgency, AgendaItem.decided_at, AgendaItem.due_on)
+        .join(AgendaItem, AgendaItem.signal_id == Signal.id)
+        .where(
+            Signal.owner_agency == tx.actor.agency_id,
+            Signal.state == State.TABLED,
+            AgendaItem.decision == Decision.REFER,
+        )
+        .order_by(AgendaItem.decided_at.desc(), AgendaItem.id)
+    )
+    met = set()
+    for row in tx.session.execute(query.limit(MOST)):
+        if row.id in met:
+            continue
+        met.add(row.id)
+        since = row.decided_at or tx.now
+        urgent = is_pressing(tx, row.urgency)
+        yield WorkItem("referrals", row.reference, row.reference, since, row.due_on, urgent, (row.id,))

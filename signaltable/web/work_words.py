@@ -1,0 +1,118 @@
+"""How each kind of work reads on the work list, and where one click on it leads."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from signaltable.flow.work import WorkItem
+from signaltable.flow.work_list import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class KindPages:
+    """The page of one thing of a kind, with the name of the argument that its key goes in, and the page of all."""
+
+    page: str
+    argument: str
+    listing: str
+
+
+PAGES: Mapping[str, KindPages] = {
+    "incidents": KindPages("incidents.show", "incident_id", "incidents.listing"),
+    "drafts": KindPages("intake.safety", "draft_id", "intake.start"),
+    "texts": KindPages("text_checks.show", "check_id", "text_checks.listing"),
+    "links": KindPages("links.show", "link_id", "links.listing"),
+    "referrals": KindPages("signals.show", "reference", "signals.listing"),
+    "questions": KindPages("questions.show", "question_id", "questions.listing"),
+    "inbox": KindPages("inbox.show", "reference", "inbox.listing"),
+    "approvals": KindPages("approvals.show", "reference", "approvals.listing"),
+    "duties": KindPages("duties.show", "duty_id", "duties.listing"),
+    "reports": KindPages("subject_reports.show", "reference", "subject_reports.listing"),
+    "identities": KindPages("identity_requests.show", "reference", "identity_requests.listing"),
+    "looks": KindPages("identity_requests.show", "reference", "identity_requests.listing"),
+    "erasures": KindPages("subject_erasures.show", "reference", "subject_erasures.listing"),
+    "exclusions": KindPages("exclusions.review", "exclusion_id", "exclusions.listing"),
+    "triage": KindPages("triage.show", "reference", "triage.listing"),
+}
+
+
+def work_url(item: WorkItem) -> str:
+    """The page on which this one thing is done."""
+    pages = PAGES[item.kind]
+    values: dict[str, Any] = {pages.argument: item.key}
+    return url_for(pages.page, **values)
+
+
+def work_list_url(kind: str) -> str:
+    """The page with all of this kind."""
+    return url_for(PAGES[kind].listing)
+
+
+def work_label(kind: str) -> str:
+    """What is asked, in words."""
+    return {
+        "incidents": _("Settle an incident about the log"),
+        "drafts": _("Go on with a draft"),
+        "texts": _("Confirm what is masked in a text"),
+        "links": _("Judge a proposed link"),
+        "referrals": _("Decide on the advice of the table to refer"),
+        "questions": _("Answer a question"),
+        "inbox": _("Accept or return a case"),
+        "approvals": _("Look a second time at a disclosure"),
+        "duties": _("Fulfil a duty after a disclosure"),
+        "reports": _("Make the safety check for a request"),
+        "identities": _("Decide on a request for an identity"),
+        "looks": _("Open an identity that was approved"),
+        "erasures": _("Decide on a request to erase somebody"),
+        "exclusions": _("Look again at an excluded value"),
+        "triage": _("Triage a new signal"),
+    }[kind]
+
+
+_COUNTED: Mapping[str, Callable[[int], str]] = {
+    "incidents": lambda n: ngettext("open incident about the log", "open incidents about the log", n),
+    "drafts": lambda n: ngettext("draft to continue", "drafts to continue", n),
+    "texts": lambda n: ngettext("text of which you confirm the masks", "texts of which you confirm the masks", n),
+    "links": lambda n: ngettext("proposed link to judge", "proposed links to judge", n),
+    "referrals": lambda n: ngettext(
+        "signal of yours that the table advises to refer", "signals of yours that the table advises to refer", n
+    ),
+    "questions": lambda n: ngettext("question to answer", "questions to answer", n),
+    "inbox": lambda n: ngettext("received case to accept or return", "received cases to accept or return", n),
+    "approvals": lambda n: ngettext(
+        "disclosure that waits for a second look", "disclosures that wait for a second look", n
+    ),
+    "duties": lambda n: ngettext("duty after a disclosure", "duties after a disclosure", n),
+    "reports": lambda n: ngettext("request that waits for a safety check", "requests that wait for a safety check", n),
+    "identities": lambda n: ngettext(
+        "request for an identity that waits for your decision",
+        "requests for an identity that wait for your decision",
+        n,
+    ),
+    "looks": lambda n: ngettext(
+        "approved request for an identity that you can open", "approved requests for an identity that you can open", n
+    ),
+    "erasures": lambda n: ngettext(
+        "request to erase somebody that waits for a decision", "requests to erase somebody that wait for a decision", n
+    ),
+    "exclusions": lambda n: ngettext("excluded value to look at again", "excluded values to look at again", n),
+    "triage": lambda n: ngettext("new signal to triage", "new signals to triage", n),
+}
+
+
+def work_count(waiting: Waiting) -> str:
+    """A kind with its number, in words; `200+` when the list does not hold all of it."""
+    number = f"{waiting.count}+" if waiting.more else str(waiting.count)
+    return f"{number} {_COUNTED[waiting.kind](waiting.count)}"
+
+
+WORK_WORDS: Mapping[str, Any] = {
+    "work_url": work_url,
+    "work_list_url": work_list_url,
+    "work_label": work_label,
+    "work_count": work_count,
+}
