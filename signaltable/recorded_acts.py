@@ -237,6 +237,7 @@ ONLY_FILES = "works on files and on the rules that were given to it; the home an
 
 CLI: Mapping[str, Leaves] = {
     "init": _leaves("system:init policy:load key:make agency:record account:record", also="checkpoint:sign"),
+    "demo": _leaves("system:init policy:load key:make agency:record account:record", also="checkpoint:sign"),
     "run": _leaves(also="policy:load log:rows"),
     "scan": _nothing("a text that somebody typed, about no signal; nothing is stored"),
     "jobs": _nothing("starts the jobs, of which every run is accounted for"),

@@ -7,6 +7,7 @@ import click
 
 from signaltable.cli import (
     blind_check,
+    demo,
     ground,
     home,
     keys,
@@ -36,6 +37,7 @@ def main() -> None:
 
 for command in (
     home.init,
+    demo.demo,
     home.run,
     home.jobs,
     home.accounts,

@@ -3,15 +3,13 @@
 import json
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from signaltable.cli.demo import progress
 from signaltable.cli.kit import REFUSED, Stop, plainly
 from signaltable.settings import Settings
-
-if TYPE_CHECKING:
-    from signaltable.transaction import Program
 
 
 @click.command()
@@ -27,9 +25,9 @@ if TYPE_CHECKING:
 @plainly
 def init(*, demo: bool, administrator: str, keep: bool) -> None:
     """Create SIGNALTABLE_HOME: keys, database, log."""
-    from signaltable.domain import day_of
+    from signaltable.demo import making
     from signaltable.flow import setup
-    from signaltable.program import migrate, now, open_program
+    from signaltable.program import migrate
 
     settings = Settings.from_env()
     if demo and not settings.demo:
@@ -40,19 +38,28 @@ def init(*, demo: bool, administrator: str, keep: bool) -> None:
         _refuse_half_made(settings)
         migrate(settings)
         return
+    if demo:
+        making.make(settings, setup.new_demo_password(), progress)
+    else:
+        _make_home(settings, administrator)
+    click.echo(f"created {settings.home}", err=True)
+
+
+def _make_home(settings: Settings, administrator: str) -> None:
+    """A home without a region: keys, tables, the log, and one administrator."""
+    from signaltable.domain import day_of
+    from signaltable.flow import setup
+    from signaltable.program import migrate, now, open_program
+
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (settings.home / setup.UNFINISHED).touch()
     setup.make_keys(settings, on=day_of(now()))
     migrate(settings)
     program = open_program(settings)
-    if demo:
-        _make_demo(program)
-    else:
-        setup.start_log(program)
-        password = setup.first_administrator(program, administrator)
-        click.echo(f"{administrator}  {password}   (shown once; add agencies and people at /beheer)")
+    setup.start_log(program)
+    password = setup.first_administrator(program, administrator)
+    click.echo(f"{administrator}  {password}   (shown once; add agencies and people at /beheer)")
     (settings.home / setup.UNFINISHED).unlink()
-    click.echo(f"created {settings.home}", err=True)
 
 
 def _refuse_half_made(settings: Settings) -> None:
@@ -60,20 +67,6 @@ def _refuse_half_made(settings: Settings) -> None:
 
     if (settings.home / UNFINISHED).exists():
         raise Stop(f"refused: {settings.home} was only half made; remove it and try again", REFUSED)
-
-
-def _make_demo(program: "Program") -> None:
-    """The region as it was before the first case, and then the cases, so that the log tells them in order of time."""
-    from signaltable.demo import cases
-    from signaltable.flow import setup
-
-    program = replace(program, work=None)  # Many people did this in weeks, so each act gets a trace of its own.
-    before = cases.beginning(program)
-    setup.start_log(before)
-    setup.remember_demo_accounts(program.settings, setup.seed_region(before, setup.new_demo_password()))
-    with click.progressbar(cases.steps(program), label="demo cases", file=sys.stderr) as steps:
-        for step in steps:
-            step()
 
 
 @click.command()
@@ -85,6 +78,7 @@ def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
     """Serve on 127.0.0.1 with the scheduler, until Ctrl-C."""
     from signaltable import serve
     from signaltable.flow import restoring, setup
+    from signaltable.home_in_use import working_in
     from signaltable.program import migrate, open_program
 
     settings = Settings.from_env()
@@ -100,7 +94,8 @@ def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
         click.echo(_accounts_table(setup.demo_accounts(settings)))
     reader = not no_reader and settings.text_reader != "off"
     settings = replace(settings, text_reader="on" if reader else "off")
-    serve.serve(settings, port, with_jobs=not no_jobs, with_reader=reader)
+    with working_in(settings.home):
+        serve.serve(settings, port, with_jobs=not no_jobs, with_reader=reader)
 
 
 @click.command()

@@ -1,0 +1,48 @@
+"""Whether a program works in a home: a lock of the operating system, which ends with the processes that hold it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from signaltable.domain import SignaltableError
+
+LOCK: Final = "in-use.lock"
+
+
+class HomeInUse(SignaltableError):
+    """A program works in this home, so it cannot be replaced."""
+
+
+@contextmanager
+def working_in(home: Path) -> Iterator[None]:
+    """Say that somebody works in `home`, beside others who do, as long as this process or a fork of it lives.
+
+    Raises `HomeInUse` while the home is being replaced.
+    """
+    with _locked(home, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def alone_in(home: Path) -> Iterator[None]:
+    """Have `home` for oneself. Raises `HomeInUse` when somebody works in it."""
+    with _locked(home, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def _locked(home: Path, how: int) -> Iterator[None]:
+    # Opened for reading, so that a web user who does not own the home can hold it as well.
+    held = os.open(home / LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(held, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise HomeInUse(f"a program works in {home}; stop it first") from None
+    try:
+        yield
+    finally:
+        os.close(held)

@@ -1,0 +1,128 @@
+"""`signaltable demo --reset`: the demo is made anew and takes the place of the old one only when it is whole."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import func, select
+
+from signaltable.cli import main
+from signaltable.demo import making
+from signaltable.flow import setup
+from signaltable.home_in_use import HomeInUse, alone_in, working_in
+from signaltable.models import Signal
+from signaltable.program import open_program
+from signaltable.settings import Settings
+from signaltable.transaction import reading
+from tests.conftest import PASSWORD
+
+
+@pytest.fixture
+def home(sqlite_settings, monkeypatch):
+    """A home with the demo region and accounts, and no case in it."""
+    described = [{"login": "havendam", "password": PASSWORD, "roles": [], "agency": ""}]
+    setup.remember_demo_accounts(sqlite_settings, described)
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(sqlite_settings.home))
+    monkeypatch.setenv("DATABASE_URL", sqlite_settings.database_url)
+    monkeypatch.delenv("SIGNALTABLE_MODE", raising=False)
+    return sqlite_settings
+
+
+@pytest.fixture
+def few_cases(monkeypatch):
+    """The first steps of the demo, because all of them take seconds."""
+    whole = making.cases.steps
+    monkeypatch.setattr(making.cases, "steps", lambda program: whole(program)[:3])
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, list(arguments))
+
+
+def count(settings):
+    with reading(open_program(settings)) as session:
+        return session.scalar(select(func.count()).select_from(Signal))
+
+
+def test_a_reset_makes_everything_anew_with_the_password_that_it_had(home, few_cases):
+    (home.home / "left-behind.txt").touch()
+    answer = run("demo", "--reset")
+    assert answer.exit_code == 0, answer.stderr
+    assert not (home.home / "left-behind.txt").exists()
+    accounts = setup.demo_accounts(home)
+    assert len(accounts) > 10
+    assert {one["password"] for one in accounts} == {PASSWORD}
+    assert count(home) >= 1
+    assert [path.name for path in home.home.parent.iterdir() if path.name.startswith(home.home.name)] == [
+        home.home.name
+    ]
+    assert json.loads(run("accounts", "--json").stdout)[0]["password"] == PASSWORD
+
+
+def test_a_reset_that_breaks_off_leaves_what_was(home, monkeypatch):
+    before = home.key_ring.read_bytes()
+
+    def broken(_program):
+        raise making.NotADemo("a case that cannot be made")
+
+    monkeypatch.setattr(making.cases, "steps", broken)
+    assert run("demo", "--reset").exit_code == 1
+    assert home.key_ring.read_bytes() == before
+    assert count(home) == 0
+    assert [path.name for path in home.home.parent.iterdir() if path.name.startswith(home.home.name)] == [
+        home.home.name
+    ]
+
+
+def test_a_home_that_somebody_works_in_is_not_replaced(home):
+    with working_in(home.home):
+        answer = run("demo", "--reset")
+    assert answer.exit_code == 1
+    assert answer.stderr.count("\n") == 1
+    assert "stop it first" in answer.stderr
+
+
+def test_several_may_work_in_a_home_and_one_alone_may_replace_it(tmp_path):
+    with working_in(tmp_path), working_in(tmp_path), pytest.raises(HomeInUse), alone_in(tmp_path):
+        pass
+    with alone_in(tmp_path), pytest.raises(HomeInUse), working_in(tmp_path):
+        pass
+    with alone_in(tmp_path):
+        pass
+
+
+def test_only_a_demo_is_thrown_away(home, monkeypatch):
+    before = home.key_ring.read_bytes()
+    (home.home / setup.DEMO_ACCOUNTS).unlink()
+    refused = run("demo", "--reset")
+    monkeypatch.setenv("SIGNALTABLE_MODE", "production")
+    production = run("demo", "--reset")
+    for answer in (refused, production):
+        assert answer.exit_code == 1
+        assert answer.stderr.count("\n") == 1
+    assert home.key_ring.read_bytes() == before
+
+
+def test_without_reset_it_says_what_it_would_do(home):
+    answer = run("demo")
+    assert answer.exit_code == 2
+    assert "--reset" in answer.stderr
+
+
+def test_a_database_outside_the_home_is_emptied_and_filled_again(program, few_cases, monkeypatch, tmp_path):
+    made = program.settings
+    setup.remember_demo_accounts(made, [{"login": "havendam", "password": PASSWORD}])
+    elsewhere = Settings.from_env({"SIGNALTABLE_HOME": str(made.home), "DATABASE_URL": made.database_url})
+    if "sqlite" in made.database_url:
+        outside = tmp_path / "outside.db"
+        (made.home / "signaltable.db").rename(outside)
+        elsewhere = Settings.from_env({"SIGNALTABLE_HOME": str(made.home), "DATABASE_URL": f"sqlite:///{outside}"})
+    for one in elsewhere, elsewhere:
+        states = making.make_anew(one, _plainly)
+        assert sum(states.values()) == count(elsewhere)
+
+
+def _plainly(steps):
+    from contextlib import nullcontext
+
+    return nullcontext(steps)
