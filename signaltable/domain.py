@@ -23,6 +23,10 @@ class SignaltableError(Exception):
     """Base of every error that this program raises on purpose. Messages never hold personal data."""
 
 
+class UnusableSettings(SignaltableError):
+    """A setting is missing or wrong; the message names the variable and what was expected."""
+
+
 class Refused(SignaltableError):
     """A person or machine may not do this. Carries a reason code that page, log and test share.
 
@@ -153,9 +157,10 @@ MOVES: Mapping[State, frozenset[State]] = {
     ),
     State.WATCH: frozenset({State.TRIAGED, State.TABLED, State.CLOSED, State.REFERRED, State.WITHDRAWN, State.EXPIRED}),
     State.REFERRED: frozenset({State.ACCEPTED, State.RETURNED, State.TABLED, State.CLOSED}),
-    State.ACCEPTED: frozenset({State.FOLLOWED_UP, State.REFERRED, State.TABLED, State.CLOSED}),
+    # Back to returned: its owner took back what was disclosed, and decides anew.
+    State.ACCEPTED: frozenset({State.FOLLOWED_UP, State.RETURNED, State.REFERRED, State.TABLED, State.CLOSED}),
     State.RETURNED: frozenset({State.REFERRED, State.TABLED, State.WATCH, State.CLOSED}),
-    State.FOLLOWED_UP: frozenset({State.CLOSED, State.REFERRED, State.TABLED}),
+    State.FOLLOWED_UP: frozenset({State.CLOSED, State.RETURNED, State.REFERRED, State.TABLED}),
     State.CLOSED: frozenset(),
     State.WITHDRAWN: frozenset(),
     State.EXPIRED: frozenset(),
@@ -186,6 +191,7 @@ class DisclosureState(StrEnum):
     DISCLOSED = "disclosed"
     ACCEPTED = "accepted"
     RETURNED = "returned"
+    REVOKED = "revoked"
 
 
 class LinkState(StrEnum):

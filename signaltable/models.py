@@ -852,6 +852,22 @@ class Disclosure(Base):
     revoked_sealed: Mapped[bytes] = _sealed(default=b"", server_default=text("''"))
 
 
+class Feedback(Base):
+    """What a receiver told about what came of it; each time a row, so that the owner sees how it went."""
+
+    __tablename__ = "feedbacks"
+    __table_args__ = (UniqueConstraint("disclosure_id", "number"),)
+    id: Mapped[str] = _key()
+    disclosure_id: Mapped[str] = _to("disclosures.id")
+    number: Mapped[int]
+    at: Mapped[datetime]
+    account_id: Mapped[str] = mapped_column(Id)
+    result: Mapped[str] = mapped_column(Code)
+    # Who is told, and the words that went along, sealed for it.
+    agency_id: Mapped[str] = _to("agencies.id")
+    words_sealed: Mapped[bytes] = _sealed(default=b"")
+
+
 class Duty(Base):
     """What is still owed after a disclosure: by whom, what, by when, and how it was done."""
 

@@ -117,6 +117,7 @@ TRACKED: Mapping[str, Tracked] = {
     "reflection_periods": Tracked("id", parents={"signal_id": "signals"}),
     "notes": Tracked(parents={"item_id": "agenda_items"}),
     "disclosures": Tracked("reference"),
+    "feedbacks": Tracked("id", parents={"disclosure_id": "disclosures"}),
     "duties": Tracked("id", parents={"disclosure_id": "disclosures"}),
     "policy_versions": Tracked("digest"),
     "decisions": Tracked(parents={"disclosure_id": "disclosures", "signal_id": "signals"}),

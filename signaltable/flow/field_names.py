@@ -37,6 +37,7 @@ _SENT: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
         "signal_table_moves": {"reason": ("table.move",)},
         "escalations": {"reason": ("table.escalation",)},
         "signal_moves": {"reason": ("table.move",)},
+        "feedbacks": {"result": ("referral.result",), "words_sealed": ("referral.feedback",)},
         "disclosures": {
             "response_sealed": ("referral.return",),
             "feedback": ("referral.result",),
@@ -101,6 +102,7 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             "responded_at feedback_at consent_withdrawn_on parent_id parent_told feedback_due_on revoked_at revoked_by "
             "revoked_for revoked_sealed".split(),
         ),
+        "feedbacks": frozenset("id disclosure_id number at account_id agency_id".split()),
         "meeting_tasks": frozenset(
             "id item_id signal_id agency_id due_on made_by made_at postponed reminded_at result settled_by settled_at "
             "version".split(),

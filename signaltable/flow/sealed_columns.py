@@ -57,6 +57,7 @@ COLUMNS: Final = (
     SealedColumn("disclosures", "feedback_sealed", "provider_agency"),
     SealedColumn("disclosures", "evidence_sealed", place="disclosures|evidence_sealed|{id}|{agency}", many=True),
     SealedColumn("disclosures", "revoked_sealed", "provider_agency"),
+    SealedColumn("feedbacks", "words_sealed", "agency_id"),
     SealedColumn("recusals", "reason_sealed", "agency_id"),
     SealedColumn("postponements", "reason_sealed", "agency_id"),
     SealedColumn("subject_reports", "reason_sealed", "agency_id"),

@@ -165,6 +165,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_signal_table_moves_signal_id"), ["signal_id"], unique=False)
 
     op.create_table(
+        "feedbacks",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("disclosure_id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("account_id", sa.String(length=36), nullable=False),
+        sa.Column("result", sa.String(length=64), nullable=False),
+        sa.Column("agency_id", sa.String(length=36), nullable=False),
+        sa.Column("words_sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["agency_id"], ["agencies.id"], name=op.f("fk_feedbacks_agency_id_agencies")),
+        sa.ForeignKeyConstraint(
+            ["disclosure_id"], ["disclosures.id"], name=op.f("fk_feedbacks_disclosure_id_disclosures")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_feedbacks")),
+        sa.UniqueConstraint("disclosure_id", "number", name=op.f("uq_feedbacks_disclosure_id_number")),
+    )
+    op.create_table(
         "meeting_tasks",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("item_id", sa.String(length=36), nullable=False),
@@ -371,6 +388,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_meeting_tasks_agency")
 
     op.drop_table("meeting_tasks")
+    op.drop_table("feedbacks")
     with op.batch_alter_table("signal_table_moves", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_signal_table_moves_signal_id"))
 
