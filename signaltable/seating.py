@@ -38,16 +38,19 @@ class Offered:
     why: Why
 
 
-def offer(seats: Iterable[Seat], facts: Mapping[str, Any], themes: Mapping[str, Theme]) -> tuple[Offered, ...]:
-    """The tables that fit these facts, the proposed one first: by theme in the order of the rules, then those for all.
+def offer(
+    seats: Iterable[Seat], people: Sequence[Mapping[str, Any]], themes: Mapping[str, Theme]
+) -> tuple[Offered, ...]:
+    """The tables that fit, the proposed one first: by theme in the order of the rules, then those for everything.
 
-    Where nothing fits every seat is offered, for a signal has to lie somewhere. Empty without a seat.
+    `people` are the facts as seen from each possible victim; what fits one of them fits the signal. Where nothing fits every seat is offered, for a signal has to lie somewhere. Empty without a seat.
     """
     known = sorted(seats, key=lambda seat: (seat.title, seat.id))
     if len(known) == 1:
         return (Offered(known[0], Why.ONLY),)
     order = {name: place for place, name in enumerate(themes)}
-    fitting = [seat for seat in known if seat.theme in themes and fits(themes[seat.theme], facts)]
+    wanted = {name for name, theme in themes.items() if any(fits(theme, facts) for facts in people)}
+    fitting = [seat for seat in known if seat.theme in wanted]
     fitting.sort(key=lambda seat: order[seat.theme])
     general = [seat for seat in known if not seat.theme]
     found = [Offered(seat, Why.THEME) for seat in fitting] + [Offered(seat, Why.GENERAL) for seat in general]

@@ -16,7 +16,7 @@ from signaltable import route
 from signaltable.access import Permission, require
 from signaltable.domain import UNDISCLOSED, Conflict, Resource, State, UnusableInput
 from signaltable.facts import Facts, parse_facts
-from signaltable.flow import attachment_rows, attachments, decisions, drafts, linking, sealing, text_checks
+from signaltable.flow import attachment_rows, attachments, decisions, drafts, linking, sealing, seats, text_checks
 from signaltable.flow.attachment_rows import Kept
 from signaltable.flow.masking import HAS_BSN, for_others, kinds_in
 from signaltable.flow.masks import LANGUAGE, MUNICIPALITY, NARRATIVE, PART, Masks, masks_of
@@ -26,7 +26,15 @@ from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, typed
 from signaltable.intake import SignalDraft, SubjectDraft, facts_of, missing_elements, problems_of, victims
 from signaltable.keys import CannotOpen
 from signaltable.models import Signal, SignalMove, Subject
-from signaltable.queries import PageKey, newest_first, resource_of, signal_by_reference, subjects_of, tables_of
+from signaltable.queries import (
+    PageKey,
+    newest_first,
+    not_kept_from,
+    resource_of,
+    signal_by_reference,
+    subjects_of,
+)
+from signaltable.seating import Offered
 from signaltable.text import contains_bsn
 from signaltable.text_categories import CategorySpan, categories_in
 from signaltable.texts import Text
@@ -51,7 +59,7 @@ class Receipt:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What the reporter sees before submitting: the advice with its reasons, the texts with what will be masked, and
-    which kinds of data were found in the account, where.
+    which kinds of data were found in the account, where; `tables` are those it can go to, the proposed one first.
     """
 
     advice: route.Decision
@@ -59,6 +67,7 @@ class Preview:
     found: Mapping[str, tuple[CategorySpan, ...]]
     missing: tuple[str, ...]
     problems: Mapping[str, str]
+    tables: tuple[Offered, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,8 @@ class Move:
     at: datetime
     state: str
     reason: str
+    # The table that it went to, when that is what happened.
+    table: str = ""
 
 
 # -- before submitting -------------------------------------------------------------------------------------------
@@ -141,6 +152,7 @@ def preview(tx: Transaction, draft: SignalDraft) -> Preview:
         found=categories_in(draft.narrative, tx.program.policy.text_categories),
         missing=tuple(missing_elements(draft, tx.program.policy)),
         problems=check(tx, draft) | _mask_problems(masks),
+        tables=seats.offer(tx, _seen_from_each(tx, draft)),
     )
 
 
@@ -198,17 +210,24 @@ def advise(tx: Transaction, draft: SignalDraft, linked_agencies: int) -> route.D
 
 def facts_of_people(tx: Transaction, draft: SignalDraft, linked_agencies: int) -> list[Facts]:
     """What the draft tells, seen from each possible victim in turn."""
+    return [parse_facts(facts) for facts in _seen_from_each(tx, draft, linked_agencies)]
+
+
+def _seen_from_each(tx: Transaction, draft: SignalDraft, linked_agencies: int = 0) -> list[dict[str, Any]]:
     people: Sequence[SubjectDraft | None] = victims(draft) or [None]
-    return [parse_facts(facts_of(draft, tx.program.policy, one, linked_agencies, tx.today)) for one in people]
+    return [facts_of(draft, tx.program.policy, one, linked_agencies, tx.today) for one in people]
 
 
 # -- submitting --------------------------------------------------------------------------------------------------
 
 
-def submit(tx: Transaction, draft: SignalDraft, draft_id: str = "", *, confirmed: str | None = None) -> Receipt:
+def submit(
+    tx: Transaction, draft: SignalDraft, draft_id: str = "", *, confirmed: str | None = None, table_id: str = ""
+) -> Receipt:
     """Make a signal of a draft. `confirmed` is the token of the masks that were shown; None takes them as they are found.
 
-    Raises `UnusableInput` with every problem, `Conflict` without a table to submit to, `NotConfirmed` when the texts,
+    `table_id` is one of the tables of `preview`; without it the signal goes to the one that is proposed. Raises
+    `UnusableInput` with every problem, `Conflict` without a table to submit to, `NotConfirmed` when the texts,
     the choices or what the scan finds changed since they were shown.
     """
     _gate(tx)
@@ -222,7 +241,7 @@ def submit(tx: Transaction, draft: SignalDraft, draft_id: str = "", *, confirmed
         raise NotConfirmed("masks", "other masks than those that were shown")
     if confirmed is not None and masks.tells_shelter and not draft.shelter_confirmed:
         raise NotConfirmed("shelter", "the text seems to tell where somebody is sheltered")
-    signal = _store_signal(tx, draft, masks)
+    signal = _store_signal(tx, draft, masks, seats.take_seat(tx, _seen_from_each(tx, draft), table_id))
     if not masks.complete:
         held = [text_checks.Held(one.place, one.text, one.spans) for one in masks.texts]
         text_checks.hold(tx, signal, held, freed=[one.word for one in masks.words if one.freed])
@@ -252,10 +271,7 @@ def _keep_attachments(tx: Transaction, signal: Signal, draft_id: str) -> None:
         attachment_rows.hand_to_signal(tx, draft_id, signal.id)
 
 
-def _store_signal(tx: Transaction, draft: SignalDraft, masks: Masks) -> Signal:
-    tables = tables_of(tx, tx.actor.agency_id)
-    if not tables:
-        raise Conflict("no_table", "this agency has no seat at a table")
+def _store_signal(tx: Transaction, draft: SignalDraft, masks: Masks, table_id: str) -> Signal:
     policy, signal_id = tx.program.policy, tx.new_id()
     people = victims(draft)
     signal = Signal(
@@ -264,7 +280,7 @@ def _store_signal(tx: Transaction, draft: SignalDraft, masks: Masks) -> Signal:
         owner_agency=tx.actor.agency_id,
         submitter=tx.actor.account_id,
         capacity=draft.capacity,
-        table_id=tables[0],
+        table_id=table_id,
         state=State.SUBMITTED,
         urgency=draft.safety.urgency,
         created_at=tx.now,
@@ -415,8 +431,8 @@ def own_signals(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[
     require(tx.actor, Permission.SIGNAL_LIST_OWN, Resource("signal", owner_agency=tx.actor.agency_id))
     # The texts and the sealed part are long and not needed in a list.
     columns = select(Signal.id, Signal.reference, Signal.created_at, Signal.state, Signal.urgency, Signal.facts)
-    mine = columns.where(Signal.owner_agency == tx.actor.agency_id)
-    shown, following = newest_first(tx, mine, Signal.created_at, Signal.id, after)
+    own = columns.where(Signal.owner_agency == tx.actor.agency_id, not_kept_from(tx, Signal.id))
+    shown, following = newest_first(tx, own, Signal.created_at, Signal.id, after)
     links = linking.links_per_signal(tx, [row.id for row in shown])
     tx.record(
         "signal:list",
@@ -460,9 +476,6 @@ def _own_view(tx: Transaction, signal: Signal, *, with_identity: bool) -> OwnSig
         kept = sealing.owner_part(tx, signal)
     except CannotOpen:  # The keys of an expired signal are destroyed; what remains is pseudonymous.
         kept = {}
-    moves = tx.session.scalars(
-        select(SignalMove).where(SignalMove.signal_id == signal.id).order_by(SignalMove.at, SignalMove.id),
-    )
     return OwnSignal(
         reference=signal.reference,
         created_at=signal.created_at,
@@ -487,10 +500,20 @@ def _own_view(tx: Transaction, signal: Signal, *, with_identity: bool) -> OwnSig
         questions=tuple(signal.advice.get("questions", ())),
         subjects=tuple(_own_subjects(tx, signal, subjects_of(tx, signal.id), with_identity=with_identity)),
         attachments=tuple(attachments.of_signal(tx, signal, with_names=with_identity)),
-        moves=tuple(Move(row.at, row.state_to, row.reason) for row in moves),
+        moves=_course(tx, signal),
         keep_until=signal.keep_until,
         may_withdraw=signal.state in UNDISCLOSED,
     )
+
+
+def _course(tx: Transaction, signal: Signal) -> tuple[Move, ...]:
+    """Every change of state and of table, the oldest first."""
+    changes = tx.session.scalars(
+        select(SignalMove).where(SignalMove.signal_id == signal.id).order_by(SignalMove.at, SignalMove.id),
+    )
+    moves = [Move(row.at, row.state_to, row.reason) for row in changes]
+    went = [Move(one.at, "", one.reason, one.to_table) for one in seats.table_moves(tx, signal)]
+    return tuple(sorted([*moves, *went], key=lambda one: one.at))
 
 
 def _own_subjects(
