@@ -124,6 +124,12 @@ def not_kept_from(tx: Transaction, column: InstrumentedAttribute[Any]) -> Column
     return column.is_(None) | column.not_in(sorted(hidden)) if hidden else true()
 
 
+def subject_not_kept_from(tx: Transaction, column: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """The same where `column` holds the id of a subject."""
+    hidden = mine(tx)
+    return column.not_in(select(Subject.id).where(Subject.signal_id.in_(sorted(hidden)))) if hidden else true()
+
+
 def disclosure_by_reference(tx: Transaction, reference: str) -> Disclosure:
     """The disclosure with this reference. Ask the gate before showing it. Raises `NotFound`."""
     found = tx.session.scalars(select(Disclosure).where(Disclosure.reference == reference.strip().upper())).first()

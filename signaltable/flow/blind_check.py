@@ -26,6 +26,7 @@ from signaltable.identity import Identity, identity_from, validate_identity
 from signaltable.models import Question, Signal, Subject
 from signaltable.person_list import ListLine, PersonList, UnusableList, read_list
 from signaltable.pseudonymise import Tag, match_tags
+from signaltable.queries import not_kept_from
 from signaltable.transaction import Program, Transaction
 
 FILE: Final = "file"
@@ -139,6 +140,7 @@ def _asked(tx: Transaction, *, everywhere: bool) -> list[Asked]:
             Question.answer == "",
             Signal.state.in_(ANSWERABLE),
             Subject.erased_at.is_(None),
+            not_kept_from(tx, Signal.id),
         )
         .order_by(Question.due_on, Question.id)
     ).all()

@@ -16,7 +16,7 @@ from signaltable.flow.referrals import answer_place, is_overdue, place
 from signaltable.grounds import Ground
 from signaltable.models import Disclosure, Signal
 from signaltable.payload import Payload, from_bytes
-from signaltable.queries import agency_titles, disclosure_by_reference, resource_of
+from signaltable.queries import agency_titles, disclosure_by_reference, kept_from_signal, resource_of
 from signaltable.transaction import Transaction
 
 
@@ -139,7 +139,12 @@ def read_own(tx: Transaction, reference: str) -> Sent:
     require(
         tx.actor,
         Permission.SIGNAL_DISCLOSE_OWN,
-        Resource("disclosure", row.reference, owner_agency=row.provider_agency),
+        Resource(
+            "disclosure",
+            row.reference,
+            owner_agency=row.provider_agency,
+            kept_from=kept_from_signal(tx, row.signal_id),
+        ),
     )
     content = _content(tx, row)
     signal = tx.session.get_one(Signal, row.signal_id)

@@ -22,7 +22,15 @@ from signaltable.flow.contents import Contents, account_for_others, contents_of,
 from signaltable.flow.masking import without_protected
 from signaltable.grounds import CONSULT
 from signaltable.models import AgendaItem, Meeting, Question, Signal, SignalMove, Subject, SubjectGroup
-from signaltable.queries import agency_titles, links_of, on_an_agenda, resource_of, signal_by_reference, subjects_of
+from signaltable.queries import (
+    agency_titles,
+    links_of,
+    not_kept_from,
+    on_an_agenda,
+    resource_of,
+    signal_by_reference,
+    subjects_of,
+)
 from signaltable.texts import Text, by_code
 from signaltable.transaction import Transaction
 
@@ -348,7 +356,11 @@ def links_at_table(tx: Transaction, signal: Signal, state: LinkState) -> tuple[L
     rows = tx.session.execute(
         select(Subject.id, Signal.reference, Signal.table_id)
         .join(Signal, Signal.id == Subject.signal_id)
-        .where(Subject.id.in_([other for _mine, other, _outcome in pairs]), Signal.state.not_in(GONE)),
+        .where(
+            Subject.id.in_([other for _mine, other, _outcome in pairs]),
+            Signal.state.not_in(GONE),
+            not_kept_from(tx, Signal.id),
+        ),
     )
     found = {row.id: row for row in rows}
     reader = reader_of(signal, TABLE)

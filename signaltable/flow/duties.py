@@ -45,7 +45,7 @@ from signaltable.flow.duty_rows import (
 )
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.models import Disclosure, Duty, Signal
-from signaltable.queries import agency_titles
+from signaltable.queries import agency_titles, kept_from_signal
 from signaltable.text import contains_bsn
 from signaltable.transaction import Transaction
 
@@ -122,7 +122,13 @@ def _own(tx: Transaction, duty_id: str, *, locked: bool = False) -> tuple[Duty, 
     if duty is None or duty.kind == REVIEW:
         raise NotFound("no such duty")
     row = tx.session.get_one(Disclosure, duty.disclosure_id)
-    require(tx.actor, Permission.DUTY_FULFIL_OWN, Resource("disclosure", row.reference, owner_agency=duty.agency_id))
+    resource = Resource(
+        "disclosure",
+        row.reference,
+        owner_agency=duty.agency_id,
+        kept_from=kept_from_signal(tx, row.signal_id),
+    )
+    require(tx.actor, Permission.DUTY_FULFIL_OWN, resource)
     if locked:
         lock(tx, duty, row)
     return duty, row

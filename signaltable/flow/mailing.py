@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import select
 
 from signaltable.access import Permission
+from signaltable.flow.kept_apart import who_hears
 from signaltable.models import Account, AccountRole, Mail
 from signaltable.transaction import Transaction
 
@@ -14,10 +15,19 @@ NOTHING: Task = ("", "")
 
 
 def tell(
-    tx: Transaction, account_ids: Iterable[str], template: str, *, task: Task = NOTHING, urgent: bool = False
+    tx: Transaction,
+    account_ids: Iterable[str],
+    template: str,
+    *,
+    task: Task = NOTHING,
+    urgent: bool = False,
+    about: Iterable[str] = (),
 ) -> None:
-    """One mail for each of these accounts that is still active; `urgent` ones do not wait for the digest of the day."""
-    wanted = sorted(set(account_ids))
+    """One mail for each of these accounts that is still active; `urgent` ones do not wait for the digest of the day.
+
+    Whoever is kept from the case (that of the task, or of the signals `about`) gets none, and a colleague gets it instead.
+    """
+    wanted = sorted(who_hears(tx, account_ids, task, about))
     kind, thing = task
     for account_id in tx.session.scalars(select(Account.id).where(Account.id.in_(wanted), Account.active)):
         tx.session.add(
@@ -41,9 +51,10 @@ def tell_agency(
     *,
     task: Task = NOTHING,
     urgent: bool = False,
+    about: Iterable[str] = (),
 ) -> None:
     """One mail for everybody at these agencies whose role holds the permission."""
-    tell(tx, accounts_with(tx, agency_ids, permission), template, task=task, urgent=urgent)
+    tell(tx, accounts_with(tx, agency_ids, permission), template, task=task, urgent=urgent, about=about)
 
 
 def accounts_with(tx: Transaction, agency_ids: Iterable[str], permission: Permission) -> list[str]:

@@ -20,7 +20,7 @@ from signaltable.flow import log_keys
 from signaltable.flow.referrals import RECEIVED
 from signaltable.flow.signing import sign_checkpoint
 from signaltable.models import Disclosure, LogCheckpoint, LogEntry
-from signaltable.queries import disclosure_by_reference
+from signaltable.queries import disclosure_by_reference, kept_from_signal
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, reading, transaction
 
@@ -105,7 +105,12 @@ def _sent(tx: Transaction, reference: str) -> Disclosure:
     require(
         tx.actor,
         Permission.SIGNAL_DISCLOSE_OWN,
-        Resource("disclosure", row.reference, owner_agency=row.provider_agency),
+        Resource(
+            "disclosure",
+            row.reference,
+            owner_agency=row.provider_agency,
+            kept_from=kept_from_signal(tx, row.signal_id),
+        ),
     )
     return row
 
@@ -115,7 +120,13 @@ def _received(tx: Transaction, reference: str) -> Disclosure:
     require(
         tx.actor,
         Permission.REFERRAL_RECEIVE_OWN,
-        Resource("disclosure", row.reference, row.provider_agency, receiving_agency=row.recipient_agency),
+        Resource(
+            "disclosure",
+            row.reference,
+            row.provider_agency,
+            receiving_agency=row.recipient_agency,
+            kept_from=kept_from_signal(tx, row.signal_id),
+        ),
     )
     if row.state not in RECEIVED:
         raise NotFound("no such disclosure")

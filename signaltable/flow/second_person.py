@@ -6,12 +6,12 @@ acute danger they look back (`reviewing`).
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, false, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import Refused, Resource
 from signaltable.models import Disclosure, Signal, TableMember
-from signaltable.queries import tables_of
+from signaltable.queries import kept_from_signal, not_kept_from, tables_of
 from signaltable.transaction import Transaction
 
 PERMISSION = Permission.DISCLOSURE_APPROVE_OTHER
@@ -27,9 +27,13 @@ def _chairs(tx: Transaction) -> bool:
 
 
 def reach(tx: Transaction) -> ColumnElement[bool]:
-    """Disclosures of the own agency; for who chairs a table those of its members as well. Joins Disclosure and Signal."""
+    """Disclosures of the own agency; for who chairs a table those of its members as well. Joins Disclosure and Signal.
+
+    Not those of cases that the actor is kept from.
+    """
     chaired = Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)) if _chairs(tx) else false()
-    return or_(Disclosure.provider_agency == tx.actor.agency_id, chaired)
+    own = or_(Disclosure.provider_agency == tx.actor.agency_id, chaired)
+    return and_(own, not_kept_from(tx, Disclosure.signal_id))
 
 
 def require_second_person(tx: Transaction, row: Disclosure, signal: Signal) -> None:
@@ -43,6 +47,7 @@ def require_second_person(tx: Transaction, row: Disclosure, signal: Signal) -> N
         owner_agency=row.provider_agency,
         table_agencies=frozenset(members),
         requester=row.requested_by,
+        kept_from=kept_from_signal(tx, row.signal_id),
     )
     require(tx.actor, PERMISSION, resource)
 

@@ -17,9 +17,9 @@ from signaltable.flow import mailing, sealing
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, Reading, read
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Signal, TextCheck
+from signaltable.queries import kept_from_signal, not_kept_from
 from signaltable.text import Span, contains_bsn, find_typed, mask, merged
 from signaltable.text_reader import client
-from signaltable.queries import kept_from_signal, not_kept_from
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 # Where a text waits: for the reader, or for its submitter.

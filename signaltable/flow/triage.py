@@ -23,7 +23,7 @@ from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import keep_until, move
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Signal, Subject
-from signaltable.queries import PAGE, resource_of, tables_of
+from signaltable.queries import PAGE, not_kept_from, resource_of, tables_of
 from signaltable.transaction import Transaction
 
 REASON_LIMIT = 500
@@ -94,7 +94,11 @@ def listing(
     seat = frozenset({tx.actor.agency_id} if tables else ())
     require(tx.actor, Permission.SIGNAL_TRIAGE_OWN_TABLE, Resource("table", table_agencies=seat))
     _check_filters(tx, state, urgency)
-    query = _columns().where(Signal.table_id.in_(tables), Signal.state.in_([state] if state else ACTIVE_STATES))
+    query = _columns().where(
+        Signal.table_id.in_(tables),
+        Signal.state.in_([state] if state else ACTIVE_STATES),
+        not_kept_from(tx, Signal.id),
+    )
     if urgency:
         query = query.where(Signal.urgency == urgency)
     shown, newer, older = _page(tx, query, tables, older_than, newer_than)
@@ -169,7 +173,9 @@ def _page(
 
 def _place(tx: Transaction, tables: Sequence[str], reference: str) -> tuple[datetime, str]:
     found = tx.session.execute(
-        select(Signal.created_at, Signal.id).where(Signal.reference == reference, Signal.table_id.in_(tables)),
+        select(Signal.created_at, Signal.id).where(
+            Signal.reference == reference, Signal.table_id.in_(tables), not_kept_from(tx, Signal.id)
+        ),
     ).first()
     if found is None:
         raise NotFound("no such place in the list")

@@ -18,7 +18,7 @@ from signaltable.flow import duty_kinds, duty_rows, evidence_store, mailing
 from signaltable.flow.moves import end_request
 from signaltable.grounds import CONSENTS
 from signaltable.models import Disclosure, Signal
-from signaltable.queries import disclosure_by_reference
+from signaltable.queries import disclosure_by_reference, kept_from_signal
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -51,7 +51,12 @@ def withdraw(tx: Transaction, reference: str, *, on: date | None, everywhere: bo
     Raises `UnusableInput` (on) for an unusable day, `Conflict` (no_consent, withdrawn), and `Refused`.
     """
     row = disclosure_by_reference(tx, reference)
-    owner = Resource("disclosure", row.reference, owner_agency=row.provider_agency)
+    owner = Resource(
+        "disclosure",
+        row.reference,
+        owner_agency=row.provider_agency,
+        kept_from=kept_from_signal(tx, row.signal_id),
+    )
     require(tx.actor, Permission.SIGNAL_DISCLOSE_OWN, owner)
     signal = tx.session.get_one(Signal, row.signal_id)
     tx.session.refresh(signal, with_for_update=True)

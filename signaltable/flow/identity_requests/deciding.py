@@ -21,6 +21,7 @@ from signaltable.flow.second_person import roles_of
 from signaltable.flow.weighing import Permitted
 from signaltable.grounds import CONSENTS
 from signaltable.models import Account, Agency, IdentityRequest, Signal, Subject
+from signaltable.queries import kept_from_signal
 from signaltable.transaction import Transaction
 
 
@@ -74,7 +75,12 @@ def refuse(tx: Transaction, reference: str, reason: str) -> None:
 def _open_row(tx: Transaction, reference: str) -> tuple[IdentityRequest, Signal, Subject]:
     """The request, locked, when the actor is the one to decide now: whoever else was first, was."""
     row = rows.by_reference(tx, reference, locked=True)
-    resource = Resource(rows.OBJECT, row.reference, owner_agency=row.owner_agency)
+    resource = Resource(
+        rows.OBJECT,
+        row.reference,
+        owner_agency=row.owner_agency,
+        kept_from=kept_from_signal(tx, row.signal_id),
+    )
     require(tx.actor, Permission.IDENTITY_DECIDE_OWN, resource)
     why_not = may_decide(tx, row)
     if why_not:

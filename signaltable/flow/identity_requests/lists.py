@@ -17,7 +17,7 @@ from signaltable.flow.second_person import roles_of
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.grounds import Ground
 from signaltable.models import Account, IdentityRequest, Signal, Subject
-from signaltable.queries import PageKey, agency_titles, newest_first
+from signaltable.queries import PageKey, agency_titles, newest_first, not_kept_from
 from signaltable.transaction import Transaction
 
 
@@ -149,6 +149,7 @@ def _late(tx: Transaction) -> Sequence[str]:
 def _page(
     tx: Transaction, query: Select[Any], view: str, after: PageKey | None
 ) -> tuple[list[RequestLine], PageKey | None]:
+    query = query.where(not_kept_from(tx, IdentityRequest.signal_id))
     shown, following = newest_first(tx, query, IdentityRequest.asked_at, IdentityRequest.id, after)
     titles = agency_titles(tx)
     tx.record(

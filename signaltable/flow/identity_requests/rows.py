@@ -15,7 +15,7 @@ from signaltable.domain import ZONE, NotFound, Refused, day_of
 from signaltable.flow import duty_rows, sealing, weighing
 from signaltable.flow.contents import OPEN_FIELDS, SUBJECT, Contents, contents_of
 from signaltable.models import Agency, IdentityRequest, Signal, Subject
-from signaltable.queries import agency_titles
+from signaltable.queries import agency_titles, mine
 from signaltable.transaction import Transaction
 
 WAITING, APPROVED = "waiting", "approved"
@@ -38,6 +38,8 @@ def by_reference(tx: Transaction, reference: str, *, locked: bool = False) -> Id
     row = tx.session.scalars(query.with_for_update() if locked else query).first()
     if row is None or not (is_asker(tx, row) or is_of_owner(tx, row) or supervises(tx)):
         raise NotFound("no such request")
+    if row.signal_id in mine(tx):
+        raise refusal(row, "conflict_of_interest", Permission.IDENTITY_REQUEST_TABLED)
     return row
 
 

@@ -13,7 +13,13 @@ from signaltable.domain import ENDED, GONE, DisclosureState, NotFound, Refused, 
 from signaltable.flow import mailing
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of
 from signaltable.models import Disclosure, Question, Signal, Subject, TableMember
-from signaltable.queries import disclosure_by_reference, on_an_agenda, signal_by_reference, subjects_of
+from signaltable.queries import (
+    disclosure_by_reference,
+    kept_from_signal,
+    on_an_agenda,
+    signal_by_reference,
+    subjects_of,
+)
 from signaltable.transaction import Transaction
 
 CASE, QUESTION, DISCLOSURE = "zaak", "vraag", "verstrekking"
@@ -56,6 +62,7 @@ def require_reach(tx: Transaction, signal: Signal) -> None:
         signal.reference,
         owner_agency=signal.owner_agency,
         table_agencies=within_reach(tx, signal),
+        kept_from=kept_from_signal(tx, signal.id),
     )
     require(tx.actor, Permission.IDENTITY_REQUEST_TABLED, resource)
     if State(signal.state) in ENDED:

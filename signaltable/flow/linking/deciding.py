@@ -19,7 +19,7 @@ from signaltable.flow.linking.sides import excluded_among, sides_of
 from signaltable.flow.masking import for_others
 from signaltable.link_acts import PERSON, Act, confirmed_since
 from signaltable.models import Link, Signal, Subject
-from signaltable.queries import links_of, signal_by_reference, subjects_of
+from signaltable.queries import kept_from, links_of, resource_of, signal_by_reference, subjects_of
 from signaltable.transaction import Transaction
 
 REASON_LIMIT = 500
@@ -208,10 +208,21 @@ def open_case(tx: Transaction, link_id: str) -> Case:
     if case is None or tx.actor.agency_id not in case.owners:
         require(tx.actor, Permission.LINK_DECIDE_OWN)
         raise NotFound("no such link")
-    require(tx.actor, Permission.LINK_DECIDE_OWN, Resource("link", link_id, owner_agency=tx.actor.agency_id))
+    require(tx.actor, Permission.LINK_DECIDE_OWN, resource_of_case(tx, case))
     if any(signal.state in GONE for signal in case.signals.values()):
         raise Conflict("gone", "one of the signals was taken back or has expired")
     return case
+
+
+def resource_of_case(tx: Transaction, case: Case) -> Resource:
+    """A link of the actor's agency as the gate sees it: closed for whoever is kept from the signal of either side."""
+    kept = kept_from(tx, [signal.id for signal in case.signals.values()])
+    return Resource(
+        "link",
+        case.link.id,
+        owner_agency=tx.actor.agency_id,
+        kept_from=frozenset[str]().union(*kept.values()),
+    )
 
 
 def own_subject(tx: Transaction, reference: str, number: int) -> tuple[Subject, Signal]:
@@ -221,6 +232,7 @@ def own_subject(tx: Transaction, reference: str, number: int) -> tuple[Subject, 
     found = [one for one in subjects_of(tx, signal.id) if one.number == number and one.erased_at is None]
     if signal.owner_agency != tx.actor.agency_id or signal.state in GONE or not found:
         raise NotFound("no such subject")
+    require(tx.actor, Permission.LINK_DECIDE_OWN, resource_of(tx, signal))
     return found[0], signal
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 from signaltable.domain import GONE, LinkState
 from signaltable.flow.linking.clusters import Clusters
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject, SubjectGroup
+from signaltable.queries import not_kept_from
 from signaltable.transaction import Transaction
 
 
@@ -103,7 +104,9 @@ def spread(tx: Transaction, subject_ids: Collection[str]) -> dict[str, Spread]:
         select(SubjectGroup.group_id, Signal.id, Signal.owner_agency)
         .join(Subject, Subject.id == SubjectGroup.subject_id)
         .join(Signal, Signal.id == Subject.signal_id)
-        .where(SubjectGroup.group_id.in_(set(group_of.values())), Signal.state.not_in(GONE)),
+        .where(
+            SubjectGroup.group_id.in_(set(group_of.values())), Signal.state.not_in(GONE), not_kept_from(tx, Signal.id)
+        ),
     ).all()
     signals: dict[str, set[str]] = {}
     agencies: dict[str, set[str]] = {}
@@ -126,7 +129,7 @@ def others_in_groups(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, in
         select(SubjectGroup.group_id, Signal.id)
         .join(Subject, Subject.id == SubjectGroup.subject_id)
         .join(Signal, Signal.id == Subject.signal_id)
-        .where(SubjectGroup.group_id.in_(groups), Signal.state.not_in(GONE)),
+        .where(SubjectGroup.group_id.in_(groups), Signal.state.not_in(GONE), not_kept_from(tx, Signal.id)),
     ).all()
     within: dict[str, set[str]] = {}
     for group_id, signal_id in rows:

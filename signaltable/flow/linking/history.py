@@ -3,13 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 
 from signaltable.domain import LinkDeed, LinkState
 from signaltable.flow import sealing
 from signaltable.flow.masking import text_hash
 from signaltable.link_acts import Act, state_of, verdicts
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject
+from signaltable.queries import subject_not_kept_from
 from signaltable.transaction import Transaction
 
 # Any number that nothing else in the database locks.
@@ -57,6 +58,11 @@ def case_of(tx: Transaction, link: Link) -> Case:
         .where(Subject.id.in_((link.subject_a, link.subject_b))),
     ).all()
     return Case(link, dict(rows), list(acts_of(tx, [link.id]).get(link.id, ())))
+
+
+def link_not_kept_from(tx: Transaction) -> ColumnElement[bool]:
+    """The condition that leaves links out of which either side stands in a case that the actor is kept from."""
+    return subject_not_kept_from(tx, Link.subject_a) & subject_not_kept_from(tx, Link.subject_b)
 
 
 def acts_of(tx: Transaction, link_ids: Collection[str]) -> dict[str, list[Act]]:

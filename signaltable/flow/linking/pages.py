@@ -11,8 +11,8 @@ from signaltable.access import Permission, require
 from signaltable.domain import GONE, LINK_DEEDS, LinkDeed, LinkState, NotFound, Resource, day_of
 from signaltable.flow import sealing
 from signaltable.flow.linking import groups
-from signaltable.flow.linking.deciding import own_subject
-from signaltable.flow.linking.history import Case, acts_of, case_of, place_of
+from signaltable.flow.linking.deciding import own_subject, resource_of_case
+from signaltable.flow.linking.history import Case, acts_of, case_of, link_not_kept_from, place_of
 from signaltable.flow.linking.undoing import is_built_on, root_of
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.link_acts import Act, verdicts
@@ -103,6 +103,7 @@ def one_link(tx: Transaction, link_id: str) -> OneLink:
     case = case_of(tx, found) if found else None
     if case is None or tx.actor.agency_id not in case.owners:
         raise NotFound("no such link")
+    require(tx.actor, Permission.LINK_DECIDE_OWN, resource_of_case(tx, case))
     (line,) = _lines(tx, [case.link])
     _record(tx, [case.link])
     own = [side for side, signal in case.signals.items() if signal.owner_agency == tx.actor.agency_id]
@@ -155,7 +156,7 @@ def links_per_signal(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, in
         rows = tx.session.execute(
             select(Subject.signal_id, func.count())
             .join(Link, side == Subject.id)
-            .where(Subject.signal_id.in_(signal_ids), Link.state == LinkState.PROPOSED)
+            .where(Subject.signal_id.in_(signal_ids), Link.state == LinkState.PROPOSED, link_not_kept_from(tx))
             .group_by(Subject.signal_id),
         ).all()
         for signal_id, count in rows:
@@ -184,7 +185,7 @@ def _query(tx: Transaction, view: str) -> Select[Any]:
     answered = exists(
         select(LinkVerdict.link_id).where(LinkVerdict.link_id == Link.id, LinkVerdict.agency_id == tx.actor.agency_id)
     )
-    return select(Link).where(own, _in_view(view, answered))
+    return select(Link).where(own, _in_view(view, answered), link_not_kept_from(tx))
 
 
 def _in_view(view: str, answered: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, false, select
 
 from signaltable.access import Allowed, Permission, may
-from signaltable.domain import NotFound
+from signaltable.domain import NotFound, Refused
 from signaltable.flow import mailing
-from signaltable.models import Disclosure, LinkNotice, Signal, Subject, TableMember
-from signaltable.queries import on_an_agenda
+from signaltable.flow.linking.history import link_not_kept_from
+from signaltable.models import Disclosure, Link, LinkAct, LinkNotice, Signal, Subject, TableMember
+from signaltable.queries import kept_from, mine, not_kept_from, on_an_agenda
 from signaltable.transaction import Transaction
 
 OWNER, TABLE, RECEIVER = "owner", "table", "receiver"
@@ -67,7 +68,9 @@ def tell(tx: Transaction, act_id: str, subject_ids: Collection[str], since: date
     told = [*_owners(signals), *_tables(tx, signals), *_receivers(tx, signals, since)]
     for one in dict.fromkeys(told):
         _note(tx, act_id, one, kind=kind)
-    mailing.tell(tx, _people(tx, told, signals) - {tx.actor.account_id}, MAIL)
+    # Whoever is kept from one of them hears nothing: that a link ended says that the other side is there.
+    apart = kept_from(tx, [signal.id for signal in signals]).values()
+    mailing.tell(tx, _people(tx, told, signals).difference({tx.actor.account_id}, *apart), MAIL)
     return sorted({one.agency_id for one in told})
 
 
@@ -79,7 +82,8 @@ def tell_again(tx: Transaction, act_id: str, undone: str) -> list[str]:
         told = _Told(one.agency_id, one.relation, one.signal_id, one.disclosure_id)
         _note(tx, act_id, told, kind=RESTORED)
         people |= _people(tx, [told], [tx.session.get_one(Signal, one.signal_id)])
-    mailing.tell(tx, people - {tx.actor.account_id}, MAIL)
+    apart = kept_from(tx, {one.signal_id for one in before}).values()
+    mailing.tell(tx, people.difference({tx.actor.account_id}, *apart), MAIL)
     return sorted({one.agency_id for one in before})
 
 
@@ -143,11 +147,19 @@ def notices(tx: Transaction) -> list[Notice]:
             LinkNotice.agency_id == tx.actor.agency_id,
             LinkNotice.read_at.is_(None),
             LinkNotice.relation.in_(relations),
+            not_kept_from(tx, LinkNotice.signal_id),
+            LinkNotice.act_id.not_in(_acts_kept_from(tx)),
         )
         .order_by(LinkNotice.at.desc(), LinkNotice.id)
         .limit(MOST_NOTICES),
     ).all()
     return [Notice(one.id, one.relation, disclosure or signal, one.kind, one.at) for one, signal, disclosure in rows]
+
+
+def _acts_kept_from(tx: Transaction) -> Select[str]:
+    """The acts on links of which either side stands in a case that the actor is kept from."""
+    acts = select(LinkAct.id).join(Link, Link.id == LinkAct.link_id)
+    return acts.where(~link_not_kept_from(tx)) if mine(tx) else acts.where(false())
 
 
 def _holds(tx: Transaction, permission: Permission) -> bool:
@@ -163,6 +175,8 @@ def read(tx: Transaction, notice_id: str) -> None:
     needed = READERS[found.relation] if found else ()
     if found is None or found.agency_id != tx.actor.agency_id or not any(_holds(tx, one) for one in needed):
         raise NotFound("no such notice")
+    if found.signal_id in mine(tx) or tx.session.scalar(_acts_kept_from(tx).where(LinkAct.id == found.act_id)):
+        raise Refused("conflict_of_interest", object_type="link", details={"permission": needed[0].value})
     if found.read_at is None:
         found.read_at, found.read_by = tx.now, tx.actor.account_id
     signal = tx.session.get_one(Signal, found.signal_id)
