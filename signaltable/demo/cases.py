@@ -17,7 +17,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sqlalchemy import select
 
 from signaltable.conditions.shape import Context
-from signaltable.domain import ZONE, Actor, SignaltableError, day_of
+from signaltable.domain import ZONE, Actor, Channel, SignaltableError, day_of
 from signaltable.evidence_examples import example
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.facts import Facts, parse_facts
@@ -30,6 +30,7 @@ from signaltable.flow import (
     enrich,
     linking,
     referrals,
+    retention,
     setup,
     signals,
     table,
@@ -49,8 +50,10 @@ from signaltable.queries import signal_by_reference, subjects_of
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 FOLDER: Final = Path(__file__).resolve().parent / "cases"
-# The region begins a little before its first signal.
-BEGINS_AGO: Final = 31
+# The region begins so many working days before its first step.
+BEGINS_BEFORE: Final = 2
+# The program itself at work, as its jobs are.
+BY_ITSELF: Final = Actor("jobs", "system", "", frozenset({"system"}), frozenset(), Channel.JOB, "machine")
 # Steps of today are counted in minutes and stay after the last working day, also when the demo is made at midnight.
 MOST_MINUTES: Final = 6 * 60
 SATURDAY: Final = 5
@@ -118,7 +121,8 @@ def steps(program: Program) -> Sequence[Callable[[], None]]:
 
 def beginning(program: Program) -> Program:
     """The program on the day before the first case, to make the region in: the log then starts before its cases."""
-    then = _at(working_day(day_of(program.clock()), BEGINS_AGO), time(9, 0))
+    first = max(step.get("ago", 0) for one in _read(FOLDER).values() for step in one["step"])
+    then = _at(working_day(day_of(program.clock()), first + BEGINS_BEFORE), time(9, 0))
     return replace(program, clock=lambda: then)
 
 
@@ -178,6 +182,10 @@ def _told_draft(signal: Mapping[str, Any], step: Step) -> SignalDraft:
 def _submit(demo: Demo, step: Step) -> None:
     receipt = demo.use(step, step.said["by"], signals.submit, _draft(demo, step))
     demo.references[step.case] = receipt.reference
+
+
+def _withdraw(demo: Demo, step: Step) -> None:
+    demo.use(step, step.said["by"], signals.withdraw, demo.references[step.case], step.said["reason"])
 
 
 def _start_draft(demo: Demo, step: Step) -> None:
@@ -291,6 +299,11 @@ def _decide(demo: Demo, step: Step) -> None:
         destinations=tuple(said.get("destinations", ())),
     )
     demo.use(step, CHAIR, table.decide, demo.meetings[said["meeting"]], demo.references[step.case], deciding)
+
+
+def _sweep(demo: Demo, step: Step) -> None:
+    """The program erases what is past its term, as its job does every night."""
+    retention.sweep(replace(demo.program, clock=lambda: step.at), BY_ITSELF)
 
 
 def _sign(demo: Demo, step: Step) -> None:
@@ -458,6 +471,8 @@ VERBS: Final[Mapping[str, Callable[[Demo, Step], None]]] = MappingProxyType(
         "discuss": _discuss,
         "decide": _decide,
         "sign": _sign,
+        "sweep": _sweep,
+        "withdraw": _withdraw,
         "look": _look,
         "disclose": _disclose,
         "approve": _approve,
