@@ -32,6 +32,7 @@ from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
+from signaltable.flow.table import erasing as meeting_words
 from signaltable.models import (
     AgendaItem,
     BudgetUse,
@@ -304,6 +305,7 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
     # Of the moves only the program's own word for expiring stays.
     said = SignalMove.signal_id == signal.id, SignalMove.state_to != State.EXPIRED
     tx.session.execute(update(SignalMove).where(*said).values(reason=""))
+    meeting_words.erase_of(tx, signal)
 
 
 def _erase_documents(tx: Transaction, signal: Signal) -> None:

@@ -16,11 +16,12 @@ from signaltable.flow.dossier import (
 )
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import keep_until, move
+from signaltable.flow.table import tasks
 from signaltable.flow.table.agenda import item_of
 from signaltable.flow.table.item import disclosable
 from signaltable.flow.table.meetings import PAST, meeting_of, members
 from signaltable.models import AgendaItem, Meeting, Signal
-from signaltable.queries import resource_of
+from signaltable.queries import kept_from_signal, resource_of
 from signaltable.transaction import Transaction
 
 REASON_LIMIT = 1000
@@ -51,14 +52,19 @@ class Deciding:
 def decide(tx: Transaction, meeting_id: str, reference: str, deciding: Deciding) -> None:
     """Decide on a signal at a meeting, once. The state follows, except for "refer", which waits for the owner.
 
-    Raises `Conflict` when it was decided already, `UnusableInput` for what was not offered or is missing.
+    With somebody who acts and a day it makes a task. Raises `Conflict` when it was decided already (decided) or the
+    meeting is closed or cancelled (closed), `UnusableInput` for what was not offered or is missing.
     """
     meeting = meeting_of(tx, meeting_id, Permission.TABLE_DECIDE_OWN_TABLE)
     signal = signal_at_table(tx, reference)
     require(tx.actor, Permission.TABLE_DECIDE_OWN_TABLE, resource_of(tx, signal))
     item = item_of(tx, meeting, signal)
+    # Closing a meeting takes the meeting first and then its cases, so deciding does too.
+    tx.session.refresh(meeting, with_for_update=True)
     tx.session.refresh(item, with_for_update=True)
-    if item.decision or State(signal.state) is not State.TABLED:
+    if meeting.closed_at is not None or meeting.cancelled_at is not None:
+        raise Conflict("closed", "the meeting was closed or cancelled already")
+    if item.decision or State(signal.state) is not State.TABLED or signal.table_id != meeting.table_id:
         raise Conflict("decided", "the table decided on this signal already")
     decision = _check_decision(tx, meeting, deciding)
     reason = for_others(tx, deciding.reason, "reason", limit=REASON_LIMIT, required=True)
@@ -74,8 +80,18 @@ def decide(tx: Transaction, meeting_id: str, reference: str, deciding: Deciding)
     _record_decision(tx, meeting, signal, item, destinations)
     if decision in AFTER:
         _follow(tx, signal, decision, reason)
-    told = {signal.owner_agency, deciding.holder} - {""}
-    mailing.tell_agency(tx, told, Permission.TABLE_CONSULT_OWN_TABLE, "decision")
+    _tell(tx, meeting, signal, item)
+
+
+def _tell(tx: Transaction, meeting: Meeting, signal: Signal, item: AgendaItem) -> None:
+    """A task for who acts, and a mail about the decision for the owner and for a holder that got no task."""
+    concerned = {signal.owner_agency}
+    if item.holder_agency and item.due_on:
+        tasks.make(tx, meeting, item, item.holder_agency, item.due_on)
+    elif item.holder_agency:
+        concerned.add(item.holder_agency)
+    told = set(mailing.accounts_with(tx, concerned, Permission.TABLE_CONSULT_OWN_TABLE))
+    mailing.tell(tx, told - kept_from_signal(tx, signal.id), "decision", task=("meeting", meeting.id))
 
 
 def _check_decision(tx: Transaction, meeting: Meeting, deciding: Deciding) -> Decision:

@@ -1,0 +1,148 @@
+"""Lists of tasks: the own agency's, those of a table, those that the next meeting looks at, and what is open for a person."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Any, Final
+
+from sqlalchemy import Select, select, tuple_
+
+from signaltable.access import Allowed, Permission, may, require
+from signaltable.domain import GONE, NotFound
+from signaltable.flow.table.meetings import meeting_of
+from signaltable.flow.table.task_lines import TaskLine, lines_of
+from signaltable.flow.work import MOST, WorkItem
+from signaltable.models import AgendaItem, Meeting, MeetingTask, Signal
+from signaltable.queries import PAGE, PageKey, not_kept_from, tables_of
+from signaltable.transaction import Transaction
+
+# Whose tasks a list shows, and which of them.
+OWN, TABLE = "own", "table"
+OPEN, LATE, SETTLED = "open", "late", "settled"
+STATES: Final = (OPEN, LATE, SETTLED)
+# What a meeting can look back at in one sitting; the list of tasks has the rest.
+MOST_FOLLOWED: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """A page of tasks, the first due first (settled ones the last settled first). `sides` are the lists this person has."""
+
+    lines: tuple[TaskLine, ...]
+    sides: tuple[str, ...]
+    following: PageKey | None
+
+
+def listing(tx: Transaction, *, side: str = OWN, state: str = OPEN, after: PageKey | None = None) -> TaskList:
+    """Tasks of the own agency, or of all tables that the actor leads. Raises `Refused` and, for another list, `NotFound`."""
+    sides = sides_of(tx)
+    if not sides:
+        require(tx.actor, Permission.TASK_SETTLE_OWN)
+    chosen = side if side in sides else sides[0]
+    if side not in (OWN, TABLE) or state not in STATES:
+        raise NotFound("no such list")
+    query = _of_side(tx, chosen)
+    if state == SETTLED:
+        rows, following = _settled(tx, query, after)
+    else:
+        rows, following = _open(tx, query.where(MeetingTask.due_on < tx.today) if state == LATE else query, after)
+    tx.record(
+        "signal:list",
+        object_type="agency",
+        object_id=tx.actor.agency_id,
+        details={"view": "tasks", "count": len(rows)},
+    )
+    return TaskList(lines_of(tx, rows), sides, following)
+
+
+def sides_of(tx: Transaction) -> tuple[str, ...]:
+    """Which lists of tasks the actor's roles open."""
+    own = isinstance(may(tx.actor, Permission.TASK_SETTLE_OWN), Allowed)
+    leads = isinstance(may(tx.actor, Permission.TABLE_MINUTE_OWN_TABLE), Allowed)
+    return ((OWN,) if own else ()) + ((TABLE,) if leads else ())
+
+
+def _of_side(tx: Transaction, side: str) -> Select[Any]:
+    query = (
+        select(MeetingTask)
+        .join(Signal, Signal.id == MeetingTask.signal_id)
+        .where(Signal.state.not_in(GONE), not_kept_from(tx, MeetingTask.signal_id))
+    )
+    if side == OWN:
+        return query.where(MeetingTask.agency_id == tx.actor.agency_id)
+    return (
+        query.join(AgendaItem, AgendaItem.id == MeetingTask.item_id)
+        .join(Meeting, Meeting.id == AgendaItem.meeting_id)
+        .where(Meeting.table_id.in_(tables_of(tx, tx.actor.agency_id)))
+    )
+
+
+def _open(tx: Transaction, query: Select[Any], after: PageKey | None) -> tuple[list[MeetingTask], PageKey | None]:
+    query = query.where(MeetingTask.settled_at.is_(None))
+    if after is not None:
+        query = query.where(tuple_(MeetingTask.due_on, MeetingTask.id) > (after[0].date(), after[1]))
+    found = tx.session.scalars(query.order_by(MeetingTask.due_on, MeetingTask.id).limit(PAGE + 1))
+    rows = list(found)
+    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    return rows[:PAGE], (datetime.combine(last.due_on, time.min, UTC), last.id) if last else None
+
+
+def _settled(tx: Transaction, query: Select[Any], after: PageKey | None) -> tuple[list[MeetingTask], PageKey | None]:
+    query = query.where(MeetingTask.settled_at.is_not(None))
+    if after is not None:
+        query = query.where(tuple_(MeetingTask.settled_at, MeetingTask.id) < after)
+    found = tx.session.scalars(query.order_by(MeetingTask.settled_at.desc(), MeetingTask.id.desc()).limit(PAGE + 1))
+    rows = list(found)
+    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    return rows[:PAGE], (last.settled_at, last.id) if last and last.settled_at else None
+
+
+def of_earlier_meetings(tx: Transaction, meeting_id: str) -> tuple[TaskLine, ...]:
+    """What earlier meetings of the same table asked and is still open, for the agenda; the first due first.
+
+    At most `MOST_FOLLOWED`. Nothing about cases that the actor is kept from.
+    """
+    meeting = meeting_of(tx, meeting_id, Permission.TABLE_CONSULT_OWN_TABLE)
+    return lines_of(tx, followed(tx, meeting))
+
+
+def followed(tx: Transaction, meeting: Meeting) -> list[MeetingTask]:
+    """The tasks of earlier meetings of this table that are open, without those the actor is kept from."""
+    query = of_earlier(meeting).where(MeetingTask.settled_at.is_(None), not_kept_from(tx, MeetingTask.signal_id))
+    return list(tx.session.scalars(query.limit(MOST_FOLLOWED)))
+
+
+def of_earlier(meeting: Meeting) -> Select[Any]:
+    """All tasks that meetings of this table before this one made, about signals that are still there."""
+    mine = (meeting.held_on, meeting.begins, meeting.created_at)
+    return (
+        select(MeetingTask)
+        .join(AgendaItem, AgendaItem.id == MeetingTask.item_id)
+        .join(Meeting, Meeting.id == AgendaItem.meeting_id)
+        .join(Signal, Signal.id == MeetingTask.signal_id)
+        .where(
+            Meeting.table_id == meeting.table_id,
+            Meeting.id != meeting.id,
+            tuple_(Meeting.held_on, Meeting.begins, Meeting.created_at) <= mine,
+            Signal.state.not_in(GONE),
+        )
+        .order_by(MeetingTask.due_on, MeetingTask.id)
+    )
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The open tasks of the actor's agency, for whoever may settle them."""
+    rows = tx.session.execute(
+        select(MeetingTask, Signal.reference)
+        .join(Signal, Signal.id == MeetingTask.signal_id)
+        .where(
+            MeetingTask.agency_id == tx.actor.agency_id,
+            MeetingTask.settled_at.is_(None),
+            Signal.state.not_in(GONE),
+            not_kept_from(tx, MeetingTask.signal_id),
+        )
+        .order_by(MeetingTask.due_on, MeetingTask.id)
+        .limit(MOST)
+    )
+    for task, reference in rows:
+        yield WorkItem("tasks", task.id, reference, task.made_at, task.due_on, about=(task.signal_id,))
