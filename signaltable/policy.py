@@ -19,6 +19,8 @@ from signaltable import policy_shapes as shapes
 from signaltable.attachment_rules import FILE as ATTACHMENTS
 from signaltable.attachment_rules import AttachmentsFile
 from signaltable.deadline_rules import Deadline, DeadlinesFile, calendar_of, deadlines_of
+from signaltable.escalation_rules import FILE as ESCALATION
+from signaltable.escalation_rules import EscalationFile, escalation_of
 from signaltable.evidence_forms import ConditionSpec, load_conditions
 from signaltable.fields import FieldSet, load_fields
 from signaltable.grounds import GroundSet, load_grounds
@@ -79,6 +81,7 @@ SHAPES: Mapping[str, type[Shape]] = {
     AGENDA: AgendaFile,
     TRANSFERS: TransfersFile,
     FEEDBACK: FeedbackFile,
+    ESCALATION: EscalationFile,
 }
 # A set of rules that was kept before this file existed is whole without it.
 LATER = frozenset(
@@ -95,6 +98,7 @@ LATER = frozenset(
         FEEDBACK,
         THEMES,
         AGENDA,
+        ESCALATION,
     }
 )
 # Read and checked by the modules that use them.
@@ -188,6 +192,7 @@ class PolicySet:
     agenda: AgendaFile | None = None
     transfers: TransfersFile | None = None
     feedback: FeedbackFile | None = None
+    escalation: EscalationFile | None = None
     route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
     examples: Mapping[str, shapes.Examples] = field(default_factory=dict)
     overlay: Overlay = field(default_factory=Overlay)
@@ -468,4 +473,5 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
         "agenda": agenda_of(files[AGENDA], files[REGION_FILE]) if files[AGENDA] else None,
         "transfers": files[TRANSFERS],
         "feedback": files[FEEDBACK],
+        "escalation": escalation_of(files[ESCALATION], region.escalation) if files[ESCALATION] else None,
     }

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from audit.vocabulary import RETENTION_CLASSES
 from signaltable.deadline_rules import check_deadlines
+from signaltable.escalation_rules import check_escalation
 from signaltable.facts import FACTS, Fact, UnusableFacts, parse_facts
 from signaltable.mail_rules import check_mail
 from signaltable.policy_errors import Finding
@@ -99,6 +100,7 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None, *, k
         *_budgets(files),
         *check_mail(files.get("mail.toml"), _ids(files["urgencies.toml"].urgency)),
         *check_transfers(files),
+        *check_escalation(files.get("escalation.toml"), files["region.toml"].escalation),
         *_purposes(files),
         *_tables(files),
         *_meldroutes(files, routes),

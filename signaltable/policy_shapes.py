@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from signaltable.deadline_rules import RegionalPeriod, WorkingDays
+from signaltable.escalation_rules import EscalationChanges
 from signaltable.opening import OpenHours
 from signaltable.shape import Line, Many, Name, Shape, Some, Words
 from signaltable.texts import Text
@@ -502,6 +503,7 @@ class RegionFile(Shape):
     open: dict[str, Some[OpenHours]] = Field(default_factory=dict)
     deadline: dict[str, RegionalPeriod] = Field(default_factory=dict)
     working_days: WorkingDays | None = None
+    escalation: EscalationChanges | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -25,6 +25,7 @@ LAYERS = (
     (
         "signaltable.access",
         "signaltable.agenda",
+        "signaltable.stuck",
         "signaltable.attached",
         "signaltable.analysis",
         "signaltable.card",
@@ -43,11 +44,13 @@ LAYERS = (
         "signaltable.reports",
         "signaltable.seating",
     ),
+    ("signaltable.onward",),
     ("signaltable.route", "signaltable.disclose", "signaltable.link", "signaltable.text"),
     ("signaltable.disclosure",),
     ("signaltable.policy",),
     (
         "signaltable.deadline_rules",
+        "signaltable.escalation_rules",
         "signaltable.policy_checks",
         "signaltable.policy_shapes",
         "signaltable.attachment_rules",
