@@ -14,6 +14,7 @@ from signaltable.models import (
     AgendaItem,
     Disclosure,
     Link,
+    Meeting,
     Question,
     Recusal,
     Signal,
@@ -21,6 +22,9 @@ from signaltable.models import (
     TableMember,
 )
 from signaltable.transaction import Transaction
+
+# The execution option of a query that must see every row, whoever asks (flow/leaving_out.py).
+WHOLE = "whole"
 
 # How much of a list stands on one page, and where a page starts: after the row of this moment with this id.
 PAGE = 25
@@ -49,7 +53,8 @@ def newest_first(
 
 def signal_by_reference(tx: Transaction, reference: str) -> Signal:
     """The signal with this reference, whoever owns it: ask the gate before showing it. Raises `NotFound`."""
-    found = tx.session.scalars(select(Signal).where(Signal.reference == reference.strip().upper())).first()
+    query = select(Signal).where(Signal.reference == reference.strip().upper())
+    found = tx.session.scalars(query.execution_options(**{WHOLE: True})).first()
     if found is None:
         raise NotFound("no such signal")
     return found
@@ -132,7 +137,8 @@ def subject_not_kept_from(tx: Transaction, column: InstrumentedAttribute[Any]) -
 
 def disclosure_by_reference(tx: Transaction, reference: str) -> Disclosure:
     """The disclosure with this reference. Ask the gate before showing it. Raises `NotFound`."""
-    found = tx.session.scalars(select(Disclosure).where(Disclosure.reference == reference.strip().upper())).first()
+    query = select(Disclosure).where(Disclosure.reference == reference.strip().upper())
+    found = tx.session.scalars(query.execution_options(**{WHOLE: True})).first()
     if found is None:
         raise NotFound("no such disclosure")
     return found
@@ -155,12 +161,19 @@ def agencies_for(tx: Transaction, destination: str) -> Sequence[Agency]:
 
 def tables_of(tx: Transaction, agency_id: str) -> list[str]:
     """The ids of the tables where an agency has a seat."""
-    return list(tx.session.scalars(select(TableMember.table_id).where(TableMember.agency_id == agency_id)))
+    query = select(TableMember.table_id).where(TableMember.agency_id == agency_id)
+    return list(tx.session.scalars(query.order_by(TableMember.table_id)))
 
 
 def on_an_agenda(tx: Transaction, signal_id: str) -> bool:
-    """Whether the signal was ever put on an agenda: only then all members of the table may open its dossier."""
-    return tx.session.scalar(select(AgendaItem.id).where(AgendaItem.signal_id == signal_id).limit(1)) is not None
+    """Whether the table where the signal lies ever had it on an agenda: only then all its members may open the dossier."""
+    query = (
+        select(AgendaItem.id)
+        .join(Signal, Signal.id == AgendaItem.signal_id)
+        .join(Meeting, (Meeting.id == AgendaItem.meeting_id) & (Meeting.table_id == Signal.table_id))
+        .where(AgendaItem.signal_id == signal_id)
+    )
+    return tx.session.scalar(query.limit(1)) is not None
 
 
 def links_of(tx: Transaction, subject_ids: Sequence[str]) -> Sequence[Link]:

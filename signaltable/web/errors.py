@@ -63,6 +63,8 @@ def register(app: Flask) -> None:
 
 
 def _refused(error: Refused) -> ResponseReturnValue:
+    if error.reason == "conflict_of_interest":  # For this person there is no such thing; the log has the reason.
+        return _page(404)
     return render_template("errors/403.html", reason=reason_text(error.reason)), 403
 
 

@@ -5,8 +5,8 @@ posted field that the form did not offer is refused and recorded (design.md, rul
 """
 
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import wraps
@@ -15,12 +15,14 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from flask import Flask, Response, abort, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import NoResultFound
 from wtforms import Form
 from wtforms.fields import RadioField, SelectField, SelectMultipleField
 
 from signaltable.access import Denied, Permission, may
-from signaltable.domain import Actor, Refused
+from signaltable.domain import Actor, NotFound, Refused
 from signaltable.flow.accounts import ANONYMOUS, PROVED_FOR, actor_of_session, is_known, prove, proved_at
+from signaltable.flow.leaving_out import leave_out
 from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive
 from signaltable.transaction import Program, Transaction, refuse, transaction
@@ -47,6 +49,9 @@ FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-dat
 
 # The box for the password in a form that asks it again; `step_up` takes it out before the view sees the form.
 STEP_UP_FIELD = "step_up_password"
+
+# The blueprints that show the log and what was found in it.
+ABOUT_THE_LOG = frozenset({"auditor", "incidents", "misuse", "samples", "witness"})
 
 # Where somebody may come whose password was typed by somebody else.
 BEFORE_OWN_PASSWORD = frozenset({"account.choose_password", "account.log_out"})
@@ -133,9 +138,24 @@ def actor() -> Actor:
     return cast(Actor, g.get("actor", ANONYMOUS))
 
 
-def begin() -> AbstractContextManager[Transaction]:
-    """Open the one transaction for this request's actor."""
-    return transaction(program(), actor())
+@contextmanager
+def begin() -> Iterator[Transaction]:
+    """Open the one transaction for this request's actor.
+
+    One that only shows something reads nothing of the cases that the actor is kept from; but the log is shown whole,
+    since it holds no content and a hole in it would read as a fault.
+    """
+    left_out = False
+    try:
+        with transaction(program(), actor()) as tx:
+            if request.method in {"GET", "HEAD"} and request.blueprint not in ABOUT_THE_LOG:
+                left_out = leave_out(tx)
+            yield tx
+    except NoResultFound:
+        if not left_out:
+            raise
+        # A row that must be there was left out: for this person there is none.
+        raise NotFound("no such thing for this person") from None
 
 
 def register(app: Flask) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 from signaltable.domain import GONE, LinkState
 from signaltable.flow.linking.clusters import Clusters
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject, SubjectGroup
-from signaltable.queries import not_kept_from
+from signaltable.queries import WHOLE, not_kept_from
 from signaltable.transaction import Transaction
 
 
@@ -147,7 +147,9 @@ def agencies_around(tx: Transaction, signal_id: str) -> int:
         select(func.count(func.distinct(Signal.owner_agency)))
         .join(Subject, Subject.signal_id == Signal.id)
         .join(SubjectGroup, SubjectGroup.subject_id == Subject.id)
-        .where(SubjectGroup.group_id.in_(own.where(Subject.signal_id == signal_id)), Signal.state.not_in(GONE)),
+        .where(SubjectGroup.group_id.in_(own.where(Subject.signal_id == signal_id)), Signal.state.not_in(GONE))
+        # The card advises on this number: the same advice for everybody, also for who is kept from one of the others.
+        .execution_options(**{WHOLE: True}),
     )
     return count if count and count > 1 else 0
 
