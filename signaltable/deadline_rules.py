@@ -1,13 +1,14 @@
 """Within how many days somebody has to answer, per destination where that differs, and which days count as worked."""
 
+from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
 from signaltable.policy_errors import Finding
-from signaltable.shape import Many, Name, Shape, Some, Words
+from signaltable.shape import Line, Many, Name, Shape, Some, Words
 from signaltable.working_days import Calendar, Liberation
 
 FILE, REGION = "deadlines.toml", "region.toml"
@@ -78,10 +79,33 @@ class RegionalPeriod(Shape):
         return self
 
 
+class Reflection(Shape):
+    """How many months a presumed victim has at most to decide about cooperation, and where that stands."""
+
+    months: Annotated[int, Field(ge=1, le=12)]
+    source: Line
+
+    def ends(self, began_on: date) -> date:
+        """The last day of the period: the day with the same number so many months later, or the last of that month."""
+        month = began_on.month - 1 + self.months
+        year, number = began_on.year + month // 12, month % 12 + 1
+        return date(year, number, min(began_on.day, monthrange(year, number)[1]))
+
+
+# What people are told of before its day comes, in policies/deadlines.toml under [warn].
+WarnOf = Literal["answer", "acceptance", "task", "duty", "link", "identity", "exclusion", "text", "reflection"]
+WarnDays = Annotated[int, Field(ge=0, le=365)]
+
+
 class DeadlinesFile(Shape):
-    """deadlines.toml. A set of rules that was kept before there were working days counts weekends and holidays as usual."""
+    """deadlines.toml. A set of rules that was kept before there were working days counts weekends and holidays as usual.
+
+    `warn` is how many days before its last day somebody hears of something once; 0, or not there: not before.
+    """
 
     working_days: WorkingDays | None = None
+    warn: dict[WarnOf, WarnDays] = Field(default_factory=dict)
+    reflection: Reflection | None = None
     deadline: Some[Deadline]
 
 
@@ -124,6 +148,8 @@ def check_deadlines(
         yield Finding(FILE, "working_days", "expected good_friday and liberation_day, found none")
     for one in file.deadline:
         yield from _destinations(FILE, f"deadline.{one.id}", one.destination, known)
+    if file.reflection is None and not kept:
+        yield Finding(FILE, "reflection", "expected months and source, found none")
     if working_days is not None and working_days == file.working_days:
         yield Finding(REGION, "working_days", "expected something else than deadlines.toml says: this changes nothing")
     by_id = {one.id: one for one in file.deadline}

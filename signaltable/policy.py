@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from signaltable import policy_shapes as shapes
 from signaltable.attachment_rules import FILE as ATTACHMENTS
 from signaltable.attachment_rules import AttachmentsFile
-from signaltable.deadline_rules import Deadline, DeadlinesFile, calendar_of, deadlines_of
+from signaltable.deadline_rules import Deadline, DeadlinesFile, Reflection, calendar_of, deadlines_of
 from signaltable.escalation_rules import FILE as ESCALATION
 from signaltable.escalation_rules import EscalationFile, escalation_of
 from signaltable.evidence_forms import ConditionSpec, load_conditions
@@ -180,6 +180,9 @@ class PolicySet:
     text_categories: TextPolicy
     activities: Register = field(default_factory=Register)
     calendar: Calendar = field(default_factory=Calendar)
+    # How many days before its last day somebody hears of a thing, by what it is.
+    warn: Mapping[str, int] = field(default_factory=dict)
+    reflection: Reflection | None = None
     # None in a set of rules that was kept before there were such files; nothing is decided about a signal with them.
     budgets: Mapping[str, shapes.Budget] = field(default_factory=dict)
     attachments: AttachmentsFile | None = None
@@ -457,6 +460,8 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
         **lists,
         "calendar": calendar,
         "deadlines": _by_id(deadlines_of(region.deadline, deadlines.deadline, calendar)),
+        "warn": MappingProxyType({**deadlines.warn, **region.warn}),
+        "reflection": deadlines.reflection,
         "region": region.region,
         "labels": MappingProxyType(dict(words.labels)),
         "sentences": Sentences(words.leads_to, words.cancels, words.more),

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from signaltable.deadline_rules import RegionalPeriod, WorkingDays
+from signaltable.deadline_rules import RegionalPeriod, WarnDays, WarnOf, WorkingDays
 from signaltable.escalation_rules import EscalationChanges
 from signaltable.opening import OpenHours
 from signaltable.shape import Line, Many, Name, Shape, Some, Words
@@ -259,11 +259,19 @@ class Retention(Shape):
     counts_from: Words
     region_decides: bool
     source: Line
+    # So many days before the end its owner is told; and with how many days it can be kept longer, and how often.
+    warn: Annotated[int, Field(ge=1, le=365)] | None = None
+    extend_days: Annotated[int, Field(ge=1, le=730)] | None = None
+    extend_times: Annotated[int, Field(ge=1, le=10)] | None = None
 
     @model_validator(mode="after")
     def _one_period(self) -> "Retention":
         if (self.days is None) == (self.years is None):
             raise ValueError("expected either days or years")
+        if (self.extend_days is None) != (self.extend_times is None):
+            raise ValueError("expected extend_days and extend_times together")
+        if self.extend_days and not self.region_decides:
+            raise ValueError("expected no extend_days: the law fixes this period")
         return self
 
     def ends(self, start: date) -> date:
@@ -504,6 +512,7 @@ class RegionFile(Shape):
     deadline: dict[str, RegionalPeriod] = Field(default_factory=dict)
     working_days: WorkingDays | None = None
     escalation: EscalationChanges | None = None
+    warn: dict[WarnOf, WarnDays] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
