@@ -1131,7 +1131,11 @@ class SubjectReport(Base):
 
 
 class JobTurn(Base):
-    """How far a job got: every slot up to and including `through` is done. `token` is of the process that is at it now."""
+    """How far a job got: every slot up to and including `through` is done. `token` is of the process that is at it now.
+
+    `last_slot` names the run that ended last. While a job fails, `failures` counts on from `failing_since`, `problem` is
+    what the last try came to, `try_at` when the next one is, and `untold` how many the log did not tell of.
+    """
 
     __tablename__ = "job_turns"
     job: Mapped[str] = mapped_column(Code, primary_key=True)
@@ -1139,12 +1143,18 @@ class JobTurn(Base):
     token: Mapped[str] = mapped_column(Id, default="")
     began_at: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)
+    last_slot: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    failing_since: Mapped[datetime | None]
+    try_at: Mapped[datetime | None]
+    problem: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    untold: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class JobRun(Base):
     """A claim row: the pair (job, slot) is unique, so each run happens once, however many processes run.
 
-    A run that makes up for missed slots covers all from `from_slot` to `slot`.
+    A run that makes up for missed slots covers all from `from_slot` to `slot`: so many `slots`. A run that failed or was
+    killed covers none; nor does one again of a slot that was counted while the clock stood ahead.
     """
 
     __tablename__ = "job_runs"

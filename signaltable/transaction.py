@@ -29,7 +29,9 @@ from signaltable.trace_context import Trace, start
 # Rows that carry no business meaning of their own: a session's last use, a claim of a job, a mail that was written
 # out, a failed attempt that its own login:fail entry describes, a checkpoint that its checkpoint:sign entry announced
 # before it. Writing only these needs no further entry.
-HOUSEKEEPING = frozenset({"budget_uses", "sessions", "job_runs", "mails", "login_attempts", "log_checkpoints"})
+HOUSEKEEPING = frozenset(
+    {"budget_uses", "sessions", "job_runs", "job_turns", "mails", "login_attempts", "log_checkpoints"}
+)
 # Digests of rows go with the entry whose details are kept longest.
 KEPT_LONGEST = ("login", "access", "case", "disclosure", "program")
 # Beyond this many, entries of their own say the rest: details have a largest size.

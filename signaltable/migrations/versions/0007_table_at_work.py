@@ -24,6 +24,11 @@ def upgrade() -> None:
         sa.Column("token", sa.String(length=36), nullable=False),
         sa.Column("began_at", UtcDateTime(), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_slot", sa.String(length=32), server_default="", nullable=False),
+        sa.Column("failing_since", UtcDateTime(), nullable=True),
+        sa.Column("try_at", UtcDateTime(), nullable=True),
+        sa.Column("problem", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("untold", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("job", name=op.f("pk_job_turns")),
     )
     op.create_table(
