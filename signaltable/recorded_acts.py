@@ -133,6 +133,12 @@ WEB: Mapping[str, Leaves] = {
     "POST table.note": _leaves("table:note", also=f"text:confirm table:consult {_DOSSIER}"),
     "POST table.decide": _leaves("table:decide", also=f"table:consult signal:close {_DOSSIER}"),
     "GET table.show_dossier": _leaves("signal:consult", also="enrich:consult"),
+    # --- who is kept from a case
+    "GET recusals.listing": _leaves("signal:list"),
+    "GET recusals.declare": _leaves("signal:consult"),
+    "POST recusals.declare": _leaves("signal:consult table:recuse", also="identity:end"),
+    "GET recusals.end": _leaves("signal:consult"),
+    "POST recusals.end": _leaves("signal:consult table:recuse"),
     # --- disclosing and receiving
     "GET disclosures.choose": _leaves("signal:consult"),
     "GET disclosures.preview": _leaves(either="disclosure:prepare disclosure:refuse", also="identity:consult"),
@@ -270,7 +276,8 @@ JOBS: Mapping[str, Leaves] = {
     "retention": _leaves("job:run", also="retention:erase retention:overdue draft:erase disclosure:reject"),
     "overdue": _leaves("job:run deadline:overdue"),
     "witnesses": _leaves("job:run", also="checkpoint:send checkpoint:sign"),
-    "outbox": _leaves("job:run"),
+    "outbox": _leaves("job:run", also="mail:fail"),
+    "bounces": _leaves("job:run", also="mail:fail"),
     "sessions": _leaves("job:run login:end"),
     "check-texts": _leaves("text:check", also="job:run"),
     "identities": _leaves("job:run identity:end"),

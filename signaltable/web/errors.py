@@ -26,6 +26,7 @@ def reason_text(reason: str) -> str:
         "other_agency": _("This belongs to another organisation."),
         "other_table": _("This is not at your table."),
         "not_on_an_agenda": _("This signal is not on an agenda of your table yet."),
+        "conflict_of_interest": _("This person has an interest in the case."),
         "not_asked": _("Your organisation was not asked this question."),
         "not_receiver": _("Your organisation is not the receiver."),
         "budget_person": _("You asked as often as one person may on one day. Go on tomorrow."),

@@ -22,6 +22,7 @@ WITHIN = {
     "blind_check": "questions",
     "keys": "admin",
     "misuse": "auditor",
+    "recusals": "table",
     "samples": "auditor",
     "subject_erasures": "subject_reports",
     "text_checks": "signals",

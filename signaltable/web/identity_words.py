@@ -45,6 +45,7 @@ def end_label(cause: str) -> str:
         "time_over": _("The quarter of an hour is over."),
         "erased": _("The data of this person were erased."),
         "account_closed": _("The account of the person who asked was closed."),
+        "conflict_of_interest": _("The person who asked turned out to have an interest in the case."),
         "consent_gone": _("The consent does not count any more."),
         "less_now": _("The rules let less be seen now than was asked."),
     }.get(cause, _("No ground carries it.") if cause else "")

@@ -202,6 +202,7 @@ def cause_words(code: str) -> str:
         "restored": _("the database was put back from a copy"),
         "submitted": _("it was submitted"),
         "taken_back": _("the organisation took its approval back"),
+        "conflict_of_interest": _("the person who asked turned out to have an interest in the case"),
         "unanswered": _("nobody decided in time"),
         "unfinished": _("it was not finished in time"),
         "unusable_input": _("what was sent cannot be used"),
@@ -230,6 +231,7 @@ def _result(code: str, action: str) -> str:
         "text:check": _read,
         "identity:decide": _decided,
         "subject:decide": _decided,
+        "table:recuse": _recused,
     }.get(action)
     found = words(code) if words else _of_others(code)
     return "" if found == code else lower_first(found)
@@ -331,7 +333,8 @@ def _job(code: str) -> str:
         "export": _("make an export of the log"),
         "fsck": _("check the log"),
         "log-check": _("check the log"),
-        "outbox": _("write the mails"),
+        "outbox": _("send the mails"),
+        "bounces": _("read which mails did not arrive"),
         "overdue": _("remind who is late"),
         "retention": _("erase what is kept long enough"),
         "witnesses": _("send the state of the log to organisations"),
@@ -344,7 +347,18 @@ def _method(code: str) -> str:
 
 def _kind(code: str) -> str:
     whole = {"whole": _("the whole log"), "agency": _("the part of one organisation")}
-    return whole.get(code) or _evidence_kind(code) or duty_label(code)
+    return whole.get(code) or _evidence_kind(code) or _interest(code) or duty_label(code)
+
+
+def _interest(code: str) -> str:
+    """What kind of interest somebody has in a case."""
+    rules = program().policy.recusals
+    title = rules.title(code) if rules else None
+    return in_words(title) if title else ""
+
+
+def _recused(code: str) -> str:
+    return {"declared": _("kept from the case"), "ended": _("may see the case again")}.get(code, "")
 
 
 def _evidence_kind(code: str) -> str:
@@ -403,6 +417,8 @@ def view_title(code: str) -> str:
         "question": _("A question"),
         "questions": _("Questions to the own organisation"),
         "receiver": _("By the receiver"),
+        "recusal": _("Who is kept from a case"),
+        "recusals": _("Who is kept from which case"),
         "second_person": _("By the second person"),
         "triage": _("Signals at the table"),
         "versions": _("Versions of the rules"),
