@@ -13,6 +13,8 @@ from signaltable.working_days import Calendar
 
 FILE: Final = "mail.toml"
 Kind = Literal["task", "reminder", "news"]
+# The most pressing first.
+KINDS: Final[tuple[Kind, ...]] = ("task", "reminder", "news")
 Count = Annotated[int, Field(ge=1)]
 
 

@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from signaltable.domain import SignaltableError
+from signaltable.domain import UnusableSettings
+from signaltable.mail_settings import MailServer, read_mail_server
+
+__all__ = ["CHECKOUT", "KEY_PROVIDERS", "KEY_SUITES", "MODES", "PKCS11", "TEXT_READER", "Settings", "UnusableSettings"]
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
@@ -15,10 +18,6 @@ TEXT_READER = ("auto", "on", "off")
 PKCS11 = "pkcs11"
 KEY_PROVIDERS = ("file", PKCS11)
 KEY_SUITES = ("x25519", "mlkem768-x25519")
-
-
-class UnusableSettings(SignaltableError):
-    """A setting is missing or wrong; the message names the variable and what was expected."""
 
 
 def _shipped(name: str) -> Path:
@@ -37,6 +36,7 @@ class Settings:
     read that key, unless `log_key_shared` accepts that it can. `clamd` is where ClamAV listens, a path or host:port; ""
     when there is none. `text_reader`: whether texts wait until the helper process read them. `key_provider` says where the keys are: in a file of the home, or in the token `pkcs11_token`
     behind `pkcs11_module`, of which `pkcs11_pin_file` holds the PIN; `key_suite` how new key pairs of a file seal.
+    `mail_server` is what sends the mails; without one they stay in the outbox.
     """
 
     home: Path
@@ -59,6 +59,7 @@ class Settings:
     pkcs11_pin_file: Path | None = None
     clamd: str = ""
     text_reader: str = TEXT_READER[0]
+    mail_server: MailServer | None = None
 
     @property
     def demo(self) -> bool:
@@ -90,8 +91,13 @@ class Settings:
 
     @property
     def outbox(self) -> Path:
-        """Where mails wait to be sent; they never hold content."""
+        """Where mails are written when there is no mail server to send them; they never hold content."""
         return self.home / "outbox"
+
+    @property
+    def bounces(self) -> Path:
+        """Where a mail system may put reports of mails that did not arrive; each is read and removed."""
+        return self.home / "bounces"
 
     @property
     def exports(self) -> Path:
@@ -141,6 +147,7 @@ class Settings:
             pkcs11_pin_file=_path(env, "SIGNALTABLE_PKCS11_PIN_FILE"),
             clamd=_listens(env, "SIGNALTABLE_CLAMD"),
             text_reader=_one_of(env, "SIGNALTABLE_TEXT_READER", TEXT_READER),
+            mail_server=read_mail_server(env),
         )
 
 

@@ -12,11 +12,13 @@ from signaltable.models import (
     Disclosure,
     Duty,
     Escalation,
+    IdentityRequest,
     Link,
     MeetingTask,
     Question,
     Signal,
     Subject,
+    TextCheck,
 )
 from signaltable.queries import kept_from
 from signaltable.transaction import Transaction
@@ -44,6 +46,9 @@ _ABOUT: Mapping[str, Callable[[str], Select[Any]]] = MappingProxyType(
         "escalation": lambda thing: select(Escalation.signal_id).where(Escalation.id == thing),
         "disclosure": _of_disclosure,
         "sent": _of_disclosure,
+        "approval": _of_disclosure,
+        "identity": lambda thing: select(IdentityRequest.signal_id).where(IdentityRequest.reference == thing),
+        "text": lambda thing: select(TextCheck.signal_id).where(TextCheck.id == thing),
         "duty": _of_duty,
         "link": _of_link,
     }

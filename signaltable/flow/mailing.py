@@ -1,6 +1,7 @@
 """Telling people that work is waiting: a row per person, never content (the mail itself is written by a job)."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from sqlalchemy import select
 
@@ -12,6 +13,14 @@ from signaltable.transaction import Transaction
 # What waits, as its kind and its id: the link in the mail leads whoever it is for to it, and nobody else.
 Task = tuple[str, str]
 NOTHING: Task = ("", "")
+
+
+def presses(tx: Transaction, template: str, *, urgency: str = "", due_on: date | None = None) -> bool:
+    """Whether a mail does not wait for the digest, as policies/mail.toml says: by the urgency of the signal or the route
+    (urgencies.toml), or because the last day to act is today.
+    """
+    rules = tx.program.policy.mail
+    return rules is not None and rules.presses(template, urgency=urgency, due_on=due_on, today=tx.today)
 
 
 def tell(

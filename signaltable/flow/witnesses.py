@@ -18,7 +18,8 @@ from audit.tree_head import Checkpoint, parse_text
 from signaltable import audit_trail
 from signaltable.access import Allowed, Denied, Permission, may, require
 from signaltable.domain import Actor, NotFound
-from signaltable.flow import log_keys, mailing, outbox, signing
+from signaltable.flow import log_keys, mailing, signing
+from signaltable.flow.mail.states import checkpoint_template
 from signaltable.models import Agency, CheckpointCopy, LogCheckpoint
 from signaltable.transaction import Program, Transaction, transaction
 
@@ -105,7 +106,7 @@ def send(program: Program, actor: Actor) -> int:
         }
         keepers = {agency_id: accounts for agency_id, accounts in keepers.items() if accounts}
         for agency_id, accounts in keepers.items():
-            mailing.tell(tx, accounts, outbox.checkpoint_template(newest.size))
+            mailing.tell(tx, accounts, checkpoint_template(newest.size))
             _copy(tx, newest.size, agency_id).sent_at = tx.now
         mails = sum(map(len, keepers.values()))
         details = {"size": newest.size, "sent_to": list(keepers), "mails": mails}

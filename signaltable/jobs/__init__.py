@@ -5,11 +5,11 @@ What the jobs do and when each has a turn stands in `work`, how a turn is done o
 """
 
 from signaltable.jobs.job import Job
-from signaltable.jobs.process import main
 from signaltable.jobs.running import TAKEN, run_check_requests, run_once, run_requests, run_rotations
 from signaltable.jobs.work import (
     JOBS,
     jobs,
+    run_bounces,
     run_checkpoint,
     run_checks,
     run_exclusions,
@@ -30,7 +30,7 @@ __all__ = [
     "TAKEN",
     "Job",
     "jobs",
-    "main",
+    "run_bounces",
     "run_check_requests",
     "run_checkpoint",
     "run_checks",

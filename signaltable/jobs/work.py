@@ -14,7 +14,6 @@ from signaltable.flow import (
     auditing,
     exclusions,
     incidents,
-    outbox,
     retention,
     rotating,
     sample_report,
@@ -23,6 +22,8 @@ from signaltable.flow import (
     witnesses,
 )
 from signaltable.flow.identity_requests import ending as identity_ending
+from signaltable.flow.mail import bounces as mail_bounces
+from signaltable.flow.mail import sending as mail_sending
 from signaltable.jobs.job import DAY, Job
 from signaltable.settings import Settings
 from signaltable.transaction import Program, transaction
@@ -73,9 +74,14 @@ def run_overdue(program: Program) -> str:
 
 
 def run_outbox(program: Program) -> str:
-    """Write the waiting mails."""
-    written = outbox.write_mails(program, JOBS)
-    return f"written:{written}" if written else ""
+    """Send the mails that may go now, or write them where there is no mail server."""
+    sent = mail_sending.send_mails(program, JOBS)
+    return sent.told(written=program.settings.mail_server is None)
+
+
+def run_bounces(program: Program) -> str:
+    """Read which mails did not arrive."""
+    return mail_bounces.read_bounces(program, JOBS).told()
 
 
 def run_witness(program: Program) -> str:
@@ -158,6 +164,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("overdue", 60, run_overdue),
         Job("witnesses", DAY, run_witness, always_recorded=True),
         Job("outbox", 1, run_outbox),
+        Job("bounces", 5, run_bounces),
         Job("sessions", 15, run_sessions),
         Job("check-texts", 1, run_text_checks),
         Job("identities", 1, run_identities),

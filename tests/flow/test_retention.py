@@ -305,22 +305,3 @@ def test_a_mail_says_that_work_waits_and_nothing_else(program, actor):
         assert secret not in raw
     assert path.stat().st_mode & 0o077 == 0
     assert all(mail.written_at for mail in _rows(program, Mail))
-
-
-def test_a_login_that_is_an_address_gets_the_mail_there(program):
-    from signaltable.flow.outbox import compose
-
-    assert (
-        compose(program.settings, "h.voorbeeld@havendam.example", "en", "link")["To"] == "h.voorbeeld@havendam.example"
-    )
-    assert compose(program.settings, "odd name\r\nBcc: x", "nl", "link")["To"] == "odd-name--Bcc--x@signaltable.invalid"
-
-
-def test_a_mail_that_was_written_before_a_crash_is_written_once(program, actor):
-    with transaction(program, jobs.JOBS) as tx:
-        tx.session.add(Mail(id="m1", account_id=actor(program, "avim").account_id, template="link", created_at=tx.now))
-    program.settings.outbox.mkdir()
-    (program.settings.outbox / "m1.eml").write_text("an earlier try")
-    jobs.run_outbox(program)
-    assert [path.name for path in program.settings.outbox.iterdir()] == ["m1.eml"]
-    assert "signaltable.invalid" in (program.settings.outbox / "m1.eml").read_text()

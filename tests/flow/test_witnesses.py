@@ -13,7 +13,8 @@ from audit.kept import note_in
 from audit.note import Signer
 from signaltable import jobs
 from signaltable.domain import NotFound, Refused
-from signaltable.flow import outbox, setup, signing, witnesses
+from signaltable.flow import setup, signing, witnesses
+from signaltable.flow.mail import sending
 from signaltable.flow.witnesses import ENOUGH, Outcome
 from signaltable.models import LogCheckpoint
 from signaltable.transaction import Program, reading, transaction
@@ -71,7 +72,7 @@ def test_the_mail_holds_the_checkpoint_and_nothing_about_anybody(sqlite_program)
     sent = newest(sqlite_program)
     work(sqlite_program)
     signing.sign_checkpoint(sqlite_program)
-    assert outbox.write_mails(sqlite_program, jobs.JOBS) == 2
+    assert sending.send_mails(sqlite_program, jobs.JOBS).sent == 2
 
     for path in sqlite_program.settings.outbox.glob("*.eml"):
         raw = path.read_bytes()
@@ -88,7 +89,7 @@ def test_the_mail_holds_the_checkpoint_and_nothing_about_anybody(sqlite_program)
 def test_what_was_kept_fits_the_log(sqlite_program, actor, with_ml_dsa):
     program = replace(sqlite_program, settings=replace(sqlite_program.settings, log_ml_dsa=with_ml_dsa))
     jobs.run_witness(program)
-    outbox.write_mails(program, jobs.JOBS)
+    sending.send_mails(program, jobs.JOBS)
     kept = next(program.settings.outbox.glob("*.eml")).read_bytes()
     signing.rotate_keys(program, setup.INSTALLER)
     work(program, 3)

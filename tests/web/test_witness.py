@@ -5,14 +5,14 @@ from io import BytesIO
 import pytest
 
 from signaltable import jobs
-from signaltable.flow import outbox
+from signaltable.flow.mail import sending
 from tests.web.people import Person
 
 
 @pytest.fixture
 def witness(sqlite_program):
     jobs.run_witness(sqlite_program)
-    outbox.write_mails(sqlite_program, jobs.JOBS)
+    sending.send_mails(sqlite_program, jobs.JOBS)
     return Person(sqlite_program, "fg.havendam")
 
 

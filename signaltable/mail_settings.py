@@ -1,0 +1,132 @@
+"""Which mail server sends the mails, as the environment names it, and the file that holds its password."""
+
+import ipaddress
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from signaltable.domain import UnusableSettings
+
+PREFIX: Final = "SIGNALTABLE_SMTP"
+STARTTLS, TLS, NONE = "starttls", "tls", "none"
+WAYS: Final = (STARTTLS, TLS, NONE)
+# A password is a line, not a file.
+LONGEST_PASSWORD: Final = 1024
+OTHERS_CAN_READ: Final = 0o077
+
+# What mail servers everywhere take: a dot-atom of ASCII at a domain with at least two labels (RFC 5321, 4.1.2).
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z][A-Za-z0-9-]{{0,61}}[A-Za-z0-9]")
+LONGEST_ADDRESS: Final = 190
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is a mail address and nothing else: ASCII, one line, no name, no quotes, no comments."""
+    return len(text) <= LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """A mail server: where it listens, how the connection is protected, who signs in, from whom mails are.
+
+    `bounces` is the address to which other servers report what did not arrive; "" asks for no such reports.
+    """
+
+    host: str
+    port: int
+    tls: str
+    sender: str
+    user: str = ""
+    password_file: Path | None = None
+    bounces: str = ""
+
+    @property
+    def domain(self) -> str:
+        """The domain of the sender: what the program calls itself to the server, and where its Message-IDs are from."""
+        return self.sender.rpartition("@")[2]
+
+    def password(self) -> str:
+        """The password, read anew each time; "" when nobody signs in. Raises `UnusableSettings`."""
+        return _read_password(self.password_file) if self.password_file else ""
+
+
+def read_mail_server(env: Mapping[str, str]) -> MailServer | None:
+    """The mail server that the environment names; None without one. Raises `UnusableSettings` with the variable."""
+    given = {
+        name: env.get(f"{PREFIX}{name}", "") for name in ("", "_TLS", "_USER", "_PASSWORD_FILE", "_FROM", "_BOUNCES")
+    }
+    if not given[""]:
+        stray = next((name for name, value in given.items() if value), None)
+        if stray:
+            raise UnusableSettings(f"{PREFIX}: expected host:port of a mail server, because {PREFIX}{stray} is set")
+        return None
+    host, port = _place(given[""])
+    if not is_address(given["_FROM"]):
+        raise UnusableSettings(f"{PREFIX}_FROM: expected the mail address that mails are from")
+    if given["_BOUNCES"] and not is_address(given["_BOUNCES"]):
+        raise UnusableSettings(f"{PREFIX}_BOUNCES: expected a mail address")
+    if bool(given["_USER"]) != bool(given["_PASSWORD_FILE"]):
+        raise UnusableSettings(f"{PREFIX}_USER and {PREFIX}_PASSWORD_FILE: expected both or neither")
+    return MailServer(
+        host=host,
+        port=port,
+        tls=_way(given["_TLS"] or STARTTLS, host),
+        sender=given["_FROM"],
+        user=given["_USER"],
+        password_file=Path(given["_PASSWORD_FILE"]).expanduser().absolute() if given["_PASSWORD_FILE"] else None,
+        bounces=given["_BOUNCES"],
+    )
+
+
+def _place(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UnusableSettings(f"{PREFIX}: expected host:port")
+    return host, int(port)
+
+
+def _way(tls: str, host: str) -> str:
+    if tls not in WAYS:
+        raise UnusableSettings(f"{PREFIX}_TLS: expected one of {', '.join(WAYS)}")
+    if tls == NONE and not _is_here(host):
+        raise UnusableSettings(
+            f"{PREFIX}_TLS: expected starttls or tls; none is for a mail server on this machine only"
+        )
+    return tls
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _read_password(path: Path) -> str:
+    """The one line of the file, which nobody else may read. Raises `UnusableSettings`, never with what stands there."""
+    name = f"{PREFIX}_PASSWORD_FILE"
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        reason = error.strerror or "no reason given"
+        raise UnusableSettings(f"{name}: expected a file that this program can read ({reason})") from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_uid not in {os.geteuid(), 0}:
+            raise UnusableSettings(f"{name}: expected a file of the user who runs this program")
+        if status.st_mode & OTHERS_CAN_READ:
+            raise UnusableSettings(f"{name}: others can read it; expected mode 0600")
+        raw = file.read(LONGEST_PASSWORD + 1)
+    try:
+        password = raw.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        password = ""
+    if not password or len(raw) > LONGEST_PASSWORD or "\n" in password or "\0" in password:
+        raise UnusableSettings(f"{name}: expected the password on one line")
+    return password
