@@ -5,7 +5,7 @@ Pure and deterministic. A proposal, never a choice: the coordinator ticks (GDPR 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from signaltable.table_rules import AgendaFile, AgendaRule
 
@@ -20,7 +20,7 @@ class Candidate:
 
     reference: str
     urgency: str
-    received_on: date
+    received: datetime
     waits_since: date
     several: bool = False
     stuck: bool = False
@@ -43,7 +43,7 @@ class Proposal:
 def propose(candidates: Iterable[Candidate], rules: Sequence[AgendaRule], today: date) -> tuple[Proposal, ...]:
     """Every candidate with its reasons, the heaviest first; then whoever came in first; then by reference."""
     weighed = [(one, weigh(one, rules, today)) for one in candidates]
-    ordered = sorted(weighed, key=lambda pair: (-pair[1].weight, pair[0].received_on, pair[0].reference))
+    ordered = sorted(weighed, key=lambda pair: (-pair[1].weight, pair[0].received, pair[0].reference))
     return tuple(proposal for _one, proposal in ordered)
 
 

@@ -18,6 +18,8 @@ from pydantic import ValidationError
 from signaltable import policy_shapes as shapes
 from signaltable.attachment_rules import FILE as ATTACHMENTS
 from signaltable.attachment_rules import AttachmentsFile
+from signaltable.daily import FILE as JOBS
+from signaltable.daily import DailyTimes, JobsFile, times_of
 from signaltable.deadline_rules import Deadline, DeadlinesFile, Reflection, calendar_of, deadlines_of
 from signaltable.escalation_rules import FILE as ESCALATION
 from signaltable.escalation_rules import EscalationFile, escalation_of
@@ -74,6 +76,7 @@ SHAPES: Mapping[str, type[Shape]] = {
     SHELTERS: SheltersFile,
     BUDGETS: shapes.BudgetsFile,
     MISUSE: shapes.MisuseFile,
+    JOBS: JobsFile,
     SAFETY_CHECK: shapes.SafetyCheckFile,
     MAIL: MailFile,
     RECUSALS: shapes.RecusalsFile,
@@ -91,6 +94,7 @@ LATER = frozenset(
         SHELTERS,
         BUDGETS,
         MISUSE,
+        JOBS,
         SAFETY_CHECK,
         MAIL,
         RECUSALS,
@@ -180,6 +184,7 @@ class PolicySet:
     text_categories: TextPolicy
     activities: Register = field(default_factory=Register)
     calendar: Calendar = field(default_factory=Calendar)
+    daily: DailyTimes = field(default_factory=DailyTimes)
     # How many days before its last day somebody hears of a thing, by what it is.
     warn: Mapping[str, int] = field(default_factory=dict)
     reflection: Reflection | None = None
@@ -459,6 +464,7 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **lists,
         "calendar": calendar,
+        "daily": times_of(files[JOBS], region.daily),
         "deadlines": _by_id(deadlines_of(region.deadline, deadlines.deadline, calendar)),
         "warn": MappingProxyType({**deadlines.warn, **region.warn}),
         "reflection": deadlines.reflection,

@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 from typing import Any, Protocol, TypeVar
 
 from audit.vocabulary import RETENTION_CLASSES
+from signaltable.daily import check_daily
 from signaltable.deadline_rules import check_deadlines
 from signaltable.escalation_rules import check_escalation
 from signaltable.facts import FACTS, Fact, UnusableFacts, parse_facts
@@ -106,6 +107,7 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None, *, k
         *_meldroutes(files, routes),
         *_overlaps({path: route for path, route in routes.items() if not is_regional(path)}),
         *_overlaps({path: route for path, route in routes.items() if is_regional(path)}),
+        *check_daily(files.get("jobs.toml"), files["region.toml"].daily),
         *check_deadlines(
             files["deadlines.toml"],
             files["region.toml"].deadline,

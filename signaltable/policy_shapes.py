@@ -15,7 +15,7 @@ from pydantic import (
 
 from signaltable.deadline_rules import RegionalPeriod, WarnDays, WarnOf, WorkingDays
 from signaltable.escalation_rules import EscalationChanges
-from signaltable.opening import OpenHours
+from signaltable.opening import Begin, OpenHours
 from signaltable.shape import Line, Many, Name, Shape, Some, Words
 from signaltable.texts import Text
 from signaltable.working_days import Calendar
@@ -498,7 +498,7 @@ class RegionFile(Shape):
     """region.toml: whose rules these are, and what the region says on top of the national card (signaltable.region).
 
     `urgency` is by id of a meldroute; `hours`, `open`, `phone` and `checked_on` are by id of a destination, `deadline` by
-    id of a deadline.
+    id of a deadline, `daily` by name of a job.
     """
 
     off: Many[Line] = ()
@@ -511,6 +511,7 @@ class RegionFile(Shape):
     open: dict[str, Some[OpenHours]] = Field(default_factory=dict)
     deadline: dict[str, RegionalPeriod] = Field(default_factory=dict)
     working_days: WorkingDays | None = None
+    daily: dict[Name, Begin] = Field(default_factory=dict)
     escalation: EscalationChanges | None = None
     warn: dict[WarnOf, WarnDays] = Field(default_factory=dict)
 

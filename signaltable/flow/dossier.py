@@ -4,7 +4,7 @@ No identity and nothing of the owner's sealed part ever comes into it. Pseudonym
 has another name at every agency, so that two agencies cannot lay their lists side by side.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from types import MappingProxyType
@@ -16,11 +16,9 @@ from sqlalchemy.orm import aliased
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refused, State, day_of
 from signaltable.fields import FieldContext
-from signaltable.flow import naming, text_checks
+from signaltable.flow import consultation, contexts, naming, seats, text_checks
 from signaltable.flow.advice import WITHHELD, Advice, advice_of
 from signaltable.flow.contents import Contents, account_for_others, contents_of, text_categories
-from signaltable.flow.masking import without_protected
-from signaltable.grounds import CONSULT
 from signaltable.models import AgendaItem, Meeting, Question, Signal, SignalMove, Subject, SubjectGroup
 from signaltable.queries import (
     agency_titles,
@@ -85,12 +83,18 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswer:
-    """An answer of a partner; `agency` is empty while that partner stays anonymous."""
+    """An answer of a partner; `agency` is empty while that partner stays anonymous.
+
+    `subject` is empty for an answer about a fact, whose code `fact` is. `context` is the partner's own and only there for
+    a reader whom its ground (`context_ground`) leads to; of an anonymous partner the ground is not told.
+    """
 
     agency: str
     subject: str
+    fact: str
     answer: str
     context: str
+    context_ground: str
     asked_at: datetime
     due_on: date
     answered_at: datetime
@@ -119,7 +123,10 @@ class MadeDecision:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing on the timeline. kind: moved, asked, answered, meeting or decided; `code` says which, `agency` by whom."""
+    """One thing on the timeline. kind: moved, table (it went there), asked, answered, meeting or decided.
+
+    `code` says which, `agency` by whom.
+    """
 
     at: datetime
     kind: str
@@ -201,9 +208,9 @@ def signal_at_table(tx: Transaction, reference: str) -> Signal:
     return signal
 
 
-def read_at_table(tx: Transaction, signal: Signal, view: str) -> Dossier:
-    """The dossier for the table, with the entries that say who read it."""
-    dossier = dossier_of(tx, signal, TABLE)
+def read_at_table(tx: Transaction, signal: Signal, view: str, *, room: bool = False) -> Dossier:
+    """The dossier for the table, with the entries that say who read it. `room`: shown to the whole table at once."""
+    dossier = dossier_of(tx, signal, TABLE, room=room)
     tx.record(
         "signal:consult",
         object_type="signal",
@@ -220,10 +227,12 @@ def read_at_table(tx: Transaction, signal: Signal, view: str) -> Dossier:
     return dossier
 
 
-def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
+def dossier_of(tx: Transaction, signal: Signal, viewer: str, *, room: bool = False) -> Dossier:
     """The dossier of `signal` for `viewer`: TABLE, OWNER or the id of an agency. The caller asks the gate and records.
 
     An agency gets what the signal says and nothing that partners or the table added: that is not the owner's to give.
+    `room`: everybody at the table reads it at once, on a screen or in the minutes; a partner's own context is there only
+    when its ground leads to all of them, otherwise when it leads to the agency of the actor.
     """
     reader = reader_of(signal, viewer)
     subjects = subjects_of(tx, signal.id)
@@ -234,7 +243,8 @@ def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
     shown = _shown(tx, contents, viewer)
     decisions = decisions_of(tx, signal) if inside else ()
     questions = _questions(tx, signal) if inside else ()
-    answers = tuple(_answers(tx, signal, questions, titles, names))
+    whom = contexts.room_of(tx, signal) if room else contexts.readers(tx, [_reading_agency(tx, signal, viewer)])
+    answers = tuple(_answers(tx, signal, questions, titles, names, whom))
     return Dossier(
         reference=signal.reference,
         state=signal.state,
@@ -256,7 +266,7 @@ def dossier_of(tx: Transaction, signal: Signal, viewer: str) -> Dossier:
         advice=advice_of(tx, signal) if viewer == OWNER else advice_at_table(tx, signal),
         links=links_at_table(tx, signal, LinkState.CONFIRMED) if viewer == TABLE else (),
         answers=answers,
-        open_questions=sum(1 for question in questions if not question.answer),
+        open_questions=sum(1 for one in questions if not one.answer and one.withdrawn_at is None),
         decisions=decisions,
         timeline=tuple(_timeline(tx, signal, titles, questions, answers, decisions)) if inside else (),
     )
@@ -267,10 +277,7 @@ def readable_at_table(tx: Transaction) -> frozenset[str]:
 
     Outside the demo a ground that no lawyer reviewed lets nothing through here either.
     """
-    rows, demo = tx.program.policy.grounds.on(tx.today), tx.program.settings.demo
-    counting = [row for row in rows if row.permits and (demo or row.reviewed_by_then(tx.today))]
-    consulting = [row for row in counting if CONSULT in row.purpose and {"table", "*"} & set(row.recipient)]
-    return frozenset(name for row in consulting for name in row.data)
+    return consultation.readable_by(tx, {TABLE})
 
 
 def advice_at_table(tx: Transaction, signal: Signal) -> Advice:
@@ -296,6 +303,10 @@ def _shown(tx: Transaction, contents: Contents, viewer: str) -> frozenset[str]:
         return frozenset(contents.fields)
     readable = readable_at_table(tx)
     return frozenset(name for name, categories in contents.fields.items() if categories <= readable)
+
+
+def _reading_agency(tx: Transaction, signal: Signal, viewer: str) -> str:
+    return signal.owner_agency if viewer == OWNER else tx.actor.agency_id
 
 
 def _subject(tx: Transaction, contents: Contents, subject: Subject, name: str, viewer: str) -> DossierSubject:
@@ -416,6 +427,7 @@ def _answers(
     questions: Iterable[Question],
     titles: Mapping[str, str],
     names: Mapping[str, str],
+    whom: Collection[contexts.Reader],
 ) -> Iterable[GivenAnswer]:
     held = meeting_days(tx, signal.id)
     for question in questions:
@@ -425,19 +437,16 @@ def _answers(
         yield GivenAnswer(
             agency="" if hidden else titles.get(question.agency_id, ""),
             subject=names.get(question.subject_id or "", ""),
+            fact=question.fact,
             answer=question.answer,
-            context=_readable_context(tx, signal, question),
+            context=(context := contexts.context_for(tx, signal, question, whom)),
+            context_ground=question.context_ground if context and not hidden else "",
             asked_at=question.asked_at,
             due_on=question.due_on,
             answered_at=question.answered_at,
-            late=day_of(question.answered_at) > question.due_on,
+            # With the overview of who answered late, the mark would give a partner without a name away.
+            late=not hidden and day_of(question.answered_at) > question.due_on,
         )
-
-
-def _readable_context(tx: Transaction, signal: Signal, question: Question) -> str:
-    policy = tx.program.policy
-    categories = text_categories(signal, policy, "enrichment.context", question.context)
-    return without_protected(question.context, policy) if categories <= readable_at_table(tx) else ""
 
 
 def meeting_days(tx: Transaction, signal_id: str) -> tuple[date, ...]:
@@ -489,6 +498,10 @@ def _timeline(
 ) -> Iterable[Happening]:
     told = {one.decided_at for one in decisions}
     happened = [*_moved(tx, signal, titles, told), *_meetings(tx, signal)]
+    happened += [
+        Happening(one.at, "table", one.to_table, titles.get(one.agency_id, ""), one.reason)
+        for one in seats.table_moves(tx, signal)
+    ]
     asked: dict[datetime, int] = {}
     for question in questions:
         asked[question.asked_at] = asked.get(question.asked_at, 0) + 1

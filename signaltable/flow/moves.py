@@ -4,9 +4,12 @@ from datetime import date
 
 from sqlalchemy import select
 
-from signaltable.domain import ENDED, Conflict, DisclosureState, State, may_follow
+from signaltable.domain import ENDED, UNDISCLOSED, Conflict, DisclosureState, State, may_follow
 from signaltable.models import Disclosure, Signal, SignalMove
 from signaltable.transaction import Transaction
+
+# With a receiver, or given back by one.
+DISCLOSED = (State.REFERRED, State.ACCEPTED, State.RETURNED, State.FOLLOWED_UP)
 
 
 def move(tx: Transaction, signal: Signal, state: State, *, reason: str = "") -> None:
@@ -27,6 +30,21 @@ def move(tx: Transaction, signal: Signal, state: State, *, reason: str = "") -> 
     signal.version += 1
     if state in ENDED:
         _end_requests(tx, signal)
+
+
+def back_from_table(tx: Transaction, signal: Signal, state: State) -> None:
+    """Put a signal that no meeting has any more back in the state from which it came to the table.
+
+    What lay with a receiver goes back there, where `move` would not let it: the table said nothing. Raises `Conflict`
+    when it is not on the table. The caller records why.
+    """
+    tx.session.flush()
+    tx.session.refresh(signal, ["state", "version"], with_for_update=True)
+    if State(signal.state) is not State.TABLED or state not in (*UNDISCLOSED, *DISCLOSED):
+        raise Conflict("state", "the signal is not on the table")
+    note_move(tx, signal, State.TABLED, state, "")
+    signal.state = state
+    signal.version += 1
 
 
 def _end_requests(tx: Transaction, signal: Signal) -> None:

@@ -35,9 +35,7 @@ def seats_of(tx: Transaction, agency_id: str) -> tuple[TableTitle, ...]:
         .where(TableMember.agency_id == agency_id)
         .order_by(RegionalTable.closed_at.is_not(None), RegionalTable.title, RegionalTable.id),
     )
-    return tuple(
-        TableTitle(row.id, row.title, row.region, row.theme, closed=row.closed_at is not None) for row in rows
-    )
+    return tuple(TableTitle(row.id, row.title, row.region, row.theme, closed=row.closed_at is not None) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +76,7 @@ def offer(tx: Transaction, people: Sequence[Mapping[str, Any]]) -> tuple[seating
 
     `people` are the facts as seen from each possible victim.
     """
-    seats = [
-        seating.Seat(one.id, one.title, one.theme) for one in seats_of(tx, tx.actor.agency_id) if not one.closed
-    ]
+    seats = [seating.Seat(one.id, one.title, one.theme) for one in seats_of(tx, tx.actor.agency_id) if not one.closed]
     return seating.offer(seats, people, tx.program.policy.table_themes)
 
 
@@ -95,7 +91,9 @@ def take_seat(tx: Transaction, people: Sequence[Mapping[str, Any]], table_id: st
         raise Conflict("no_table", "this agency has no seat at an open table")
     if table_id and table_id not in offered:
         raise UnusableInput({"table": NOT_OFFERED})
-    found = tx.session.get_one(RegionalTable, table_id or offered[0], populate_existing=True, with_for_update={"read": True})
+    found = tx.session.get_one(
+        RegionalTable, table_id or offered[0], populate_existing=True, with_for_update={"read": True}
+    )
     if found.closed_at is not None:
         raise UnusableInput({"table": NOT_OFFERED})
     return found.id

@@ -162,6 +162,8 @@ def _event_title(one: Happening) -> str:
     if one.kind == "answered":
         who = _("A partner answered") if not one.agency else _("Answered")
         return f"{who}: {answer_label(one.code).lower()}"
+    if one.kind == "table":
+        return _("Went to another table: %(table)s", table=one.code)
     if one.kind == "meeting":
         return _("On the agenda: %(title)s", title=one.text)
     if one.kind == "decided":

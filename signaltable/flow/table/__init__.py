@@ -30,7 +30,8 @@ from signaltable.flow.table.deciding import (
     missing_parts,
 )
 from signaltable.flow.table.item import NOTE_LIMIT, ItemView, WrittenNote, consult_item, note
-from signaltable.flow.table.meetings import PAST, TITLE_LIMIT, MeetingLine, Meetings, meetings, schedule
+from signaltable.flow.table.meetings import PAST, MeetingLine, Meetings, meetings
+from signaltable.flow.table.planning import TITLE_LIMIT, Plan, PlanningView, cancel, change, planning, schedule
 
 __all__ = [
     "AFTER",
@@ -54,14 +55,19 @@ __all__ = [
     "ItemView",
     "MeetingLine",
     "Meetings",
+    "Plan",
+    "PlanningView",
     "ReadyLine",
     "WrittenNote",
     "agenda",
+    "cancel",
+    "change",
     "consult_item",
     "decide",
     "meetings",
     "missing_parts",
     "note",
+    "planning",
     "put_on_agenda",
     "reorder",
     "schedule",

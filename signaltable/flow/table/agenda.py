@@ -1,31 +1,34 @@
-"""The agenda of a meeting: what is on it, what could be added, and its order."""
+"""The agenda of a meeting: what is on it, what the rules propose to add, and its order."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Row, func, select
 
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import GONE, Conflict, NotFound, State, UnusableInput
+from signaltable.agenda import Proposal, fitting
+from signaltable.domain import GONE, Conflict, DisclosureState, NotFound, State, UnusableInput
 from signaltable.flow.advice import AdvisedRoute
 from signaltable.flow.dossier import (
     advice_at_table,
     forms_at_table,
 )
-from signaltable.flow.moves import move
-from signaltable.flow.table.meetings import MeetingLine, meeting_lines, meeting_of, record_schedule, seat
-from signaltable.models import AgendaItem, Meeting, Note, Signal, SignalMove, Subject, SubjectGroup
-from signaltable.queries import resource_of, signal_by_reference
+from signaltable.flow.moves import DISCLOSED, back_from_table, move
+from signaltable.flow.table import overlap, proposing
+from signaltable.flow.table.meetings import MeetingLine, coming_meeting, meeting_lines, meeting_of, record_schedule
+from signaltable.flow.table.meetings import resource_of_meeting as _gate
+from signaltable.models import AgendaItem, Disclosure, Meeting, Note, Signal, SignalMove
+from signaltable.queries import mine, resource_of, signal_by_reference
 from signaltable.transaction import Transaction
 
 # A meeting that no table could finish; the limit keeps the page small whatever happens.
 MOST_ITEMS = 40
 MOST_READY = 50
 
-# What may be put on an agenda: looked at, and not yet with a receiver.
-READY = (State.TRIAGED, State.ENRICHING, State.WATCH)
+# What may be put on an agenda (flow/table/proposing.py).
+READY = proposing.READY
 
 UNKNOWN_CHOICE = "expected one of the choices on the form"
 NO_SIGNAL = "expected at least one signal"
@@ -34,7 +37,9 @@ FULL = "expected fewer signals on one agenda"
 
 @dataclass(frozen=True, slots=True)
 class AgendaLine:
-    """A signal on the agenda. `gone`: taken back or expired since; nothing more is told of it then."""
+    """A signal on the agenda. `gone`: taken back or expired since, or at another table now (`moved`); nothing more is
+    told of it then. `reasons` are the rules for which it was put here, `elsewhere` other tables with the same subject.
+    """
 
     reference: str
     position: int
@@ -45,11 +50,17 @@ class AgendaLine:
     decision: str
     notes: int
     gone: bool
+    moved: bool = False
+    reasons: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReadyLine:
-    """A signal that can be put on the agenda. `several`: more agencies know the subject, so the card names the table."""
+    """A signal that can be put on the agenda. `several`: more agencies know the subject, so the card names the table.
+
+    `reasons` are the rules of policies/agenda.toml that hold; `proposed`: it fits in the time of the meeting.
+    """
 
     reference: str
     received: datetime
@@ -57,24 +68,30 @@ class ReadyLine:
     forms: tuple[str, ...]
     state: str
     several: bool
+    reasons: tuple[str, ...] = ()
+    proposed: bool = False
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Agenda:
-    """A meeting with its signals; `ready` only for whoever makes the agenda."""
+    """A meeting with its signals; `ready` only for whoever makes the agenda, and `more` are ready beyond those.
+
+    `places` is how many more signals fit in the time of the meeting.
+    """
 
     meeting: MeetingLine
     lines: tuple[AgendaLine, ...]
     ready: tuple[ReadyLine, ...]
     may_schedule: bool
+    more: int = 0
+    places: int = 0
 
 
 def agenda(tx: Transaction, meeting_id: str) -> Agenda:
-    """The signals of a meeting in their order, and for the coordinator what could be added."""
+    """The signals of a meeting in their order, and for the coordinator what could be added, as the rules propose it."""
     meeting = meeting_of(tx, meeting_id, Permission.TABLE_CONSULT_OWN_TABLE)
     lines = tuple(_agenda_lines(tx, meeting))
-    plans = isinstance(may(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, seat(tx)), Allowed)
-    open_for_more = plans and meeting.held_on >= tx.today
     tx.record(
         "table:consult",
         object_type="meeting",
@@ -83,7 +100,20 @@ def agenda(tx: Transaction, meeting_id: str) -> Agenda:
         signals=[one.reference for one in lines],
     )
     (line,) = meeting_lines(tx, [meeting])
-    return Agenda(line, lines, tuple(_ready(tx, meeting)[:MOST_READY]) if open_for_more else (), open_for_more)
+    plans = isinstance(may(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, _gate(tx, meeting)), Allowed)
+    if not plans or meeting.held_on < tx.today or meeting.cancelled_at is not None or meeting.closed_at is not None:
+        return Agenda(line, lines, (), may_schedule=False)
+    ready = _ready(tx, meeting)
+    places = proposing.room(tx, meeting, sum(1 for one in lines if not one.gone and not one.decision))
+    shown = ready[:MOST_READY]
+    return Agenda(
+        line,
+        lines,
+        tuple(_ready_lines(tx, meeting, shown, fitting([proposal for _row, proposal in shown], places))),
+        may_schedule=True,
+        more=len(ready) - len(shown),
+        places=places,
+    )
 
 
 def items_of(tx: Transaction, meeting_id: str) -> list[tuple[AgendaItem, Signal]]:
@@ -93,11 +123,17 @@ def items_of(tx: Transaction, meeting_id: str) -> list[tuple[AgendaItem, Signal]
         .where(AgendaItem.meeting_id == meeting_id)
         .order_by(AgendaItem.position, AgendaItem.id),
     ).all()
-    return list(rows)
+    return [(item, signal) for item, signal in rows]
+
+
+def _visible(tx: Transaction, meeting: Meeting) -> list[tuple[AgendaItem, Signal]]:
+    """The items without those of cases in which the actor has a conflict of interest."""
+    hidden = mine(tx)
+    return [(item, signal) for item, signal in items_of(tx, meeting.id) if signal.id not in hidden]
 
 
 def _agenda_lines(tx: Transaction, meeting: Meeting) -> Iterable[AgendaLine]:
-    items = items_of(tx, meeting.id)
+    items = _visible(tx, meeting)
     query = (
         select(Note.item_id, func.count())
         .where(Note.item_id.in_([item.id for item, _ in items]))
@@ -105,111 +141,93 @@ def _agenda_lines(tx: Transaction, meeting: Meeting) -> Iterable[AgendaLine]:
     )
     notes = dict(tx.session.execute(query).all())
     told = forms_at_table(tx, [signal.facts for _, signal in items])
+    elsewhere = overlap.elsewhere(tx, [signal.id for _, signal in items])
     for (item, signal), forms in zip(items, told, strict=True):
-        gone = State(signal.state) in GONE
+        moved = signal.table_id != meeting.table_id
+        gone = moved or State(signal.state) in GONE
         yield AgendaLine(
             reference=signal.reference,
             position=item.position,
-            state=signal.state,
-            urgency=signal.urgency,
+            state="" if moved else signal.state,
+            urgency="" if moved else signal.urgency,
             forms=() if gone else forms,
             routes=() if gone else advice_at_table(tx, signal).routes,
             decision=item.decision,
             notes=notes.get(item.id, 0),
             gone=gone,
+            moved=moved,
+            reasons=() if gone else tuple(item.proposed_for),
+            elsewhere=() if gone else elsewhere.get(signal.id, ()),
         )
 
 
-def _ready(tx: Transaction, meeting: Meeting) -> list[ReadyLine]:
-    """What can be put on the agenda: the urgent first, then those that several agencies know, then the oldest."""
-    listed = select(AgendaItem.signal_id).where(AgendaItem.meeting_id == meeting.id)
-    rows = tx.session.execute(
-        select(Signal.id, Signal.reference, Signal.created_at, Signal.urgency, Signal.state, Signal.facts).where(
-            Signal.table_id == meeting.table_id,
-            Signal.state.in_(READY) | Signal.id.in_(_left_over(tx, meeting)),
-            Signal.id.not_in(listed),
-        ),
-    ).all()
-    several = known_to_several(tx, meeting.table_id)
-    lines = [
-        ReadyLine(
+def _ready(tx: Transaction, meeting: Meeting) -> list[tuple[Row[Any], Proposal]]:
+    """All that can be put on the agenda, in the order of the rules, each with its reasons."""
+    rows = proposing.ready(tx, meeting)
+    by_reference = {row.reference: row for row in rows}
+    return [(by_reference[one.reference], one) for one in proposing.proposals(tx, meeting.table_id, rows)]
+
+
+def _ready_lines(
+    tx: Transaction, meeting: Meeting, ready: Sequence[tuple[Row[Any], Proposal]], proposed: Sequence[str]
+) -> Iterable[ReadyLine]:
+    several = proposing.known_to_several(tx, meeting.table_id)
+    elsewhere = overlap.elsewhere(tx, [row.id for row, _ in ready])
+    told = forms_at_table(tx, [row.facts for row, _ in ready])
+    for (row, proposal), forms in zip(ready, told, strict=True):
+        yield ReadyLine(
             reference=row.reference,
             received=row.created_at,
             urgency=row.urgency,
             forms=forms,
             state=row.state,
             several=row.id in several,
+            reasons=proposal.reasons,
+            proposed=row.reference in proposed,
+            elsewhere=elsewhere.get(row.id, ()),
         )
-        for row, forms in zip(rows, forms_at_table(tx, [row.facts for row in rows]), strict=True)
-    ]
-    return sorted(lines, key=lambda one: (_weight(tx, one.urgency, several=one.several), one.received, one.reference))
-
-
-def known_to_several(tx: Transaction, table_id: str) -> frozenset[str]:
-    """The signals at a table with somebody in them whom another agency knows too, by confirmed links."""
-    mine, theirs = aliased(SubjectGroup), aliased(SubjectGroup)
-    one, other = aliased(Subject), aliased(Subject)
-    first, second = aliased(Signal), aliased(Signal)
-    rows = tx.session.scalars(
-        select(first.id)
-        .join(one, one.signal_id == first.id)
-        .join(mine, mine.subject_id == one.id)
-        .join(theirs, theirs.group_id == mine.group_id)
-        .join(other, other.id == theirs.subject_id)
-        .join(second, second.id == other.signal_id)
-        .where(first.table_id == table_id, first.owner_agency != second.owner_agency, second.state.not_in(GONE))
-        .distinct(),
-    )
-    return frozenset(rows)
-
-
-def _left_over(tx: Transaction, meeting: Meeting) -> list[str]:
-    """Signals of earlier meetings that were held without a decision, and that no coming meeting has."""
-    today = tx.today
-    rows = tx.session.execute(
-        select(AgendaItem.signal_id, func.max(Meeting.held_on).label("last"))
-        .join(Meeting, Meeting.id == AgendaItem.meeting_id)
-        .join(Signal, Signal.id == AgendaItem.signal_id)
-        .where(Meeting.table_id == meeting.table_id, Signal.state == State.TABLED, AgendaItem.decision == "")
-        .group_by(AgendaItem.signal_id),
-    )
-    return [row.signal_id for row in rows if row.last < today]
 
 
 def put_on_agenda(tx: Transaction, meeting_id: str, references: Sequence[str]) -> None:
-    """Put signals on the agenda; each becomes "on the table".
+    """Put signals on the agenda; each becomes "on the table", and the reasons for which it came stay with it.
 
-    The urgent come first, then those that several agencies know, then in the order given. What is on the agenda already
-    keeps the order that somebody gave it. Raises `UnusableInput` for a signal that is not ready, `Conflict` for a meeting that has passed.
+    The heaviest by the rules come first, then in the order given. What is on the agenda already keeps the order that
+    somebody gave it. Raises `UnusableInput` for a signal that is not ready, `Conflict` for a meeting that has passed.
     """
-    meeting = open_meeting(tx, meeting_id)
-    ready = {one.reference for one in _ready(tx, meeting)}
+    meeting = coming_meeting(tx, meeting_id)
+    ready = {proposal.reference: proposal for _row, proposal in _ready(tx, meeting)}
     wanted = list(dict.fromkeys(references))
-    if not wanted or set(wanted) - ready:
+    if not wanted or set(wanted) - set(ready):
         raise UnusableInput({"signals": NO_SIGNAL if not wanted else UNKNOWN_CHOICE})
-    items = items_of(tx, meeting.id)
-    if len(items) + len(wanted) > MOST_ITEMS:
+    order = _weighed(tx, meeting)
+    if len(order) + len(wanted) > MOST_ITEMS:
         raise UnusableInput({"signals": FULL})
-    several = known_to_several(tx, meeting.table_id)
-    order = [(_weight(tx, signal.urgency, several=signal.id in several), item) for item, signal in items]
     for reference in wanted:
         signal = signal_by_reference(tx, reference)
         require(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, resource_of(tx, signal))
-        item = AgendaItem(id=tx.new_id(), meeting_id=meeting.id, signal_id=signal.id, position=0)
+        proposal = ready[reference]
+        item = AgendaItem(
+            id=tx.new_id(),
+            meeting_id=meeting.id,
+            signal_id=signal.id,
+            position=0,
+            proposed_for=list(proposal.reasons),
+        )
         tx.session.add(item)
-        weight = _weight(tx, signal.urgency, several=signal.id in several)
-        place = max((place for place, (before, _) in enumerate(order, start=1) if before <= weight), default=0)
-        order.insert(place, (weight, item))
+        place = max((place for place, (before, _) in enumerate(order, start=1) if before >= proposal.weight), default=0)
+        order.insert(place, (proposal.weight, item))
         move(tx, signal, State.TABLED)
     for place, (_, item) in enumerate(order, start=1):
         item.position = place
     record_schedule(tx, meeting, changed=["agenda"], signals=wanted)
 
 
-def _weight(tx: Transaction, urgency: str, *, several: bool) -> tuple[int, bool]:
-    """How early a signal comes, the smallest first: by urgency, and then what several agencies know."""
-    known = tx.program.policy.urgencies
-    return known[urgency].order if urgency in known else len(known) + 1, not several
+def _weighed(tx: Transaction, meeting: Meeting) -> list[tuple[int, AgendaItem]]:
+    """What is on the agenda in its order, with how much the rules give each now."""
+    items = items_of(tx, meeting.id)
+    rows = proposing.rows_of(tx, [signal.id for _, signal in items])
+    weights = {one.reference: one.weight for one in proposing.proposals(tx, meeting.table_id, rows)}
+    return [(weights.get(signal.reference, 0), item) for item, signal in items]
 
 
 def take_off_agenda(tx: Transaction, meeting_id: str, reference: str) -> None:
@@ -217,54 +235,83 @@ def take_off_agenda(tx: Transaction, meeting_id: str, reference: str) -> None:
 
     Raises `Conflict` when it was decided or discussed already: what was said belongs to that meeting.
     """
-    meeting = open_meeting(tx, meeting_id)
+    meeting = coming_meeting(tx, meeting_id)
     signal = signal_by_reference(tx, reference)
     require(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, resource_of(tx, signal))
     item = item_of(tx, meeting, signal)
     tx.session.refresh(item, with_for_update=True)
+    refuse_discussed(tx, item)
+    leave_agenda(tx, item, signal)
+    record_schedule(tx, meeting, changed=["removed"], signals=[reference])
+
+
+def refuse_discussed(tx: Transaction, item: AgendaItem) -> None:
+    """Raise `Conflict` when the table decided on an item, or wrote something down about it."""
     if item.decision:
         raise Conflict("decided", "the table decided on this signal already")
     if tx.session.scalars(select(Note.id).where(Note.item_id == item.id).limit(1)).first():
         raise Conflict("discussed", "the table wrote a note about this signal already")
+
+
+def leave_agenda(tx: Transaction, item: AgendaItem, signal: Signal) -> None:
+    """Delete an item without a decision. The signal goes back to where it was, unless another meeting still has it."""
     tx.session.delete(item)
     tx.session.flush()
-    elsewhere = select(AgendaItem.id).where(AgendaItem.signal_id == signal.id, AgendaItem.decision == "").limit(1)
-    if State(signal.state) is State.TABLED and tx.session.scalars(elsewhere).first() is None:
-        move(tx, signal, _state_before_table(tx, signal))
-    record_schedule(tx, meeting, changed=["removed"], signals=[reference])
+    if State(signal.state) is State.TABLED and not waits_at_table(tx, signal):
+        back_from_table(tx, signal, state_before_table(tx, signal))
 
 
-def _state_before_table(tx: Transaction, signal: Signal) -> State:
+def waits_at_table(tx: Transaction, signal: Signal) -> bool:
+    """Whether a meeting of the table where a signal lies has it on its agenda without a decision."""
+    query = (
+        select(AgendaItem.id)
+        .join(Meeting, Meeting.id == AgendaItem.meeting_id)
+        .where(AgendaItem.signal_id == signal.id, AgendaItem.decision == "", Meeting.table_id == signal.table_id)
+    )
+    return tx.session.scalars(query.limit(1)).first() is not None
+
+
+def state_before_table(tx: Transaction, signal: Signal) -> State:
+    """The state from which a signal came to the table last."""
     query = select(SignalMove.state_from).where(SignalMove.signal_id == signal.id, SignalMove.state_to == State.TABLED)
     found = tx.session.scalars(query.order_by(SignalMove.at.desc(), SignalMove.id.desc())).first()
-    return State(found) if found in READY else State.TRIAGED
+    before = State(found) if found in (*READY, *proposing.WITH_RECEIVER) else State.TRIAGED
+    return _with_receiver(tx, signal, before) if before in DISCLOSED else before
 
 
-def open_meeting(tx: Transaction, meeting_id: str) -> Meeting:
-    meeting = meeting_of(tx, meeting_id, Permission.TABLE_SCHEDULE_OWN_TABLE)
-    tx.session.refresh(meeting, with_for_update=True)
-    if meeting.held_on < tx.today:
-        raise Conflict("held", "the meeting was held already")
-    return meeting
+def _with_receiver(tx: Transaction, signal: Signal, before: State) -> State:
+    """Where a signal stands that was disclosed before it came to the table: receivers may have answered since."""
+    states = set(tx.session.scalars(select(Disclosure.state).where(Disclosure.signal_id == signal.id)))
+    if before is not State.FOLLOWED_UP and DisclosureState.ACCEPTED in states:
+        return State.ACCEPTED
+    if before is State.REFERRED and DisclosureState.DISCLOSED not in states:
+        return State.RETURNED
+    return before
 
 
 def reorder(tx: Transaction, meeting_id: str, reference: str, *, up: bool) -> None:
     """Let a signal and its neighbour change places. Nothing happens at an end of the agenda."""
-    meeting = open_meeting(tx, meeting_id)
-    items = [item for item, _ in items_of(tx, meeting.id)]
-    here = items.index(item_of(tx, meeting, signal_by_reference(tx, reference)))
+    meeting = coming_meeting(tx, meeting_id)
+    signal = signal_by_reference(tx, reference)
+    item_of(tx, meeting, signal)
+    items = _visible(tx, meeting)
+    here = next((place for place, (_, one) in enumerate(items) if one.id == signal.id), None)
+    if here is None:
+        raise NotFound("the signal is not on this agenda")
     there = here + (-1 if up else 1)
     if not 0 <= there < len(items):
         return
-    items[here].position, items[there].position = items[there].position, items[here].position
+    one, other = items[here][0], items[there][0]
+    one.position, other.position = other.position, one.position
     record_schedule(
         tx, meeting, changed=["order"], signals=[signal.reference for _, signal in items_of(tx, meeting.id)]
     )
 
 
 def item_of(tx: Transaction, meeting: Meeting, signal: Signal) -> AgendaItem:
+    """The item of a signal on the agenda of a meeting. Raises `NotFound`, also when it went to another table since."""
     query = select(AgendaItem).where(AgendaItem.meeting_id == meeting.id, AgendaItem.signal_id == signal.id)
     found = tx.session.scalars(query).first()
-    if found is None:
+    if found is None or signal.table_id != meeting.table_id:
         raise NotFound("the signal is not on this agenda")
     return found

@@ -1,0 +1,195 @@
+"""What could come on an agenda, as the rules of policies/agenda.toml see it (signaltable/agenda.py)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, time
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, or_, select
+from sqlalchemy.orm import aliased
+
+from signaltable import agenda
+from signaltable.domain import ENDED, GONE, State, day_of
+from signaltable.models import (
+    AgendaItem,
+    Escalation,
+    Meeting,
+    MeetingTask,
+    Question,
+    Signal,
+    SignalMove,
+    Subject,
+    SubjectGroup,
+)
+from signaltable.queries import not_kept_from
+from signaltable.table_rules import AgendaFile
+from signaltable.transaction import Transaction
+
+# What may be put on an agenda: looked at, and not with a receiver.
+READY = (State.TRIAGED, State.ENRICHING, State.WATCH, State.RETURNED)
+# With a receiver, and on an agenda only when the case is stuck and came to the table (M20).
+WITH_RECEIVER = (State.REFERRED, State.ACCEPTED, State.FOLLOWED_UP)
+TO_THE_TABLE = "table"
+
+
+def rules_of(tx: Transaction) -> AgendaFile:
+    """The rules of agendas as they count in the region."""
+    found = tx.program.policy.agenda
+    assert found is not None  # Missing only in rules that were kept from before; nothing is decided with those.
+    return found
+
+
+def ready(tx: Transaction, meeting: Meeting) -> list[Row[Any]]:
+    """The signals at the table of a meeting that can be put on its agenda, without those that are on it."""
+    listed = select(AgendaItem.signal_id).where(AgendaItem.meeting_id == meeting.id)
+    stuck = select(Escalation.signal_id).where(Escalation.level == TO_THE_TABLE, Escalation.settled_at.is_(None))
+    can_come = or_(
+        Signal.state.in_(READY),
+        Signal.id.in_(left_over(tx, meeting.table_id)),
+        Signal.state.in_(WITH_RECEIVER) & Signal.id.in_(stuck),
+    )
+    here = _columns().where(Signal.table_id == meeting.table_id, not_kept_from(tx, Signal.id))
+    return list(tx.session.execute(here.where(can_come, Signal.id.not_in(listed))))
+
+
+def rows_of(tx: Transaction, signal_ids: Sequence[str]) -> list[Row[Any]]:
+    """The same columns of signals that are known already."""
+    return list(tx.session.execute(_columns().where(Signal.id.in_(signal_ids))))
+
+
+def _columns() -> Any:
+    return select(
+        Signal.id,
+        Signal.reference,
+        Signal.created_at,
+        Signal.urgency,
+        Signal.state,
+        Signal.facts,
+        Signal.keep_until,
+    )
+
+
+def candidates(tx: Transaction, table_id: str, rows: Sequence[Row[Any]]) -> dict[str, agenda.Candidate]:
+    """Signal id -> what the rules look at of it. A few queries for all of the table, however many there are."""
+    several, left = known_to_several(tx, table_id), set(left_over(tx, table_id))
+    stuck = _ids(tx, Escalation.signal_id, Escalation.settled_at.is_(None))
+    asked, answered, dates = _questions(tx, table_id)
+    for signal_id, day in _task_days(tx, table_id):
+        dates[signal_id].append(("task", day))
+    since = _last_moves(tx, table_id)
+    return {
+        row.id: agenda.Candidate(
+            reference=row.reference,
+            urgency=row.urgency,
+            received=row.created_at,
+            waits_since=day_of(since.get(row.id, row.created_at)),
+            several=row.id in several,
+            stuck=row.id in stuck,
+            returned=row.state == State.RETURNED,
+            left_over=row.id in left,
+            asked=asked.get(row.id, 0),
+            answered=answered.get(row.id, 0),
+            dates=(*dates.get(row.id, ()), ("keep", row.keep_until)),
+        )
+        for row in rows
+    }
+
+
+def proposals(tx: Transaction, table_id: str, rows: Sequence[Row[Any]]) -> tuple[agenda.Proposal, ...]:
+    """The signals in the order in which the rules bring them forward, each with its reasons."""
+    return agenda.propose(candidates(tx, table_id, rows).values(), rules_of(tx).rule, tx.today)
+
+
+def room(tx: Transaction, meeting: Meeting, listed: int) -> int:
+    """How many more signals fit in the time of a meeting that has so many on its agenda."""
+    return agenda.room(rules_of(tx), _minutes(meeting), listed)
+
+
+def _minutes(meeting: Meeting) -> int | None:
+    if not meeting.begins or not meeting.ends:
+        return None
+    begins, ends = time.fromisoformat(meeting.begins), time.fromisoformat(meeting.ends)
+    return (ends.hour - begins.hour) * 60 + ends.minute - begins.minute
+
+
+# -- the facts -------------------------------------------------------------------------------------------------------
+
+
+def known_to_several(tx: Transaction, table_id: str) -> frozenset[str]:
+    """The signals at a table with somebody in them whom another agency knows too, by confirmed links."""
+    mine, theirs = aliased(SubjectGroup), aliased(SubjectGroup)
+    one, other = aliased(Subject), aliased(Subject)
+    first, second = aliased(Signal), aliased(Signal)
+    rows = tx.session.scalars(
+        select(first.id)
+        .join(one, one.signal_id == first.id)
+        .join(mine, mine.subject_id == one.id)
+        .join(theirs, theirs.group_id == mine.group_id)
+        .join(other, other.id == theirs.subject_id)
+        .join(second, second.id == other.signal_id)
+        .where(first.table_id == table_id, first.owner_agency != second.owner_agency, second.state.not_in(GONE))
+        .distinct(),
+    )
+    return frozenset(rows)
+
+
+def left_over(tx: Transaction, table_id: str) -> list[str]:
+    """Signals of earlier meetings of this table that were held without a decision, and that no coming meeting has."""
+    today = tx.today
+    rows = tx.session.execute(
+        select(AgendaItem.signal_id, func.max(Meeting.held_on).label("last"))
+        .join(Meeting, Meeting.id == AgendaItem.meeting_id)
+        .join(Signal, Signal.id == AgendaItem.signal_id)
+        .where(
+            Meeting.table_id == table_id,
+            Signal.table_id == table_id,
+            Signal.state == State.TABLED,
+            AgendaItem.decision == "",
+        )
+        .group_by(AgendaItem.signal_id),
+    )
+    return [row.signal_id for row in rows if row.last < today]
+
+
+def _ids(tx: Transaction, column: Any, *where: ColumnElement[bool]) -> frozenset[str]:
+    return frozenset(tx.session.scalars(select(column).where(*where)))
+
+
+def _questions(
+    tx: Transaction, table_id: str
+) -> tuple[Mapping[str, int], Mapping[str, int], dict[str, list[tuple[str, date]]]]:
+    """Per signal: questions asked, questions answered, and the days by which the open ones wait for an answer."""
+    asked: dict[str, int] = defaultdict(int)
+    answered: dict[str, int] = defaultdict(int)
+    dates: dict[str, list[tuple[str, date]]] = defaultdict(list)
+    rows = tx.session.execute(
+        select(Question.signal_id, Question.answer, Question.due_on)
+        .join(Signal, Signal.id == Question.signal_id)
+        .where(Signal.table_id == table_id, Signal.state.not_in(ENDED), Question.withdrawn_at.is_(None)),
+    )
+    for row in rows:
+        asked[row.signal_id] += 1
+        answered[row.signal_id] += bool(row.answer)
+        if not row.answer:
+            dates[row.signal_id].append(("question", row.due_on))
+    return asked, answered, dates
+
+
+def _task_days(tx: Transaction, table_id: str) -> Iterable[tuple[str, date]]:
+    rows = tx.session.execute(
+        select(MeetingTask.signal_id, MeetingTask.due_on)
+        .join(Signal, Signal.id == MeetingTask.signal_id)
+        .where(Signal.table_id == table_id, MeetingTask.settled_at.is_(None)),
+    )
+    return [(row.signal_id, row.due_on) for row in rows]
+
+
+def _last_moves(tx: Transaction, table_id: str) -> dict[str, Any]:
+    """Per signal when it last changed its state."""
+    query = (
+        select(SignalMove.signal_id, func.max(SignalMove.at))
+        .join(Signal, Signal.id == SignalMove.signal_id)
+        .where(Signal.table_id == table_id, Signal.state.not_in(ENDED))
+        .group_by(SignalMove.signal_id)
+    )
+    return dict(tx.session.execute(query).all())
