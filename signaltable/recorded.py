@@ -11,14 +11,16 @@ from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from signaltable import disclose, route
+from signaltable import disclose, onward, route
 from signaltable.disclosure.outcome import Offer, Permit, Refused
 from signaltable.disclosure.request import Person, Request
 from signaltable.evidence import Met, NotMet, limits
 from signaltable.facts import Facts, parse_facts
 from signaltable.grounds import GroundSet
+from signaltable.onward import Onward
 from signaltable.policy import PolicySet
 from signaltable.texts import Text
+from signaltable.transfer_rules import Came, TransfersFile
 
 ROUTE: Final = "route"
 GROUND: Final = "ground"
@@ -59,11 +61,21 @@ def advised(advice: route.Decision) -> dict[str, Any]:
 
 
 def ground_input(
-    requests: Mapping[int, Request], ground: str | None, grounds: GroundSet, *, asked: str = DECISION
+    requests: Mapping[int, Request],
+    ground: str | None,
+    grounds: GroundSet,
+    *,
+    asked: str = DECISION,
+    came: Iterable[Came] = (),
 ) -> dict[str, Any]:
-    """What the step was asked, for each person by number (0: nobody in particular). All requests share all but the person."""
+    """What the step was asked, for each person by number (0: nobody in particular). All requests share all but the person.
+
+    `came`: of what is passed on, how it came in.
+    """
     first = next(iter(requests.values()))
+    chain = [{"ground": one.ground, "conditions": sorted(one.conditions), "purpose": one.purpose} for one in came]
     return {
+        **({"came": chain} if chain else {}),
         "asked": asked,
         "ground": ground,
         "provider": {"capacity": first.provider_capacity, "kind": first.provider_kind},
@@ -137,21 +149,31 @@ def with_evidence(given: Mapping[str, Any], evidence: Mapping[str, Mapping[str, 
     }
 
 
-def ground_outcome(given: Mapping[str, Any], grounds: GroundSet, day: date) -> dict[str, Any]:
-    """What the grounds say to a recorded request, for each person."""
-    return outcome_of(requests_of(given, day), given["ground"], grounds, asked=given["asked"])
+def ground_outcome(
+    given: Mapping[str, Any], grounds: GroundSet, day: date, transfers: TransfersFile | None
+) -> dict[str, Any]:
+    """What the grounds, and of what is passed on the rules about that, say to a recorded request, for each person."""
+    came = tuple(Came(one["ground"], frozenset(one["conditions"]), one["purpose"]) for one in given.get("came", ()))
+    bound = Onward(came, transfers) if came and transfers else None
+    return outcome_of(requests_of(given, day), given["ground"], grounds, asked=given["asked"], bound=bound)
 
 
 def outcome_of(
-    requests: Mapping[int, Request], ground: str | None, grounds: GroundSet, *, asked: str = DECISION
+    requests: Mapping[int, Request],
+    ground: str | None,
+    grounds: GroundSet,
+    *,
+    asked: str = DECISION,
+    bound: Onward | None = None,
 ) -> dict[str, Any]:
-    """What the grounds say, for each person: the offers, or the permit or refusal."""
+    """What the grounds say, for each person: the offers, or the permit or refusal. `bound`: it is passed on."""
     people: list[dict[str, Any]] = []
     for number, request in sorted(requests.items()):
         if asked == OFFERS:
-            people.append({"number": number, "offers": [_offer(one) for one in disclose.applicable(request, grounds)]})
+            offers = [_offer(one) for one in onward.applicable(request, grounds, bound)]
+            people.append({"number": number, "offers": offers})
         else:
-            people.append({"number": number, **_said(disclose.decide(request, ground, grounds))})
+            people.append({"number": number, **_said(onward.decide(request, ground, grounds, bound))})
     return {"people": people}
 
 

@@ -87,7 +87,9 @@ def _compare(old: str, new: str, on: date, period: tuple[date | None, date | Non
         rules=rule_changes(before, after, lang),
         advice=advice_changes(told, before, after, on=on),
         permits=permit_changes(before.grounds, after.grounds, on=on, demo=settings.demo),
-        disclosures=disclosure_changes(made, before.grounds, after.grounds, on=on),
+        disclosures=disclosure_changes(
+            made, before.grounds, after.grounds, on=on, transfers=(before.transfers, after.transfers)
+        ),
     )
 
 

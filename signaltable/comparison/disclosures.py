@@ -8,6 +8,7 @@ from typing import Any
 
 from signaltable import recorded
 from signaltable.grounds import GroundSet
+from signaltable.transfer_rules import TransfersFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +22,24 @@ class DisclosureChanges:
 
 
 def disclosure_changes(
-    made: Iterable[Mapping[str, Any]], old: GroundSet, new: GroundSet, *, on: date
+    made: Iterable[Mapping[str, Any]],
+    old: GroundSet,
+    new: GroundSet,
+    *,
+    on: date,
+    transfers: tuple[TransfersFile | None, TransfersFile | None] = (None, None),
 ) -> DisclosureChanges:
     """Recorded requests of disclosures, decided on `on` under both sets, with the evidence as it was judged.
 
-    A condition that only the new set asks for was never shown, so it counts as not met.
+    A condition that only the new set asks for was never shown, so it counts as not met. `transfers` are the rules of both
+    about what was passed on.
     """
     count = no_longer = fewer = 0
     rows: Counter[str] = Counter()
     for given in made:
         count += 1
-        before, after = (_going(recorded.ground_outcome(given, grounds, on)) for grounds in (old, new))
+        sets = zip((old, new), transfers, strict=True)
+        before, after = (_going(recorded.ground_outcome(given, grounds, on, rules)) for grounds, rules in sets)
         if before and not after:
             no_longer += 1
             rows[given["ground"]] += 1

@@ -14,14 +14,15 @@ from sqlalchemy import ColumnElement, select
 
 from signaltable import payload as document
 from signaltable.access import require
-from signaltable.domain import Conflict, DisclosureState, NotFound, State, may_follow
+from signaltable.domain import Conflict, DisclosureState, NotFound
 from signaltable.evidence_forms import ConditionSpec
-from signaltable.flow import decisions, evidence_store, mailing, sealing, second_person, weighing
+from signaltable.flow import decisions, evidence_store, mailing, sealing, second_person, sources, weighing
 from signaltable.flow.accounts import Confirmed
 from signaltable.flow.choices import Choice, case_of, choices_of
 from signaltable.flow.disclosing import decided, hand_over
 from signaltable.flow.masking import for_others
 from signaltable.flow.referrals import REASON_LIMIT, answer_place, place
+from signaltable.flow.sources import Source
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.grounds import Ground
 from signaltable.models import Account, Disclosure, Signal
@@ -43,7 +44,10 @@ class ApprovalLine:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What the second person sees: everything that matters for the decision, and no identity."""
+    """What the second person sees: everything that matters for the decision, and no identity.
+
+    `signal` is the reference under which the provider knows it: of what is passed on, that of the disclosure it got.
+    """
 
     reference: str
     signal: str
@@ -132,9 +136,10 @@ def looked_at(tx: Transaction, row: Disclosure, signal: Signal) -> Approval:
         },
     )
     titles, policy = agency_titles(tx), tx.program.policy
+    parent = sources.parent_of(tx, row)
     return Approval(
         reference=row.reference,
-        signal=signal.reference,
+        signal=parent.reference if parent else signal.reference,
         provider=titles.get(row.provider_agency, ""),
         recipient=titles.get(row.recipient_agency, ""),
         destination=row.destination,
@@ -157,6 +162,9 @@ def _request(tx: Transaction, reference: str, *, locked: bool = False) -> tuple[
     second_person.require_second_person(tx, row, signal)
     if locked:
         tx.session.refresh(signal, with_for_update=True)
+        parent = sources.parent_of(tx, row)
+        if parent:
+            tx.session.refresh(parent, with_for_update=True)
         tx.session.refresh(row, with_for_update=True)
         if row.state != DisclosureState.AWAITING_APPROVAL:
             raise Conflict("decided", "the request was decided already")
@@ -177,12 +185,12 @@ def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
     kept = evidence_store.read(tx, row, row.provider_agency)
     if second_person.roles_of(kept.requester_role) & tx.actor.roles:
         raise second_person.refusal(row, "same_role")
-    choice = _still_advised(tx, signal, row)
-    if not may_follow(State(signal.state), State.REFERRED):
-        raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
-    case = case_of(tx, signal, choice, kept.chosen)
+    source = sources.source_of(tx, row, signal)
+    sources.require_open(tx, source)
+    choice = _still_advised(tx, source, row, kept.capacity)
+    case = case_of(tx, source, choice, kept.chosen)
     evidence = {**kept.evidence, **_both(tx, row, kept.requester_role)}
-    permitted = decided(tx, signal, choice, case, row.ground, evidence)
+    permitted = decided(tx, source, choice, case, row.ground, evidence)
     frozen = document.from_bytes(
         sealing.open_envelope(tx, row.provider_agency, row.payload_provider, place(row, row.provider_agency)),
     )
@@ -190,7 +198,8 @@ def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
     if set(frozen.field_names) - set(permitted.selection.names) or len(frozen.subjects) != len(along):
         raise Conflict("changed", "less may be disclosed now than was asked")
     row.approved_by, row.approved_at = tx.actor.account_id, tx.now
-    noted = decisions.note_ground(tx, signal, weighing.requests_of(case, evidence), row.ground, disclosure=row)
+    requests = weighing.requests_of(case, evidence)
+    noted = decisions.note_ground(tx, signal, requests, row.ground, disclosure=row, bound=case.bound)
     tx.record(
         "disclosure:approve",
         object_type="disclosure",
@@ -206,8 +215,17 @@ def approve(tx: Transaction, reference: str, confirmed: Confirmed) -> None:
             "policy_digest": tx.program.policy.digest,
         },
     )
-    hand_over(tx, signal, row, permitted, choice.urgency, noted, approver=tx.actor.account_id)
-    mailing.tell(tx, [row.requested_by], "answer")
+    hand_over(
+        tx,
+        source,
+        row,
+        permitted,
+        choice.urgency,
+        noted,
+        approver=tx.actor.account_id,
+        keep_copy=kept.keep_copy,
+    )
+    mailing.tell(tx, [row.requested_by], "answer", task=("sent", row.reference))
 
 
 def _both(tx: Transaction, row: Disclosure, requester_role: str) -> dict[str, dict[str, Any]]:
@@ -223,13 +241,13 @@ def _both(tx: Transaction, row: Disclosure, requester_role: str) -> dict[str, di
     }
 
 
-def _still_advised(tx: Transaction, signal: Signal, row: Disclosure) -> Choice:
-    for choice in choices_of(tx, signal):
+def _still_advised(tx: Transaction, source: Source, row: Disclosure, capacity: str) -> Choice:
+    for choice in choices_of(tx, source):
         if (choice.destination, choice.purpose, choice.agency_id) == (
             row.destination,
             row.purpose,
             row.recipient_agency,
-        ):
+        ) and (source.parent is None or choice.capacity == capacity):
             return choice
     raise Conflict("changed", "the destination is no longer advised or no longer takes part")
 
@@ -243,7 +261,7 @@ def reject(tx: Transaction, reference: str, reason: str) -> None:
     row.response_sealed = sealing.seal_json(
         tx, row.provider_agency, {"cause": "", "text": text}, answer_place(row, "response_sealed")
     )
-    mailing.tell(tx, [row.requested_by], "answer")
+    mailing.tell(tx, [row.requested_by], "answer", task=("sent", row.reference))
     tx.record(
         "disclosure:reject",
         object_type="disclosure",

@@ -209,7 +209,7 @@ def signal_part(
     if NARRATIVE in wanted:
         wanted.discard(MASKED)
         kept = sealing.owner_part(tx, signal)
-        own = {"narrative": _account(tx, kept["narrative"], readable, kept.get("marked", ()))}
+        own = {"narrative": account_for(tx, kept["narrative"], readable, kept.get("marked", ()))}
     values = _signal_values(tx, signal, own, recipient)
     return tuple(
         SentField(name, tuple(values[name.removeprefix(SIGNAL)]()))
@@ -218,7 +218,7 @@ def signal_part(
     )
 
 
-def _account(tx: Transaction, text: str, readable: Readable, marked: Iterable[str]) -> str:
+def account_for(tx: Transaction, text: str, readable: Readable, marked: Iterable[str]) -> str:
     """The reporter's own text as it goes: a name, number or address stays readable only when it goes as a field as well.
 
     So the account gives away neither whom the ground leaves out, nor somebody about whom nobody decided. What its

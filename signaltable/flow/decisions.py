@@ -14,6 +14,7 @@ from signaltable.disclosure.request import Request
 from signaltable.facts import Facts
 from signaltable.flow import policy_versions
 from signaltable.models import Disclosure, RecordedDecision, Signal
+from signaltable.onward import Onward
 from signaltable.transaction import Transaction
 
 # So many of the newest decisions on a signal are looked through for the same one: more than a person opens in a day, and
@@ -34,9 +35,13 @@ def note_ground(
     *,
     disclosure: Disclosure | None = None,
     asked: str = recorded.DECISION,
+    bound: Onward | None = None,
 ) -> list[str]:
-    """Record what the grounds say to these requests, one per person. Returns the id, as the log names it."""
-    return [_kept(tx, ground_decision(tx, signal, requests, ground, disclosure=disclosure, asked=asked))]
+    """Record what the grounds say to these requests, one per person; `bound` when it is passed on. Returns the id, as the
+    log names it.
+    """
+    made = ground_decision(tx, signal, requests, ground, disclosure=disclosure, asked=asked, bound=bound)
+    return [_kept(tx, made)]
 
 
 def ground_decision(
@@ -47,11 +52,12 @@ def ground_decision(
     *,
     disclosure: Disclosure | None = None,
     asked: str = recorded.DECISION,
+    bound: Onward | None = None,
 ) -> RecordedDecision:
     """The same as a row that is not stored yet: a refusal stores it after everything else was rolled back."""
     grounds = tx.program.policy.grounds
-    given = recorded.ground_input(requests, ground, grounds, asked=asked)
-    outcome = recorded.outcome_of(requests, ground, grounds, asked=asked)
+    given = recorded.ground_input(requests, ground, grounds, asked=asked, came=bound.came if bound else ())
+    outcome = recorded.outcome_of(requests, ground, grounds, asked=asked, bound=bound)
     made = _made(tx, signal, recorded.GROUND, given, outcome)
     made.disclosure_id = disclosure.id if disclosure else None
     return made

@@ -1,6 +1,7 @@
-"""Disclosing as the owner does it: a preview under a ground, then one disclosure to one recipient.
+"""Disclosing: a preview under a ground, then one disclosure to one recipient.
 
-What goes is decided by `signaltable.disclose`, frozen as one document, and sealed for the recipient and the provider.
+By the owner of a signal, or by a receiver that passes on what it got: `sources` says what there is to give, all else is the
+same. What goes is decided by the grounds, frozen as one document, and sealed for the recipient and the provider.
 """
 
 import hashlib
@@ -17,11 +18,12 @@ from signaltable.access import Permission
 from signaltable.audit_trail import milliseconds
 from signaltable.disclosure.outcome import Advice, Reason
 from signaltable.disclosure.outcome import Refused as NoGround
-from signaltable.domain import Conflict, DisclosureState, Refused, State, may_follow
+from signaltable.domain import Conflict, DisclosureState, Refused, State
 from signaltable.evidence import NotMet
 from signaltable.evidence_forms import ConditionSpec, for_ground
 from signaltable.flow import (
     decisions,
+    duty_kinds,
     duty_rows,
     evidence_store,
     mailing,
@@ -29,24 +31,23 @@ from signaltable.flow import (
     sealing,
     second_person,
     signals,
+    sources,
     weighing,
     withdrawing,
 )
 from signaltable.flow.choices import (
     Choice,
     agreed,
-    best_of,
     case_of,
     find_choice,
     not_offered,
-    own_signal,
+    proposed,
     under_way,
 )
 from signaltable.flow.contents import (
     NARRATIVE,
     SUBJECT,
     Readable,
-    contents_of,
     needs_identity,
     signal_part,
     subject_part,
@@ -55,12 +56,13 @@ from signaltable.flow.moves import move
 from signaltable.flow.near import NearRow
 from signaltable.flow.references import fresh_reference
 from signaltable.flow.referrals import place
+from signaltable.flow.sources import Source, own_source
 from signaltable.flow.weighing import Case, GroundOption, Permitted, Selection, Withheld
 from signaltable.grounds import CONSENTS, Ground
 from signaltable.identity import Identity, typed_values
 from signaltable.models import Account, Disclosure, RecordedDecision, Signal, Subject
-from signaltable.payload import Payload
-from signaltable.queries import subjects_of
+from signaltable.payload import Payload, SentField, SentSubject
+from signaltable.queries import agency_titles, subjects_of
 from signaltable.recorded import OFFERS
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
@@ -68,12 +70,13 @@ from signaltable.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class SubjectOption:
-    """A subject that can go along."""
+    """A subject that can go along. `role` and `kind` are empty when the giving agency was not told."""
 
     number: int
     kind: str
     role: str
     chosen: bool
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +96,12 @@ class Refusal:
 class NotPermitted(Refused):
     """No ground carries the disclosure with this evidence. Recorded as disclosure:refuse; `found` says why."""
 
-    def __init__(self, found: NoGround, signal: Signal, details: Mapping[str, Any], decision: RecordedDecision) -> None:
+    def __init__(self, found: NoGround, source: Source, details: Mapping[str, Any], decision: RecordedDecision) -> None:
         super().__init__(
             "no_ground",
             action="disclosure:refuse",
-            object_type="signal",
-            object_id=signal.reference,
+            object_type=source.object_type,
+            object_id=source.reference,
             details={**details, "decisions": [decision.id]},
             rows=[decision],
         )
@@ -125,6 +128,20 @@ class Preview:
     seen: str
     under_way: str
     missing: tuple[NotMet, ...]
+    # Of what is passed on: who gave it, and whether that one may be told to whom it goes.
+    passed_on: bool = False
+    given_by: str = ""
+    may_tell: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Onwards:
+    """What whoever passes something on says beside the disclosure itself: whether the one who gave it may know to whom,
+    and whether the own copy stays. Nothing of an own signal.
+    """
+
+    tell: bool = False
+    keep_copy: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,23 +172,22 @@ def preview(
     raises `Refused`; when no ground applies, that refusal is recorded and told. `refused` is one that was recorded
     already, of a disclosure that was asked for on this page.
     """
-    signal = own_signal(tx, reference)
-    choice = find_choice(tx, signal, key)
-    case = _checked_case(tx, signal, choice, chosen)
+    source = own_source(tx, reference)
+    if source.parent:
+        sources.require_open(tx, source)
+    choice = find_choice(tx, source, key)
+    case = _checked_case(tx, source, choice, chosen)
     options = weighing.options(case, tx.program.policy.grounds)
-    option = _shown(tx, signal, choice, options, ground)
-    selection, missing = _narrowed(tx, signal, case, option, evidence) if option else (None, ())
-    content = _frozen(tx, signal, choice, option.ground, selection) if option and selection else None
-    found = refused or (None if option else _refused(tx, signal, choice, case))
+    option = _shown(tx, source, choice, options, ground)
+    selection, missing = _narrowed(tx, source, case, option, evidence) if option else (None, ())
+    content = _frozen(tx, source, choice, option.ground, selection) if option and selection else None
+    found = refused or (None if option else _refused(tx, source, choice, case))
     if option:
-        _record_preview(tx, signal, choice, case, option)
+        _record_preview(tx, source, choice, case, option)
     return Preview(
-        reference=signal.reference,
+        reference=source.reference,
         choice=choice,
-        subjects=tuple(
-            SubjectOption(holder.number, holder.kind, holder.role, holder.number in case.chosen)
-            for holder in case.contents.holders
-        ),
+        subjects=_subject_options(source, case),
         options=options,
         option=option,
         content=content,
@@ -179,27 +195,49 @@ def preview(
         left_out=selection.left_out if selection else (),
         conditions=asked(tx, option) if option else (),
         categories=frozenset(weighing.categories_of(case, option.selection)) if option else frozenset(),
-        consent=signal.consent,
-        prefill=_prefill(tx, signal, choice),
+        consent={} if source.parent else source.signal.consent,
+        prefill=_prefill(tx, source, choice),
         refusal=_explained(tx, case, found) if found else None,
-        seen=_seen(tx, signal, content) if content else "",
-        under_way=under_way(tx, signal, choice),
+        seen=_seen(tx, source, content) if content else "",
+        under_way=under_way(tx, source, choice),
         missing=missing,
+        passed_on=source.parent is not None,
+        given_by=_given_by(tx, source),
+        may_tell=source.parent is not None and may_tell(tx, choice.agency_kind),
     )
 
 
-def _checked_case(tx: Transaction, signal: Signal, choice: Choice, chosen: Sequence[int] | None) -> Case:
-    known = {subject.number for subject in subjects_of(tx, signal.id) if subject.erased_at is None}
-    if chosen is not None and set(chosen) - known:
-        raise not_offered(signal, ["subjects"])
-    return case_of(tx, signal, choice, chosen)
+def _given_by(tx: Transaction, source: Source) -> str:
+    return agency_titles(tx).get(source.parent.provider_agency, "") if source.parent else ""
 
 
-def _picked(signal: Signal, options: Sequence[GroundOption], ground: str) -> GroundOption | None:
+def may_tell(tx: Transaction, recipient_kind: str) -> bool:
+    """Whether the one who gave something may be told that it goes on to an organisation of this kind (transfers.toml)."""
+    return recipient_kind in sources.transfers(tx).told_kinds
+
+
+def _subject_options(source: Source, case: Case) -> tuple[SubjectOption, ...]:
+    """Of what was received no more than the document tells: a part or a kind that did not come along stays unsaid."""
+    names = dict(enumerate(sources.pseudonyms(source), 1))
+    made = []
+    for holder in case.contents.holders:
+        role, kind = (holder.role, holder.kind) if source.parent is None else sources.shown_role(source, holder.number)
+        chosen = holder.number in case.chosen
+        made.append(SubjectOption(holder.number, kind, role, chosen, names.get(holder.number, "")))
+    return tuple(made)
+
+
+def _checked_case(tx: Transaction, source: Source, choice: Choice, chosen: Sequence[int] | None) -> Case:
+    if chosen is not None and set(chosen) - set(sources.subject_ids(tx, source)):
+        raise not_offered(source, ["subjects"])
+    return case_of(tx, source, choice, chosen)
+
+
+def _picked(source: Source, options: Sequence[GroundOption], ground: str) -> GroundOption | None:
     usable = _usable(options)
     if ground and ground not in usable:
-        raise not_offered(signal, ["ground"])
-    return usable[ground] if ground else best_of(signal, options)
+        raise not_offered(source, ["ground"])
+    return usable[ground] if ground else proposed(source, options)
 
 
 def _usable(options: Iterable[GroundOption]) -> dict[str, GroundOption]:
@@ -207,15 +245,15 @@ def _usable(options: Iterable[GroundOption]) -> dict[str, GroundOption]:
 
 
 def _shown(
-    tx: Transaction, signal: Signal, choice: Choice, options: Sequence[GroundOption], ground: str
+    tx: Transaction, source: Source, choice: Choice, options: Sequence[GroundOption], ground: str
 ) -> GroundOption | None:
     """The ground of a preview. One that was offered while others were ticked, gives way to the best for these."""
     if ground and ground not in _usable(options):
-        everybody = [subject.number for subject in subjects_of(tx, signal.id) if subject.erased_at is None]
-        cases = [case_of(tx, signal, choice, chosen) for chosen in (everybody, [])]
+        everybody = sorted(sources.subject_ids(tx, source))
+        cases = [case_of(tx, source, choice, chosen) for chosen in (everybody, [])]
         if any(ground in _usable(weighing.options(case, tx.program.policy.grounds)) for case in cases):
-            return best_of(signal, options)
-    return _picked(signal, options, ground)
+            return proposed(source, options)
+    return _picked(source, options, ground)
 
 
 def asked(tx: Transaction, option: GroundOption) -> tuple[ConditionSpec, ...]:
@@ -226,25 +264,25 @@ def asked(tx: Transaction, option: GroundOption) -> tuple[ConditionSpec, ...]:
 
 
 def _narrowed(
-    tx: Transaction, signal: Signal, case: Case, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]] | None
+    tx: Transaction, source: Source, case: Case, option: GroundOption, evidence: Mapping[str, Mapping[str, Any]] | None
 ) -> tuple[Selection, tuple[NotMet, ...]]:
     if evidence is None:
         return option.selection, ()
     try:
         given = with_stand_in(tx, option, asked_only(tx, option, evidence))
-        outcome = weighed(tx, signal, case, option.ground.id, given)
+        outcome = weighed(tx, source, case, option.ground.id, given)
     except weighing.MissingEvidence as found:
         return option.selection, found.missing
-    decisions.note_ground(tx, signal, weighing.requests_of(case, given), option.ground.id)
+    decisions.note_ground(tx, source.signal, weighing.requests_of(case, given), option.ground.id, bound=case.bound)
     return outcome.selection if isinstance(outcome, Permitted) else option.selection, ()
 
 
 def weighed(
-    tx: Transaction, signal: Signal, case: Case, ground_id: str, evidence: Mapping[str, Mapping[str, Any]]
+    tx: Transaction, source: Source, case: Case, ground_id: str, evidence: Mapping[str, Mapping[str, Any]]
 ) -> Permitted | NoGround:
     """The decision of the step. Raises `MissingEvidence`, also for a consent that the person took back since."""
     outcome = weighing.weigh(case, ground_id, evidence, tx.program.policy.grounds)
-    gone = withdrawing.taken_back(tx, signal, case.recipient_id, evidence)
+    gone = withdrawing.taken_back(tx, source.signal, case.recipient_id, evidence)
     if gone and isinstance(outcome, Permitted) and CONSENTS & set(outcome.evidence_hashes):
         raise weighing.MissingEvidence(gone)
     return outcome
@@ -273,36 +311,47 @@ def with_stand_in(
     return given
 
 
-def _frozen(tx: Transaction, signal: Signal, choice: Choice, ground: Ground, selection: Selection) -> Payload:
-    """The document with exactly the selected fields, still without a reference of its own.
-
-    Identity is opened for subjects of which it goes along, and for all where the reporter's own text goes, so that
-    those who stay behind are masked in it.
-    """
-    subjects = {subject.number: subject for subject in subjects_of(tx, signal.id)}
-    holders = {holder.number: holder for holder in contents_of(tx, signal).holders}
+def _frozen(tx: Transaction, source: Source, choice: Choice, ground: Ground, selection: Selection) -> Payload:
+    """The document with exactly the selected fields, still without a reference of its own."""
+    if source.parent is None:
+        fields, subjects = _own_content(tx, source, selection, choice)
+    else:
+        fields, subjects = sources.passed_on(tx, source, selection, choice.agency_id)
     return Payload(
         reference="",
-        provider=signal.owner_agency,
+        provider=source.provider,
         recipient=choice.agency_id,
         purpose=choice.purpose,
         ground=ground.id,
         ground_digest=ground.digest,
-        fields=signal_part(
-            tx, signal, selection.fields, choice.agency_id, _readable(tx, signal, choice, selection, subjects.values())
-        ),
-        subjects=tuple(
-            subject_part(
-                tx,
-                holders[number],
-                subjects[number],
-                names,
-                _identity(tx, signal, subjects[number], choice.purpose, names),
-                choice.agency_id,
-            )
-            for number, names in selection.subjects.items()
-            if names
-        ),
+        fields=fields,
+        subjects=subjects,
+    )
+
+
+def _own_content(
+    tx: Transaction, source: Source, selection: Selection, choice: Choice
+) -> tuple[tuple[SentField, ...], tuple[SentSubject, ...]]:
+    """The selected values of an own signal.
+
+    Identity is opened for subjects of which it goes along, and for all where the reporter's own text goes, so that
+    those who stay behind are masked in it.
+    """
+    signal, recipient = source.signal, choice.agency_id
+    subjects = {subject.number: subject for subject in subjects_of(tx, signal.id)}
+    holders = {holder.number: holder for holder in sources.contents(tx, source).holders}
+    readable = _readable(tx, signal, choice, selection, subjects.values())
+    return signal_part(tx, signal, selection.fields, recipient, readable), tuple(
+        subject_part(
+            tx,
+            holders[number],
+            subjects[number],
+            names,
+            _identity(tx, signal, subjects[number], choice.purpose, names),
+            recipient,
+        )
+        for number, names in selection.subjects.items()
+        if names
     )
 
 
@@ -331,12 +380,13 @@ def _identity(
     return signals.open_identity_of(tx, signal, subject, purpose=purpose) if needs_identity(names) else {}
 
 
-def _prefill(tx: Transaction, signal: Signal, choice: Choice) -> Mapping[str, Mapping[str, str]]:
+def _prefill(tx: Transaction, source: Source, choice: Choice) -> Mapping[str, Mapping[str, str]]:
     """What the owner's own signal says about consent, to be checked and not typed again. Never a motivation.
 
-    Nothing of a consent that was taken back.
+    Nothing of a consent that was taken back, and nothing for whoever passes on: that consent was for one receiver.
     """
-    if not agreed(signal) or withdrawing.withdrawn_on(tx, signal, choice.agency_id):
+    signal = source.signal
+    if source.parent or not agreed(signal) or withdrawing.withdrawn_on(tx, signal, choice.agency_id):
         return {}
     known = {
         "given_on": signal.consent.get("on") or "",
@@ -348,19 +398,21 @@ def _prefill(tx: Transaction, signal: Signal, choice: Choice) -> Mapping[str, Ma
     return dict.fromkeys(CONSENTS, filled)
 
 
-def _seen(tx: Transaction, signal: Signal, content: Payload) -> str:
+def _seen(tx: Transaction, source: Source, content: Payload) -> str:
     """Names the document that was shown, values and all, so that nothing else than what the person saw can go."""
-    said = b"|".join((signal.id.encode(), document.to_bytes(content, b"")))
+    said = b"|".join((source.id.encode(), document.to_bytes(content, b"")))
     return hmac.new(tx.program.keys.derive("session", "disclosure-seen"), said, hashlib.sha256).hexdigest()
 
 
-def _record_preview(tx: Transaction, signal: Signal, choice: Choice, case: Case, option: GroundOption) -> None:
+def _record_preview(tx: Transaction, source: Source, choice: Choice, case: Case, option: GroundOption) -> None:
+    requests = weighing.requests_of(case)
     tx.record(
         "disclosure:prepare",
-        object_type="signal",
-        object_id=signal.reference,
+        object_type=source.object_type,
+        object_id=source.reference,
         details={
-            "signal": signal.reference,
+            "signal": source.signal.reference,
+            **source.told,
             "recipient": choice.agency_id,
             "purpose": choice.purpose,
             "subjects": sorted(option.selection.subjects),
@@ -370,22 +422,23 @@ def _record_preview(tx: Transaction, signal: Signal, choice: Choice, case: Case,
             "ground_digest": option.ground.digest,
             "categories": list(weighing.categories_of(case, option.selection)),
             "fields": list(option.selection.names),
-            "decisions": decisions.note_ground(tx, signal, weighing.requests_of(case), None, asked=OFFERS),
+            "decisions": decisions.note_ground(tx, source.signal, requests, None, asked=OFFERS, bound=case.bound),
         },
     )
 
 
-def _refused(tx: Transaction, signal: Signal, choice: Choice, case: Case) -> NoGround:
+def _refused(tx: Transaction, source: Source, choice: Choice, case: Case) -> NoGround:
     found = weighing.refusal(case, tx.program.policy.grounds)
+    requests = weighing.requests_of(case)
     tx.record(
         "disclosure:refuse",
-        object_type="signal",
-        object_id=signal.reference,
+        object_type=source.object_type,
+        object_id=source.reference,
         outcome="refused",
         reason="no_ground",
         details={
-            **refused_details(tx, signal, choice, found),
-            "decisions": decisions.note_ground(tx, signal, weighing.requests_of(case), None),
+            **refused_details(tx, source, choice, found),
+            "decisions": decisions.note_ground(tx, source.signal, requests, None, bound=case.bound),
         },
     )
     return found
@@ -405,10 +458,11 @@ def _explained(tx: Transaction, case: Case, found: NoGround) -> Refusal:
     )
 
 
-def refused_details(tx: Transaction, signal: Signal, choice: Choice, found: NoGround) -> dict[str, Any]:
+def refused_details(tx: Transaction, source: Source, choice: Choice, found: NoGround) -> dict[str, Any]:
     """What the log says of a refused disclosure."""
     return {
-        "signal": signal.reference,
+        "signal": source.signal.reference,
+        **source.told,
         "recipient": choice.agency_id,
         "purpose": choice.purpose,
         "reasons": list(dict.fromkeys(f"{reason.code}:{reason.row}".rstrip(":") for reason in found.reasons)),
@@ -430,64 +484,72 @@ def disclose(
     chosen: Sequence[int],
     evidence: Mapping[str, Mapping[str, Any]],
     seen: str,
+    onwards: Onwards | None = None,
 ) -> Made:
     """Disclose to one recipient on one ground, or ask a second person where the ground wants one.
 
-    `seen` is that of the preview shown last. Raises `MissingEvidence` with what is still to fill in, `Refused`
-    (no_ground, recorded) when it may not, and `Conflict`: under_way when the same disclosure was made already, changed
-    when what would go, with this evidence, is not the document that was shown.
+    `seen` is that of the preview shown last; `onwards` what is said besides of something that is passed on. Raises
+    `MissingEvidence` with what is still to fill in, `Refused` (no_ground, recorded) when it may not, and `Conflict`:
+    under_way when the same disclosure was made already, changed when what would go, with this evidence, is not the
+    document that was shown, or one of the hindrances of `sources`.
     """
-    signal = own_signal(tx, reference)
-    tx.session.refresh(signal, with_for_update=True)  # A double click waits here, and finds the first one made.
-    choice = find_choice(tx, signal, key)
-    case = _checked_case(tx, signal, choice, chosen)
-    option = _picked(signal, weighing.options(case, tx.program.policy.grounds), ground)
-    if under_way(tx, signal, choice):
+    source = own_source(tx, reference)
+    sources.lock(tx, source)  # A double click waits here, and finds the first one made.
+    source = own_source(tx, reference)
+    if source.parent:
+        sources.require_open(tx, source)
+    choice = find_choice(tx, source, key)
+    case = _checked_case(tx, source, choice, chosen)
+    option = _picked(source, weighing.options(case, tx.program.policy.grounds), ground)
+    if under_way(tx, source, choice):
         raise Conflict("under_way", "the same disclosure was made already")
-    if not may_follow(State(signal.state), State.REFERRED):
-        raise Conflict("state", "the signal is in a state in which nothing can be disclosed")
+    sources.require_open(tx, source)
     if option is None:
         raise Conflict("changed", "no ground applies any more")
     given = asked_only(tx, option, evidence)
     shown = with_stand_in(tx, option, given)
-    permitted = decided(tx, signal, choice, case, option.ground.id, shown)
-    content = _frozen(tx, signal, choice, permitted.ground, permitted.selection)
-    if not hmac.compare_digest(_seen(tx, signal, content).encode(), seen.encode()):
+    permitted = decided(tx, source, choice, case, option.ground.id, shown)
+    content = _frozen(tx, source, choice, permitted.ground, permitted.selection)
+    if not hmac.compare_digest(_seen(tx, source, content).encode(), seen.encode()):
         raise Conflict("changed", "what would be disclosed is not what was shown")
-    row = _store(tx, signal, choice, permitted, content, given, case.chosen)
-    noted = decisions.note_ground(tx, signal, weighing.requests_of(case, shown), row.ground, disclosure=row)
+    said = onwards or Onwards()
+    row = _store(tx, source, choice, permitted, content, given, case.chosen, said)
+    requests = weighing.requests_of(case, shown)
+    noted = decisions.note_ground(tx, source.signal, requests, row.ground, disclosure=row, bound=case.bound)
     if option.second_person:
-        _ask_second_person(tx, signal, row, permitted, noted)
+        _ask_second_person(tx, source, row, permitted, noted)
     else:
-        hand_over(tx, signal, row, permitted, choice.urgency, noted)
+        hand_over(tx, source, row, permitted, choice.urgency, noted, keep_copy=said.keep_copy)
     return Made(row.reference, row.state)
 
 
 def decided(
     tx: Transaction,
-    signal: Signal,
+    source: Source,
     choice: Choice,
     case: Case,
     ground_id: str,
     evidence: Mapping[str, Mapping[str, Any]],
 ) -> Permitted:
     """The decision with all evidence. Raises `NotPermitted` (recorded as disclosure:refuse) or `MissingEvidence`."""
-    outcome = weighed(tx, signal, case, ground_id, evidence)
+    outcome = weighed(tx, source, case, ground_id, evidence)
     if isinstance(outcome, Permitted):
         return outcome
-    details = {**refused_details(tx, signal, choice, outcome), "ground": ground_id}
-    made = decisions.ground_decision(tx, signal, weighing.requests_of(case, evidence), ground_id)
-    raise NotPermitted(outcome, signal, details, made)
+    details = {**refused_details(tx, source, choice, outcome), "ground": ground_id}
+    requests = weighing.requests_of(case, evidence)
+    made = decisions.ground_decision(tx, source.signal, requests, ground_id, bound=case.bound)
+    raise NotPermitted(outcome, source, details, made)
 
 
 def _store(
     tx: Transaction,
-    signal: Signal,
+    source: Source,
     choice: Choice,
     permitted: Permitted,
     shown: Payload,
     evidence: Mapping[str, Mapping[str, Any]],
     chosen: Sequence[int],
+    onwards: Onwards,
 ) -> Disclosure:
     row_id, reference = tx.new_id(), fresh_reference(tx, "D", Disclosure.reference)
     content = replace(shown, reference=reference)
@@ -495,8 +557,8 @@ def _store(
     row = Disclosure(
         id=row_id,
         reference=reference,
-        signal_id=signal.id,
-        provider_agency=signal.owner_agency,
+        signal_id=source.signal.id,
+        provider_agency=source.provider,
         recipient_agency=choice.agency_id,
         destination=choice.destination,
         purpose=choice.purpose,
@@ -512,9 +574,12 @@ def _store(
         requested_by=tx.actor.account_id,
         requested_at=tx.now,
         payload_hash=document.digest(frozen),
+        parent_id=source.parent.id if source.parent else None,
+        parent_told=source.parent is not None and onwards.tell and may_tell(tx, choice.agency_kind),
     )
-    row.payload_provider = tx.program.keys.seal(signal.owner_agency, frozen, place(row, signal.owner_agency))
-    row.evidence_sealed = evidence_store.seal(tx, signal, row, content, evidence, chosen)
+    row.payload_provider = tx.program.keys.seal(source.provider, frozen, place(row, source.provider))
+    asked_in = evidence_store.AskedIn(tx.actor.role_label, tuple(chosen), choice.capacity, onwards.keep_copy)
+    row.evidence_sealed = evidence_store.seal(tx, source.signal, row, content, evidence, asked_in)
     tx.session.add(row)
     tx.session.flush()
     return row
@@ -534,16 +599,23 @@ def duties(permitted: Permitted) -> list[dict[str, Any]]:
 
 
 def _ask_second_person(
-    tx: Transaction, signal: Signal, row: Disclosure, permitted: Permitted, noted: Sequence[str]
+    tx: Transaction, source: Source, row: Disclosure, permitted: Permitted, noted: Sequence[str]
 ) -> None:
-    for agency_id in evidence_store.second_look_agencies(tx, signal):
-        mailing.tell_agency(tx, [agency_id], Permission.DISCLOSURE_APPROVE_OTHER, "approval")
+    for agency_id in evidence_store.second_look_agencies(tx, source.signal, row):
+        mailing.tell_agency(
+            tx,
+            [agency_id],
+            Permission.DISCLOSURE_APPROVE_OTHER,
+            "approval",
+            task=("approval", row.reference),
+            urgent=mailing.presses(tx, "approval", urgency=source.signal.urgency),
+        )
     tx.record(
         "disclosure:request",
         object_type="disclosure",
         object_id=row.reference,
         details={
-            **_log_details(signal, row, permitted, met_without=weighing.SECOND_PERSON),
+            **_log_details(source, row, permitted, met_without=weighing.SECOND_PERSON),
             "decisions": list(noted),
         },
     )
@@ -551,15 +623,21 @@ def _ask_second_person(
 
 def hand_over(
     tx: Transaction,
-    signal: Signal,
+    source: Source,
     row: Disclosure,
     permitted: Permitted,
     urgency: str,
     noted: Sequence[str],
     *,
     approver: str = "",
+    keep_copy: bool = True,
 ) -> None:
-    """Seal the frozen document for the recipient, note what is owed, move the signal, tell the recipient, record it."""
+    """Seal the frozen document for the recipient, note what is owed, tell the recipient, record it.
+
+    An own signal moves along; what is passed on leaves the signal where it is with its owner. Without `keep_copy` whoever
+    passes on gets the task to erase what it has.
+    """
+    signal = source.signal
     frozen = sealing.open_envelope(tx, row.provider_agency, row.payload_provider, place(row, row.provider_agency))
     row.payload_recipient = tx.program.keys.seal(row.recipient_agency, frozen, place(row, row.recipient_agency))
     row.state, row.disclosed_at = DisclosureState.DISCLOSED, tx.now
@@ -567,8 +645,18 @@ def hand_over(
     row.policy_digest, row.ground_digest = tx.program.policy.digest, permitted.ground.digest
     row.evidence_hashes, row.obligations = dict(permitted.evidence_hashes), duties(permitted)
     duty_rows.arise(tx, signal, row, permitted)
-    move(tx, signal, State.REFERRED)
-    mailing.tell_agency(tx, [row.recipient_agency], Permission.REFERRAL_RECEIVE_OWN, "disclosure")
+    if source.parent is None:
+        move(tx, signal, State.REFERRED)
+    else:
+        _tell_of_passing_on(tx, source.parent, keep_copy=keep_copy)
+    mailing.tell_agency(
+        tx,
+        [row.recipient_agency],
+        Permission.REFERRAL_RECEIVE_OWN,
+        "disclosure",
+        task=("disclosure", row.reference),
+        urgent=mailing.presses(tx, "disclosure", urgency=urgency, due_on=row.due_on),
+    )
     moments = {
         f"{duty.kind}_due_at": milliseconds(duty.due_at)
         for duty in permitted.obligations
@@ -579,20 +667,29 @@ def hand_over(
         object_type="disclosure",
         object_id=row.reference,
         details={
-            **_log_details(signal, row, permitted),
+            **_log_details(source, row, permitted),
             "sealed_for": [row.recipient_agency],
             "decisions": list(noted),
             "consent": sorted(CONSENTS & set(permitted.evidence_hashes)),
             **moments,
             **({"approver": approver} if approver else {}),
+            **({"parent_told": row.parent_told} if source.parent else {}),
         },
     )
 
 
-def _log_details(signal: Signal, row: Disclosure, permitted: Permitted, *, met_without: str = "") -> dict[str, Any]:
+def _tell_of_passing_on(tx: Transaction, parent: Disclosure, *, keep_copy: bool) -> None:
+    """The one who gave it hears that it goes on; who keeps no copy has to erase it."""
+    mailing.tell(tx, [parent.requested_by], "passed-on", task=("sent", parent.reference))
+    if not keep_copy and not duty_rows.is_owed(tx, parent, duty_kinds.PASSED_ON):
+        duty_rows.ask_receiver(tx, parent, duty_kinds.PASSED_ON)
+
+
+def _log_details(source: Source, row: Disclosure, permitted: Permitted, *, met_without: str = "") -> dict[str, Any]:
     return {
         "disclosure": row.reference,
-        "signal": signal.reference,
+        "signal": source.signal.reference,
+        **source.told,
         "provider": row.provider_agency,
         "recipient": row.recipient_agency,
         "purpose": row.purpose,

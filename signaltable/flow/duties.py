@@ -54,7 +54,7 @@ from signaltable.transaction import Transaction
 class DutyTask:
     """One duty with all that is needed to fulfil it.
 
-    `signal` is empty for a receiver, who knows it by another name. `latest` is the last day to postpone to, None when
+    `signal` is empty for a receiver, who knows it by another name, also when it passes on. `latest` is the last day to postpone to, None when
     this kind is not put off; `from_day` the day from which that is possible. `answer_first`: the receiver has not said
     yet whether it takes the case up.
     """
@@ -91,7 +91,8 @@ def consult(tx: Transaction, duty_id: str) -> DutyTask:
     """One duty of the actor's agency that is no review; that is recorded. Raises `Refused`, `NotFound`."""
     duty, row = _own(tx, duty_id)
     titles, side = agency_titles(tx), side_of(duty)
-    signal = tx.session.get_one(Signal, row.signal_id).reference if side == "provider" else ""
+    owner = side == "provider" and row.parent_id is None
+    signal = tx.session.get_one(Signal, row.signal_id).reference if owner else ""
     tx.record(
         "disclosure:consult",
         object_type="disclosure",

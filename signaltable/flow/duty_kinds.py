@@ -9,7 +9,11 @@ INFORM_MUNICIPALITY = "inform-municipality"
 WITHDRAWN, PUT_RIGHT, RECALL = "consent-withdrawn", "put-right", "recall"
 # A person in it was erased on request, and whoever got the data is told (GDPR art. 19).
 ERASED = "erased-on-request"
-OF_RECEIVER: Final = (DESTROY, WITHDRAWN, RECALL, ERASED)
+# Whoever passed something on and keeps no copy erases its own.
+PASSED_ON = "passed-on"
+OF_RECEIVER: Final = (DESTROY, WITHDRAWN, RECALL, ERASED, PASSED_ON)
+# With one of these open, its receiver is about to erase what it got, and passes nothing on.
+ASKS_TO_ERASE: Final = (WITHDRAWN, RECALL, ERASED, PASSED_ON)
 
 # How a duty can be fulfilled. Closed lists, so that figures can be made without reading what people wrote.
 DESTROYED, KEPT = "destroyed", "kept_own_ground"
@@ -22,6 +26,7 @@ RESULTS: Final[Mapping[str, tuple[str, ...]]] = {
     WITHDRAWN: (DESTROYED, KEPT),
     RECALL: (DESTROYED, KEPT),
     ERASED: (DESTROYED, KEPT),
+    PASSED_ON: (DESTROYED,),
     PUT_RIGHT: (RECALLED, REPORTED, LEFT),
 }
 

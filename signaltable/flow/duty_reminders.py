@@ -53,6 +53,6 @@ def _disclosures_of(tx: Transaction, late: Iterable[Duty]) -> Sequence[Disclosur
 
 def _reviewers(tx: Transaction, row: Disclosure) -> list[str]:
     """Who may look back at this one: whoever could have been its second person, but not those who made it."""
-    agencies = evidence_store.second_look_agencies(tx, tx.session.get_one(Signal, row.signal_id))
+    agencies = evidence_store.second_look_agencies(tx, tx.session.get_one(Signal, row.signal_id), row)
     able = mailing.accounts_with(tx, agencies, second_person.PERMISSION)
     return [account for account in able if account not in {row.requested_by, row.approved_by}]

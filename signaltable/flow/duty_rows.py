@@ -30,8 +30,14 @@ def arise(tx: Transaction, signal: Signal, row: Disclosure, permitted: Permitted
         elif owed.kind == INFORM and put_off:
             duty.postponed = 1
         elif owed.kind == REVIEW:
-            for agency_id in evidence_store.second_look_agencies(tx, signal):
-                mailing.tell_agency(tx, [agency_id], second_person.PERMISSION, "review")
+            for agency_id in evidence_store.second_look_agencies(tx, signal, row):
+                _tell_reviewers(tx, signal, duty, agency_id)
+
+
+def _tell_reviewers(tx: Transaction, signal: Signal, duty: Duty, agency_id: str) -> None:
+    due_on = day_of(duty.due_at) if duty.due_at else None
+    urgent = mailing.presses(tx, "review", urgency=signal.urgency, due_on=due_on)
+    mailing.tell_agency(tx, [agency_id], second_person.PERMISSION, "review", task=("duty", duty.id), urgent=urgent)
 
 
 def _put_off_already(permitted: Permitted) -> bool:
@@ -62,9 +68,24 @@ def ask_receiver(tx: Transaction, row: Disclosure, kind: str) -> bool:
     """A task for the receiver because the ground falls away, with a mail without content; False when it holds nothing."""
     if row.state not in {DisclosureState.DISCLOSED, DisclosureState.ACCEPTED} or not row.payload_recipient:
         return False
-    owe(tx, row, kind, row.recipient_agency, end_of(tx.program.policy.deadlines["receiver-reaction"].due(tx.today)))
-    mailing.tell_agency(tx, [row.recipient_agency], Permission.DUTY_FULFIL_OWN, kind)
+    due_on = tx.program.policy.deadlines["receiver-reaction"].due(tx.today)
+    duty = owe(tx, row, kind, row.recipient_agency, end_of(due_on))
+    urgent = mailing.presses(tx, kind, due_on=due_on)
+    mailing.tell_agency(
+        tx, [row.recipient_agency], Permission.DUTY_FULFIL_OWN, kind, task=("duty", duty.id), urgent=urgent
+    )
     return True
+
+
+def is_owed(tx: Transaction, row: Disclosure, *kinds: str) -> bool:
+    """Whether the receiver of this disclosure still has one of these open."""
+    there = select(Duty.id).where(
+        Duty.disclosure_id == row.id,
+        Duty.agency_id == row.recipient_agency,
+        Duty.kind.in_(kinds),
+        Duty.fulfilled_at.is_(None),
+    )
+    return tx.session.scalar(there.limit(1)) is not None
 
 
 def lock(tx: Transaction, duty: Duty, row: Disclosure) -> None:

@@ -5,8 +5,8 @@ One column holds an envelope per agency that may read it, so that no agency's ev
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -27,6 +27,18 @@ class StoredEvidence:
     evidence: Mapping[str, Mapping[str, Any]]
     requester_role: str
     chosen: tuple[int, ...]
+    capacity: str = ""
+    keep_copy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AskedIn:
+    """Who asked in which roles, about which subjects, in which task; and whether whoever passes on keeps its own copy."""
+
+    requester_role: str
+    chosen: tuple[int, ...]
+    capacity: str = ""
+    keep_copy: bool = True
 
 
 def seal(
@@ -35,27 +47,32 @@ def seal(
     row: Disclosure,
     content: Payload,
     evidence: Mapping[str, Mapping[str, Any]],
-    chosen: Sequence[int],
+    asked: AskedIn,
 ) -> bytes:
     """The envelopes as one value for the column."""
-    whole = {"evidence": evidence, "requester_role": tx.actor.role_label, "chosen": list(chosen)}
+    whole = {"evidence": evidence, **asdict(asked), "chosen": list(asked.chosen)}
     masked = {**whole, "evidence": _masked(tx, evidence, identity_values(content))}
     envelopes = {
         agency_id: sealing.seal_json(
-            tx, agency_id, whole if agency_id == signal.owner_agency else masked, _place(row, agency_id)
+            tx, agency_id, whole if agency_id == row.provider_agency else masked, _place(row, agency_id)
         )
-        for agency_id in second_look_agencies(tx, signal)
+        for agency_id in second_look_agencies(tx, signal, row)
     }
     return json.dumps({agency_id: base64.b64encode(made).decode() for agency_id, made in envelopes.items()}).encode()
 
 
-def second_look_agencies(tx: Transaction, signal: Signal) -> list[str]:
-    """The provider, and the agencies of those who chair its table: there a second person can be found."""
+def second_look_agencies(tx: Transaction, signal: Signal, row: Disclosure) -> list[str]:
+    """The provider, and the agencies of those who chair its table: there a second person can be found.
+
+    Whoever passes on what it received and has no seat at that table finds one at home only.
+    """
     members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id)).all()
+    if row.parent_id and row.provider_agency not in members:
+        return [row.provider_agency]
     approvers = set(mailing.accounts_with(tx, members, Permission.DISCLOSURE_APPROVE_OTHER))
     chairs = approvers & set(mailing.accounts_with(tx, members, Permission.TABLE_DECIDE_OWN_TABLE))
     found = tx.session.scalars(select(Account.agency_id).where(Account.id.in_(sorted(chairs))))
-    return sorted({signal.owner_agency, *found})
+    return sorted({row.provider_agency, *found})
 
 
 def _masked(
@@ -85,7 +102,14 @@ def read(tx: Transaction, row: Disclosure, agency_id: str) -> StoredEvidence:
     if agency_id not in envelopes:
         raise NotFound("no evidence for this agency")
     opened = sealing.open_json(tx, agency_id, base64.b64decode(envelopes[agency_id]), _place(row, agency_id))
-    return StoredEvidence(opened["evidence"], opened["requester_role"], tuple(opened["chosen"]))
+    return StoredEvidence(
+        opened["evidence"],
+        opened["requester_role"],
+        tuple(opened["chosen"]),
+        # What was sealed before anything could be passed on does not say these.
+        opened.get("capacity", ""),
+        opened.get("keep_copy", True),
+    )
 
 
 def _place(row: Disclosure, agency_id: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from signaltable import disclose as step
+from signaltable import onward as step
 from signaltable.disclosure.outcome import Offer
 from signaltable.disclosure.request import Request
 from signaltable.evidence import needed
@@ -42,7 +42,7 @@ def rows(case: Case, near: Iterable[str], grounds: GroundSet) -> tuple[NearRow, 
     """The rows named in a refusal of the first chosen subject, first those that a person can still do something about."""
     request = next(iter(requests_of(case).values()))
     index = index_on(grounds, request.on)
-    offers = {offer.ground.id: offer for offer in step.applicable(request, grounds)}
+    offers = {offer.ground.id: offer for offer in step.applicable(request, grounds, case.bound)}
     known = {row.id: row for row in index.in_order}
     found = [_near(index, request, known[one], offers.get(one)) for one in near if one in known]
     return tuple(sorted(found, key=_far))

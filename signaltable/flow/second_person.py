@@ -6,7 +6,7 @@ acute danger they look back (`reviewing`).
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import Refused, Resource
@@ -31,7 +31,14 @@ def reach(tx: Transaction) -> ColumnElement[bool]:
 
     Not those of cases that the actor is kept from.
     """
-    chaired = Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)) if _chairs(tx) else false()
+    chaired: ColumnElement[bool] = false()
+    if _chairs(tx):
+        # Whoever passes on what it received and has no seat at the table is no business of its chair.
+        seated = exists().where(
+            TableMember.table_id == Signal.table_id, TableMember.agency_id == Disclosure.provider_agency
+        )
+        at_table = Signal.table_id.in_(tables_of(tx, tx.actor.agency_id))
+        chaired = and_(at_table, or_(Disclosure.parent_id.is_(None), seated))
     own = or_(Disclosure.provider_agency == tx.actor.agency_id, chaired)
     return and_(own, not_kept_from(tx, Disclosure.signal_id))
 
@@ -40,7 +47,9 @@ def require_second_person(tx: Transaction, row: Disclosure, signal: Signal) -> N
     """Raise `Refused` (no_permission, other_table, own_request), recorded, unless the actor may look at this one."""
     members: Iterable[str] = ()
     if _chairs(tx):
-        members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
+        members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id)).all()
+        if row.parent_id and row.provider_agency not in members:
+            members = ()
     resource = Resource(
         "disclosure",
         row.reference,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from signaltable import disclose as step
+from signaltable import onward as step
 from signaltable.disclosure.outcome import Duty, Offer, Permit, Refused
 from signaltable.disclosure.outcome import Withheld as StepWithheld
 from signaltable.disclosure.request import Person, Request
@@ -17,6 +17,7 @@ from signaltable.domain import UnusableInput
 from signaltable.evidence import Met, NotMet
 from signaltable.flow.contents import Contents
 from signaltable.grounds import Ground, GroundSet, LegalReference
+from signaltable.onward import Onward
 from signaltable.texts import Text
 
 # The number under which a request about nobody in particular goes.
@@ -49,6 +50,8 @@ class Case:
     facts: Mapping[str, Any]
     now: datetime
     demo: bool
+    # How it came in, when it is passed on.
+    bound: Onward | None = None
 
     def about(self, chosen: Iterable[int]) -> "Case":
         """The same about other subjects."""
@@ -144,7 +147,7 @@ def options(case: Case, grounds: GroundSet) -> tuple[GroundOption, ...]:
 
     Unusable ones come last, with what stops them.
     """
-    offers = {number: step.applicable(request, grounds) for number, request in requests_of(case).items()}
+    offers = {number: step.applicable(request, grounds, case.bound) for number, request in requests_of(case).items()}
     ids = dict.fromkeys(offer.ground.id for found in offers.values() for offer in found)
     made = [_option(case, offers, ground_id) for ground_id in ids]
     return tuple(sorted(made, key=lambda option: (not option.usable, option.second_person, -_size(option.selection))))
@@ -190,11 +193,11 @@ def weigh(
 ) -> Permitted | Refused:
     """Decide with the evidence. Raises `MissingEvidence` when the ground fits and a condition is not met yet."""
     requests = requests_of(case, evidence)
-    outcomes = {number: step.decide(request, ground_id, grounds) for number, request in requests.items()}
+    outcomes = {number: step.decide(request, ground_id, grounds, case.bound) for number, request in requests.items()}
     usable = {
         number
         for number, request in requests.items()
-        if any(offer.usable and offer.ground.id == ground_id for offer in step.applicable(request, grounds))
+        if any(offer.usable and offer.ground.id == ground_id for offer in step.applicable(request, grounds, case.bound))
     }
     permits = {number: found for number, found in outcomes.items() if isinstance(found, Permit)}
     refusals = {number: found for number, found in outcomes.items() if isinstance(found, Refused)}
@@ -237,6 +240,6 @@ def categories_of(case: Case, selection: Selection) -> tuple[str, ...]:
 
 def refusal(case: Case, grounds: GroundSet) -> Refused:
     """Why nothing may go: the reasons of the first chosen subject, and what can be done instead."""
-    outcome = step.decide(next(iter(requests_of(case).values())), None, grounds)
+    outcome = step.decide(next(iter(requests_of(case).values())), None, grounds, case.bound)
     # With a ground that could apply this is not asked; a permit without evidence exists only without conditions.
     return outcome if isinstance(outcome, Refused) else Refused(())
