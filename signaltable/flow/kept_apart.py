@@ -37,6 +37,11 @@ def _of_link(link_id: str) -> Select[Any]:
     return select(Subject.signal_id).join(Link, sides).where(Link.id == link_id)
 
 
+def _of_request(model: type[SubjectReport | SubjectErasure], reference: str) -> Select[Any]:
+    joined = select(Subject.signal_id).join(model, model.subject_id == Subject.id)
+    return joined.where(model.reference == reference)
+
+
 # About which signals a mail is, by the kind of what waits (mailing.Task); the other kinds are about no single case.
 _ABOUT: Mapping[str, Callable[[str], Select[Any]]] = MappingProxyType(
     {
@@ -49,7 +54,12 @@ _ABOUT: Mapping[str, Callable[[str], Select[Any]]] = MappingProxyType(
         "approval": _of_disclosure,
         "identity": lambda thing: select(IdentityRequest.signal_id).where(IdentityRequest.reference == thing),
         "text": lambda thing: select(TextCheck.signal_id).where(TextCheck.id == thing),
+        "approval": _of_disclosure,
         "duty": _of_duty,
+        "identity": lambda thing: select(IdentityRequest.signal_id).where(IdentityRequest.reference == thing),
+        "text": lambda thing: select(TextCheck.signal_id).where(TextCheck.id == thing),
+        "report": lambda thing: _of_request(SubjectReport, thing),
+        "erasure": lambda thing: _of_request(SubjectErasure, thing),
         "link": _of_link,
     }
 )
