@@ -102,9 +102,9 @@ def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
 @plainly
 def jobs() -> None:
     """The scheduler alone, until Ctrl-C: for a user who may read the signing key of the log, beside `run --no-jobs`."""
-    from signaltable import jobs
+    from signaltable.jobs.process import main
 
-    sys.exit(jobs.main())
+    sys.exit(main())
 
 
 @click.command()

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from signaltable.policy import PolicySet
+from signaltable.slots import Daily, Every, Schedule
 from signaltable.transaction import Program
 
 DAY = 24 * 60
@@ -12,6 +13,8 @@ DAY = 24 * 60
 @dataclass(frozen=True, slots=True)
 class Job:
     """What runs, how often (minutes), and what the log says of a run.
+
+    One that runs every `DAY` has its turn once a day in the Netherlands, at the hour that policies/jobs.toml gives it.
 
     A run that did something, or failed, leaves a job:run, unless it `tells_itself` what it did; runs without a result
     are counted in the next one, at least once a day, or each is told with `always_recorded`.
@@ -23,7 +26,6 @@ class Job:
     always_recorded: bool = False
     tells_itself: bool = False
 
-    def slot(self, now: datetime) -> str:
-        """The turn that `now` belongs to; the same for every process."""
-        start = int(now.timestamp()) // (self.minutes * 60) * self.minutes * 60
-        return datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%dT%H:%M")
+    def schedule(self, policy: PolicySet) -> Schedule:
+        """When it has its turns."""
+        return Daily(policy.daily.time_of(self.name)) if self.minutes == DAY else Every(self.minutes)

@@ -2,35 +2,66 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from signaltable.flow.claims import ERROR, claim, finish
+from signaltable.flow.turns import ERROR, INTERRUPTED, NotNow, Overtaken, Turn, end, turn
 from signaltable.jobs.job import Job
-from signaltable.jobs.work import JOBS, go_on_rotating, run_checks, run_exports, run_reports
+from signaltable.jobs.work import JOBS, Interrupted, go_on_rotating, run_checks, run_exports, run_reports
+from signaltable.slots import name_of
 from signaltable.trace_context import start
 from signaltable.transaction import Program
 
 LOG = logging.getLogger("signaltable.jobs")
-# Why a run was not done here.
+# Why a run was not done here: somebody else did it or is at it, or it waits after a failure.
 TAKEN = "taken"
+OVERTAKEN = f"{ERROR}Overtaken"
+DONE, FAILED = "done", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a turn came to: `result` is done, failed, not-due, running or waiting; the slots are those that the run was for."""
+
+    job: str
+    result: str
+    outcome: str = ""
+    from_slot: str = ""
+    slot: str = ""
+    slots: int = 0
+
+
+def take_turn(program: Program, job: Job, *, at_once: bool = False) -> Result:
+    """Do all slots of the job that are due, unless another process has them. Never raises: others must not stop with it.
+
+    The outcome is what the job said, or "error:" with the type of what went wrong (its text may hold data).
+    """
+    program = _at_new_work(program)
+    try:
+        schedule = job.schedule(program.policy)
+        with turn(program, JOBS, job.name, schedule, at_once=at_once) as mine:
+            if isinstance(mine, NotNow):
+                return Result(job.name, mine.why)
+            return _worked(program, job, mine)
+    except Overtaken:
+        LOG.error("job %s: another process took the turn over", job.name)  # noqa: TRY400
+        return Result(job.name, FAILED, OVERTAKEN)
+    except Exception as error:  # noqa: BLE001 -- the database is away, say; the next turn comes soon
+        LOG.error("job %s: %s", job.name, type(error).__name__)  # noqa: TRY400 -- a traceback may quote data
+        return Result(job.name, FAILED, f"{ERROR}{type(error).__name__}")
+
+
+def _worked(program: Program, job: Job, mine: Turn) -> Result:
+    outcome = _outcome_of(job.name, job.work, program)
+    end(program, JOBS, mine, outcome, always=job.always_recorded, told=job.tells_itself)
+    failed = outcome.startswith(ERROR)
+    first = name_of(mine.due.first) if mine.due.slots else ""
+    return Result(job.name, FAILED if failed else DONE, outcome, first, mine.due.name, mine.due.slots)
 
 
 def run_once(program: Program, job: Job) -> str:
-    """Do this turn of the job, unless another process has it. Never raises: a broken job must not stop the others.
-
-    Returns what the job said, "taken", or "error:" with the type of what went wrong (its text may hold data).
-    """
-    slot = job.slot(program.clock())
-    program = _at_new_work(program)
-    try:
-        if not claim(program, JOBS, job.name, slot):
-            return TAKEN
-        outcome = _outcome_of(job.name, job.work, program)
-        finish(program, JOBS, job.name, slot, outcome, always=job.always_recorded, told=job.tells_itself)
-    except Exception as error:  # noqa: BLE001 -- the database is away, say; the next turn comes soon
-        LOG.error("job %s: %s", job.name, type(error).__name__)  # noqa: TRY400 -- a traceback may quote data
-        return f"{ERROR}{type(error).__name__}"
-    return outcome
+    """Do what is due of the job. What it said, "taken" when nothing was to be done here, or "error:" and what went wrong."""
+    result = take_turn(program, job)
+    return result.outcome if result.result in {DONE, FAILED} else TAKEN
 
 
 def run_requests(program: Program) -> str:
@@ -44,6 +75,11 @@ def run_check_requests(program: Program) -> str:
     return _outcome_of(run_checks.__name__, run_checks, _at_new_work(program))
 
 
+def run_rotations(program: Program) -> str:
+    """Go on with keys that are being replaced, and end what waited for time to pass. Never raises."""
+    return _outcome_of(run_rotations.__name__, go_on_rotating, _at_new_work(program))
+
+
 def _at_new_work(program: Program) -> Program:
     """The program in a trace of its own: one for each run, so that the log tells what belongs together."""
     return replace(program, work=start(program.randomness))
@@ -52,11 +88,8 @@ def _at_new_work(program: Program) -> Program:
 def _outcome_of(name: str, work: Callable[[Program], str], program: Program) -> str:
     try:
         return work(program)
+    except Interrupted:
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001
         LOG.error("job %s failed: %s", name, type(error).__name__)  # noqa: TRY400 -- a traceback may quote data
         return f"{ERROR}{type(error).__name__}"
-
-
-def run_rotations(program: Program) -> str:
-    """Go on with keys that are being replaced, and end what waited for time to pass. Never raises."""
-    return _outcome_of(run_rotations.__name__, go_on_rotating, _at_new_work(program))

@@ -49,6 +49,7 @@ LAYERS = (
     ("signaltable.disclosure",),
     ("signaltable.policy",),
     (
+        "signaltable.daily",
         "signaltable.deadline_rules",
         "signaltable.escalation_rules",
         "signaltable.policy_checks",
@@ -85,6 +86,7 @@ LAYERS = (
         "signaltable.opening",
         "signaltable.policy_errors",
         "signaltable.shape",
+        "signaltable.slots",
         "signaltable.texts",
         "signaltable.working_days",
     ),
