@@ -758,6 +758,8 @@ class Escalation(Base):
     settled_at: Mapped[datetime | None]
     settled_by: Mapped[str] = mapped_column(Id, default="")
     result: Mapped[str] = mapped_column(Code, default="")
+    # Which agency takes it up, where the result says so.
+    holder_agency: Mapped[str] = mapped_column(Id, default="")
     reason: Mapped[str] = mapped_column(String(1000), default="")
     version: Mapped[int] = mapped_column(default=1)
 

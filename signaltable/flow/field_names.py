@@ -114,7 +114,7 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         ),
         "missed_dates": frozenset("signal_id kind object_id due_on noted_at".split()),
         "escalations": frozenset(
-            "id signal_id cause level opened_at due_on raised_at settled_at settled_by result version".split(),
+            "id signal_id cause level opened_at due_on raised_at settled_at settled_by result holder_agency version".split(),
         ),
         "postponements": frozenset(
             "id kind object_id signal_id agency_id account_id at before until reason_sealed".split(),

@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("settled_at", UtcDateTime(), nullable=True),
         sa.Column("settled_by", sa.String(length=36), nullable=False),
         sa.Column("result", sa.String(length=64), nullable=False),
+        sa.Column("holder_agency", sa.String(length=36), nullable=False),
         sa.Column("reason", sa.String(length=1000), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["signal_id"], ["signals.id"], name=op.f("fk_escalations_signal_id_signals")),
