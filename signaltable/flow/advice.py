@@ -1,4 +1,7 @@
-"""The advice of the meldroutekaart on a stored signal: that of the day of submitting, and what links add to it since."""
+"""The advice of the meldroutekaart on a stored signal: that of the day of submitting, and what was added since.
+
+Links add to it, and that the case is stuck (M20).
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from typing import Any, Final
 from signaltable import route
 from signaltable.facts import Facts, parse_facts
 from signaltable.flow import linking
+from signaltable.flow.escalations.ending import is_stuck
 from signaltable.models import Signal
 from signaltable.queries import subjects_of
 from signaltable.texts import Text, by_code
@@ -58,10 +62,10 @@ WITHHELD: Final = Advice((), (), (), 0, withheld=True)
 
 
 def advice_of(tx: Transaction, signal: Signal) -> Advice:
-    """The advice that was kept with the signal, and what confirmed links add to it today."""
+    """The advice that was kept with the signal, and what confirmed links and a case that is stuck add to it today."""
     frozen = tuple(_frozen_routes(tx, signal.advice.get("routes", ())))
     linked = linking.agencies_around(tx, signal.id)
-    if not linked:
+    if not linked and not is_stuck(tx, signal.id):
         asked = signal.advice.get("questions", ())
         kept = [(one["fact"], Text(one["why"]["nl"], one["why"]["en"])) for one in asked]
         return Advice(frozen, (), tuple(_to_ask(tx, kept)), 0)
@@ -91,7 +95,9 @@ def of_today(tx: Transaction, signal: Signal) -> tuple[list[Facts], route.Decisi
     seen = [dict(signal.facts)]
     seen += [shared | {"age": person.age_band, "gender": person.gender} for person in people[1:]]
     policy, today, linked = tx.program.policy, tx.today, linking.agencies_around(tx, signal.id)
-    known = [parse_facts(facts | ({"linked_agencies": linked} if linked else {})) for facts in seen]
+    since: dict[str, Any] = {"linked_agencies": linked} if linked else {}
+    since |= {"stuck": "yes"} if is_stuck(tx, signal.id) else {}
+    known = [parse_facts(facts | since) for facts in seen]
     return known, route.merge([route.decide(facts, policy, on=today) for facts in known], policy)
 
 

@@ -5,6 +5,7 @@ from datetime import date
 from sqlalchemy import select
 
 from signaltable.domain import ENDED, UNDISCLOSED, Conflict, DisclosureState, State, may_follow
+from signaltable.flow.escalations.ending import end_with
 from signaltable.models import Disclosure, Signal, SignalMove
 from signaltable.transaction import Transaction
 
@@ -30,6 +31,7 @@ def move(tx: Transaction, signal: Signal, state: State, *, reason: str = "") -> 
     signal.version += 1
     if state in ENDED:
         _end_requests(tx, signal)
+    end_with(tx, signal)
 
 
 def back_from_table(tx: Transaction, signal: Signal, state: State) -> None:
