@@ -18,6 +18,8 @@ from signaltable.models import (
     Question,
     Signal,
     Subject,
+    SubjectErasure,
+    SubjectReport,
     TextCheck,
 )
 from signaltable.queries import kept_from
@@ -54,10 +56,7 @@ _ABOUT: Mapping[str, Callable[[str], Select[Any]]] = MappingProxyType(
         "approval": _of_disclosure,
         "identity": lambda thing: select(IdentityRequest.signal_id).where(IdentityRequest.reference == thing),
         "text": lambda thing: select(TextCheck.signal_id).where(TextCheck.id == thing),
-        "approval": _of_disclosure,
         "duty": _of_duty,
-        "identity": lambda thing: select(IdentityRequest.signal_id).where(IdentityRequest.reference == thing),
-        "text": lambda thing: select(TextCheck.signal_id).where(TextCheck.id == thing),
         "report": lambda thing: _of_request(SubjectReport, thing),
         "erasure": lambda thing: _of_request(SubjectErasure, thing),
         "link": _of_link,
