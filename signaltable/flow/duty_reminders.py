@@ -22,12 +22,15 @@ def remind(tx: Transaction) -> tuple[int, int]:
     if not late:
         return 0, 0
     rows = {row.id: row for row in _disclosures_of(tx, late)}
-    whom: set[str] = set(mailing.accounts_with(tx, _owing(late), Permission.DUTY_FULFIL_OWN))
+    able: dict[str, list[str]] = {}
+    whom: dict[str, list[Duty]] = {}
     for duty in late:
         duty.reminded_at = tx.now
-        if duty.kind == REVIEW:
-            whom |= set(_reviewers(tx, rows[duty.disclosure_id]))
-    mailing.tell(tx, whom, "duty-overdue")
+        for account_id in _those_who_can(tx, duty, rows[duty.disclosure_id], able):
+            whom.setdefault(account_id, []).append(duty)
+    for account_id, duties in whom.items():
+        task = ("duty", duties[0].id) if len(duties) == 1 else ("work", "")
+        mailing.tell(tx, [account_id], "duty-overdue", task=task)
     tx.record(
         "deadline:overdue",
         object_type="disclosure",
@@ -43,8 +46,13 @@ def remind(tx: Transaction) -> tuple[int, int]:
     return len(late), len(whom)
 
 
-def _owing(late: Iterable[Duty]) -> set[str]:
-    return {duty.agency_id for duty in late if duty.kind != REVIEW}
+def _those_who_can(tx: Transaction, duty: Duty, row: Disclosure, able: dict[str, list[str]]) -> list[str]:
+    """The accounts that can do this duty; `able` keeps those of each agency that was looked at."""
+    if duty.kind == REVIEW:
+        return _reviewers(tx, row)
+    if duty.agency_id not in able:
+        able[duty.agency_id] = mailing.accounts_with(tx, [duty.agency_id], Permission.DUTY_FULFIL_OWN)
+    return able[duty.agency_id]
 
 
 def _disclosures_of(tx: Transaction, late: Iterable[Duty]) -> Sequence[Disclosure]:

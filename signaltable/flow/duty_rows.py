@@ -9,7 +9,7 @@ from sqlalchemy import case, select, update
 
 from signaltable.access import Permission
 from signaltable.audit_trail import milliseconds
-from signaltable.domain import ZONE, Conflict, DisclosureState
+from signaltable.domain import ZONE, Conflict, DisclosureState, day_of
 from signaltable.flow import evidence_store, mailing, sealing, second_person
 from signaltable.flow.duty_kinds import BY_PROGRAM, DESTROY, ENDED, INFORM, LOGGED, OF_RECEIVER, RECORD, REVIEW
 from signaltable.flow.weighing import Permitted

@@ -128,7 +128,7 @@ def _told(report: fsck.Report) -> dict[str, object]:
 
 def _open_incidents(tx: Transaction, findings: Iterable[Finding]) -> None:
     known = {(row.kind, row.place): row for row in tx.session.scalars(select(Incident).where(_is_open()))}
-    fresh = 0
+    fresh: list[str] = []
     for one in findings:
         place, message = one.at[:PLACE_LENGTH], one.message[:MESSAGE_LENGTH]
         row = known.get((one.kind, place))
@@ -139,11 +139,11 @@ def _open_incidents(tx: Transaction, findings: Iterable[Finding]) -> None:
             id=tx.new_id(), kind=one.kind, place=place, message=message, opened_at=tx.now, seen_at=tx.now, times=1
         )
         tx.session.add(row)
-        fresh += 1
+        fresh.append(row.id)
         details = {"incident": row.id, "kind": row.kind, "at": row.place, "finding_hash": text_hash(row.message)}
         tx.record("incident:open", object_type="incident", object_id=row.id, details=details)
     if fresh:
-        _tell(tx)
+        _tell(tx, ("incident", fresh[0]) if len(fresh) == 1 else ("work", ""))
 
 
 def _worth_an_incident(report: fsck.Report) -> Iterator[Finding]:
@@ -162,10 +162,11 @@ def _is_open() -> ColumnElement[bool]:
     return Incident.settled_at.is_(None)
 
 
-def _tell(tx: Transaction) -> None:
-    """A mail to everybody who may settle, wherever they work."""
+def _tell(tx: Transaction, task: mailing.Task) -> None:
+    """A mail to everybody who may settle, wherever they work; it does not wait for tomorrow."""
     agencies = tx.session.scalars(select(Agency.id).where(Agency.active)).all()
-    mailing.tell_agency(tx, agencies, Permission.INCIDENT_SETTLE_ALL, "incident")
+    urgent = mailing.presses(tx, "incident", due_on=tx.today)
+    mailing.tell_agency(tx, agencies, Permission.INCIDENT_SETTLE_ALL, "incident", task=task, urgent=urgent)
 
 
 # -- looking at them, settling them -------------------------------------------------------------------------------

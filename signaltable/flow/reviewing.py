@@ -8,7 +8,7 @@ the time in which a data breach has to be reported (AVG 33(1)).
 from dataclasses import dataclass
 
 from signaltable.conditions.shape import MOTIVATION_LENGTH
-from signaltable.domain import NotFound, UnusableInput
+from signaltable.domain import NotFound, UnusableInput, day_of
 from signaltable.flow import approvals, duty_kinds, duty_lists, duty_rows, evidence_store, mailing, second_person
 from signaltable.flow.accounts import Confirmed
 from signaltable.flow.approvals import Approval
@@ -62,9 +62,10 @@ def judge(tx: Transaction, duty_id: str, *, right: bool, motivation: str, confir
         raise UnusableInput({"motivation": duty_kinds.TOO_SHORT})
     duty_rows.close(tx, duty, row, duty_kinds.RIGHT if right else duty_kinds.NOT_RIGHT, tx.now, said={"text": text})
     if right:
-        mailing.tell(tx, [row.requested_by], "answer")
+        mailing.tell(tx, [row.requested_by], "answer", task=("sent", row.reference))
         return
     due = duty_rows.end_of(tx.program.policy.deadlines["review-follow-up"].due(tx.today))
-    duty_rows.owe(tx, row, duty_kinds.PUT_RIGHT, row.provider_agency, due)
+    owed = duty_rows.owe(tx, row, duty_kinds.PUT_RIGHT, row.provider_agency, due)
     officers = mailing.accounts_with(tx, [row.provider_agency], second_person.PERMISSION)
-    mailing.tell(tx, [row.requested_by, *officers], "review-not-right")
+    urgent = mailing.presses(tx, "review-not-right", due_on=day_of(due))
+    mailing.tell(tx, [row.requested_by, *officers], "review-not-right", task=("duty", owed.id), urgent=urgent)

@@ -142,7 +142,8 @@ def request(tx: Transaction, signal_reference: str, number: int | None, *, groun
     if tx.session.scalar(select(SubjectErasure.id).where(*same).limit(1)):
         raise Conflict("waiting", "an earlier request about the same person is open")
     row = _store(tx, subject, ground, reason.strip())
-    mailing.tell_agency(tx, [row.agency_id], Permission.ERASURE_DECIDE_OWN, "erasure-request")
+    waits = ("erasure", row.reference)
+    mailing.tell_agency(tx, [row.agency_id], Permission.ERASURE_DECIDE_OWN, "erasure-request", task=waits)
     tx.record(
         "subject:request",
         object_type=OBJECT,
@@ -415,7 +416,7 @@ def _sign(
 ) -> None:
     row.state, row.decided_by, row.decided_at = state, tx.actor.account_id, tx.now
     row.answer_sealed = sealing.seal_json(tx, row.agency_id, {"reason": reason.strip()}, _place(row, "answer_sealed"))
-    mailing.tell(tx, [row.account_id], "erasure-answer")
+    mailing.tell(tx, [row.account_id], "erasure-answer", task=("erasure", row.reference))
     tx.session.flush()
     tx.record(
         "subject:decide",
@@ -443,7 +444,7 @@ def _tell_receivers(tx: Transaction, signal: Signal, subject: Subject) -> list[s
     for row in _naming(tx, signal, subject):
         if row.state == DisclosureState.AWAITING_APPROVAL:
             end_request(tx, signal, row)
-            mailing.tell(tx, [row.requested_by], "answer")
+            mailing.tell(tx, [row.requested_by], "answer", task=("sent", row.reference))
         elif duty_rows.ask_receiver(tx, row, duty_kinds.ERASED):
             told.append(row.recipient_agency)
         row.payload_provider = b""

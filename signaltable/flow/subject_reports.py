@@ -169,7 +169,8 @@ def request(tx: Transaction, signal_reference: str, number: int | None, *, asker
     if any(_state(tx, row) in {"waiting", "postpone", *GIVEN} for row in _of_subject(tx, subject)):
         raise Conflict("waiting", "an earlier request about the same person is open")
     row = _store(tx, subject, asker, reason.strip())
-    mailing.tell_agency(tx, [row.agency_id], Permission.REPORT_DECIDE_OWN, "report-check")
+    waits = ("report", row.reference)
+    mailing.tell_agency(tx, [row.agency_id], Permission.REPORT_DECIDE_OWN, "report-check", task=waits)
     tx.record(
         "report:request",
         object_type="report",
@@ -393,7 +394,7 @@ def decide(
     if problems:
         raise UnusableInput(problems)
     _write(tx, row, answers, decision, reason.strip(), exception, until, left_out)
-    mailing.tell(tx, [row.requested_by], "answer")
+    mailing.tell(tx, [row.requested_by], "answer", task=("report", row.reference))
     ends = {"expires_at": milliseconds(row.available_until)} if row.available_until else {}
     tx.record(
         "report:decide",

@@ -173,7 +173,8 @@ def _check(tx: Transaction, check_id: str) -> str:
         return DONE
     row.state = CONFIRM
     row.found_sealed = _sealed(tx, signal, row.id, {**kept, "new": _stored(new)})
-    mailing.tell(tx, [signal.submitter], FOUND_MAIL)
+    urgent = mailing.presses(tx, FOUND_MAIL, urgency=signal.urgency)
+    mailing.tell(tx, [signal.submitter], FOUND_MAIL, task=("text", row.id), urgent=urgent)
     _record(tx, signal, row, result="new_words" if found.complete else "unreadable", count=len(new), kinds=_kinds(new))
     return CONFIRM
 

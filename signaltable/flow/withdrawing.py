@@ -107,7 +107,7 @@ def _stop(tx: Transaction, signal: Signal, row: Disclosure, day: date) -> bool:
     told = False
     if row.state == DisclosureState.AWAITING_APPROVAL:
         end_request(tx, signal, row)
-        mailing.tell(tx, [row.requested_by], "answer")
+        mailing.tell(tx, [row.requested_by], "answer", task=("sent", row.reference))
     else:
         told = duty_rows.ask_receiver(tx, row, duty_kinds.WITHDRAWN)
     tx.record(

@@ -266,7 +266,15 @@ def _wait(tx: Transaction, whom: Whom, row: IdentityRequest, permitted: Permitte
     row.fields = list(permitted.selection.subjects.get(whom.subject.number, ()))
     row.ground_digest = permitted.ground.digest
     tx.session.flush()
-    mailing.tell_agency(tx, [row.owner_agency], Permission.IDENTITY_DECIDE_OWN, "identity-request")
+    urgent = mailing.presses(tx, "identity-request", urgency=whom.signal.urgency)
+    mailing.tell_agency(
+        tx,
+        [row.owner_agency],
+        Permission.IDENTITY_DECIDE_OWN,
+        "identity-request",
+        task=("identity", row.reference),
+        urgent=urgent,
+    )
     tx.record(
         "identity:request",
         object_type=rows.OBJECT,

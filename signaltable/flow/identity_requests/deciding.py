@@ -122,7 +122,7 @@ def judged(
 def _sign(tx: Transaction, row: IdentityRequest, said: str) -> None:
     row.decided_by, row.decided_roles, row.decided_at = tx.actor.account_id, tx.actor.role_label, tx.now
     row.answer_sealed = rows.seal_words(tx, row, rows.ANSWER, {"reason": said})
-    mailing.tell(tx, [row.account_id], "identity-answer")
+    mailing.tell(tx, [row.account_id], "identity-answer", task=("identity", row.reference))
 
 
 def _record(tx: Transaction, row: IdentityRequest, signal: Signal, subject: Subject, more: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ def take_back(tx: Transaction, reference: str) -> None:
     _still_open(row)
     if row.state != rows.APPROVED:
         raise Conflict("decided", "nothing was approved")
-    mailing.tell(tx, [row.account_id], "identity-answer")
+    mailing.tell(tx, [row.account_id], "identity-answer", task=("identity", row.reference))
     end(tx, row, rows.ENDED, TAKEN_BACK)
 
 
@@ -82,7 +82,7 @@ def sweep(tx: Transaction) -> int:
     for row, state, cause in list(_over(tx)):
         end(tx, row, state, cause)
         if state == rows.EXPIRED:
-            mailing.tell(tx, [row.account_id], "identity-answer")
+            mailing.tell(tx, [row.account_id], "identity-answer", task=("identity", row.reference))
         ended += 1
     return ended
 

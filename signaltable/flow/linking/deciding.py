@@ -164,7 +164,7 @@ def _merge(tx: Transaction, case: Case, words: str) -> str:
     record(tx, case, "link:merge", words, evidence_kinds=sorted(case.link.compared))
     if case.state is LinkState.PROPOSED:
         waiting = [one for one in case.signals.values() if one.owner_agency != tx.actor.agency_id]
-        mailing.tell(tx, {one.submitter for one in waiting}, "link")
+        mailing.tell(tx, {one.submitter for one in waiting}, "link", task=("link", case.link.id))
     settle(tx, case, act)
     return case.state
 

@@ -154,7 +154,7 @@ def store(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal)
         },
         subjects=case.sides,
     )
-    mailing.tell(tx, {signal.submitter for signal in case.signals.values()}, "link")
+    mailing.tell(tx, {signal.submitter for signal in case.signals.values()}, "link", task=("link", made.id))
     return ProposedLink(made.id, str(found.outcome))
 
 

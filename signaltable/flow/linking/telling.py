@@ -70,7 +70,7 @@ def tell(tx: Transaction, act_id: str, subject_ids: Collection[str], since: date
         _note(tx, act_id, one, kind=kind)
     # Whoever is kept from one of them hears nothing: that a link ended says that the other side is there.
     apart = kept_from(tx, [signal.id for signal in signals]).values()
-    mailing.tell(tx, _people(tx, told, signals).difference({tx.actor.account_id}, *apart), MAIL)
+    mailing.tell(tx, _people(tx, told, signals).difference({tx.actor.account_id}, *apart), MAIL, task=("work", ""))
     return sorted({one.agency_id for one in told})
 
 
@@ -83,7 +83,7 @@ def tell_again(tx: Transaction, act_id: str, undone: str) -> list[str]:
         _note(tx, act_id, told, kind=RESTORED)
         people |= _people(tx, [told], [tx.session.get_one(Signal, one.signal_id)])
     apart = kept_from(tx, {one.signal_id for one in before}).values()
-    mailing.tell(tx, people.difference({tx.actor.account_id}, *apart), MAIL)
+    mailing.tell(tx, people.difference({tx.actor.account_id}, *apart), MAIL, task=("work", ""))
     return sorted({one.agency_id for one in before})
 
 

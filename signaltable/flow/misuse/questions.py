@@ -232,7 +232,7 @@ def ask(tx: Transaction, rule_id: str, about: str, days: int = DAYS[0]) -> None:
     row = _question(tx, finding)
     row.asked_by, row.asked_at = tx.actor.account_id, tx.now
     tx.session.add(row)
-    mailing.tell_agency(tx, [finding.agency], Permission.LOG_CONSULT_OWN, "misuse-question")
+    mailing.tell_agency(tx, [finding.agency], Permission.LOG_CONSULT_OWN, "misuse-question", task=("misuse", row.id))
     tx.record("misuse:ask", object_type="misuse", object_id=row.id, details=_details(row))
 
 
