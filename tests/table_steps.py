@@ -55,8 +55,8 @@ def triage_it(program: Program, coordinator: Actor, reference: str, result: str 
 
 def asked(program: Program, coordinator: Actor, reference: str, *agencies: str, **changes: Any) -> list[str]:
     """Questions to these agencies about the first subject; their ids."""
-    asking = enrich.Asking(agencies=agencies, subject_number=1, checked=True, **changes)
-    return use(program, coordinator, enrich.ask, reference, asking)
+    asking = enrich.Asking(agencies=agencies, subjects=(1,), checked=True, **changes)
+    return list(use(program, coordinator, enrich.ask, reference, asking).questions)
 
 
 def on_the_agenda(program: Program, coordinator: Actor, *references: str, days: int = 0) -> str:

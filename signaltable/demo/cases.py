@@ -246,13 +246,13 @@ def _ask(demo: Demo, step: Step) -> None:
     said = step.said
     asking = enrich.Asking(
         agencies=tuple(said["agencies"]),
-        subject_number=said.get("subject", 1),
+        subjects=(said.get("subject", 1),),
         note=said.get("note", ""),
         necessity=said.get("necessity", ""),
         checked=True,
     )
     made = demo.use(step, COORDINATOR, enrich.ask, demo.references[step.case], asking)
-    demo.questions.update({(step.case, agency): one for agency, one in zip(asking.agencies, made, strict=True)})
+    demo.questions.update({(step.case, agency): one for agency, one in zip(asking.agencies, made.questions, strict=True)})
 
 
 def _answer(demo: Demo, step: Step) -> None:
@@ -268,6 +268,9 @@ def _answer(demo: Demo, step: Step) -> None:
         question,
         answer=said["answer"],
         context=said.get("context", ""),
+        checked=bool(said.get("context")),
+        capacity=said.get("capacity", ""),
+        necessity=said.get("necessity", ""),
         anonymous=said.get("anonymous", False),
     )
 

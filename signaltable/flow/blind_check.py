@@ -138,6 +138,7 @@ def _asked(tx: Transaction, *, everywhere: bool) -> list[Asked]:
         .where(
             whose,
             Question.answer == "",
+            Question.withdrawn_at.is_(None),
             Signal.state.in_(ANSWERABLE),
             Subject.erased_at.is_(None),
             not_kept_from(tx, Signal.id),

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, select, tuple_
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import ACTIVE_STATES, Conflict, LinkState, NotFound, Resource, State, UnusableInput, day_of
-from signaltable.flow import consultation, enrich, linking
+from signaltable.flow import consultation, enrich, fact_questions, linking
 from signaltable.flow.dossier import (
     Dossier,
     LinkedSubject,
@@ -80,6 +80,7 @@ class TriageView:
     needs_necessity: bool
     agencies: tuple[tuple[str, str], ...]
     questions: tuple[enrich.AskedLine, ...]
+    facts: tuple[fact_questions.AskedFact, ...]
     due_on: date
 
 
@@ -235,6 +236,9 @@ def consult(tx: Transaction, reference: str) -> TriageView:
         needs_necessity=consultation.needs_necessity(tx, signal),
         agencies=tuple(enrich.partners(tx, signal)),
         questions=tuple(enrich.asked_about(tx, signal)),
+        facts=tuple(
+            fact_questions.in_words(signal, tx.program.policy, code) for code in consultation.askable_facts(tx, signal)
+        ),
         due_on=enrich.default_due(tx),
     )
 

@@ -147,7 +147,7 @@ def ask(reference: str) -> ResponseReturnValue:
         return _page(view, asking=form), 422
     asking = enrich.Asking(
         agencies=tuple(form.agencies.data or ()),
-        subject_number=_number(form.subject.data),
+        subjects=(_number(form.subject.data),),
         due_on=form.due_on.data,
         note=form.note.data or "",
         necessity=(form.necessity.data or "") if form.necessity else "",
@@ -164,7 +164,7 @@ def ask(reference: str) -> ResponseReturnValue:
             raise
         return _page(view, asking=form, without_ground=str(refusal.details["recipient"])), 422
     flash(
-        ngettext("The question is with one partner.", "The question is with %(num)s partners.", len(asked)), "success"
+        ngettext("The question is with one partner.", "The question is with %(num)s partners.", len(asked.questions)), "success"
     )
     return redirect(url_for("triage.show", reference=reference, _anchor="vragen"), 303)
 

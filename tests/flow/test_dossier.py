@@ -35,7 +35,7 @@ def people(program, actor):
 def test_no_reader_finds_an_identity_or_the_owners_sealed_text(program, people):
     reference = triaged(program, people["havendam"], people["coordinator"], _rich())
     (question,) = asked(program, people["coordinator"], reference, "avim", note="Is Zorinka Proefveld bekend?")
-    use(program, people["avim"], enrich.answer, question, answer="hit", context="Bel mij op 0612345678")
+    use(program, people["avim"], enrich.answer, question, answer="hit", context="Bel mij op 0612345678", checked=True)
     on_the_agenda(program, people["coordinator"], reference)
     for viewer in (dossier.TABLE, dossier.OWNER, "riec"):
         text = repr(_read(program, people["coordinator"], reference, viewer))
@@ -76,7 +76,7 @@ def test_it_says_what_was_noted_in_the_order_of_the_form(program, people):
 def test_an_agency_gets_nothing_that_partners_or_the_table_added(program, people):
     reference = triaged(program, people["havendam"], people["coordinator"])
     (question,) = asked(program, people["coordinator"], reference, "avim")
-    use(program, people["avim"], enrich.answer, question, answer="hit", context="Al langer in beeld")
+    use(program, people["avim"], enrich.answer, question, answer="hit", context="Al langer in beeld", checked=True)
     meeting = on_the_agenda(program, people["coordinator"], reference)
     deciding = table.Deciding("watch", "Eerst afwachten wat de winter brengt")
     use(program, people["voorzitter"], table.decide, meeting, reference, deciding)

@@ -90,11 +90,11 @@ def test_only_offered_partners_can_be_asked(program, people, agencies):
 
 def test_what_a_question_needs(program, people):
     reference = triaged(program, people["havendam"], people["coordinator"])
-    good = {"agencies": ("avim",), "subject_number": 1, "checked": True}
+    good = {"agencies": ("avim",), "subjects": (1,), "checked": True}
     for change, place in (
         ({"checked": False}, "checked"),
         ({"due_on": date(2026, 11, 1)}, "due_on"),
-        ({"subject_number": 7}, "subject"),
+        ({"subjects": (7,)}, "subject"),
         ({"note": "zoek op 111222333"}, "note"),
     ):
         with pytest.raises(UnusableInput) as refused:
@@ -239,7 +239,7 @@ def test_a_late_answer_counts_and_is_marked(program, people, clock):
     clock.forward(days=10)
     (line,) = use(program, people["avim"], enrich.open_questions).open
     assert line.overdue
-    use(program, people["avim"], enrich.answer, question, answer="hit", context="Bekend bij het wijkteam")
+    use(program, people["avim"], enrich.answer, question, answer="hit", context="Bekend bij het wijkteam", checked=True)
     page = use(program, people["avim"], enrich.open_questions)
     assert (page.open, page.answered[0].late) == ((), True)
     (given,) = use(program, people["coordinator"], triage.consult, reference).dossier.answers
@@ -255,7 +255,7 @@ def test_an_answer_is_masked_refuses_a_bsn_and_knows_four_words(program, people)
         with pytest.raises(UnusableInput) as refused:
             use(program, people["avim"], enrich.answer, question, **options)
         assert set(refused.value.problems) == {place}
-    use(program, people["avim"], enrich.answer, question, answer="hit", context="Mail naar zorinka@voorbeeld.nl")
+    use(program, people["avim"], enrich.answer, question, answer="hit", context="Mail naar zorinka@voorbeeld.nl", checked=True)
     assert "zorinka@" not in use(program, people["avim"], enrich.read_question, question).context
 
 

@@ -209,7 +209,7 @@ def busy(program, actor):
     partner = actor(program, "avim")
     use(program, partner, enrich.read_question, question)
     use(program, partner, enrich.compare, question, {"surname": CONTENT})
-    use(program, partner, enrich.answer, question, answer="hit", context=words)
+    use(program, partner, enrich.answer, question, answer="hit", context=words, checked=True)
     meeting = on_the_agenda(program, coordinator, reference)
     use(program, coordinator, table.note, meeting, reference, words)
     categories = ["identity", "contact", "narrative", "minor", "nationality", "pseudonymous"]
