@@ -29,7 +29,7 @@ from signaltable.flow.table.minutes_parts import (
     stored,
 )
 from signaltable.models import Meeting, Minutes, MinutesPart, Signal
-from signaltable.queries import agency_titles, mine
+from signaltable.queries import WHOLE, agency_titles, mine
 from signaltable.transaction import Transaction
 
 DRAFT, SHARED, APPROVED = "draft", "shared", "approved"
@@ -268,8 +268,9 @@ def _note_reading(tx: Transaction, view: MinutesView, details: Mapping[str, Any]
 
 
 def _parts(tx: Transaction, meeting_id: str) -> list[MinutesPart]:
+    # All of them, so that what a reader does not see can be counted; `_seen` leaves it out.
     query = select(MinutesPart).where(MinutesPart.meeting_id == meeting_id).order_by(MinutesPart.number)
-    return list(tx.session.scalars(query))
+    return list(tx.session.scalars(query.execution_options(**{WHOLE: True})))
 
 
 def _seen(tx: Transaction, rows: Iterable[MinutesPart]) -> list[MinutesPart]:

@@ -31,7 +31,7 @@ from signaltable.models import (
     RegionalTable,
     Signal,
 )
-from signaltable.queries import agency_titles, kept_from
+from signaltable.queries import WHOLE, agency_titles, kept_from
 from signaltable.transaction import Transaction
 
 HEAD, ATTENDANCE, CASE, FOLLOWED, CORRECTION = "head", "attendance", "case", "followed", "correction"
@@ -141,7 +141,8 @@ def all_items(tx: Transaction, meeting_id: str) -> list[tuple[AgendaItem, Signal
         select(AgendaItem, Signal)
         .join(Signal, Signal.id == AgendaItem.signal_id)
         .where(AgendaItem.meeting_id == meeting_id)
-        .order_by(AgendaItem.position, AgendaItem.id),
+        .order_by(AgendaItem.position, AgendaItem.id)
+        .execution_options(**{WHOLE: True}),
     )
     return [(row.AgendaItem, row.Signal) for row in rows]
 

@@ -89,6 +89,13 @@ def number_of(tx: Transaction, meeting_id: str, reference: str) -> int:
     raise NotFound("the signal is not on this agenda")
 
 
+def after(tx: Transaction, meeting_id: str, reference: str) -> int | None:
+    """The place of the case that follows in the reader's sequence; None after the last. Raises `NotFound`."""
+    number = number_of(tx, meeting_id, reference)
+    meeting = meeting_of(tx, meeting_id, Permission.TABLE_CONSULT_OWN_TABLE)
+    return number + 1 if number < len(_sequence(tx, meeting)) else None
+
+
 def _sequence(tx: Transaction, meeting: Meeting) -> list[tuple[AgendaItem, Signal]]:
     hidden = mine(tx)
     return [(item, signal) for item, signal in all_items(tx, meeting.id) if signal.id not in hidden]
