@@ -274,6 +274,7 @@ CLI: Mapping[str, Leaves] = {
 JOBS: Mapping[str, Leaves] = {
     "checkpoint": _leaves("checkpoint:sign", also="job:run checkpoint:send"),
     "retention": _leaves("job:run", also="retention:erase retention:overdue draft:erase disclosure:reject"),
+    "stuck": _leaves("job:run deadline:overdue escalation:open", also="escalation:raise escalation:settle"),
     "overdue": _leaves("job:run deadline:overdue"),
     "witnesses": _leaves("job:run", also="checkpoint:send checkpoint:sign"),
     "outbox": _leaves("job:run", also="mail:fail"),

@@ -18,6 +18,7 @@ from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refuse
 from signaltable.fields import FieldContext
 from signaltable.flow import consultation, contexts, naming, seats, text_checks
 from signaltable.flow.advice import WITHHELD, Advice, advice_of
+from signaltable.flow.clock_events import clock_events
 from signaltable.flow.contents import Contents, account_for_others, contents_of, text_categories
 from signaltable.models import AgendaItem, Meeting, Question, Signal, SignalMove, Subject, SubjectGroup
 from signaltable.queries import (
@@ -123,7 +124,8 @@ class MadeDecision:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing on the timeline. kind: moved, table (it went there), asked, answered, meeting or decided.
+    """One thing on the timeline. kind: moved, table (it went there), asked, answered, meeting, decided, or of a clock
+    (flow/clock_events.py).
 
     `code` says which, `agency` by whom.
     """
@@ -509,6 +511,7 @@ def _timeline(
     happened += [Happening(at, "asked", count=count) for at, count in asked.items()]
     happened += [Happening(one.answered_at, "answered", one.answer, one.agency) for one in answers]
     happened += [Happening(one.decided_at, "decided", one.decision, text=one.reason) for one in decisions]
+    happened += [Happening(one.at, one.kind, one.code) for one in clock_events(tx, signal.id)]
     return sorted(happened, key=lambda one: one.at)
 
 

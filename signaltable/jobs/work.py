@@ -21,6 +21,7 @@ from signaltable.flow import (
     text_checks,
     witnesses,
 )
+from signaltable.flow.escalations import looking
 from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.flow.mail import bounces as mail_bounces
 from signaltable.flow.mail import sending as mail_sending
@@ -71,6 +72,13 @@ def run_overdue(program: Program) -> str:
     with transaction(program, JOBS) as tx:
         reminded = retention.remind(tx)
     return f"mails:{reminded.mails}" if reminded.mails else ""
+
+
+def run_stuck(program: Program) -> str:
+    """See which dates were missed and which cases are stuck; bring them to the coordinator, and then to the table."""
+    seen = looking.look(program, JOBS)
+    told = {"missed": seen.missed, "opened": seen.opened, "raised": seen.raised, "ended": seen.ended}
+    return ",".join(f"{name}:{count}" for name, count in told.items() if count)
 
 
 def run_outbox(program: Program) -> str:
@@ -162,6 +170,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("checkpoint", settings.checkpoint_minutes, run_checkpoint, tells_itself=True),
         Job("retention", DAY, run_retention, always_recorded=True),
         Job("overdue", 60, run_overdue),
+        Job("stuck", 60, run_stuck),
         Job("witnesses", DAY, run_witness, always_recorded=True),
         Job("outbox", 1, run_outbox),
         Job("bounces", 5, run_bounces),

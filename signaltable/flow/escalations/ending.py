@@ -1,6 +1,8 @@
 """Ending a stuck case, and the one open row that a case can have."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -60,17 +62,30 @@ def end_with(tx: Transaction, signal: Signal) -> None:
 
 
 def missed_since(tx: Transaction, row: Escalation) -> tuple[Missed, ...]:
-    """The missed dates that were noted for the case since it was last settled before this escalation."""
-    before = tx.session.scalars(
-        select(Escalation.settled_at)
-        .where(Escalation.signal_id == row.signal_id, Escalation.settled_at < row.opened_at)
-        .order_by(Escalation.settled_at.desc())
-        .limit(1)
-    ).first()
-    query = select(MissedDate).where(MissedDate.signal_id == row.signal_id)
-    if before is not None:
-        query = query.where(MissedDate.noted_at > before)
-    if row.settled_at is not None:
-        query = query.where(MissedDate.noted_at <= row.settled_at)
-    rows = tx.session.scalars(query.order_by(MissedDate.due_on, MissedDate.kind, MissedDate.object_id))
-    return tuple(Missed(one.due_on, one.kind, one.object_id) for one in rows)
+    """The missed dates behind one escalation."""
+    return missed_behind(tx, [row])[row.id]
+
+
+def missed_behind(tx: Transaction, rows: Sequence[Escalation]) -> dict[str, tuple[Missed, ...]]:
+    """Escalation -> the missed dates that were noted from when its case was last settled before it, until it was settled."""
+    cases = {row.signal_id for row in rows}
+    dates: dict[str, list[MissedDate]] = defaultdict(list)
+    query = select(MissedDate).where(MissedDate.signal_id.in_(cases))
+    for one in tx.session.scalars(query.order_by(MissedDate.due_on, MissedDate.kind, MissedDate.object_id)):
+        dates[one.signal_id].append(one)
+    ends: dict[str, list[datetime]] = defaultdict(list)
+    for end in tx.session.execute(
+        select(Escalation.signal_id, Escalation.settled_at).where(
+            Escalation.signal_id.in_(cases), Escalation.settled_at.is_not(None)
+        )
+    ):
+        ends[end.signal_id].append(end.settled_at)
+    return {row.id: tuple(_between(row, dates[row.signal_id], ends[row.signal_id])) for row in rows}
+
+
+def _between(row: Escalation, dates: Iterable[MissedDate], ends: Iterable[datetime]) -> Iterator[Missed]:
+    before = max((end for end in ends if end < row.opened_at), default=None)
+    for one in dates:
+        after = before is None or one.noted_at > before
+        if after and (row.settled_at is None or one.noted_at <= row.settled_at):
+            yield Missed(one.due_on, one.kind, one.object_id)

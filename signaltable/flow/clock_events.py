@@ -1,0 +1,38 @@
+"""What clocks did to a case, for its course: it was stuck, went to the table and moved again, and was kept longer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+
+from signaltable.models import Escalation, Postponement
+from signaltable.transaction import Transaction
+
+# What a row of `postponements` is about when a signal is kept longer.
+KEPT: Final = "retention"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockEvent:
+    """`kind` is stuck (code: the cause), stuck_table, unstuck (code: the result) or kept (code: until which day)."""
+
+    at: datetime
+    kind: str
+    code: str
+
+
+def clock_events(tx: Transaction, signal_id: str) -> Iterator[ClockEvent]:
+    """All of one case. No reasons: those stay with whoever gave them."""
+    for row in tx.session.scalars(select(Escalation).where(Escalation.signal_id == signal_id)):
+        yield ClockEvent(row.opened_at, "stuck", row.cause)
+        if row.raised_at is not None:
+            yield ClockEvent(row.raised_at, "stuck_table", row.cause)
+        if row.settled_at is not None:
+            yield ClockEvent(row.settled_at, "unstuck", row.result)
+    kept = select(Postponement.at, Postponement.until).where(
+        Postponement.signal_id == signal_id, Postponement.kind == KEPT
+    )
+    for put_off in tx.session.execute(kept):
+        yield ClockEvent(put_off.at, "kept", put_off.until.isoformat())

@@ -1,0 +1,216 @@
+"""Stuck cases as the coordinator sees them: why, since when, with whom, and who missed what. No content of a case.
+
+Whoever decides at the regional table sees those that came to the table, on process level.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Select, case, select
+
+from signaltable.access import Allowed, Permission, may, require
+from signaltable.domain import NotFound
+from signaltable.escalation_rules import Result
+from signaltable.flow.escalations.ending import TABLE, missed_behind, missed_since
+from signaltable.flow.escalations.settling import at_table, offered
+from signaltable.flow.work import MOST, WorkItem, is_pressing
+from signaltable.models import Account, Disclosure, Duty, Escalation, MeetingTask, Question, Signal
+from signaltable.queries import PageKey, agency_titles, newest_first, not_kept_from, resource_of, tables_of
+from signaltable.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class StuckLine:
+    """A stuck case in a list. `level` is coordinator or table; `due_on` the last day of the coordinator."""
+
+    id: str
+    reference: str
+    urgency: str
+    cause: str
+    level: str
+    opened_at: datetime
+    due_on: date
+    late: bool
+    missed: int
+    result: str
+    settled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MissedLine:
+    """A date that an organisation missed."""
+
+    due_on: date
+    kind: str
+    agency: str
+
+
+@dataclass(frozen=True, slots=True)
+class StuckCase:
+    """One stuck case: its course, who missed what, and how it can go on. `may_settle`: the actor coordinates this table."""
+
+    line: StuckLine
+    state: str
+    owner: str
+    raised_at: datetime | None
+    missed: tuple[MissedLine, ...]
+    reason: str
+    holder: str
+    settled_by: str
+    results: tuple[Result, ...]
+    agencies: tuple[tuple[str, str], ...]
+    may_settle: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StuckPage:
+    """What is stuck now, the regional table's first and then by day; a page of what was settled, newest first."""
+
+    open: tuple[StuckLine, ...]
+    more_open: bool
+    settled: tuple[StuckLine, ...]
+    following: PageKey | None
+
+
+def listing(tx: Transaction, *, after: PageKey | None = None) -> StuckPage:
+    """The stuck cases at the actor's tables; that they were looked at is recorded."""
+    _gate(tx)
+    waiting = _of_actor(tx).where(Escalation.settled_at.is_(None)).order_by(*_ORDER)
+    rows: Sequence[Escalation] = tx.session.scalars(waiting.limit(MOST + 1)).all()
+    settled, following = newest_first(
+        tx, _of_actor(tx).where(Escalation.settled_at.is_not(None)), Escalation.opened_at, Escalation.id, after
+    )
+    shown = rows[:MOST]
+    tx.record(
+        "signal:list",
+        object_type="agency",
+        object_id=tx.actor.agency_id,
+        details={"view": "stuck", "count": len(shown) + len(settled)},
+        signals=sorted({row.signal_id for row in (*shown, *settled)}),
+    )
+    return StuckPage(tuple(_lines(tx, shown)), len(rows) > MOST, tuple(_lines(tx, settled)), following)
+
+
+def consult(tx: Transaction, escalation_id: str) -> StuckCase:
+    """One stuck case. Raises `NotFound`, and `Refused` for whoever has no seat at its table."""
+    _gate(tx)
+    row = tx.session.get(Escalation, escalation_id)
+    if row is None or (row.raised_at is None and not _coordinates(tx)):
+        raise NotFound("no such stuck case")
+    signal = tx.session.get_one(Signal, row.signal_id)
+    needed = Permission.ESCALATION_SETTLE_OWN_TABLE if _coordinates(tx) else Permission.TABLE_DECIDE_OWN_TABLE
+    require(tx.actor, needed, resource_of(tx, signal))
+    tx.record(
+        "signal:consult",
+        object_type="signal",
+        object_id=signal.reference,
+        details={"signal": signal.reference, "view": "stuck"},
+    )
+    titles = agency_titles(tx)
+    settles = _coordinates(tx) and row.settled_at is None
+    account = tx.session.get(Account, row.settled_by) if row.settled_by else None
+    (line,) = _lines(tx, [row])
+    return StuckCase(
+        line=line,
+        state=signal.state,
+        owner=titles.get(signal.owner_agency, ""),
+        raised_at=row.raised_at,
+        missed=tuple(_missed(tx, row, titles)),
+        reason=row.reason,
+        holder=titles.get(row.holder_agency, ""),
+        settled_by=account.name if account else "",
+        results=offered(tx, signal) if settles else (),
+        agencies=tuple(at_table(tx, signal)) if settles else (),
+        may_settle=settles,
+        version=row.version,
+    )
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The stuck cases that the actor brings back into motion, each with the day on which it goes to the table."""
+    query = (
+        _of_actor(tx)
+        .where(Escalation.settled_at.is_(None))
+        .with_only_columns(
+            Escalation.id,
+            Escalation.opened_at,
+            Escalation.due_on,
+            Escalation.signal_id,
+            Signal.reference,
+            Signal.urgency,
+        )
+        .join(Signal, Signal.id == Escalation.signal_id)
+    )
+    for row in tx.session.execute(query.order_by(*_ORDER).limit(MOST)):
+        urgent = is_pressing(tx, row.urgency)
+        yield WorkItem("stuck", row.id, row.reference, row.opened_at, row.due_on, urgent, (row.signal_id,))
+
+
+_ORDER: Final[tuple[Any, ...]] = (case((Escalation.level == TABLE, 0), else_=1), Escalation.due_on, Escalation.id)
+
+
+def _coordinates(tx: Transaction) -> bool:
+    return isinstance(may(tx.actor, Permission.ESCALATION_SETTLE_OWN_TABLE), Allowed)
+
+
+def _gate(tx: Transaction) -> None:
+    if not _coordinates(tx):
+        require(tx.actor, Permission.TABLE_DECIDE_OWN_TABLE)
+
+
+def _of_actor(tx: Transaction) -> Select[Escalation]:
+    """Those at tables of the actor's agency; for whoever does not coordinate only what came to the table."""
+    at = select(Signal.id).where(Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)))
+    conditions: list[ColumnElement[bool]] = [
+        Escalation.signal_id.in_(at),
+        not_kept_from(tx, Escalation.signal_id),
+    ]
+    if not _coordinates(tx):
+        conditions.append(Escalation.raised_at.is_not(None))
+    return select(Escalation).where(*conditions)
+
+
+def _lines(tx: Transaction, rows: Sequence[Escalation]) -> Iterable[StuckLine]:
+    query = select(Signal.id, Signal.reference, Signal.urgency).where(Signal.id.in_({row.signal_id for row in rows}))
+    signals = {one.id: one for one in tx.session.execute(query)}
+    missed = missed_behind(tx, rows)
+    for row in rows:
+        signal = signals[row.signal_id]
+        yield StuckLine(
+            id=row.id,
+            reference=signal.reference,
+            urgency=signal.urgency,
+            cause=row.cause,
+            level=row.level,
+            opened_at=row.opened_at,
+            due_on=row.due_on,
+            late=row.settled_at is None and row.due_on < tx.today,
+            missed=len(missed[row.id]),
+            result=row.result,
+            settled_at=row.settled_at,
+        )
+
+
+# Of a kind of date: where the organisation stands that had to act.
+_WHO: Final[Mapping[str, tuple[Any, Any]]] = {
+    "acceptance": (Disclosure.id, Disclosure.recipient_agency),
+    "feedback": (Disclosure.id, Disclosure.recipient_agency),
+    "answer": (Question.id, Question.agency_id),
+    "task": (MeetingTask.id, MeetingTask.agency_id),
+    "duty": (Duty.id, Duty.agency_id),
+}
+
+
+def _missed(tx: Transaction, row: Escalation, titles: Mapping[str, str]) -> Iterable[MissedLine]:
+    dates = missed_since(tx, row)
+    who: dict[tuple[str, str], str] = {}
+    for kind in sorted({one.kind for one in dates}):
+        key, agency = _WHO[kind]
+        ids = [one.object_id for one in dates if one.kind == kind]
+        found = tx.session.execute(select(key.label("id"), agency.label("agency")).where(key.in_(ids)))
+        who |= {(kind, one.id): one.agency for one in found}
+    for one in dates:
+        yield MissedLine(one.due_on, one.kind, titles.get(who.get((one.kind, one.object_id), ""), ""))
