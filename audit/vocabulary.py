@@ -688,7 +688,7 @@ _TABLE: tuple[Action, ...] = (
         "R",
         "access",
         required="meeting",
-        optional="signal view count fields",
+        optional="signal view count fields file_hash",
         nl="De stukken van een overleg zijn bekeken",
         en="The papers of a meeting were consulted",
     ),

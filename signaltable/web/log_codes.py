@@ -232,6 +232,8 @@ def _result(code: str, action: str) -> str:
         "identity:decide": _decided,
         "subject:decide": _decided,
         "table:recuse": _recused,
+        "table:settle": _settled,
+        "table:minute": _minuted,
     }.get(action)
     found = words(code) if words else _of_others(code)
     return "" if found == code else lower_first(found)
@@ -244,6 +246,24 @@ def _decided(code: str) -> str:
         "refused": _("Refused by second person"),
         "no_ground": _("Refused by the rules"),
         "erased": _("Erased"),
+    }.get(code, "")
+
+
+def _settled(code: str) -> str:
+    """What came of a task of the table."""
+    return {
+        "done": _("Done"),
+        "not_possible": _("Was not possible"),
+        "not_needed": _("No longer needed"),
+    }.get(code, "")
+
+
+def _minuted(code: str) -> str:
+    """What was done with the minutes of a meeting."""
+    return {
+        "made": _("the meeting was closed and its minutes made"),
+        "shared": _("they were shared with the table"),
+        "corrected": _("a correction was put beside them"),
     }.get(code, "")
 
 
@@ -320,6 +340,7 @@ def _permission(code: str) -> str:
         "sample": _("samples"),
         "signal": _("signals"),
         "table": _("the regional table"),
+        "task": _("tasks of the table"),
     }.get(code.partition(":")[0], "")
 
 
@@ -401,7 +422,15 @@ def view_title(code: str) -> str:
         "inbox": _("Received disclosures"),
         "incident": _("Incident"),
         "incidents": _("Incidents"),
+        "closing": _("What closing a meeting leaves over"),
         "item": _("A signal on the agenda"),
+        "minutes": _("The minutes of a meeting"),
+        "minutes_pdf": _("The minutes of a meeting on paper"),
+        "screen": _("A signal on the screen in a meeting"),
+        "screen_before": _("The screen in a meeting, before a case"),
+        "screen_end": _("The screen in a meeting, after the last case"),
+        "task": _("A task of the table"),
+        "tasks": _("Tasks of the table"),
         "links": _("Links"),
         "list": _("A list"),
         "log": _("A page of the log"),
@@ -423,6 +452,8 @@ def view_title(code: str) -> str:
         "triage": _("Signals at the table"),
         "versions": _("Versions of the rules"),
         "keys": _("The state of the keys"),
+        "mails": _("How the mails are doing"),
+        "mails_status": _("How the mails are doing, at the machine"),
         "keys_status": _("The state of the keys, at the machine"),
         "workplace": _("The start page of the auditor"),
     }.get(code, "")
