@@ -21,7 +21,7 @@ from signaltable.flow.table.agenda import item_of
 from signaltable.flow.table.item import disclosable
 from signaltable.flow.table.meetings import PAST, meeting_of, members
 from signaltable.models import AgendaItem, Meeting, Signal
-from signaltable.queries import kept_from_signal, resource_of
+from signaltable.queries import resource_of
 from signaltable.transaction import Transaction
 
 REASON_LIMIT = 1000
@@ -90,8 +90,9 @@ def _tell(tx: Transaction, meeting: Meeting, signal: Signal, item: AgendaItem) -
         tasks.make(tx, meeting, item, item.holder_agency, item.due_on)
     elif item.holder_agency:
         concerned.add(item.holder_agency)
-    told = set(mailing.accounts_with(tx, concerned, Permission.TABLE_CONSULT_OWN_TABLE))
-    mailing.tell(tx, told - kept_from_signal(tx, signal.id), "decision", task=("meeting", meeting.id))
+    told = mailing.accounts_with(tx, concerned, Permission.TABLE_CONSULT_OWN_TABLE)
+    urgent = mailing.presses(tx, "decision", urgency=signal.urgency, due_on=item.due_on)
+    mailing.tell(tx, told, "decision", task=("meeting", meeting.id), urgent=urgent, about=[signal.id])
 
 
 def _check_decision(tx: Transaction, meeting: Meeting, deciding: Deciding) -> Decision:

@@ -97,7 +97,9 @@ def make(tx: Transaction, meeting: Meeting, item: AgendaItem, agency_id: str, du
     }
     details |= {"text_hash": text_hash(text)} if text else {}
     tx.record("table:assign", object_type="signal", object_id=signal.reference, details=details)
-    mailing.tell(tx, holders(tx, task), "task", task=(KIND, task.id))
+    tx.session.flush()  # So that who is told of it can be asked of the row.
+    urgent = mailing.presses(tx, "task", urgency=signal.urgency, due_on=due_on)
+    mailing.tell(tx, holders(tx, task), "task", task=(KIND, task.id), urgent=urgent)
     return task.id
 
 
@@ -134,9 +136,8 @@ def _of_item(tx: Transaction, item_id: str) -> list[str]:
 
 
 def holders(tx: Transaction, task: MeetingTask) -> list[str]:
-    """The accounts that may settle a task at its agency, without those who are kept from the case."""
-    people = mailing.accounts_with(tx, [task.agency_id], Permission.TASK_SETTLE_OWN)
-    return sorted(set(people) - kept_from_signal(tx, task.signal_id))
+    """The accounts that may settle a task at its agency."""
+    return mailing.accounts_with(tx, [task.agency_id], Permission.TASK_SETTLE_OWN)
 
 
 def default_day(tx: Transaction) -> date:
@@ -230,15 +231,14 @@ def settle(tx: Transaction, task_id: str, *, result: str, answer: str, version: 
     details = {"meeting": meeting.id, "signal": signal.reference, "task": task.id, "result": result, "late": late}
     details |= {"text_hash": text_hash(words)} if words else {}
     tx.record("table:settle", object_type="signal", object_id=signal.reference, details=details)
-    leading = set(leaders(tx, meeting, task.signal_id)) - {tx.actor.account_id}
+    leading = set(leaders(tx, meeting)) - {tx.actor.account_id}
     mailing.tell(tx, leading, "task-settled", task=(KIND, task.id))
 
 
-def leaders(tx: Transaction, meeting: Meeting, signal_id: str) -> list[str]:
-    """The coordinators of the table of a meeting, without those who are kept from the case."""
+def leaders(tx: Transaction, meeting: Meeting) -> list[str]:
+    """The coordinators of the table of a meeting."""
     agencies = [agency for agency, _title in members(tx, meeting.table_id)]
-    people = mailing.accounts_with(tx, agencies, Permission.TABLE_SCHEDULE_OWN_TABLE)
-    return sorted(set(people) - kept_from_signal(tx, signal_id))
+    return mailing.accounts_with(tx, agencies, Permission.TABLE_SCHEDULE_OWN_TABLE)
 
 
 def _unchanged(task: MeetingTask, version: int) -> None:
@@ -348,7 +348,7 @@ def remind(tx: Transaction) -> tuple[int, int]:
     mails = 0
     for task, meeting in rows:
         task.reminded_at = tx.now
-        told = set(holders(tx, task)) | set(leaders(tx, meeting, task.signal_id))
+        told = set(holders(tx, task)) | set(leaders(tx, meeting))
         mailing.tell(tx, told, "task-overdue", task=(KIND, task.id))
         mails += len(told)
     if rows:
