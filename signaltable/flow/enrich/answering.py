@@ -13,7 +13,6 @@ from signaltable.flow.enrich.asked import (
     subjects_of_question,
 )
 from signaltable.flow.masking import for_others, text_hash
-from signaltable.flow.work import is_pressing
 from signaltable.models import Question, Signal
 from signaltable.transaction import Transaction
 
@@ -83,7 +82,7 @@ def answer(
             [question.asked_by],
             "answer",
             task=("signal", signal.reference),
-            urgent=is_pressing(tx, signal.urgency),
+            urgent=mailing.presses(tx, "answer", urgency=signal.urgency),
         )
 
 

@@ -16,7 +16,6 @@ from signaltable.flow.enrich.asked import ANSWER, ASKABLE
 from signaltable.flow.enrich.shown import Shown, shown
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import move
-from signaltable.flow.work import is_pressing
 from signaltable.models import Agency, Question, Signal, TableMember
 from signaltable.queries import agency_titles, resource_of, subjects_of
 from signaltable.texts import Text
@@ -166,7 +165,7 @@ def ask(tx: Transaction, reference: str, asking: Asking) -> Sent:
     made = {_put(tx, signal, one, due_on, note, asking.necessity): one.agency.id for one in going}
     if State(signal.state) is State.TRIAGED:
         move(tx, signal, State.ENRICHING)
-    _tell(tx, signal, made)
+    _tell(tx, signal, made, due_on)
     return Sent(tuple(made), tuple(_staying(tx, signal, one) for one in pairs if not isinstance(one.found, Carried)))
 
 
@@ -319,7 +318,7 @@ def _put(tx: Transaction, signal: Signal, one: _Pair, due_on: date, note: str, n
     return question.id
 
 
-def _tell(tx: Transaction, signal: Signal, made: dict[str, str]) -> None:
+def _tell(tx: Transaction, signal: Signal, made: dict[str, str], due_on: date) -> None:
     """One mail for each person who can answer; with more than one question it leads to all that waits."""
     by_agency: dict[str, list[str]] = {}
     for question, agency in made.items():
@@ -332,7 +331,8 @@ def _tell(tx: Transaction, signal: Signal, made: dict[str, str]) -> None:
             Permission.ENRICH_ANSWER_ASKED,
             "question",
             task=task,
-            urgent=is_pressing(tx, signal.urgency),
+            urgent=mailing.presses(tx, "question", urgency=signal.urgency, due_on=due_on),
+            about=[signal.id],
         )
 
 

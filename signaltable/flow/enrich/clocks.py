@@ -10,7 +10,6 @@ from signaltable.domain import Conflict, UnusableInput, day_of
 from signaltable.flow import mailing, sealing
 from signaltable.flow.enrich.asked import AGAIN, ANSWERABLE, LONGEST, WARN, led_question, subjects_of_question
 from signaltable.flow.masking import for_others, text_hash
-from signaltable.flow.work import is_pressing
 from signaltable.models import Agency, Postponement, Question, Signal
 from signaltable.transaction import Transaction
 
@@ -86,7 +85,7 @@ def _remind(tx: Transaction, question: Question, signal: Signal) -> None:
         Permission.ENRICH_ANSWER_ASKED,
         "question-reminder",
         task=("question", question.id),
-        urgent=is_pressing(tx, signal.urgency),
+        urgent=mailing.presses(tx, "question-reminder", urgency=signal.urgency, due_on=question.due_on),
     )
 
 

@@ -86,7 +86,7 @@ def view_item(tx: Transaction, meeting_id: str, reference: str, view: str) -> It
         object_id=meeting.id,
         details={"meeting": meeting.id, "signal": signal.reference, "view": view},
     )
-    read = read_at_table(tx, signal, view)
+    read = read_at_table(tx, signal, view, room=view == "screen")
     advised = disclosable(tx, (one.destination for one in read.advice.routes))
     rest = disclosable(tx, (name for name in tx.program.policy.destinations if name not in advised))
     (line,) = meeting_lines(tx, [meeting])
