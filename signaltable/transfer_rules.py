@@ -54,9 +54,10 @@ class TransfersFile(Shape):
 
 
 class FeedbackCategory(Shape):
-    """Something that a receiver can tell."""
+    """Something that a receiver can tell; after a `final` one nothing more is expected."""
 
     id: Name
+    final: bool
     title: Words
 
 
@@ -75,6 +76,11 @@ class FeedbackFile(Shape):
     remind_before_days: Annotated[int, Field(ge=0, le=60)]
     category: Some[FeedbackCategory]
     allowed: Some[AllowedFeedback]
+
+    @property
+    def categories(self) -> dict[str, FeedbackCategory]:
+        """By id."""
+        return {one.id: one for one in self.category}
 
     def of_kind(self, kind: str) -> AllowedFeedback:
         """What an organisation of this kind may tell. Raises KeyError for a kind that is not there."""

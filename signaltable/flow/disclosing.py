@@ -680,7 +680,7 @@ def hand_over(
 
 def _tell_of_passing_on(tx: Transaction, parent: Disclosure, *, keep_copy: bool) -> None:
     """The one who gave it hears that it goes on; who keeps no copy has to erase it."""
-    mailing.tell(tx, [parent.requested_by], "passed-on", task=("sent", parent.reference))
+    mailing.tell(tx, [parent.requested_by], "went-on", task=("sent", parent.reference))
     if not keep_copy and not duty_rows.is_owed(tx, parent, duty_kinds.PASSED_ON):
         duty_rows.ask_receiver(tx, parent, duty_kinds.PASSED_ON)
 

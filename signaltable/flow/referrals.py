@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 
+from signaltable import deadlines
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, State, UnusableInput, day_of, may_follow
 from signaltable.flow import duty_kinds, duty_lists, duty_rows, mailing, sealing
@@ -20,18 +21,26 @@ from signaltable.flow.masking import for_others
 from signaltable.flow.moves import move
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.grounds import Ground
-from signaltable.models import Disclosure, Signal
+from signaltable.models import Agency, Disclosure, Duty, Feedback, Signal
 from signaltable.payload import Payload, from_bytes, identity_values
-from signaltable.queries import PageKey, agency_titles, disclosure_by_reference, newest_first
+from signaltable.queries import (
+    PageKey,
+    agency_titles,
+    disclosure_by_reference,
+    kept_from_signal,
+    newest_first,
+    not_kept_from,
+)
 from signaltable.transaction import Transaction
+from signaltable.transfer_rules import AllowedFeedback, FeedbackFile
 
 REASON_LIMIT = 2000
+NO_WORDS = "expected no words: this kind of organisation may tell a category only"
 
 # Closed lists, so that figures can be made without reading what people wrote.
 RETURN_CAUSES = ("not_our_task", "not_our_region", "too_little", "known_already", "no_room", "other")
-FEEDBACK = ("taken_up", "help_offered", "not_enough", "goes_on_elsewhere", "may_not_say")
 
-RECEIVED = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.RETURNED)
+RECEIVED = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.RETURNED, DisclosureState.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,11 @@ class InboxLine:
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """A received disclosure as its receiver sees it. `content` is None once it was returned."""
+    """A received disclosure as its receiver sees it. `content` is None once it was returned, erased or taken back.
+
+    `revoked_for` is why it was taken back, as far as a receiver hears: a cause, never the words. `allowed` is what this
+    receiver may tell about what came of it.
+    """
 
     reference: str
     provider: str
@@ -69,6 +82,11 @@ class Referral:
     content: Payload | None
     withdrawn_on: date | None
     duties: tuple[DutyStatus, ...]
+    feedback_due_on: date | None
+    revoked_at: datetime | None
+    revoked_for: str
+    kept: bool
+    allowed: AllowedFeedback
 
     @property
     def may_accept(self) -> bool:
@@ -90,7 +108,7 @@ class Referral:
 def inbox(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[InboxLine], PageKey | None]:
     """What the actor's agency received, newest first, a page at a time; with the key of the next page or None."""
     require(tx.actor, Permission.REFERRAL_RECEIVE_OWN, Resource("disclosure", receiving_agency=tx.actor.agency_id))
-    query = select(Disclosure).where(*_received_by(tx.actor.agency_id))
+    query = select(Disclosure).where(*_received_by(tx.actor.agency_id), not_kept_from(tx, Disclosure.signal_id))
     shown, following = newest_first(tx, query, Disclosure.disclosed_at, Disclosure.id, after)
     titles = agency_titles(tx)
     tx.record(
@@ -132,7 +150,8 @@ def read(tx: Transaction, reference: str) -> Referral:
     Raises `Refused` (not_receiver) for every other agency and `NotFound` while it is not disclosed.
     """
     row = _received(tx, reference)
-    content = _open(tx, row) if row.payload_recipient else None
+    kept = keeps(tx, row)
+    content = _open(tx, row) if row.payload_recipient and (row.revoked_at is None or kept) else None
     tx.record(
         "disclosure:consult",
         object_type="disclosure",
@@ -163,7 +182,33 @@ def read(tx: Transaction, reference: str) -> Referral:
         content=content,
         withdrawn_on=row.consent_withdrawn_on,
         duties=duty_lists.of_disclosure(tx, row, only=duty_kinds.OF_RECEIVER),
+        feedback_due_on=row.feedback_due_on,
+        revoked_at=row.revoked_at,
+        revoked_for=row.revoked_for,
+        kept=kept,
+        allowed=allowed_feedback(tx, row.recipient_agency),
     )
+
+
+def keeps(tx: Transaction, row: Disclosure) -> bool:
+    """Whether the receiver said that it keeps, on a ground of its own, what was taken back."""
+    said = select(Duty.id).where(
+        Duty.disclosure_id == row.id, Duty.kind == duty_kinds.RECALL, Duty.result == duty_kinds.KEPT
+    )
+    return row.revoked_at is not None and tx.session.scalar(said.limit(1)) is not None
+
+
+def allowed_feedback(tx: Transaction, agency_id: str) -> AllowedFeedback:
+    """What this agency may tell about what came of something, by its kind (feedback.toml)."""
+    return feedback_rules(tx).of_kind(tx.session.get_one(Agency, agency_id).kind)
+
+
+def feedback_rules(tx: Transaction) -> FeedbackFile:
+    """The rules about feedback. Rules that were kept from before there were such lack them; nothing is told by those."""
+    found = tx.program.policy.feedback
+    if found is None:
+        raise Conflict("state", "expected rules about feedback")
+    return found
 
 
 def _received(tx: Transaction, reference: str, *, locked: bool = False) -> Disclosure:
@@ -172,12 +217,22 @@ def _received(tx: Transaction, reference: str, *, locked: bool = False) -> Discl
     require(
         tx.actor,
         Permission.REFERRAL_RECEIVE_OWN,
-        Resource("disclosure", row.reference, row.provider_agency, receiving_agency=row.recipient_agency),
+        Resource(
+            "disclosure",
+            row.reference,
+            row.provider_agency,
+            receiving_agency=row.recipient_agency,
+            kept_from=kept_from_signal(tx, row.signal_id),
+        ),
     )
     if locked:
+        # The signal first, as everybody does who changes something about it: two never wait for each other.
+        tx.session.refresh(tx.session.get_one(Signal, row.signal_id), with_for_update=True)
         tx.session.refresh(row, with_for_update=True)
-    if row.state not in RECEIVED:
+    if row.state not in RECEIVED or row.disclosed_at is None:
         raise NotFound("no such disclosure")
+    if locked and row.state == DisclosureState.REVOKED:
+        raise Conflict("revoked", "the disclosure was taken back")
     return row
 
 
@@ -223,7 +278,8 @@ def accept(tx: Transaction, reference: str) -> None:
     if row.state != DisclosureState.DISCLOSED:
         raise Conflict("answered", "the referral was answered already")
     _answer(tx, row, DisclosureState.ACCEPTED)
-    _follow(tx, row, State.ACCEPTED)
+    row.feedback_due_on = deadlines.feedback_due(tx.program.policy, row.destination, tx.today)
+    follow(tx, row, State.ACCEPTED)
     due = {"due_at": _midnight_ms(row.due_on)} if row.due_on else {}
     _record(tx, row, "disclosure:accept", due)
 
@@ -243,29 +299,61 @@ def give_back(tx: Transaction, reference: str, *, cause: str, text: str) -> None
     row.payload_recipient = b""
     duty_rows.end_of_receiver(tx, row, duty_kinds.RETURNED, tx.now)
     _answer(tx, row, DisclosureState.RETURNED)
-    if not _others_open(tx, row):
-        _follow(tx, row, State.RETURNED)
+    if not others_open(tx, row):
+        follow(tx, row, State.RETURNED)
     digest = hashlib.sha256(row.response_sealed).hexdigest()
     _record(tx, row, "disclosure:return", {"cause": cause, "motivation_hash": digest})
 
 
 def feed_back(tx: Transaction, reference: str, *, result: str, text: str = "") -> None:
-    """Tell the owner what came of it: a result from a closed list and, when wanted, a text.
+    """Tell the provider what came of it: a result that this kind of receiver may tell and, where it may, a text.
 
-    May be repeated; the newest stands. Raises `Conflict` unless the referral was accepted.
+    May be repeated; each stays, the newest stands. Raises `Conflict` unless the referral was accepted, and
+    `UnusableInput` (result, text).
     """
     row = _received(tx, reference, locked=True)
     if row.state != DisclosureState.ACCEPTED:
         raise Conflict("not_accepted", "feedback is possible on an accepted referral")
-    if result not in FEEDBACK:
-        raise UnusableInput({"result": f"expected one of {', '.join(FEEDBACK)}"})
+    allowed = allowed_feedback(tx, row.recipient_agency)
+    if result not in allowed.categories:
+        raise UnusableInput({"result": f"expected one of {', '.join(allowed.categories)}"})
+    if text.strip() and not allowed.words:
+        raise UnusableInput({"text": NO_WORDS})
     words = _for_owner(tx, row, text, required=False)
+    told = Feedback(
+        id=tx.new_id(),
+        disclosure_id=row.id,
+        number=_fed_back(tx, row) + 1,
+        at=tx.now,
+        account_id=tx.actor.account_id,
+        result=result,
+        agency_id=row.provider_agency,
+    )
+    told.words_sealed = sealing.seal_json(tx, row.provider_agency, {"text": words}, feedback_place(told.id))
+    tx.session.add(told)
     row.feedback, row.feedback_at = result, tx.now
-    row.feedback_sealed = _sealed(tx, row, "feedback_sealed", {"text": words})
-    _follow(tx, row, State.FOLLOWED_UP)
-    mailing.tell(tx, [row.requested_by], "feedback")
-    digest = hashlib.sha256(row.feedback_sealed).hexdigest()
+    final = feedback_rules(tx).categories[result].final
+    row.feedback_due_on = None if final else deadlines.feedback_due(tx.program.policy, row.destination, tx.today)
+    follow(tx, row, State.FOLLOWED_UP)
+    mailing.tell(tx, _hears(tx, row), "feedback", task=("sent", row.reference))
+    digest = hashlib.sha256(told.words_sealed).hexdigest()
     _record(tx, row, "disclosure:feedback", {"result": result, "text_hash": digest})
+
+
+def _fed_back(tx: Transaction, row: Disclosure) -> int:
+    return tx.session.scalar(select(func.count()).where(Feedback.disclosure_id == row.id)) or 0
+
+
+def _hears(tx: Transaction, row: Disclosure) -> set[str]:
+    """Who disclosed it, and of an own signal the focal officer who logged it."""
+    if row.parent_id:
+        return {row.requested_by}
+    return {row.requested_by, tx.session.get_one(Signal, row.signal_id).submitter}
+
+
+def feedback_place(feedback_id: str) -> str:
+    """Where the words of a feedback stand; binds the envelope to it."""
+    return f"feedbacks|words_sealed|{feedback_id}"
 
 
 def _for_owner(tx: Transaction, row: Disclosure, text: str, *, required: bool) -> str:
@@ -287,21 +375,27 @@ def answer_place(row: Disclosure, column: str) -> str:
 def _answer(tx: Transaction, row: Disclosure, state: DisclosureState) -> None:
     row.state = state
     row.responded_by, row.responded_at = tx.actor.account_id, tx.now
-    mailing.tell(tx, [row.requested_by], "answer")
+    mailing.tell(tx, [row.requested_by], "answer", task=("sent", row.reference))
 
 
-def _follow(tx: Transaction, row: Disclosure, state: State) -> None:
-    """Let the signal follow its referral, unless the table or the owner took it further meanwhile."""
+def follow(tx: Transaction, row: Disclosure, state: State) -> None:
+    """Let the signal follow its referral, unless the table or the owner took it further meanwhile.
+
+    It follows what its owner disclosed, not what a receiver passed on.
+    """
+    if row.parent_id:
+        return
     signal = tx.session.get_one(Signal, row.signal_id)
     if may_follow(State(signal.state), state):
         move(tx, signal, state)
 
 
-def _others_open(tx: Transaction, row: Disclosure) -> bool:
-    """Whether another receiver still works on the signal; one agency's return does not undo that."""
+def others_open(tx: Transaction, row: Disclosure) -> bool:
+    """Whether another receiver of the owner still works on the signal; one agency's return does not undo that."""
     other = select(Disclosure.id).where(
         Disclosure.signal_id == row.signal_id,
         Disclosure.id != row.id,
+        Disclosure.parent_id.is_(None),
         Disclosure.state.in_((DisclosureState.DISCLOSED, DisclosureState.ACCEPTED)),
     )
     return tx.session.scalar(other.limit(1)) is not None
