@@ -162,6 +162,11 @@ WEB: Mapping[str, Leaves] = {
     "GET recusals.end": _leaves("signal:consult"),
     "POST recusals.end": _leaves("signal:consult table:recuse"),
     # --- disclosing and receiving
+    "GET escalations.listing": _leaves("signal:list"),
+    "GET escalations.show": _leaves("signal:consult"),
+    "POST escalations.settle": _leaves(
+        "escalation:settle", also="signal:consult signal:close link:end disclosure:reject text:confirm"
+    ),
     "GET disclosures.choose": _leaves("signal:consult"),
     "GET disclosures.preview": _leaves(either="disclosure:prepare disclosure:refuse", also="identity:consult"),
     "POST disclosures.disclose": _leaves(

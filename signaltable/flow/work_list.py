@@ -27,6 +27,7 @@ from signaltable.flow import (
     text_checks,
     triage,
 )
+from signaltable.flow.escalations import listing as stuck
 from signaltable.flow.identity_requests import lists as identity_lists
 from signaltable.flow.linking import pages as links
 from signaltable.flow.work import MOST, WorkItem
@@ -65,6 +66,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     _source("looks", identity_lists.work_of_asker, Permission.IDENTITY_REQUEST_TABLED),
     _source("erasures", subject_erasures.work, Permission.ERASURE_DECIDE_OWN),
     _source("exclusions", exclusions.work, Permission.EXCLUSION_CHANGE_OWN),
+    _source("stuck", stuck.work, Permission.ESCALATION_SETTLE_OWN_TABLE),
     _source("triage", triage.work, Permission.SIGNAL_TRIAGE_OWN_TABLE),
 )
 

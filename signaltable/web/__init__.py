@@ -28,6 +28,7 @@ from signaltable.web import (
     headers,
     identity_requests,
     inbox,
+    escalations,
     incidents,
     intake_about,
     intake_check,
@@ -64,6 +65,7 @@ BLUEPRINTS = (
     exclusions.pages,
     identity_requests.pages,
     inbox.pages,
+    escalations.pages,
     incidents.pages,
     *{intake_about.pages, intake_check.pages},  # One blueprint, to which each screen adds its own page.
     keys.pages,

@@ -128,6 +128,11 @@ def menu() -> list[tuple[str, str, bool]]:
         ("triage.listing", _("Triage"), (Permission.SIGNAL_TRIAGE_OWN_TABLE,)),
         ("questions.listing", _("Questions"), (Permission.ENRICH_ANSWER_ASKED,)),
         ("table.listing", _("Table"), (Permission.TABLE_CONSULT_OWN_TABLE,)),
+        (
+            "escalations.listing",
+            _("Stuck cases"),
+            (Permission.ESCALATION_SETTLE_OWN_TABLE, Permission.TABLE_DECIDE_OWN_TABLE),
+        ),
         ("inbox.listing", _("Inbox"), (Permission.REFERRAL_RECEIVE_OWN,)),
         ("approvals.listing", _("Second look"), (Permission.DISCLOSURE_APPROVE_OTHER,)),
         (

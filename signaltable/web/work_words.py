@@ -36,6 +36,7 @@ PAGES: Mapping[str, KindPages] = {
     "looks": KindPages("identity_requests.show", "reference", "identity_requests.listing"),
     "erasures": KindPages("subject_erasures.show", "reference", "subject_erasures.listing"),
     "exclusions": KindPages("exclusions.review", "exclusion_id", "exclusions.listing"),
+    "stuck": KindPages("escalations.show", "escalation_id", "escalations.listing"),
     "triage": KindPages("triage.show", "reference", "triage.listing"),
 }
 
@@ -69,6 +70,7 @@ def work_label(kind: str) -> str:
         "looks": _("Open an identity that was approved"),
         "erasures": _("Decide on a request to erase somebody"),
         "exclusions": _("Look again at an excluded value"),
+        "stuck": _("Get a stuck case moving"),
         "triage": _("Triage a new signal"),
     }[kind]
 
@@ -100,6 +102,7 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
         "request to erase somebody that waits for a decision", "requests to erase somebody that wait for a decision", n
     ),
     "exclusions": lambda n: ngettext("excluded value to look at again", "excluded values to look at again", n),
+    "stuck": lambda n: ngettext("stuck case to get moving", "stuck cases to get moving", n),
     "triage": lambda n: ngettext("new signal to triage", "new signals to triage", n),
 }
 
