@@ -55,6 +55,15 @@ class MailServer:
         return _read_password(self.password_file) if self.password_file else ""
 
 
+def check_password(server: MailServer | None) -> None:
+    """Refuse to start with a password file that cannot be used. Raises `UnusableSettings`.
+
+    For who sends only: the web need not be able to read the password.
+    """
+    if server is not None:
+        server.password()
+
+
 def read_mail_server(env: Mapping[str, str]) -> MailServer | None:
     """The mail server that the environment names; None without one. Raises `UnusableSettings` with the variable."""
     given = {

@@ -75,6 +75,8 @@ class AccountLine:
     agency: str
     roles: tuple[str, ...]
     active: bool
+    mail_address: str = ""
+    mail_bounced_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +392,15 @@ def _roles_of(tx: Transaction, account_ids: Sequence[str]) -> dict[str, tuple[st
 
 def _account_line(account: Account, title: str, roles: Mapping[str, tuple[str, ...]]) -> AccountLine:
     return AccountLine(
-        account.id, account.login, account.name, account.agency_id, title, roles.get(account.id, ()), account.active
+        account.id,
+        account.login,
+        account.name,
+        account.agency_id,
+        title,
+        roles.get(account.id, ()),
+        account.active,
+        account.mail_address,
+        account.mail_bounced_at,
     )
 
 

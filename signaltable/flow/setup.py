@@ -40,7 +40,14 @@ INSTALLER = Actor(
     "system",
     "",
     frozenset({"administrator"}),
-    frozenset({Permission.ACCOUNT_CHANGE_ALL, Permission.AGENCY_CHANGE_ALL, Permission.KEY_CONSULT_ALL}),
+    frozenset(
+        {
+            Permission.ACCOUNT_CHANGE_ALL,
+            Permission.AGENCY_CHANGE_ALL,
+            Permission.KEY_CONSULT_ALL,
+            Permission.JOB_CONSULT_ALL,
+        }
+    ),
     Channel.CLI,
     "machine",
 )

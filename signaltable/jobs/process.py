@@ -14,6 +14,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from signaltable.domain import SignaltableError
 from signaltable.jobs.running import run_check_requests, run_once, run_requests, run_rotations
 from signaltable.jobs.work import CHECKING, STOPPING, jobs
+from signaltable.mail_settings import check_password
 from signaltable.program import open_program
 from signaltable.settings import Settings
 from signaltable.transaction import Program
@@ -63,6 +64,7 @@ def main() -> int:
     try:
         settings = Settings.from_env()
         work_as_web_user(settings)
+        check_password(settings.mail_server)
         program = open_program(settings)
     except SignaltableError as error:
         print(f"signaltable: {error}", file=sys.stderr)  # noqa: T201 -- the one line that a start script shows

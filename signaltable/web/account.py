@@ -6,12 +6,13 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import LoginManager, UserMixin, login_user, logout_user
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, StringField
+from wtforms import HiddenField, PasswordField, RadioField, SelectChoice, StringField
 from wtforms.validators import EqualTo, InputRequired
 
 from signaltable.access import Permission
 from signaltable.domain import Refused, UnusableInput
 from signaltable.flow import accounts
+from signaltable.flow.mail import addresses
 from signaltable.web.errors import reason_text
 from signaltable.web.guards import (
     STEP_UP_FIELD,
@@ -130,6 +131,34 @@ def choose_password() -> ResponseReturnValue:
             return redirect(url_for("account.log_in"), 303)
     first = actor().must_choose_password
     return render_template("account/password.html", form=form, problem=problem, first=first), status
+
+
+class OwnAccountForm(FlaskForm):
+    mail_address = StringField(
+        _l("Mail address"),
+        description=_l("Leave it empty when your login name is your mail address"),
+    )
+    language = RadioField(_l("Language of the mails"))
+
+
+@pages.route("/account", methods=["GET", "POST"])
+@permission(Permission.ACCOUNT_CONSULT_SELF)
+def own() -> ResponseReturnValue:
+    """Where the own mails go, and in which language; the way to a new password."""
+    with begin() as tx:
+        given, counts, chosen = addresses.own(tx)
+    form = OwnAccountForm(data={"mail_address": given, "language": chosen})
+    form.language.choices = [SelectChoice("nl", "Nederlands"), SelectChoice("en", "English")]
+    if submitted(form):
+        try:
+            with begin() as tx:
+                addresses.choose_own(tx, form.mail_address.data or "", form.language.data or "")
+        except UnusableInput:
+            form.mail_address.errors = [_("Fill in one mail address, such as the one of your work")]
+        else:
+            flash(_("Your mails go to the address that you see here."), "success")
+            return redirect(url_for("account.own"), 303)
+    return render_template("account/own.html", form=form, counts=counts), 422 if form.errors else 200
 
 
 @pages.route("/account/bevestigen", methods=["GET", "POST"])

@@ -14,6 +14,7 @@ from signaltable.access import Permission
 from signaltable.domain import Conflict, NotFound, UnusableInput
 from signaltable.flow import accounts
 from signaltable.flow.accounts import MINIMUM_PASSWORD, AccountLine
+from signaltable.flow.mail import addresses
 from signaltable.transaction import Transaction
 from signaltable.web.filters import in_words
 from signaltable.web.guards import actor, begin, permission, program, submitted
@@ -53,6 +54,12 @@ class ChangeAccountForm(AccountForm):
 class PasswordForm(FlaskForm):
     password = PasswordField(_l("New first password"), PASSWORD_RULES, description=AT_LEAST)
     again = PasswordField(_l("The same password again"), AGAIN_RULES)
+
+
+class MailAddressForm(FlaskForm):
+    mail_address = StringField(
+        _l("Mail address"), description=_l("Leave it empty when the login name is the mail address")
+    )
 
 
 class AgencyForm(FlaskForm):
@@ -137,11 +144,27 @@ def password(account_id: str) -> ResponseReturnValue:
     if submitted(form) and _tried(form, lambda tx: accounts.change_password(tx, account_id, form.password.data or "")):
         flash(_("The password is changed. Open sessions of this person have ended."), "success")
         return redirect(url_for("admin.listing"), 303)
+    return _show_account(line, _change_form(line), form, 422)
+
+
+def _change_form(line: AccountLine) -> ChangeAccountForm:
+    """The form for name, roles and access as they are, beside another form of the page that was sent."""
     change = ChangeAccountForm(
         formdata=None, data={"name": line.name, "roles": list(line.roles), "active": line.active}
     )
     change.roles.choices = _roles()
-    return _show_account(line, change, form, 422)
+    return change
+
+
+@pages.post("/accounts/<account_id>/e-mail")
+@permission(Permission.ACCOUNT_CHANGE_ALL)
+def mail_address(account_id: str) -> ResponseReturnValue:
+    """Where the mails of this person go."""
+    line, form = _account(account_id), MailAddressForm()
+    if submitted(form) and _tried(form, lambda tx: addresses.put(tx, account_id, form.mail_address.data or "")):
+        flash(_("The mail address is saved. Mails go there from now on."), "success")
+        return redirect(url_for("admin.account", account_id=account_id), 303)
+    return _show_account(line, _change_form(line), PasswordForm(formdata=None), 422, form)
 
 
 def _account(account_id: str) -> AccountLine:
@@ -150,10 +173,21 @@ def _account(account_id: str) -> AccountLine:
 
 
 def _show_account(
-    line: AccountLine, form: ChangeAccountForm, password_form: PasswordForm, status: int
+    line: AccountLine,
+    form: ChangeAccountForm,
+    password_form: PasswordForm,
+    status: int,
+    mail_form: MailAddressForm | None = None,
 ) -> ResponseReturnValue:
-    own = line.id == actor().account_id
-    page = render_template("admin/account.html", line=line, form=form, password_form=password_form, own=own)
+    mails = mail_form or MailAddressForm(formdata=None, data={"mail_address": line.mail_address})
+    page = render_template(
+        "admin/account.html",
+        line=line,
+        form=form,
+        password_form=password_form,
+        mail_form=mails,
+        own=line.id == actor().account_id,
+    )
     return page, status
 
 
@@ -231,6 +265,7 @@ def _problem(name: str) -> str:
         return {
             "login": _("Choose a login name without spaces that nobody else has"),
             "name": _("Fill in a name"),
+            "mail_address": _("Fill in one mail address, such as the one of the work of this person"),
             "agency_id": _("Choose an organisation"),
             "roles": _("Choose roles that fit together: who manages or audits cannot work on cases as well"),
             "password": str(AT_LEAST),

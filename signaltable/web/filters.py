@@ -13,7 +13,9 @@ from signaltable import pictures
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import day_of
 from signaltable.flow.accounts import agency_title, is_known
+from signaltable.flow.mail.addresses import trouble
 from signaltable.texts import Text
+from signaltable.web.at_once import tried
 from signaltable.web.errors import reason_text
 from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
 
@@ -21,6 +23,7 @@ from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
 WITHIN = {
     "blind_check": "questions",
     "keys": "admin",
+    "mails": "admin",
     "misuse": "auditor",
     "recusals": "table",
     "samples": "auditor",
@@ -183,6 +186,11 @@ def asks_who() -> bool:
     return isinstance(may(actor(), Permission.IDENTITY_REQUEST_TABLED), Allowed)
 
 
+def mail_trouble() -> str:
+    """Why mails do not reach who is signed in (flow/mail/addresses.py); "" when they do."""
+    return trouble(program(), actor())
+
+
 def _user() -> Mapping[str, str] | None:
     if not is_known(actor()):
         return None
@@ -205,7 +213,7 @@ def _context() -> dict[str, Any]:
         "lang": lang(),
         "policy": program().policy,
         "logout_url": url_for("account.log_out"),
-        "account_url": url_for("account.choose_password"),
+        "account_url": url_for("account.own"),
     }
 
 
@@ -227,8 +235,10 @@ def register(app: Flask) -> None:
         excludes=excludes,
         identity_value=identity_value,
         judges_links=judges_links,
+        mail_trouble=mail_trouble,
         pictures=pictures,
         proof_needed=proof_needed,
         reason_text=reason_text,
         step_up_field=STEP_UP_FIELD,
+        tried=tried,
     )

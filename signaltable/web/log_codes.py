@@ -356,6 +356,7 @@ def _job(code: str) -> str:
         "log-check": _("check the log"),
         "outbox": _("send the mails"),
         "bounces": _("read which mails did not arrive"),
+        "mail-test": _("send a test mail"),
         "overdue": _("remind who is late"),
         "retention": _("erase what is kept long enough"),
         "witnesses": _("send the state of the log to organisations"),

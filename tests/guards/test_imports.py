@@ -90,13 +90,17 @@ LAYERS = (
         "signaltable.texts",
         "signaltable.working_days",
     ),
-    ("signaltable.settings", "signaltable.users"),
+    ("signaltable.settings", "signaltable.mail_settings", "signaltable.users"),
     ("signaltable.home_in_use",),
     ("signaltable.disk", "signaltable.domain", "signaltable.recorded_acts", "signaltable.trace_context"),
     ("audit",),
 )
 # The steps: pure functions that know neither the web nor the database (design.md, "The house").
-PURE = LAYERS[LAYERS.index(("signaltable.db",)) + 1 : LAYERS.index(("signaltable.settings", "signaltable.users"))]
+PURE = LAYERS[
+    LAYERS.index(("signaltable.db",)) + 1 : LAYERS.index(
+        ("signaltable.settings", "signaltable.mail_settings", "signaltable.users")
+    )
+]
 NEVER_IN_PURE = {
     "flask",
     "flask_babel",

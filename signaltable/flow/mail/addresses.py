@@ -6,12 +6,12 @@ from typing import Final
 from sqlalchemy import ColumnElement, or_, update
 
 from signaltable.access import Permission, require
-from signaltable.domain import NotFound, UnusableInput
+from signaltable.domain import Actor, NotFound, UnusableInput
 from signaltable.flow.mail import states
 from signaltable.flow.mail.composing import NOWHERE
 from signaltable.mail_settings import is_address
 from signaltable.models import Account, Mail
-from signaltable.transaction import Transaction
+from signaltable.transaction import Program, Transaction, reading
 
 EXPECTED: Final = "expected a mail address, such as the one of your work"
 LANGUAGES: Final = ("nl", "en")
@@ -41,13 +41,16 @@ def has_address() -> ColumnElement[bool]:
     return or_(Account.mail_address != "", Account.login.contains("@"))
 
 
-def trouble(tx: Transaction) -> str:
+def trouble(program: Program, actor: Actor) -> str:
     """Why mails do not reach the actor: they come back, or no address is known. "" when they do, as far as we know.
 
     Without a mail server nothing is sent, so nothing is in trouble.
     """
-    account = tx.session.get(Account, tx.actor.account_id)
-    if account is None or tx.program.settings.mail_server is None:
+    if program.settings.mail_server is None:
+        return ""
+    with reading(program) as session:
+        account = session.get(Account, actor.account_id)
+    if account is None:
         return ""
     if account.mail_bounced_at is not None:
         return BOUNCED

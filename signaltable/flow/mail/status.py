@@ -66,12 +66,12 @@ class Status:
         }
 
 
-def consult(tx: Transaction) -> tuple[Status, list[Unreachable]]:
-    """The page of the administrator. Leaves a job:consult."""
+def consult(tx: Transaction, view: str) -> tuple[Status, list[Unreachable]]:
+    """The counts and who cannot be reached, recorded as job:consult. `view` says where it is shown."""
     require(tx.actor, Permission.JOB_CONSULT_ALL)
     people = unreachable(tx.session, tx.program)
     status = status_of(tx.session, tx.program, tx.now, len(people))
-    tx.record("job:consult", object_type="job", object_id="outbox", details={"view": "mails", "count": len(people)})
+    tx.record("job:consult", object_type="job", object_id="outbox", details={"view": view, "count": len(people)})
     return status, people[:SHOWN]
 
 
