@@ -71,6 +71,13 @@ WEB: Mapping[str, Leaves] = {
     "GET admin.add_account": _nothing(EMPTY_FORM),
     "POST admin.add_account": _leaves("account:record"),
     "GET admin.agencies": _leaves("agency:consult"),
+    "GET admin.tables_listing": _leaves("agency:consult"),
+    "GET admin.add_table": _nothing(EMPTY_FORM),
+    "POST admin.add_table": _leaves("table:record"),
+    "GET admin.change_table": _leaves("agency:consult"),
+    "POST admin.change_table": _leaves("agency:consult table:record"),
+    "POST admin.close_table": _leaves(either="table:record request:refuse"),
+    "POST admin.reopen_table": _leaves("table:record"),
     "GET keys.show": _leaves("key:consult"),
     "GET mails.show": _leaves("job:consult"),
     "GET mails.follow": _nothing("leads on to the page of an own task, or to the work list, and shows nothing"),
@@ -130,6 +137,19 @@ WEB: Mapping[str, Leaves] = {
     "POST questions.answer": _leaves("enrich:answer", also="text:confirm enrich:consult"),
     "GET table.listing": _leaves("signal:list"),
     "POST table.schedule": _leaves("table:schedule", also="signal:list"),
+    "GET table.change": _leaves("table:consult"),
+    "POST table.change": _leaves("table:consult", also="table:schedule"),
+    "POST table.cancel": _leaves("table:schedule"),
+    "GET table.show_calendar": _leaves("signal:list"),
+    "GET table.calendar_file": _leaves("signal:list"),
+    "GET table.meeting_file": _leaves("table:consult"),
+    "GET table.attendance": _leaves("table:consult"),
+    "POST table.answer_meeting": _leaves("table:attend", also="table:consult"),
+    "POST table.note_presence": _leaves("table:attend", also="table:consult"),
+    "GET table.move": _leaves("signal:consult"),
+    "POST table.move": _leaves(
+        either="signal:move disclosure:refuse signal:consult", also="signal:consult table:schedule"
+    ),
     "GET table.agenda": _leaves("table:consult"),
     "POST table.put_on_agenda": _leaves("table:schedule", also="table:consult"),
     "POST table.reorder": _leaves("table:schedule", also="table:consult"),
@@ -274,6 +294,13 @@ CLI: Mapping[str, Leaves] = {
     "run": _leaves(also="policy:load log:rows"),
     "scan": _nothing("a text that somebody typed, about no signal; nothing is stored"),
     "jobs": _nothing("starts the jobs, of which every run is accounted for"),
+    "jobs run-due": _leaves(
+        also="job:run checkpoint:sign checkpoint:send retention:erase retention:overdue retention:warn draft:erase "
+        "disclosure:reject deadline:overdue escalation:open escalation:raise escalation:settle mail:fail login:end "
+        "text:check identity:end link:refuse log:check incident:open log:export sample:conclude key:rotate key:destroy "
+        "log:rows"
+    ),
+    "jobs status": _leaves("job:consult"),
     "accounts": _leaves("account:consult"),
     "submit": _leaves("signal:record signal:route", also="link:propose"),
     "route": _nothing(ONLY_FILES),

@@ -10,6 +10,7 @@ from signaltable.cli import (
     demo,
     ground,
     home,
+    jobs,
     keys,
     keys_rotate,
     link_bench,
@@ -18,6 +19,7 @@ from signaltable.cli import (
     log_keys,
     log_processing,
     log_restored,
+    mails,
     policies,
     policies_card,
     policies_check,
@@ -39,7 +41,7 @@ for command in (
     home.init,
     demo.demo,
     home.run,
-    home.jobs,
+    jobs.jobs,
     home.accounts,
     signals.submit,
     signals.route,
@@ -50,6 +52,7 @@ for command in (
     log.audit,
     policies.policies,
     keys.keys,
+    mails.mail,
 ):
     main.add_command(command)
 log.audit.add_command(log_fsck.audit_fsck)

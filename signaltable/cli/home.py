@@ -1,7 +1,6 @@
 """Making a home, serving it, and the demo accounts."""
 
 import json
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -79,10 +78,13 @@ def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
     from signaltable import serve
     from signaltable.flow import restoring, setup
     from signaltable.home_in_use import working_in
+    from signaltable.mail_settings import check_password
     from signaltable.program import migrate, open_program
 
     settings = Settings.from_env()
     _refuse_half_made(settings)
+    if not no_jobs:
+        check_password(settings.mail_server)
     if settings.key_ring.exists():
         migrate(settings)
     program = open_program(settings)
@@ -96,15 +98,6 @@ def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
     settings = replace(settings, text_reader="on" if reader else "off")
     with working_in(settings.home):
         serve.serve(settings, port, with_jobs=not no_jobs, with_reader=reader)
-
-
-@click.command()
-@plainly
-def jobs() -> None:
-    """The scheduler alone, until Ctrl-C: for a user who may read the signing key of the log, beside `run --no-jobs`."""
-    from signaltable.jobs.process import main
-
-    sys.exit(main())
 
 
 @click.command()

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from signaltable.flow.turns import ERROR, INTERRUPTED, NotNow, Overtaken, Turn, end, turn
 from signaltable.jobs.job import Job
-from signaltable.jobs.work import JOBS, Interrupted, go_on_rotating, run_checks, run_exports, run_reports
-from signaltable.slots import name_of
+from signaltable.jobs.work import JOBS, Interrupted, go_on_rotating, jobs, run_checks, run_exports, run_reports
+from signaltable.slots import Schedule, name_of
 from signaltable.trace_context import start
 from signaltable.transaction import Program
 
@@ -15,7 +16,14 @@ LOG = logging.getLogger("signaltable.jobs")
 # Why a run was not done here: somebody else did it or is at it, or it waits after a failure.
 TAKEN = "taken"
 OVERTAKEN = f"{ERROR}Overtaken"
-DONE, FAILED = "done", "failed"
+DONE, FAILED, NOT_DUE = "done", "failed", "not-due"
+# What somebody waits for at a screen; each piece is claimed by its own row, so it has no turns.
+REQUESTS = (
+    ("exports", run_exports),
+    ("reports", run_reports),
+    ("checks", run_checks),
+    ("rotations", go_on_rotating),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,17 @@ class Result:
     from_slot: str = ""
     slot: str = ""
     slots: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """For `signaltable jobs run-due --json`; slots are named by the moment in UTC at which they begin."""
+        return {
+            "name": self.job,
+            "result": self.result,
+            "outcome": self.outcome,
+            "from_slot": self.from_slot,
+            "slot": self.slot,
+            "slots": self.slots,
+        }
 
 
 def take_turn(program: Program, job: Job, *, at_once: bool = False) -> Result:
@@ -62,6 +81,22 @@ def run_once(program: Program, job: Job) -> str:
     """Do what is due of the job. What it said, "taken" when nothing was to be done here, or "error:" and what went wrong."""
     result = take_turn(program, job)
     return result.outcome if result.result in {DONE, FAILED} else TAKEN
+
+
+def run_due(program: Program) -> list[Result]:
+    """Everything that is due, once, in the order of the table: also what failed before, and what people wait for. Never raises."""
+    turns = [take_turn(program, job, at_once=True) for job in jobs(program.settings)]
+    return turns + [_answered(program, name, work) for name, work in REQUESTS]
+
+
+def _answered(program: Program, name: str, work: Callable[[Program], str]) -> Result:
+    outcome = _outcome_of(name, work, _at_new_work(program))
+    return Result(name, FAILED if outcome.startswith(ERROR) else DONE if outcome else NOT_DUE, outcome)
+
+
+def schedules(program: Program) -> dict[str, Schedule]:
+    """When each job has its turns, in the order of the table."""
+    return {job.name: job.schedule(program.policy) for job in jobs(program.settings)}
 
 
 def run_requests(program: Program) -> str:

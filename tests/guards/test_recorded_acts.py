@@ -20,7 +20,8 @@ HOW = "add a row to signaltable/recorded_acts.py: what it leaves in the log, or 
 def commands(command, path=()):
     if not isinstance(command, click.Group):
         return {" ".join(path)}
-    return set().union(*(commands(inner, (*path, name)) for name, inner in command.commands.items()))
+    itself = {" ".join(path)} if command.invoke_without_command else set()
+    return itself.union(*(commands(inner, (*path, name)) for name, inner in command.commands.items()))
 
 
 def test_every_page_says_what_it_leaves(sqlite_program):

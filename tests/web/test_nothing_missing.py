@@ -307,6 +307,8 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
         "audit rotate-key": (),
         "scan": (),
         "blind-check": ("--file", str(tmp_path / "list.csv")),
+        "jobs run-due": (),
+        "jobs status": (),
         "keys status": (),
         "keys rotate": ("--purpose", "session"),
         "keys export": (str(tmp_path / "keys.json"), *passphrases(tmp_path)),
