@@ -8,8 +8,10 @@ from flask_babel import lazy_gettext as _l
 from wtforms import Form
 
 from signaltable import pictures
-from signaltable.flow import consultation, dossier, enrich, masking, table, triage
+from signaltable.flow import consultation, dossier, enrich, masking, seats, table, triage
 from signaltable.flow.dossier import Dossier, DossierSubject, Happening, LinkedSubject
+from signaltable.flow.table import attending, moving, planning, tables
+from signaltable.web.clock_words import clock_title
 from signaltable.web.filters import answer_label, in_words, moment, state_label
 from signaltable.web.guards import program
 
@@ -36,6 +38,20 @@ PROBLEMS: Mapping[str, Any] = {
     table.NO_DAY: _l("Fill in by which day this is done"),
     table.NO_DESTINATION: _l("Choose at least one destination"),
     table.FULL: _l("This agenda is full. Plan another meeting."),
+    planning.NO_TIME: _l("Fill in a time, such as 13:30"),
+    planning.NO_END: _l("Fill in an end after the beginning"),
+    planning.NO_CHAIR: _l("Choose somebody of this table who may lead a meeting"),
+    planning.TELLS_SHELTER: _l(
+        "This seems to be a place where somebody is sheltered. Calendars leave the program, so choose another place."
+    ),
+    seats.NOT_OFFERED: _l("Choose one of the tables"),
+    moving.NO_TABLE: _l("Choose one of the open tables"),
+    attending.NO_COLLEAGUE: _l("Choose a colleague who can come and has not said no"),
+    tables.NO_TITLE: _l("Fill in a name"),
+    tables.TAKEN: _l("Choose a name that no other table has"),
+    tables.NO_THEME: _l("Choose a theme from the list"),
+    tables.NO_AGENCY: _l("Choose organisations from the list"),
+    tables.NOBODY_COORDINATES: _l("Signals lie at this table, so keep an organisation here that has a coordinator"),
 }
 
 
@@ -111,6 +127,19 @@ def destination_label(code: str) -> str:
     return in_words(known[code].title) if code in known else code
 
 
+def reasons_label(reasons: Iterable[str]) -> str:
+    """Why the rules bring a signal to an agenda, in one line; a rule that is gone since is left out."""
+    rules = program().policy.agenda
+    known = {one.id: one.title for one in rules.rule} if rules else {}
+    return ", ".join(in_words(known[one]) for one in reasons if one in known)
+
+
+def elsewhere_label(tables: Iterable[str]) -> str:
+    """That the same subject lies at other tables too; empty when it does not."""
+    names = ", ".join(tables)
+    return _("The same subject is at another table as well: %(tables)s", tables=names) if names else ""
+
+
 def destinations_label(codes: Iterable[str]) -> str:
     """Destinations in one line."""
     return ", ".join(destination_label(code) for code in codes)
@@ -168,7 +197,7 @@ def _event_title(one: Happening) -> str:
         return _("On the agenda: %(title)s", title=one.text)
     if one.kind == "decided":
         return _("Decision of the table: %(decision)s", decision=decision_label(one.code).lower())
-    return state_label(one.code)
+    return clock_title(one.kind, one.code) or state_label(one.code)
 
 
 # -- the picture -------------------------------------------------------------------------------------------------
@@ -201,6 +230,7 @@ WORDS: Mapping[str, Any] = {
     "decision_label": decision_label,
     "destination_label": destination_label,
     "destinations_label": destinations_label,
+    "elsewhere_label": elsewhere_label,
     "events": events,
     "flags_of": flags_of,
     "forms_label": forms_label,
@@ -209,5 +239,6 @@ WORDS: Mapping[str, Any] = {
     "kind_label": kind_label,
     "link_state": link_state,
     "missing_label": missing_label,
+    "reasons_label": reasons_label,
     "role_label": role_label,
 }

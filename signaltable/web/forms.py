@@ -69,3 +69,8 @@ def choices(items: Mapping[str, Any] | Iterable[Any]) -> list[SelectChoice]:
     """A choice for each thing out of policies, in their order."""
     values: Sequence[Any] = list(items.values()) if isinstance(items, Mapping) else list(items)
     return [SelectChoice(item.id, in_words(item.title)) for item in values]
+
+
+def whole_number(typed: str | None) -> int:
+    """The number in a hidden field, such as a version; -1, which nothing has, for anything else."""
+    return int(typed) if typed and typed.isdecimal() and typed.isascii() and len(typed) < 10 else -1

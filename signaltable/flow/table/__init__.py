@@ -31,7 +31,7 @@ from signaltable.flow.table.deciding import (
 )
 from signaltable.flow.table.item import NOTE_LIMIT, ItemView, WrittenNote, consult_item, note
 from signaltable.flow.table.meetings import PAST, MeetingLine, Meetings, meetings
-from signaltable.flow.table.planning import TITLE_LIMIT, Plan, PlanningView, cancel, change, planning, schedule
+from signaltable.flow.table.planning import TITLE_LIMIT, Plan, PlanningView, cancel, change, schedule, to_plan
 
 __all__ = [
     "AFTER",
@@ -67,9 +67,9 @@ __all__ = [
     "meetings",
     "missing_parts",
     "note",
-    "planning",
     "put_on_agenda",
     "reorder",
     "schedule",
     "take_off_agenda",
+    "to_plan",
 ]

@@ -114,6 +114,12 @@ def meeting_lines(tx: Transaction, rows: Sequence[Meeting]) -> Iterable[MeetingL
         )
 
 
+def line_of(tx: Transaction, meeting_id: str) -> MeetingLine:
+    """One meeting of a table where the actor's agency sits, as a line."""
+    (line,) = meeting_lines(tx, [meeting_of(tx, meeting_id, Permission.TABLE_CONSULT_OWN_TABLE)])
+    return line
+
+
 def _counts(tx: Transaction, meeting_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Meeting id -> signals on its agenda, and how many of these are still there without a decision."""
     waits = (AgendaItem.decision == "", Signal.state == State.TABLED, Signal.table_id == Meeting.table_id)

@@ -62,7 +62,7 @@ class PlanningView:
     plan: Plan | None
 
 
-def planning(tx: Transaction, meeting_id: str = "") -> PlanningView:
+def to_plan(tx: Transaction, meeting_id: str = "") -> PlanningView:
     """What can be planned, or what is planned in one meeting, for the coordinator of its table."""
     if meeting_id:
         meeting = meeting_of(tx, meeting_id, Permission.TABLE_SCHEDULE_OWN_TABLE)

@@ -122,11 +122,8 @@ def change_table(tx: Transaction, table_id: str, described: Described) -> None:
     wanted = set(described.members)
     if wanted != before:
         changed.append("members")
-        # One that no longer takes part is not on the form, and keeps its seat.
-        gone = {agency for agency in before - wanted if agency in dict(agencies_to_seat(tx))}
-        tx.session.execute(
-            delete(TableMember).where(TableMember.table_id == table_id, TableMember.agency_id.in_(sorted(gone)))
-        )
+        left = TableMember.agency_id.in_(sorted(before - wanted))
+        tx.session.execute(delete(TableMember).where(TableMember.table_id == table_id, left))
         _seat(tx, table_id, sorted(wanted - before))
     _record(tx, table_id, changed, sorted(wanted ^ before))
 
