@@ -194,7 +194,7 @@ def _case(tx: Transaction, item: AgendaItem, signal: Signal) -> dict[str, Any]:
 def _followed(tx: Transaction, meeting: Meeting) -> Iterable[Part]:
     """What became of what earlier meetings asked: still open, or settled since the meeting before this one."""
     since = _since(tx, meeting)
-    query = of_earlier(meeting).where(MeetingTask.settled_at.is_(None) | (MeetingTask.settled_at >= since))
+    query = of_earlier(meeting).where(MeetingTask.settled_at.is_(None) | (MeetingTask.settled_at > since))
     rows = list(tx.session.scalars(query.limit(MOST_FOLLOWED)))
     by_signal: dict[str, list[dict[str, Any]]] = {}
     for row, line in zip(rows, lines_of(tx, rows), strict=True):

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from signaltable.access import Allowed, Permission, may, require
+from signaltable.access import Denied, Permission, may, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import GONE, Conflict, NotFound, Resource, State, UnusableInput
 from signaltable.flow import mailing, sealing
@@ -189,8 +189,11 @@ def _found(tx: Transaction, task_id: str, *, locked: bool = False) -> tuple[Meet
         table_agencies=frozenset(agency for agency, _title in members(tx, meeting.table_id)),
         kept_from=kept_from_signal(tx, task.signal_id),
     )
-    if not isinstance(may(tx.actor, Permission.TABLE_MINUTE_OWN_TABLE, resource), Allowed):
-        require(tx.actor, Permission.TASK_SETTLE_OWN, resource)
+    leads = may(tx.actor, Permission.TABLE_MINUTE_OWN_TABLE, resource)
+    if isinstance(leads, Denied):
+        # Whoever is kept from the case hears nothing else: there is no such task for them.
+        kept = leads.reason == "conflict_of_interest"
+        require(tx.actor, leads.permission if kept else Permission.TASK_SETTLE_OWN, resource)
     if State(signal.state) in GONE:
         raise NotFound("the signal was taken back or has expired")
     if locked:
@@ -201,7 +204,7 @@ def _found(tx: Transaction, task_id: str, *, locked: bool = False) -> tuple[Meet
 def _put_off(tx: Transaction, task: MeetingTask) -> Iterable[PutOff]:
     titles = agency_titles(tx)
     rows = select(Postponement).where(Postponement.kind == KIND, Postponement.object_id == task.id)
-    for row in tx.session.scalars(rows.order_by(Postponement.at, Postponement.id)):
+    for row in tx.session.scalars(rows.order_by(Postponement.at, Postponement.before)):
         mine = row.agency_id == tx.actor.agency_id and row.reason_sealed
         said = sealing.open_json(tx, row.agency_id, row.reason_sealed, _place(row.id)) if mine else {}
         yield PutOff(row.at, titles.get(row.agency_id, ""), row.before, row.until, said.get("reason", ""))
@@ -317,8 +320,8 @@ def _delay_problems(
 
 def _latest(tx: Transaction, task: MeetingTask) -> date | None:
     """The last day to which a task can be put off: so long after the day that the table set; None when that is no later."""
-    query = select(Postponement.before).where(Postponement.kind == KIND, Postponement.object_id == task.id)
-    first = tx.session.scalars(query.order_by(Postponement.at, Postponement.id).limit(1)).first() or task.due_on
+    query = select(func.min(Postponement.before)).where(Postponement.kind == KIND, Postponement.object_id == task.id)
+    first = tx.session.scalar(query) or task.due_on
     latest = tx.program.policy.deadlines["task-postponement"].due(first)
     return latest if latest > max(tx.today, task.due_on) else None
 
