@@ -80,6 +80,8 @@ WEB: Mapping[str, Leaves] = {
     "POST admin.reopen_table": _leaves("table:record"),
     "GET keys.show": _leaves("key:consult"),
     "GET mails.show": _leaves("job:consult"),
+    "GET jobs.listing": _leaves("job:consult"),
+    "GET jobs.history": _leaves("job:consult"),
     "GET mails.follow": _nothing("leads on to the page of an own task, or to the work list, and shows nothing"),
     "GET account.own": _nothing("where the own mails go, for nobody else"),
     "POST account.own": _leaves(also="account:change"),

@@ -31,6 +31,7 @@ from signaltable.web import (
     identity_requests,
     inbox,
     incidents,
+    jobs,
     intake_about,
     intake_check,
     keys,
@@ -72,6 +73,7 @@ BLUEPRINTS = (
     inbox.pages,
     escalations.pages,
     incidents.pages,
+    jobs.pages,
     *{intake_about.pages, intake_check.pages},  # One blueprint, to which each screen adds its own page.
     keys.pages,
     links.pages,

@@ -22,6 +22,7 @@ from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
 # Pages that are reached from the tabs of another entry of the menu.
 WITHIN = {
     "blind_check": "questions",
+    "jobs": "admin",
     "keys": "admin",
     "mails": "admin",
     "misuse": "auditor",
@@ -46,6 +47,11 @@ def in_words(text: Text) -> str:
 def day(value: date | datetime | None) -> str:
     """3 november 2026; a dash when there is none."""
     return format_date(value, "d MMMM y") if value else "–"
+
+
+def month(value: date) -> str:
+    """november 2026."""
+    return format_date(value, "LLLL y")
 
 
 def day_if_whole(text: str) -> str:
@@ -223,6 +229,7 @@ def register(app: Flask) -> None:
     app.jinja_env.filters.update(
         t=in_words,
         day=day,
+        month=month,
         moment=moment,
         file_size=file_size,
         ground_title=ground_title,
