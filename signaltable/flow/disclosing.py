@@ -415,7 +415,7 @@ def _record_preview(tx: Transaction, source: Source, choice: Choice, case: Case,
             **source.told,
             "recipient": choice.agency_id,
             "purpose": choice.purpose,
-            "subjects": sorted(option.selection.subjects),
+            "subjects": sources.owner_numbers(tx, source, option.selection.subjects),
             "permitted": False,  # A preview permits nothing: the conditions are still to be met.
             "policy_digest": tx.program.policy.digest,
             "ground": option.ground.id,
@@ -615,7 +615,7 @@ def _ask_second_person(
         object_type="disclosure",
         object_id=row.reference,
         details={
-            **_log_details(source, row, permitted, met_without=weighing.SECOND_PERSON),
+            **_log_details(tx, source, row, permitted, met_without=weighing.SECOND_PERSON),
             "decisions": list(noted),
         },
     )
@@ -667,7 +667,7 @@ def hand_over(
         object_type="disclosure",
         object_id=row.reference,
         details={
-            **_log_details(source, row, permitted),
+            **_log_details(tx, source, row, permitted),
             "sealed_for": [row.recipient_agency],
             "decisions": list(noted),
             "consent": sorted(CONSENTS & set(permitted.evidence_hashes)),
@@ -685,7 +685,9 @@ def _tell_of_passing_on(tx: Transaction, parent: Disclosure, *, keep_copy: bool)
         duty_rows.ask_receiver(tx, parent, duty_kinds.PASSED_ON)
 
 
-def _log_details(source: Source, row: Disclosure, permitted: Permitted, *, met_without: str = "") -> dict[str, Any]:
+def _log_details(
+    tx: Transaction, source: Source, row: Disclosure, permitted: Permitted, *, met_without: str = ""
+) -> dict[str, Any]:
     return {
         "disclosure": row.reference,
         "signal": source.signal.reference,
@@ -693,7 +695,7 @@ def _log_details(source: Source, row: Disclosure, permitted: Permitted, *, met_w
         "provider": row.provider_agency,
         "recipient": row.recipient_agency,
         "purpose": row.purpose,
-        "subjects": sorted(permitted.selection.subjects),
+        "subjects": sources.owner_numbers(tx, source, permitted.selection.subjects),
         "ground": row.ground,
         "ground_digest": row.ground_digest,
         "categories": row.categories,

@@ -8,15 +8,17 @@ from typing import Any
 from sqlalchemy import select
 
 from signaltable.access import Permission, require
-from signaltable.domain import Resource, day_of
+from signaltable.domain import day_of
 from signaltable.evidence_forms import ConditionSpec
-from signaltable.flow import duty_lists, evidence_store, sealing, withdrawing
+from signaltable.flow import duty_lists, evidence_store, feedbacks, holders, revoking, sealing, sources, withdrawing
 from signaltable.flow.duty_lists import DutyStatus
+from signaltable.flow.feedbacks import FeedbackLine
+from signaltable.flow.holders import Holdings
 from signaltable.flow.referrals import answer_place, is_overdue, place
 from signaltable.grounds import Ground
 from signaltable.models import Disclosure, Signal
 from signaltable.payload import Payload, from_bytes
-from signaltable.queries import agency_titles, disclosure_by_reference, kept_from_signal, resource_of
+from signaltable.queries import agency_titles, disclosure_by_reference, resource_of
 from signaltable.transaction import Transaction
 
 
@@ -68,11 +70,27 @@ class Sent:
     duties: tuple[DutyStatus, ...]
     withdrawn_on: date | None
     may_withdraw: bool
+    # Where it comes from when it was passed on, and whether whoever gave it may know to whom.
+    parent: str
+    given_by: str
+    parent_told: bool
+    feedbacks: tuple[FeedbackLine, ...]
+    feedback_due_on: date | None
+    silent_since: date | None
+    may_pass_up: bool
+    revoked_at: datetime | None
+    revoked_for: str
+    revoked_words: str
+    may_revoke: bool
+    held: Holdings
 
 
 @dataclass(frozen=True, slots=True)
 class DisclosureAccount:
-    """A disclosure as an auditor checks it: ground, conditions, rules, people and times, and never the content."""
+    """A disclosure as an auditor checks it: ground, conditions, rules, people and times, and never the content.
+
+    `parent` is the disclosure that it passes on, `passed_on` are those that pass it on.
+    """
 
     reference: str
     signal: str
@@ -104,14 +122,20 @@ class DisclosureAccount:
     feedback_at: datetime | None
     duties: tuple[DutyStatus, ...]
     withdrawn_on: date | None
+    parent: str = ""
+    passed_on: tuple[str, ...] = ()
+    parent_told: bool = False
+    revoked_at: datetime | None = None
+    revoked_for: str = ""
+    revoked_by: str = ""
 
 
 def disclosures_of(tx: Transaction, signal: Signal) -> tuple[DisclosureLine, ...]:
-    """The disclosures of a signal, newest first, for its owner. No content."""
+    """The disclosures of a signal that its owner made, newest first. No content."""
     require(tx.actor, Permission.SIGNAL_CONSULT_OWN, resource_of(tx, signal))
     rows = tx.session.scalars(
         select(Disclosure)
-        .where(Disclosure.signal_id == signal.id)
+        .where(Disclosure.signal_id == signal.id, Disclosure.parent_id.is_(None))
         .order_by(Disclosure.requested_at.desc(), Disclosure.id.desc()),
     )
     titles = agency_titles(tx)
@@ -136,16 +160,7 @@ def disclosures_of(tx: Transaction, signal: Signal) -> tuple[DisclosureLine, ...
 def read_own(tx: Transaction, reference: str) -> Sent:
     """One disclosure of the actor's agency, opened with its own key; that is recorded."""
     row = disclosure_by_reference(tx, reference)
-    require(
-        tx.actor,
-        Permission.SIGNAL_DISCLOSE_OWN,
-        Resource(
-            "disclosure",
-            row.reference,
-            owner_agency=row.provider_agency,
-            kept_from=kept_from_signal(tx, row.signal_id),
-        ),
-    )
+    require(tx.actor, *sources.sender_resource(tx, row))
     content = _content(tx, row)
     signal = tx.session.get_one(Signal, row.signal_id)
     tx.record(
@@ -160,11 +175,12 @@ def read_own(tx: Transaction, reference: str) -> Sent:
             "payload_hash": row.payload_hash,
         },
     )
-    response = _answer(tx, row, "response_sealed", row.response_sealed)
+    response = _answer(tx, row, answer_place(row, "response_sealed"), row.response_sealed)
+    parent, titles, told = sources.parent_of(tx, row), agency_titles(tx), feedbacks.of_disclosure(tx, row)
     return Sent(
         reference=row.reference,
-        signal=signal.reference,
-        recipient=agency_titles(tx).get(row.recipient_agency, ""),
+        signal=parent.reference if parent else signal.reference,
+        recipient=titles.get(row.recipient_agency, ""),
         destination=row.destination,
         purpose=row.purpose,
         ground=(ground := _ground(tx, row)),
@@ -181,7 +197,7 @@ def read_own(tx: Transaction, reference: str) -> Sent:
         response=response.get("text", ""),
         feedback=row.feedback,
         feedback_at=row.feedback_at,
-        feedback_note=_answer(tx, row, "feedback_sealed", row.feedback_sealed).get("text", ""),
+        feedback_note=told[0].words if told else "",
         obligations=tuple(row.obligations),
         evidence=_evidence(tx, row),
         content=content,
@@ -189,6 +205,18 @@ def read_own(tx: Transaction, reference: str) -> Sent:
         duties=duty_lists.of_disclosure(tx, row),
         withdrawn_on=row.consent_withdrawn_on,
         may_withdraw=withdrawing.may_be_withdrawn(row),
+        parent=parent.reference if parent else "",
+        given_by=titles.get(parent.provider_agency, "") if parent else "",
+        parent_told=row.parent_told,
+        feedbacks=told,
+        feedback_due_on=row.feedback_due_on,
+        silent_since=holders.silent_since(row, tx.today),
+        may_pass_up=feedbacks.may_pass_up(tx, row),
+        revoked_at=row.revoked_at,
+        revoked_for=row.revoked_for,
+        revoked_words=_answer(tx, row, revoking.revoked_place(row), row.revoked_sealed).get("text", ""),
+        may_revoke=revoking.may_be_revoked(row),
+        held=holders.of_sent(tx, row),
     )
 
 
@@ -204,8 +232,8 @@ def _content(tx: Transaction, row: Disclosure) -> Payload | None:
     return from_bytes(sealing.open_envelope(tx, own, row.payload_provider, place(row, own)))
 
 
-def _answer(tx: Transaction, row: Disclosure, column: str, sealed: bytes) -> dict[str, Any]:
-    return sealing.open_json(tx, tx.actor.agency_id, sealed, answer_place(row, column)) if sealed else {}
+def _answer(tx: Transaction, row: Disclosure, where: str, sealed: bytes) -> dict[str, Any]:
+    return sealing.open_json(tx, row.provider_agency, sealed, where) if sealed else {}
 
 
 def _evidence(tx: Transaction, row: Disclosure) -> tuple[tuple[ConditionSpec, Mapping[str, Any]], ...]:
@@ -220,7 +248,8 @@ def disclosure_account(tx: Transaction, reference: str) -> DisclosureAccount:
     require(tx.actor, Permission.DISCLOSURE_AUDIT_ALL)
     row = disclosure_by_reference(tx, reference)
     titles, policy = agency_titles(tx), tx.program.policy
-    ground = _ground(tx, row)
+    ground, parent = _ground(tx, row), sources.parent_of(tx, row)
+    further = select(Disclosure.reference).where(Disclosure.parent_id == row.id).order_by(Disclosure.requested_at)
     tx.record(
         "log:consult",
         object_type="disclosure",
@@ -262,4 +291,10 @@ def disclosure_account(tx: Transaction, reference: str) -> DisclosureAccount:
         feedback_at=row.feedback_at,
         duties=duty_lists.of_disclosure(tx, row),
         withdrawn_on=row.consent_withdrawn_on,
+        parent=parent.reference if parent else "",
+        passed_on=tuple(tx.session.scalars(further)),
+        parent_told=row.parent_told,
+        revoked_at=row.revoked_at,
+        revoked_for=row.revoked_for,
+        revoked_by=row.revoked_by,
     )

@@ -14,6 +14,7 @@ from signaltable.access import Permission, require
 from signaltable.audit_trail import milliseconds
 from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, UnusableInput, day_of
+from signaltable.flow import mailing
 from signaltable.flow.duty_kinds import (
     DESTROYED,
     EXPLAINED,
@@ -21,6 +22,7 @@ from signaltable.flow.duty_kinds import (
     NO_DAY,
     NOTE_LIMIT,
     OF_RECEIVER,
+    PASSED_ON,
     PUT_RIGHT,
     RECALL,
     RECALLED,
@@ -150,6 +152,8 @@ def fulfil(tx: Transaction, duty_id: str, *, result: str, on: date | None, note:
         raise UnusableInput(problems)
     done_at = tx.now if on == tx.today else end_of(on)
     close(tx, duty, row, result, done_at, said={"text": words} if words else {})
+    if duty.kind in {RECALL, PASSED_ON}:
+        mailing.tell(tx, [row.requested_by], "answer", task=("sent", row.reference))
     if duty.kind == PUT_RIGHT and result in {RECALLED, REPORTED}:
         ask_receiver(tx, row, RECALL)
     if result == DESTROYED:

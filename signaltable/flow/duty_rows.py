@@ -65,8 +65,12 @@ def owe(tx: Transaction, row: Disclosure, kind: str, agency_id: str, due_at: dat
 
 
 def ask_receiver(tx: Transaction, row: Disclosure, kind: str) -> bool:
-    """A task for the receiver because the ground falls away, with a mail without content; False when it holds nothing."""
-    if row.state not in {DisclosureState.DISCLOSED, DisclosureState.ACCEPTED} or not row.payload_recipient:
+    """A task for the receiver because the ground falls away, with a mail without content.
+
+    False when it holds nothing, or has this task already. What was taken back it may hold on a ground of its own.
+    """
+    held = {DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.REVOKED}
+    if row.state not in held or not row.payload_recipient or is_owed(tx, row, kind):
         return False
     due_on = tx.program.policy.deadlines["receiver-reaction"].due(tx.today)
     duty = owe(tx, row, kind, row.recipient_agency, end_of(due_on))

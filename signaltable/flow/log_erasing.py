@@ -190,7 +190,12 @@ def _needed(session: Session, now: datetime) -> _Needed:
 def _open_references(session: Session, now: datetime) -> Iterable[str]:
     """References of disclosures and signals about which something is not finished."""
     both = select(Disclosure.reference, Signal.reference).join(Signal, Signal.id == Disclosure.signal_id)
-    handed_over = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.RETURNED)
+    handed_over = (
+        DisclosureState.DISCLOSED,
+        DisclosureState.ACCEPTED,
+        DisclosureState.RETURNED,
+        DisclosureState.REVOKED,
+    )
     still_open = or_(
         Disclosure.state == DisclosureState.AWAITING_APPROVAL,
         Disclosure.state.in_(handed_over) & Signal.state.not_in(ENDED),

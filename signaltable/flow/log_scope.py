@@ -33,6 +33,7 @@ SEEN_BY_REFERENCE = frozenset(
 # What an entry about a disclosure between two others may tell: a second person of the table decided about it.
 OF_A_FOREIGN_DISCLOSURE = frozenset({"disclosure", "view", "session_hash", "network_hash", "device", "activity"})
 SIGNALS = ("signal", "signals")
+PARENT = "parent"
 SUBJECTS = "subject_refs"
 CLASSES = "subject_classes"
 PEOPLE = ("approver", "requester", "account")
@@ -60,7 +61,8 @@ class OwnPart:
         if "disclosure" in details and details["disclosure"] not in self.disclosures:
             return self._people(_only(details, OF_A_FOREIGN_DISCLOSURE | frozenset(PEOPLE)))
         shown = self._people(dict(details))
-        if action not in SEEN_BY_REFERENCE:
+        # Whoever passes on what it received never saw the signal under its own reference.
+        if action not in SEEN_BY_REFERENCE or PARENT in details:
             shown = self._references(shown)
         return shown
 

@@ -16,7 +16,7 @@ from audit.errors import AuditError
 from signaltable import audit_trail
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, NotFound, Resource, SignaltableError
-from signaltable.flow import log_keys
+from signaltable.flow import log_keys, sources
 from signaltable.flow.referrals import RECEIVED
 from signaltable.flow.signing import sign_checkpoint
 from signaltable.models import Disclosure, LogCheckpoint, LogEntry
@@ -102,16 +102,7 @@ def _entry_of(session: Session, reference: str) -> int:
 
 def _sent(tx: Transaction, reference: str) -> Disclosure:
     row = disclosure_by_reference(tx, reference)
-    require(
-        tx.actor,
-        Permission.SIGNAL_DISCLOSE_OWN,
-        Resource(
-            "disclosure",
-            row.reference,
-            owner_agency=row.provider_agency,
-            kept_from=kept_from_signal(tx, row.signal_id),
-        ),
-    )
+    require(tx.actor, *sources.sender_resource(tx, row))
     return row
 
 

@@ -95,7 +95,7 @@ def _take_back(tx: Transaction, signal: Signal, row: Disclosure, cause: str) -> 
     row.revoked_by = tx.actor.account_id if own else ""
     if waiting:
         end_request(tx, signal, row)
-    asked = not waiting and ask_to_erase(tx, row)
+    asked = not waiting and duty_rows.ask_receiver(tx, row, duty_kinds.RECALL)
     if not waiting:
         row.state = DisclosureState.REVOKED
         row.feedback_due_on = None
@@ -104,20 +104,15 @@ def _take_back(tx: Transaction, signal: Signal, row: Disclosure, cause: str) -> 
     return asked
 
 
-def ask_to_erase(tx: Transaction, row: Disclosure) -> bool:
-    """The task for the receiver to erase what it holds; False when it holds nothing, or has that task already."""
-    if duty_rows.is_owed(tx, row, duty_kinds.RECALL):
-        return False
-    return duty_rows.ask_receiver(tx, row, duty_kinds.RECALL)
-
-
 def ask_below(tx: Transaction, row: Disclosure, rows: Sequence[Disclosure]) -> int:
     """The ground under this disclosure falls away: ask everybody to whom it was passed on to erase it. Returns how many.
 
     Each of them has a ground of its own and may say that it keeps it. The caller locked the signal and records why.
     """
     tree = chains.below(rows)
-    return sum(ask_to_erase(tx, one) for one in chains.under(row, tree) if one.state in HELD)
+    return sum(
+        duty_rows.ask_receiver(tx, one, duty_kinds.RECALL) for one in chains.under(row, tree) if one.state in HELD
+    )
 
 
 def _record(tx: Transaction, signal: Signal, row: Disclosure, *, told: bool, count: int | None) -> None:

@@ -239,6 +239,13 @@ def subject_ids(tx: Transaction, source: Source) -> dict[int, str]:
     return {holder.number: holder.id for holder in contents(tx, source).holders}
 
 
+def owner_numbers(tx: Transaction, source: Source, numbers: Iterable[int]) -> list[int]:
+    """The numbers under which the owner knows these subjects: only the log, which is about all, calls them so."""
+    called = {holder.id: holder.number for holder in contents_of(tx, source.signal).holders}
+    ids = subject_ids(tx, source)
+    return sorted(called[ids[number]] for number in numbers if number in ids)
+
+
 def passed_on(
     tx: Transaction, source: Source, selection: Selection, recipient: str
 ) -> tuple[tuple[SentField, ...], tuple[SentSubject, ...]]:

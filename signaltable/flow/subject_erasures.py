@@ -17,6 +17,7 @@ from sqlalchemy.orm import undefer_group
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import Conflict, DisclosureState, LinkState, NotFound, Refused, Resource, UnusableInput
 from signaltable.flow import (
+    chains,
     duty_kinds,
     duty_rows,
     evidence_store,
@@ -201,7 +202,9 @@ def _place(row: SubjectErasure, column: str) -> str:
 def listing(tx: Transaction, after: PageKey | None = None) -> tuple[tuple[ErasureLine, ...], PageKey | None]:
     """The requests of the own agency, newest first: references and states only; that is recorded."""
     _gate(tx)
-    query = select(SubjectErasure).where(SubjectErasure.agency_id == tx.actor.agency_id, subject_not_kept_from(tx, SubjectErasure.subject_id))
+    query = select(SubjectErasure).where(
+        SubjectErasure.agency_id == tx.actor.agency_id, subject_not_kept_from(tx, SubjectErasure.subject_id)
+    )
     shown, following = newest_first(tx, query, SubjectErasure.asked_at, SubjectErasure.id, after)
     tx.record("report:consult", object_type=OBJECT, details={"report": "", "view": "erasures", "count": len(shown)})
     return tuple(_line(tx, row) for row in shown), following
@@ -310,7 +313,9 @@ def _count(tx: Transaction, table: Any, *which: Any) -> int:
 
 
 def _held(row: Disclosure) -> bool:
-    return row.state in {DisclosureState.DISCLOSED, DisclosureState.ACCEPTED} and bool(row.payload_recipient)
+    # What was taken back is still there while its receiver did not erase it.
+    held = {DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.REVOKED}
+    return row.state in held and bool(row.payload_recipient)
 
 
 def _report_open(tx: Transaction, subject: Subject) -> bool:
@@ -323,7 +328,11 @@ def _naming(tx: Transaction, signal: Signal, subject: Subject) -> Sequence[Discl
     made = [one.row for one in subject_reports.disclosed_about(tx, signal, subject)]
     waiting = tx.session.scalars(
         select(Disclosure)
-        .where(Disclosure.signal_id == signal.id, Disclosure.state == DisclosureState.AWAITING_APPROVAL)
+        .where(
+            Disclosure.signal_id == signal.id,
+            Disclosure.parent_id.is_(None),
+            Disclosure.state == DisclosureState.AWAITING_APPROVAL,
+        )
         .options(undefer_group("sealed"))
         .order_by(Disclosure.reference),
     ).all()
@@ -438,17 +447,26 @@ def _sign(
 def _tell_receivers(tx: Transaction, signal: Signal, subject: Subject) -> list[str]:
     """Ask every receiver of a disclosure that named the person to erase it, and end what still waits (GDPR art. 19).
 
-    The own copy of what was sent goes: it names the person. That it was sent, when, on which ground, and its digest, stay.
+    Also those to whom it was passed on, whose names are not the owner's to know. The own copy of what was sent goes: it
+    names the person. That it was sent, when, on which ground, and its digest, stay.
     """
     told = []
+    tree = chains.below(chains.of_signal(tx, signal.id, locked=True))
     for row in _naming(tx, signal, subject):
-        if row.state == DisclosureState.AWAITING_APPROVAL:
-            end_request(tx, signal, row)
-            mailing.tell(tx, [row.requested_by], "answer", task=("sent", row.reference))
-        elif duty_rows.ask_receiver(tx, row, duty_kinds.ERASED):
+        if _tell_one(tx, signal, row):
             told.append(row.recipient_agency)
-        row.payload_provider = b""
+        for one in chains.under(row, tree):
+            _tell_one(tx, signal, one)
     return sorted(set(told))
+
+
+def _tell_one(tx: Transaction, signal: Signal, row: Disclosure) -> bool:
+    row.payload_provider = b""
+    if row.state != DisclosureState.AWAITING_APPROVAL:
+        return duty_rows.ask_receiver(tx, row, duty_kinds.ERASED)
+    end_request(tx, signal, row)
+    mailing.tell(tx, [row.requested_by], "answer", task=("sent", row.reference))
+    return False
 
 
 # -- the end ------------------------------------------------------------------------------------------------------

@@ -10,15 +10,15 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from signaltable.access import Permission, require
+from signaltable.access import require
 from signaltable.audit_trail import milliseconds
-from signaltable.domain import Conflict, DisclosureState, Resource, UnusableInput
+from signaltable.domain import Conflict, DisclosureState, UnusableInput
 from signaltable.evidence import NotMet
-from signaltable.flow import duty_kinds, duty_rows, evidence_store, mailing
+from signaltable.flow import chains, duty_kinds, duty_rows, evidence_store, mailing, revoking, sources
 from signaltable.flow.moves import end_request
 from signaltable.grounds import CONSENTS
 from signaltable.models import Disclosure, Signal
-from signaltable.queries import disclosure_by_reference, kept_from_signal
+from signaltable.queries import disclosure_by_reference
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -28,6 +28,7 @@ STANDING: Final = (
     DisclosureState.DISCLOSED,
     DisclosureState.ACCEPTED,
     DisclosureState.RETURNED,
+    DisclosureState.REVOKED,
 )
 _TAKEN_BACK: Final = Text(
     "Deze toestemming is ingetrokken. Alleen toestemming die daarna is gegeven, telt.",
@@ -51,13 +52,7 @@ def withdraw(tx: Transaction, reference: str, *, on: date | None, everywhere: bo
     Raises `UnusableInput` (on) for an unusable day, `Conflict` (no_consent, withdrawn), and `Refused`.
     """
     row = disclosure_by_reference(tx, reference)
-    owner = Resource(
-        "disclosure",
-        row.reference,
-        owner_agency=row.provider_agency,
-        kept_from=kept_from_signal(tx, row.signal_id),
-    )
-    require(tx.actor, Permission.SIGNAL_DISCLOSE_OWN, owner)
+    require(tx.actor, *sources.sender_resource(tx, row))
     signal = tx.session.get_one(Signal, row.signal_id)
     tx.session.refresh(signal, with_for_update=True)
     tx.session.refresh(row, with_for_update=True)
@@ -66,9 +61,15 @@ def withdraw(tx: Transaction, reference: str, *, on: date | None, everywhere: bo
     if not may_be_withdrawn(row):
         raise Conflict("no_consent", "this disclosure does not rest on consent, or was never made")
     day = _checked(tx, row, on)
-    if everywhere:
+    if everywhere and row.parent_id is None:
         _forget_agreement(signal, day)
-    return sum(_stop(tx, signal, one, day) for one in _resting(tx, signal, row, everywhere=everywhere))
+    resting = _resting(tx, signal, row, everywhere=everywhere)
+    told = sum(_stop(tx, signal, one, day) for one in resting)
+    # What was passed on of it has a ground of its own, but what it came from falls away.
+    rows = chains.of_signal(tx, signal.id)
+    for one in resting:
+        revoking.ask_below(tx, one, rows)
+    return told
 
 
 def _checked(tx: Transaction, row: Disclosure, on: date | None) -> date:
@@ -88,10 +89,14 @@ def _given_on(given: Mapping[str, Any]) -> str:
 
 
 def _resting(tx: Transaction, signal: Signal, row: Disclosure, *, everywhere: bool) -> Sequence[Disclosure]:
-    """The disclosures of the signal that rest on consent: those to the same receiver, or all of them."""
+    """The disclosures that rest on consent: those to the same receiver, or all of them. Whoever passed something on
+    speaks for what it passed on itself.
+    """
     same = select(Disclosure).where(Disclosure.signal_id == signal.id).order_by(Disclosure.reference)
     if not everywhere:
         same = same.where(Disclosure.recipient_agency == row.recipient_agency)
+    if row.parent_id:
+        same = same.where(Disclosure.provider_agency == row.provider_agency)
     return [one for one in tx.session.scalars(same.with_for_update()) if may_be_withdrawn(one)]
 
 
