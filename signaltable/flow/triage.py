@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, select, tuple_
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import ACTIVE_STATES, Conflict, LinkState, NotFound, Resource, State, UnusableInput, day_of
-from signaltable.flow import consultation, enrich, fact_questions, linking
+from signaltable.flow import consultation, enrich, fact_questions, linking, seats
 from signaltable.flow.dossier import (
     Dossier,
     LinkedSubject,
@@ -21,6 +21,8 @@ from signaltable.flow.dossier import (
 )
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import keep_until, move
+from signaltable.flow.seats import TableTitle
+from signaltable.flow.table import overlap
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Signal, Subject
 from signaltable.queries import PAGE, not_kept_from, resource_of, tables_of
@@ -46,7 +48,8 @@ RESULTS: Mapping[State, tuple[State, ...]] = MappingProxyType(
 class TriageLine:
     """One signal in the list. `missing`: elements not shown yet, and "age" or "consent" when that is not known.
 
-    `links` are proposals that wait for an owner, `confirmed` those that all owners confirmed.
+    `links` are proposals that wait for an owner, `confirmed` those that all owners confirmed; `table` is the name of the
+    table where it lies, `elsewhere` those of other tables where the same subject lies.
     """
 
     reference: str
@@ -57,15 +60,23 @@ class TriageLine:
     links: int
     confirmed: int
     state: str
+    table: str = ""
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TriagePage:
-    """A page of the list, newest first; `newer` and `older` are the references to go on from, empty at an end."""
+    """A page of the list, newest first; `newer` and `older` are the references to go on from, empty at an end.
+
+    On the first page `overlapping` are the newest whose subject lies at another table as well: two tables work on one
+    case there. `tables` are those where the actor's agency has a seat.
+    """
 
     lines: tuple[TriageLine, ...]
     newer: str
     older: str
+    overlapping: tuple[TriageLine, ...] = ()
+    tables: tuple[TableTitle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +88,35 @@ class TriageView:
     version: int
     results: tuple[str, ...]
     may_ask: bool
+    may_lead: bool
     needs_necessity: bool
     agencies: tuple[tuple[str, str], ...]
     questions: tuple[enrich.AskedLine, ...]
     facts: tuple[fact_questions.AskedFact, ...]
     due_on: date
+    table: str
+    elsewhere: tuple[str, ...]
+    may_move: bool
 
 
 def listing(
-    tx: Transaction, *, state: str = "", urgency: str = "", older_than: str = "", newer_than: str = ""
+    tx: Transaction,
+    *,
+    state: str = "",
+    urgency: str = "",
+    table_id: str = "",
+    older_than: str = "",
+    newer_than: str = "",
 ) -> TriagePage:
     """The signals at the actor's tables, 25 at a time. Without a state: all that still ask attention.
 
     Raises `UnusableInput` for a filter that does not exist, `NotFound` for a place in the list that is not at the table.
     """
-    tables = tables_of(tx, tx.actor.agency_id)
-    seat = frozenset({tx.actor.agency_id} if tables else ())
+    own = seats.seats_of(tx, tx.actor.agency_id)
+    seat = frozenset({tx.actor.agency_id} if own else ())
     require(tx.actor, Permission.SIGNAL_TRIAGE_OWN_TABLE, Resource("table", table_agencies=seat))
     _check_filters(tx, state, urgency)
+    tables = seats.chosen(tx, table_id)
     query = _columns().where(
         Signal.table_id.in_(tables),
         Signal.state.in_([state] if state else ACTIVE_STATES),
@@ -103,6 +125,8 @@ def listing(
     if urgency:
         query = query.where(Signal.urgency == urgency)
     shown, newer, older = _page(tx, query, tables, older_than, newer_than)
+    double = [] if older_than or newer_than else _overlapping(tx, tables)
+    filters = (("state", state), ("urgency", urgency), ("table", table_id))
     tx.record(
         "signal:list",
         object_type="agency",
@@ -110,11 +134,21 @@ def listing(
         details={
             "view": "triage",
             "count": len(shown),
-            "filters": [f"{name}:{value}" for name, value in (("state", state), ("urgency", urgency)) if value],
+            "filters": [f"{name}:{value}" for name, value in filters if value],
         },
-        signals=[row.id for row in shown],
+        signals=[row.id for row in (*shown, *double)],
     )
-    return TriagePage(tuple(_lines(tx, shown)), newer, older)
+    return TriagePage(tuple(_lines(tx, shown)), newer, older, tuple(_lines(tx, double)), own)
+
+
+def _overlapping(tx: Transaction, tables: Sequence[str]) -> list[Row[Any]]:
+    """The newest signals at these tables whose subject lies at another table as well, as many as stand on a page."""
+    query = _columns().where(
+        Signal.id.in_(overlap.overlapping(tables)),
+        Signal.state.in_(ACTIVE_STATES),
+        not_kept_from(tx, Signal.id),
+    )
+    return list(tx.session.execute(query.order_by(Signal.created_at.desc(), Signal.id.desc()).limit(PAGE)))
 
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
@@ -149,6 +183,7 @@ def _columns() -> Select[Any]:
         Signal.facts,
         Signal.missing,
         Signal.consent,
+        Signal.table_id,
     )
 
 
@@ -187,6 +222,7 @@ def _lines(tx: Transaction, rows: Sequence[Row[Any]]) -> list[TriageLine]:
     ids = [row.id for row in rows]
     links = linking.links_per_signal(tx, ids)
     confirmed = linking.others_in_groups(tx, ids)
+    tables, elsewhere = seats.titles(tx, [row.table_id for row in rows]), overlap.elsewhere(tx, ids)
     ageless = set(
         tx.session.scalars(
             select(Subject.signal_id).where(
@@ -207,6 +243,8 @@ def _lines(tx: Transaction, rows: Sequence[Row[Any]]) -> list[TriageLine]:
             links=links.get(row.id, 0),
             confirmed=confirmed.get(row.id, 0),
             state=row.state,
+            table=tables.get(row.table_id, ""),
+            elsewhere=elsewhere.get(row.id, ()),
         )
         for row, forms in zip(rows, forms_at_table(tx, [row.facts for row in rows]), strict=True)
     ]
@@ -232,6 +270,7 @@ def consult(tx: Transaction, reference: str) -> TriageView:
         proposed=_proposed(tx, signal, resource),
         version=signal.version,
         results=RESULTS.get(state, ()),
+        may_lead=asks,
         may_ask=asks and state in enrich.ASKABLE,
         needs_necessity=consultation.needs_necessity(tx, signal),
         agencies=tuple(enrich.partners(tx, signal)),
@@ -240,6 +279,10 @@ def consult(tx: Transaction, reference: str) -> TriageView:
             fact_questions.in_words(signal, tx.program.policy, code) for code in consultation.askable_facts(tx, signal)
         ),
         due_on=enrich.default_due(tx),
+        table=seats.titles(tx, [signal.table_id])[signal.table_id],
+        elsewhere=overlap.elsewhere(tx, [signal.id]).get(signal.id, ()),
+        may_move=isinstance(may(tx.actor, Permission.SIGNAL_MOVE_OWN_TABLE, resource), Allowed)
+        and state in ACTIVE_STATES,
     )
 
 

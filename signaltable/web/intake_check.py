@@ -14,16 +14,17 @@ from flask import redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, HiddenField, SelectChoice, SelectMultipleField, TextAreaField
+from wtforms import BooleanField, HiddenField, RadioField, SelectChoice, SelectMultipleField, TextAreaField
 from wtforms.validators import Length, Optional
 
 from signaltable.access import Permission
 from signaltable.disclosure.words import CATEGORY_WORDS
 from signaltable.domain import UnusableInput
-from signaltable.flow import attachments, drafts, signals
+from signaltable.flow import attachments, drafts, seats, signals
 from signaltable.flow.drafts import DraftView
 from signaltable.flow.masks import PART, FoundWord, masks_of
 from signaltable.intake import MAX_FREED
+from signaltable.seating import Offered
 from signaltable.text import Span, contains_bsn
 from signaltable.text_categories import CategorySpan, categories_in
 from signaltable.web.filters import in_words
@@ -39,6 +40,7 @@ from signaltable.web.intake import (
     prepared,
     version_of,
 )
+from signaltable.web.table_words import why_offered
 
 __all__ = ["pages"]
 
@@ -57,6 +59,7 @@ class CheckForm(StepForm):
     mask_words = TextAreaField(_l("Other words to mask"), [Optional(), Length(max=2000)])
     shelter_confirmed = BooleanField(_l("I looked at this. What the text says may stay."))
     categories = SelectMultipleField(_l("Does your text say something about one of these as well?"), [Optional()])
+    table = RadioField(_l("To which table does it go?"), [Optional()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ def _check_page(draft: DraftView, form: CheckForm, posted: _Posted) -> ResponseR
     if preview.masks.unknown and not form.mask_words.errors:
         told = ", ".join(preview.masks.unknown)
         form.mask_words.errors = [_("Not in your text as written here: %(words)s", words=told)]
+    _offer_tables(form, preview.tables)
     choices = [_choice(one, posted) for one in preview.masks.words]
     problems = [_problem(draft, place) for place in preview.problems if place != "mask_words"]
     page = render_template(
@@ -126,6 +130,7 @@ def _check_page(draft: DraftView, form: CheckForm, posted: _Posted) -> ResponseR
         problems=[*problems, *((f"why-{one.word.key}", one.error) for one in choices if one.error)],
         places=_places(draft),
         files=files,
+        table_reasons={one.seat.id: why_offered(one) for one in preview.tables},
         step=4,
     )
     return page, 422 if request.method == "POST" else 200
@@ -148,7 +153,24 @@ def _check_form(draft: DraftView) -> CheckForm:
     )
     known = program().policy.text_categories.categories
     form.categories.choices = [SelectChoice(name, in_words(CATEGORY_WORDS[name])) for name in known]
+    with begin() as tx:
+        own = seats.seats_of(tx, tx.actor.agency_id)
+    # All where the organisation sits: what was offered can change between showing the page and sending it, by another
+    # answer or because a table closes. What does not fit then is a message, and goes nowhere.
+    form.table.choices = [SelectChoice(one.id, one.title) for one in own]
+    if len(own) < 2:
+        del form.table
     return form
+
+
+def _offer_tables(form: CheckForm, offered: Sequence[Offered]) -> None:
+    """Show only the tables that fit, the proposed one chosen unless somebody chose another that fits."""
+    if "table" not in form:
+        return
+    fitting = {one.seat.id: one for one in offered}
+    form.table.choices = [SelectChoice(one.seat.id, one.seat.title) for one in offered]
+    if form.table.data not in fitting:
+        form.table.data = next(iter(fitting), "")
 
 
 def _posted() -> _Posted:
@@ -219,14 +241,17 @@ def _submit(
         return None
     try:
         with begin() as tx:
-            receipt = signals.submit(tx, draft.content, draft.id, confirmed=form.seen.data or "-")
+            chosen = (form.table.data or "") if "table" in form else ""
+            receipt = signals.submit(tx, draft.content, draft.id, confirmed=form.seen.data or "-", table_id=chosen)
     except signals.NotConfirmed as changed:
         if changed.reason == "shelter":
             form.shelter_confirmed.errors = [_("Leave the place out, or tick that you looked at it")]
         else:
             form.form_errors.append(CHANGED)
         return None
-    except UnusableInput:
+    except UnusableInput as unusable:
+        if "table" in unusable.problems and "table" in form:
+            form.table.errors = [_("This table is not offered any more. Choose one of these.")]
         return None  # The page shows every problem beside its step.
     session["receipt"] = {"reference": receipt.reference, "links": len(receipt.links)}
     return redirect(url_for("signals.receipt", reference=receipt.reference), 303)

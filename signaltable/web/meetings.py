@@ -16,7 +16,6 @@ from wtforms.validators import InputRequired, Length, Optional
 from signaltable.access import Permission
 from signaltable.domain import NotFound, UnusableInput
 from signaltable.flow import table
-from signaltable.flow.seats import TableTitle
 from signaltable.flow.table import calendar
 from signaltable.flow.table.planning import PLACE_LIMIT, Plan, PlanningView
 from signaltable.web.dossier_words import put_problems
@@ -24,6 +23,7 @@ from signaltable.web.filters import lang
 from signaltable.web.forms import DateParts, whole_number
 from signaltable.web.guards import begin, only, permission, submitted
 from signaltable.web.table import pages
+from signaltable.web.table_words import table_choices
 from signaltable.web.validators import day_needed, no_bsn
 
 __all__ = ["pages"]
@@ -103,12 +103,6 @@ def _listing(form: MeetingForm | None) -> str:
         if found.may_schedule and form is None:
             form = _planning_form(table.to_plan(tx))
     return render_template("table/listing.html", meetings=found, form=form, table_choices=table_choices(found.tables))
-
-
-def table_choices(tables: tuple[TableTitle, ...]) -> list[tuple[str, str]]:
-    """The own tables to choose one from in a filter; empty when there is only one."""
-    titled = [(one.id, one.title) for one in tables]
-    return [("", _("All tables")), *titled] if len(titled) > 1 else []
 
 
 def _planning_form(view: PlanningView, *, posted: bool = False) -> MeetingForm:
@@ -192,7 +186,7 @@ def show_calendar() -> ResponseReturnValue:
     year, number = _month(request.args.get("maand", ""))
     with begin() as tx:
         found = calendar.month(tx, year, number, table_id=request.args.get("tafel", ""))
-    kept = {"tafel": found.chosen} if found.chosen else {}
+    kept: dict[str, Any] = {"tafel": found.chosen} if found.chosen else {}
     return render_template(
         "table/calendar.html",
         found=found,
