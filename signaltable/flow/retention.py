@@ -1,6 +1,6 @@
-"""What time does to data: erasing what may no longer be kept, and reminding people who are late.
+"""What time does to data: erasing what may no longer be kept.
 
-Periods stand in policies/retention.toml, deadlines in policies/deadlines.toml. Erasing destroys the wrapped key
+Periods stand in policies/retention.toml. Erasing destroys the wrapped key
 of a subject with everything that was sealed with it (GDPR art. 5(1)(e), art. 17), and what the log tells of it beside
 its entries (flow/log_erasing). A backup from before still holds all of it, and the key ring opens it: so a database that
 was put back is made to forget again (flow/restoring), and how long backups are kept is part of the period
@@ -13,15 +13,12 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Exists, delete, exists, select, update
 
-from signaltable.access import Permission
 from signaltable.db import empty_write_ahead_log
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
 from signaltable.flow import (
     attachments,
     decisions,
-    duty_reminders,
     duty_rows,
-    exclusions,
     forgetting,
     log_erasing,
     subject_erasures,
@@ -31,7 +28,6 @@ from signaltable.flow import (
 from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mail import sending as mail_sending
-from signaltable.flow.mailing import accounts_with
 from signaltable.flow.moves import move
 from signaltable.flow.table import erasing as meeting_words
 from signaltable.models import (
@@ -39,9 +35,9 @@ from signaltable.models import (
     BudgetUse,
     Disclosure,
     Draft,
+    Feedback,
     JobRun,
     LoginSession,
-    Mail,
     MisuseQuestion,
     Note,
     Question,
@@ -54,10 +50,13 @@ from signaltable.models import (
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 ERASED_SEAL = b""
-HANDED_OVER = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.RETURNED)
+HANDED_OVER = (
+    DisclosureState.DISCLOSED,
+    DisclosureState.ACCEPTED,
+    DisclosureState.RETURNED,
+    DisclosureState.REVOKED,
+)
 
-# Nobody gets the same reminder twice within this time.
-REMIND_EVERY = timedelta(hours=20)
 # So many answers are told in one entry of the log.
 AT_ONCE = 500
 # Rows about the program itself that nobody needs any longer.
@@ -76,16 +75,6 @@ class Swept:
     overdue: int
     answers: int = 0
     entries: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Reminded:
-    """How many questions and disclosures are late, how many duties became late, and how many mails were prepared."""
-
-    questions: int
-    disclosures: int
-    duties: int
-    mails: int
 
 
 # -- the sweep ----------------------------------------------------------------------------------------------------
@@ -325,8 +314,11 @@ def _erase_documents(tx: Transaction, signal: Signal) -> None:
             evidence_sealed=b"",
             response_sealed=b"",
             feedback_sealed=b"",
+            revoked_sealed=b"",
         ),
     )
+    of_signal = select(Disclosure.id).where(Disclosure.signal_id == signal.id)
+    tx.session.execute(update(Feedback).where(Feedback.disclosure_id.in_(of_signal)).values(words_sealed=b""))
 
 
 def _record_erasing(
@@ -353,88 +345,3 @@ def _forget_old_rows(tx: Transaction) -> None:
     tx.session.execute(delete(JobRun).where(JobRun.claimed_at < before, JobRun.job != REQUESTED))
     mail_sending.forget_old(tx)
     tx.session.execute(delete(BudgetUse).where(BudgetUse.day < day_of(before)))
-
-
-# -- reminders ----------------------------------------------------------------------------------------------------
-
-
-def remind(tx: Transaction) -> Reminded:
-    """Prepare mails for those who are late: asked agencies, receivers, owners whose disclosure nobody took up, owners of
-    excluded values, and duties.
-
-    Nobody gets the same reminder twice within `REMIND_EVERY`, and each late duty is told once, so that running every
-    hour is harmless. What was reminded of is recorded.
-    """
-    _gate(tx)
-    today = tx.today
-    questions = tx.session.scalars(
-        select(Question)
-        .join(Signal, Signal.id == Question.signal_id)
-        .where(Question.answer == "", Question.due_on < today, Signal.state.not_in(ENDED))
-        .order_by(Question.due_on, Question.id),
-    ).all()
-    late = tx.session.scalars(
-        select(Disclosure)
-        .where(Disclosure.state == DisclosureState.DISCLOSED, Disclosure.due_on < today)
-        .order_by(Disclosure.due_on, Disclosure.reference),
-    ).all()
-    mails = _remind(
-        tx,
-        "enrich-answer",
-        "question",
-        [row.id for row in questions],
-        [({row.agency_id for row in questions}, Permission.ENRICH_ANSWER_ASKED, "question-overdue")],
-    )
-    mails += _remind(
-        tx,
-        "referral-acceptance",
-        "disclosure",
-        [row.reference for row in late],
-        [
-            ({row.recipient_agency for row in late}, Permission.REFERRAL_RECEIVE_OWN, "disclosure-overdue"),
-            ({row.provider_agency for row in late}, Permission.SIGNAL_DISCLOSE_OWN, "disclosure-not-taken-up"),
-        ],
-    )
-    unreviewed = exclusions.late(tx)
-    mails += _remind(
-        tx,
-        "exclusion-review",
-        "exclusion",
-        [row.id for row in unreviewed],
-        [({row.owner_agency for row in unreviewed}, Permission.EXCLUSION_CHANGE_OWN, "exclusion-overdue")],
-    )
-    owed, told = duty_reminders.remind(tx)
-    return Reminded(len(questions), len(late), owed, mails + told)
-
-
-def _remind(
-    tx: Transaction,
-    rule: str,
-    object_type: str,
-    objects: Sequence[str],
-    whom: Iterable[tuple[set[str], Permission, str]],
-) -> int:
-    count = 0
-    for agencies, permission, template in whom:
-        recently = set(
-            tx.session.scalars(
-                select(Mail.account_id).where(Mail.template == template, Mail.created_at > tx.now - REMIND_EVERY),
-            ),
-        )
-        for account_id in accounts_with(tx, agencies, permission):
-            if account_id not in recently:
-                tx.session.add(Mail(id=tx.new_id(), account_id=account_id, template=template, created_at=tx.now))
-                count += 1
-    if count:
-        tx.record(
-            "deadline:overdue",
-            object_type=object_type,
-            details={
-                "rule": rule,
-                "count": len(objects),
-                "object_type": object_type,
-                "objects": list(objects),
-                "mails": count,
-            },
-        )
-    return count
