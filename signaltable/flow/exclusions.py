@@ -379,9 +379,10 @@ def end(tx: Transaction, exclusion_id: str, *, reason: str) -> None:
 
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
-    """The values of the actor's agency at which somebody should look again."""
-    query = select(Exclusion.id, Exclusion.part, Exclusion.added_at, Exclusion.review_on).where(
-        Exclusion.owner_agency == tx.actor.agency_id, Exclusion.ended_at.is_(None), Exclusion.review_on < tx.today
+    """The values of the actor's agency at which somebody should look again, from when people hear of that on."""
+    near = tx.program.policy.calendar.later(tx.today, tx.program.policy.warn.get("exclusion", 0))
+    query = select(Exclusion.id, Exclusion.added_at, Exclusion.review_on).where(
+        Exclusion.owner_agency == tx.actor.agency_id, Exclusion.ended_at.is_(None), Exclusion.review_on <= near
     )
     for row in tx.session.execute(query.order_by(Exclusion.review_on, Exclusion.id).limit(MOST)):
         yield WorkItem("exclusions", row.id, "", row.added_at, row.review_on)

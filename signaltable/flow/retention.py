@@ -43,6 +43,7 @@ from signaltable.models import (
     Question,
     Signal,
     SignalMove,
+    SignalTableMove,
     Subject,
     SubjectReport,
     TextCheck,
@@ -295,6 +296,7 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
     # Of the moves only the program's own word for expiring stays.
     said = SignalMove.signal_id == signal.id, SignalMove.state_to != State.EXPIRED
     tx.session.execute(update(SignalMove).where(*said).values(reason=""))
+    tx.session.execute(update(SignalTableMove).where(SignalTableMove.signal_id == signal.id).values(reason=""))
     meeting_words.erase_of(tx, signal)
 
 

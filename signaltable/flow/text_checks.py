@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 
 from signaltable.access import Permission, require
-from signaltable.domain import GONE, Actor, Conflict, NotFound, Resource, State, UnusableInput
+from signaltable.domain import GONE, Actor, Conflict, NotFound, Resource, State, UnusableInput, day_of
 from signaltable.flow import mailing, sealing
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, Reading, read
 from signaltable.flow.work import MOST, WorkItem, is_pressing
@@ -203,8 +203,9 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         .order_by(TextCheck.asked_at, TextCheck.id)
     )
     for row in tx.session.execute(query.limit(MOST)):
+        due = tx.program.policy.deadlines["text-confirmation"].due(day_of(row.asked_at))
         urgent = is_pressing(tx, row.urgency)
-        yield WorkItem("texts", row.id, row.reference, row.asked_at, None, urgent, (row.signal_id,))
+        yield WorkItem("texts", row.id, row.reference, row.asked_at, due, urgent, (row.signal_id,))
 
 
 def own_checks(tx: Transaction, signal_id: str = "") -> tuple[OpenCheck, ...]:

@@ -14,6 +14,7 @@ from signaltable.flow import (
     auditing,
     exclusions,
     incidents,
+    reminders,
     retention,
     rotating,
     sample_report,
@@ -68,9 +69,9 @@ def run_retention(program: Program) -> str:
 
 
 def run_overdue(program: Program) -> str:
-    """Prepare reminders for those who are late."""
+    """Prepare reminders for those who are late, and of days that come near."""
     with transaction(program, JOBS) as tx:
-        reminded = retention.remind(tx)
+        reminded = reminders.remind(tx)
     return f"mails:{reminded.mails}" if reminded.mails else ""
 
 

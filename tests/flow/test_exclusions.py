@@ -7,7 +7,7 @@ from sqlalchemy import select, text
 
 from signaltable.access import Permission
 from signaltable.domain import LinkState, NotFound, Refused, UnusableInput
-from signaltable.flow import exclusions, retention, signals, work_list
+from signaltable.flow import exclusions, reminders, signals, work_list
 from signaltable.flow.exclusions import UnreadableValue
 from signaltable.flow.linking.sides import excluded_among
 from signaltable.jobs import JOBS
@@ -168,7 +168,7 @@ def test_its_owner_is_told_when_the_day_is_over_and_a_review_gives_it_a_new_one(
     one = put(program, owner, "phone", DESK)
     clock.forward(hours=24 * 92)
     assert {wait.kind: wait.count for wait in use(program, owner, work_list.waiting)}["exclusions"] == 1
-    use(program, JOBS, retention.remind)
+    use(program, JOBS, reminders.remind)
     with reading(program) as session:
         told = session.scalars(select(Mail.account_id).where(Mail.template == "exclusion-overdue")).all()
     assert owner.account_id in told

@@ -9,7 +9,7 @@ from sqlalchemy.orm import undefer_group
 
 from signaltable import jobs
 from signaltable.domain import NotFound, Refused, State
-from signaltable.flow import auditing, drafts, enrich, retention, signals
+from signaltable.flow import auditing, drafts, enrich, reminders, retention, signals
 from signaltable.flow.moves import move
 from signaltable.keys import CannotOpen
 from signaltable.models import (
@@ -208,7 +208,7 @@ def test_nobody_erases_by_hand(program, actor, clock):
     submitted(program, actor(program, "havendam"))
     clock.forward(days=TERM + 1)
     for login in ("beheer", "auditor", "havendam"):
-        for use_case in (retention.erase_drafts, retention.remind, retention.note_overdue):
+        for use_case in (retention.erase_drafts, reminders.remind, retention.note_overdue):
             with pytest.raises(Refused):
                 use(program, actor(program, login), use_case)
         with pytest.raises(Refused):

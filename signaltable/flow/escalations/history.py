@@ -31,7 +31,12 @@ PUT_OFF_KINDS: Final[Mapping[str, str]] = {
     "feedback": "feedback",
     "duty": "duty",
 }
-HANDED_OVER: Final = (DisclosureState.DISCLOSED, DisclosureState.ACCEPTED, DisclosureState.RETURNED)
+HANDED_OVER: Final = (
+    DisclosureState.DISCLOSED,
+    DisclosureState.ACCEPTED,
+    DisclosureState.RETURNED,
+    DisclosureState.REVOKED,
+)
 
 
 def histories(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, History]:
