@@ -18,9 +18,11 @@ from signaltable.texts import Text
 from signaltable.web.at_once import tried
 from signaltable.web.errors import reason_text
 from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
+from signaltable.web.opening_words import open_now
 
 # Pages that are reached from the tabs of another entry of the menu.
 WITHIN = {
+    "asking": "triage",
     "blind_check": "questions",
     "jobs": "admin",
     "keys": "admin",
@@ -50,7 +52,7 @@ def day(value: date | datetime | None) -> str:
 
 
 def month(value: date) -> str:
-    """november 2026."""
+    """November 2026."""
     return format_date(value, "LLLL y")
 
 
@@ -243,6 +245,7 @@ def register(app: Flask) -> None:
         identity_value=identity_value,
         judges_links=judges_links,
         mail_trouble=mail_trouble,
+        open_now=open_now,
         pictures=pictures,
         proof_needed=proof_needed,
         reason_text=reason_text,
