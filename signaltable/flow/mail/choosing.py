@@ -120,7 +120,7 @@ def _let_urgent_go(tx: Transaction, account_id: str, mails: Sequence[Mail]) -> l
     later = []
     for one in mails:
         task = task_of(one)
-        if one.urgent and task in chosen and task[0]:
+        if one.urgent and _is_one_thing(task) and task in chosen:
             _fold([one], chosen[task].id)
         elif one.urgent and left > 0:
             one.state, one.next_try_at = states.READY, tx.now
@@ -130,10 +130,15 @@ def _let_urgent_go(tx: Transaction, account_id: str, mails: Sequence[Mail]) -> l
             one.urgent = False
             later.append(one)
     # What goes at once need not be told again the same day.
-    told = [one for one in later if task_of(one) in chosen and one.task_kind]
+    told = [one for one in later if _is_one_thing(task_of(one)) and task_of(one) in chosen]
     for one in told:
         _fold([one], chosen[task_of(one)].id)
     return [one for one in later if one not in told]
+
+
+def _is_one_thing(task: Task) -> bool:
+    """Whether two mails with this task are about the same; what leads to the work list is not."""
+    return task[0] not in tasks.WORK
 
 
 def _urgent_today(tx: Transaction, account_id: str) -> int:
