@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import Form
 
 from signaltable import pictures
-from signaltable.flow import consultation, dossier, enrich, masking, seats, table, triage
+from signaltable.flow import consultation, contexts, dossier, enrich, masking, seats, table, triage
 from signaltable.flow.dossier import Dossier, DossierSubject, Happening, LinkedSubject
 from signaltable.flow.table import attending, moving, planning, tables
 from signaltable.web.clock_words import clock_title
@@ -31,6 +31,11 @@ PROBLEMS: Mapping[str, Any] = {
         "Your note says more than the ground of the question lets through. Shorten it, or say why they must know"
     ),
     enrich.NO_ANSWER: _l("Choose one of the four answers"),
+    enrich.NO_REASON: _l("Say in a few words why"),
+    enrich.NOT_LATER: _l("Choose a later day than it is now"),
+    enrich.TOO_LATE: _l("Choose an earlier day: this is beyond the longest time for an answer"),
+    contexts.UNCHECKED: _l("Read your text again and tick that nobody can be recognised in it"),
+    contexts.NO_CAPACITY: _l("Choose the task in which you learned this"),
     enrich.NOTHING_TO_COMPARE: _l("Fill in at least one field"),
     consultation.TOO_SHORT: _l("Write at least 20 characters, in your own words"),
     table.NO_SIGNAL: _l("Choose at least one signal"),

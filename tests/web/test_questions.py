@@ -74,7 +74,7 @@ def test_comparing_keeps_an_answer_that_was_begun(sqlite_program, police, questi
     for typed, status in ((TYPED, 200), ({"id-phone": "12"}, 422), (_empty(), 422)):
         answer = police.post(f"{page}/vergelijken", {**typed, **begun}, page)
         assert answer.status_code == status
-        assert 'value="hit" checked' in answer.text
+        assert 'name="anonymous" value="y" checked' in answer.text
         assert "Ons team kent" in answer.text
     assert log(sqlite_program, "enrich:answer") == []
 
@@ -103,10 +103,11 @@ def test_a_comparison_beyond_the_budget_is_refused_with_a_clear_page(sqlite_prog
 def test_an_answer_is_given_and_can_be_corrected(sqlite_program, police, question):
     page = f"/vragen/{question}"
     form = {"answer": "hit", "context": "Bel team 0612345678", "anonymous": "y"}
+    form |= {"capacity": "police", "context_checked": "y"}
     answer = police.post(f"{page}/antwoord", form, page)
     assert (answer.status_code, answer.location) == (303, "/vragen")
     text = police.get(page).text
-    assert 'value="hit" checked' in text
+    assert 'value="hit" aria-label' in text
     assert "[telefoon]" in text
     assert police.post(f"{page}/antwoord", {"answer": "no_hit", "context": ""}, page).status_code == 303
     assert [details["answer"] for _entry, details in log(sqlite_program, "enrich:answer")] == ["hit", "no_hit"]

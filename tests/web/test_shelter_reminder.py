@@ -45,16 +45,15 @@ def test_an_answer_to_a_question(sqlite_program, people):
     reference = triaged(sqlite_program, people["havendam"], people["coordinator"])
     (question,) = asked(sqlite_program, people["coordinator"], reference, "riec")
     page = f"/vragen/{question}"
-    goes_after_a_look(
-        Person(sqlite_program, "riec"), page, f"{page}/antwoord", {"answer": "hit", "context": PLACE}, sqlite_program
-    )
+    answer = {"answer": "hit", "context": PLACE, "context_checked": "y"}
+    goes_after_a_look(Person(sqlite_program, "riec"), page, f"{page}/antwoord", answer, sqlite_program)
 
 
 def test_a_text_without_a_place_needs_no_look(sqlite_program, people):
     reference = triaged(sqlite_program, people["havendam"], people["coordinator"])
     (question,) = asked(sqlite_program, people["coordinator"], reference, "riec")
     page = f"/vragen/{question}"
-    answer = {"answer": "hit", "context": "Wij zoeken opvang voor haar."}
+    answer = {"answer": "hit", "context": "Wij zoeken opvang voor haar.", "context_checked": "y"}
     assert Person(sqlite_program, "riec").post(f"{page}/antwoord", answer, page=page).status_code == 303
     assert log(sqlite_program, "text:confirm") == []
 

@@ -171,11 +171,15 @@ def test_links_are_drawn_and_stand_in_a_table(sqlite_program, desk, owner, actor
     assert "1 bevestigd" in desk.get("/triage").text
 
 
-def test_a_signal_that_names_nobody_can_be_judged_but_not_asked_about(sqlite_program, desk, owner, actor):
+def test_of_a_signal_that_names_nobody_partners_are_asked_about_a_fact(sqlite_program, desk, owner, actor):
     reference = triaged(sqlite_program, owner, actor(sqlite_program, "coordinator"), a_signal(subjects=[]))
-    text = desk.get(f"/triage/{reference}").text
-    assert f"/triage/{reference}/beoordelen" in text
-    assert f"/triage/{reference}/vragen" not in text
+    page = f"/triage/{reference}"
+    text = desk.get(page).text
+    assert f"{page}/beoordelen" in text
+    assert 'name="subject"' not in text
+    answer = desk.post(f"{page}/vragen", _question(subject=[], fact=["forms"]), page)
+    assert answer.status_code == 303
+    assert [details["fact"] for _entry, details in log(sqlite_program, "enrich:ask")] == ["forms", "forms"]
 
 
 @pytest.mark.parametrize("login", ["havendam", "avim", "voorzitter", "auditor", "beheer"])
