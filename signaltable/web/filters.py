@@ -27,10 +27,13 @@ WITHIN = {
     "jobs": "admin",
     "keys": "admin",
     "mails": "admin",
+    "minutes": "table",
     "misuse": "auditor",
     "recusals": "table",
     "samples": "auditor",
+    "screen": "table",
     "subject_erasures": "subject_reports",
+    "tasks": "table",
     "text_checks": "signals",
 }
 

@@ -13,9 +13,11 @@ from signaltable.access import Permission
 from signaltable.domain import UnusableInput
 from signaltable.flow import dossier, table
 from signaltable.flow.table import Agenda, ReadyLine
+from signaltable.flow.table.around import around
 from signaltable.web.dossier_words import WORDS, elsewhere_label, forms_label, put_problems, reasons_label
 from signaltable.web.filters import day, in_words
 from signaltable.web.guards import begin, offered, only, permission, program, submitted
+from signaltable.web.task_words import TASK_WORDS
 
 pages = Blueprint("table", __name__, url_prefix="/tafel")
 
@@ -88,7 +90,16 @@ def _read_agenda(meeting_id: str) -> Agenda:
 
 def _agenda(found: Agenda, form: AgendaForm | None = None) -> str:
     hints = {line.reference: _ready_hint(line) for line in found.ready}
-    return render_template("table/agenda.html", agenda=found, form=form or _agenda_form(found), hints=hints, **WORDS)
+    with begin() as tx:
+        beside = around(tx, found.meeting.id)
+    return render_template(
+        "table/agenda.html",
+        agenda=found,
+        around=beside,
+        form=form or _agenda_form(found),
+        hints=hints,
+        **{**WORDS, **TASK_WORDS},
+    )
 
 
 def _agenda_form(found: Agenda, *, posted: bool = False) -> AgendaForm:
