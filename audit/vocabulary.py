@@ -935,7 +935,7 @@ _TABLE: tuple[Action, ...] = (
         "E",
         "access",
         required="cause",
-        optional="method endpoint fields count status network_hash",
+        optional="method endpoint fields count status network_hash signal disclosure",
         nl="Een verzoek is geweigerd",
         en="A request was refused",
     ),

@@ -98,6 +98,9 @@ class LoginSession(Base):
     ended_at: Mapped[datetime | None]
     # When the password was given again for something that asks for it (step-up); empty: only at the start.
     proved_at: Mapped[datetime | None]
+    # What was sent last in it, as a keyed digest, so that a second click counts for nothing.
+    last_form: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    last_form_at: Mapped[datetime | None]
 
 
 class LoginAttempt(Base):

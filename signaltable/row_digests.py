@@ -75,7 +75,7 @@ TRACKED: Mapping[str, Tracked] = {
     "sessions": Tracked(
         parents={"account_id": "accounts"},
         hidden=True,
-        ignored=frozenset({"seen_at", "ended_at", "proved_at"}),
+        ignored=frozenset({"seen_at", "ended_at", "proved_at", "last_form", "last_form_at"}),
         made_only=True,
     ),
     "regional_tables": Tracked("id"),

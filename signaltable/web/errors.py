@@ -9,7 +9,10 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
+from signaltable.flow.sent_forms import SentTwice
+from signaltable.web.at_once import happened, typed
 from signaltable.web.guards import note_failure
+from signaltable.web.once import lead_on, page_of_form
 
 LOG = logging.getLogger("signaltable")
 
@@ -57,6 +60,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(Conflict, _conflict)
+    app.register_error_handler(SentTwice, _twice)
     app.register_error_handler(UnusableInput, _unusable)
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
@@ -87,7 +91,11 @@ def _forged(_error: CSRFError) -> ResponseReturnValue:
 
 def _conflict(_error: Conflict) -> ResponseReturnValue:
     note_failure("conflict", 409)
-    return render_template("errors/409.html"), 409
+    return render_template("errors/409.html", happened=happened(), typed=typed(), page=page_of_form()), 409
+
+
+def _twice(_error: SentTwice) -> ResponseReturnValue:
+    return lead_on()
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:

@@ -5,6 +5,7 @@ posted field that the form did not offer is refused and recorded (design.md, rul
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,11 +22,13 @@ from wtforms.fields import RadioField, SelectField, SelectMultipleField
 
 from signaltable.access import Denied, Permission, may
 from signaltable.domain import Actor, NotFound, Refused
+from signaltable.flow import sent_forms
 from signaltable.flow.accounts import ANONYMOUS, PROVED_FOR, actor_of_session, is_known, prove, proved_at
 from signaltable.flow.leaving_out import leave_out
 from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive
 from signaltable.transaction import Program, Transaction, refuse, transaction
+from signaltable.web.once import form_digest, session_digest
 
 LOG = logging.getLogger("signaltable")
 
@@ -46,6 +49,9 @@ NOTHING = "\0"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+# How references of signals and disclosures look; nothing else of an address is written down.
+REFERENCE = re.compile(r"[SDsd]-[0-9A-Za-z]{4}-[0-9A-Za-z]{2}")
 
 # The box for the password in a form that asks it again; `step_up` takes it out before the view sees the form.
 STEP_UP_FIELD = "step_up_password"
@@ -150,7 +156,12 @@ def begin() -> Iterator[Transaction]:
         with transaction(program(), actor()) as tx:
             if request.method in {"GET", "HEAD"} and request.blueprint not in ABOUT_THE_LOG:
                 left_out = leave_out(tx)
+            form = form_digest(program().keys) if is_known(actor()) else ""
+            if form and not g.get("form_noted"):
+                sent_forms.refuse_second(tx, session_digest(), form)
             yield tx
+            if form:
+                g.form_noted = sent_forms.note(tx, session_digest(), form) or g.get("form_noted")
     except NoResultFound:
         if not left_out:
             raise
@@ -314,10 +325,20 @@ def note_failure(cause: str, status: int) -> None:
                 object_id=endpoint,
                 outcome="error" if status >= 500 else "refused",
                 reason=cause,
-                details={"cause": cause, "status": status, **_asked()},
+                details={"cause": cause, "status": status, **_asked(), **(_about() if cause == "conflict" else {})},
             )
     except Exception as error:  # noqa: BLE001 -- the database is away, say; the page says that something went wrong
         LOG.error("a request that came to nothing was not recorded: %s", type(error).__name__)  # noqa: TRY400
+
+
+def _about() -> dict[str, str]:
+    """The signal or disclosure in the address of this request, so that whoever was first can learn that another tried."""
+    found: dict[str, str] = {}
+    for one in (request.view_args or {}).values():
+        name = {"S-": "signal", "D-": "disclosure"}.get(str(one)[:2].upper())
+        if name and REFERENCE.fullmatch(str(one)):
+            found[name] = str(one).upper()
+    return found
 
 
 def refuse_request(reason: str, names: list[str], count: int) -> NoReturn:

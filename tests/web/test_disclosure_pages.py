@@ -244,12 +244,16 @@ def test_changed_since_it_was_shown_goes_nowhere(sqlite_program, browser, addres
     assert not log(sqlite_program, "signal:disclose")
 
 
-def test_a_second_press_is_a_conflict(browser, address):
+def test_a_second_press_counts_once_and_another_window_is_a_conflict(sqlite_program, browser, address):
     browser.log_in("havendam")
+    other = Browser(sqlite_program).log_in("havendam")
     sent = shown_with(browser, address, answers())
     page = f"/signalen/{address.split('/')[2]}"
     assert browser.post(address, sent, page=page).status_code == 303
-    assert browser.post(address, sent, page=page).status_code == 409
+    again = browser.post(address, sent, page=page)
+    assert (again.status_code, again.location) == (303, address)
+    assert len(log(sqlite_program, "signal:disclose")) == 1
+    assert other.post(address, sent, page=page).status_code == 409
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,7 @@ def test_the_owner_records_that_consent_was_taken_back(region, made):
     received = Browser(region).log_in("essm").get(f"/postvak/{made}").text
     assert rows_of(region, made)["consent-withdrawn"].id in received
     assert "Zorinka" in received
-    again = browser.post(action, {**day("on", "23 november 2026"), "scope": "here"}, page="/plichten")
+    again = browser.post(action, {**day("on", "23 november 2026"), "scope": "everywhere"}, page="/plichten")
     assert again.status_code == 409
 
 

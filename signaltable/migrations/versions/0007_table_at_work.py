@@ -308,6 +308,10 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("theme", sa.String(length=64), server_default="", nullable=False))
         batch_op.add_column(sa.Column("closed_at", UtcDateTime(), nullable=True))
 
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("last_form", sa.String(length=64), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("last_form_at", UtcDateTime(), nullable=True))
+
     with op.batch_alter_table("signals", schema=None) as batch_op:
         batch_op.add_column(sa.Column("keep_warned_at", UtcDateTime(), nullable=True))
     # What was written into the outbox counts as sent.
@@ -317,6 +321,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("signals", schema=None) as batch_op:
         batch_op.drop_column("keep_warned_at")
+
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.drop_column("last_form_at")
+        batch_op.drop_column("last_form")
 
     with op.batch_alter_table("regional_tables", schema=None) as batch_op:
         batch_op.drop_column("closed_at")

@@ -1,0 +1,41 @@
+"""The same form sent twice: a second click, an impatient finger. It is done once, and nobody is told that it went wrong.
+
+What a session sent last stands with it as a keyed digest, written in the transaction that did what the form asked: whoever
+comes second, also at the same moment, waits for that row and finds it there.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import select, update
+
+from signaltable.domain import SignaltableError
+from signaltable.models import LoginSession
+from signaltable.transaction import HOUSEKEEPING, Transaction
+
+# A form that comes again after this is meant: somebody looked at what came of it first.
+AT_ONCE: Final = timedelta(seconds=15)
+# What looking at a page may leave by itself.
+BESIDE: Final = frozenset({"decisions", "policy_versions"})
+
+
+class SentTwice(SignaltableError):
+    """The very form was sent just before, by the same session, and done."""
+
+
+def refuse_second(tx: Transaction, session_digest: str, form: str) -> None:
+    """Raise `SentTwice` when this session had this form done just now. Waits for who is doing it."""
+    query = select(LoginSession.last_form, LoginSession.last_form_at).where(LoginSession.token_digest == session_digest)
+    found = tx.session.execute(query.with_for_update()).first()
+    if found and found.last_form == form and found.last_form_at and tx.now - found.last_form_at < AT_ONCE:
+        raise SentTwice("the same form was sent just before")
+
+
+def note(tx: Transaction, session_digest: str, form: str) -> bool:
+    """Keep that this session had this form done; whether it had: not when nothing was changed, or only advice noted."""
+    tx.session.flush()
+    if not tx.written.tables - HOUSEKEEPING - BESIDE:
+        return False
+    done = {"last_form": form, "last_form_at": tx.now}
+    tx.session.execute(update(LoginSession).where(LoginSession.token_digest == session_digest).values(**done))
+    return True

@@ -1,0 +1,44 @@
+"""What the page says when two people were at the same thing: what happened meanwhile, and what the second one typed."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from flask import request
+
+from signaltable.flow import meanwhile
+from signaltable.flow.accounts import is_known
+from signaltable.flow.meanwhile import Attempt, Change
+from signaltable.web.guards import actor, begin
+
+# Texts of one line are choices and codes; what takes thinking is longer, or has words.
+SHORT = 3
+
+
+def happened() -> tuple[Change, ...]:
+    """The last changes of what this request was about, as far as whoever sent it may know of them."""
+    if not is_known(actor()):
+        return ()
+    about = [str(one) for one in (request.view_args or {}).values()]
+    about += [one for one in (request.form.get("signal", ""),) if one]
+    with begin() as tx:
+        return meanwhile.changes(tx, {one.upper() if one[1:2] == "-" else one for one in about})
+
+
+def typed() -> tuple[str, ...]:
+    """The texts that were typed in the form, so that none is lost; no codes, choices or passwords."""
+    return tuple(dict.fromkeys(_texts()))
+
+
+def _texts() -> Iterator[str]:
+    for name, values in request.form.lists():
+        if name == "csrf_token" or "password" in name:
+            continue
+        yield from (one.strip() for one in values if len(one.split()) >= SHORT)
+
+
+def tried(reference: str, endpoint: str, since: datetime | None) -> tuple[Attempt, ...]:
+    """Who tried to do this with a signal or disclosure after somebody else had done it."""
+    if since is None:
+        return ()
+    with begin() as tx:
+        return meanwhile.attempts(tx, reference, endpoint, since)
