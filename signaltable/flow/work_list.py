@@ -21,6 +21,7 @@ from signaltable.flow import (
     enrich,
     exclusions,
     incidents,
+    keeping,
     referrals,
     subject_erasures,
     subject_reports,
@@ -30,6 +31,7 @@ from signaltable.flow import (
 from signaltable.flow.escalations import listing as stuck
 from signaltable.flow.identity_requests import lists as identity_lists
 from signaltable.flow.linking import pages as links
+from signaltable.flow.table import attending
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.models import Recusal
 from signaltable.queries import PAGE
@@ -66,7 +68,9 @@ SOURCES: Final[tuple[Source, ...]] = (
     _source("looks", identity_lists.work_of_asker, Permission.IDENTITY_REQUEST_TABLED),
     _source("erasures", subject_erasures.work, Permission.ERASURE_DECIDE_OWN),
     _source("exclusions", exclusions.work, Permission.EXCLUSION_CHANGE_OWN),
+    _source("keeping", keeping.work, Permission.RETENTION_POSTPONE_OWN),
     _source("stuck", stuck.work, Permission.ESCALATION_SETTLE_OWN_TABLE),
+    _source("meetings", attending.work, Permission.TABLE_CONSULT_OWN_TABLE),
     _source("triage", triage.work, Permission.SIGNAL_TRIAGE_OWN_TABLE),
 )
 

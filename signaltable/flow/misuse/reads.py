@@ -26,6 +26,7 @@ from signaltable.models import (
     Question,
     Signal,
     SignalMove,
+    SignalTableMove,
     TableMember,
 )
 from signaltable.policy import PolicySet
@@ -184,6 +185,7 @@ def _cases(session: Session, objects: Iterable[str], around: timedelta) -> dict[
             Signal.state,
         ).where(or_(Signal.reference.in_(references), Signal.id.in_(set(of_disclosure.values())))),
     ).all()
+    before = _tables_before(session, [row.id for row in signals])
     members = _members(session)
     ended = _ended(session, [row.id for row in signals if row.state in ENDED])
     cases = {
@@ -191,7 +193,7 @@ def _cases(session: Session, objects: Iterable[str], around: timedelta) -> dict[
             submitter=row.submitter,
             owner=row.owner_agency,
             live=(row.created_at - around, ended[row.id] + around if row.id in ended else _ALWAYS[1]),
-            table=members.get(row.table_id, frozenset()),
+            table=_seated(members, (row.table_id, *before.get(row.id, ()))),
         )
         for row in signals
     }
@@ -200,6 +202,19 @@ def _cases(session: Session, objects: Iterable[str], around: timedelta) -> dict[
     _add_disclosures(session, cases, around)
     named = {row.reference: cases[row.id] for row in signals}
     return named | {reference: cases[signal] for reference, signal in of_disclosure.items() if signal in cases}
+
+
+def _tables_before(session: Session, signal_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Signal id -> the tables where it lay before: their members had a reason to look then."""
+    found: dict[str, list[str]] = defaultdict(list)
+    columns = select(SignalTableMove.signal_id, SignalTableMove.from_table)
+    for signal_id, table in session.execute(columns.where(SignalTableMove.signal_id.in_(signal_ids))):
+        found[signal_id].append(table)
+    return found
+
+
+def _seated(members: Mapping[str, frozenset[str]], tables: Iterable[str]) -> frozenset[str]:
+    return frozenset(agency for table in tables for agency in members.get(table, ()))
 
 
 def _members(session: Session) -> dict[str, frozenset[str]]:

@@ -242,4 +242,4 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         .limit(MOST),
     )
     for row in rows:
-        yield WorkItem("meeting", row.id, row.title, row.created_at, row.held_on)
+        yield WorkItem("meetings", row.id, row.title, row.created_at, row.held_on)

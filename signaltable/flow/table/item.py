@@ -15,6 +15,7 @@ from signaltable.flow.dossier import (
     signal_at_table,
 )
 from signaltable.flow.masking import for_others, text_hash
+from signaltable.flow.table import overlap
 from signaltable.flow.table.agenda import item_of
 from signaltable.flow.table.meetings import MeetingLine, meeting_lines, meeting_of, members
 from signaltable.flow.table.task_lines import TaskLine, lines_of
@@ -65,6 +66,8 @@ class ItemView:
     may_assign: bool
     decided_by: DecidedBy | None
     closed: bool
+    # Other tables where the same subject lies.
+    elsewhere: tuple[str, ...] = ()
 
 
 def consult_item(tx: Transaction, meeting_id: str, reference: str) -> ItemView:
@@ -110,6 +113,7 @@ def view_item(tx: Transaction, meeting_id: str, reference: str, view: str) -> It
         may_assign=decides,
         decided_by=decided_by(tx, item),
         closed=over,
+        elsewhere=overlap.elsewhere(tx, [signal.id]).get(signal.id, ()),
     )
 
 
