@@ -31,7 +31,7 @@ from signaltable.flow import (
 from signaltable.flow.escalations import listing as stuck
 from signaltable.flow.identity_requests import lists as identity_lists
 from signaltable.flow.linking import pages as links
-from signaltable.flow.table import attending
+from signaltable.flow.table import attending, minutes_work, task_lists
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.models import Recusal
 from signaltable.queries import PAGE
@@ -71,6 +71,10 @@ SOURCES: Final[tuple[Source, ...]] = (
     _source("keeping", keeping.work, Permission.RETENTION_POSTPONE_OWN),
     _source("stuck", stuck.work, Permission.ESCALATION_SETTLE_OWN_TABLE),
     _source("meetings", attending.work, Permission.TABLE_CONSULT_OWN_TABLE),
+    _source("tasks", task_lists.work, Permission.TASK_SETTLE_OWN),
+    _source("closing", minutes_work.to_close, Permission.TABLE_MINUTE_OWN_TABLE),
+    _source("minutes", minutes_work.to_share, Permission.TABLE_MINUTE_OWN_TABLE),
+    _source("approving", minutes_work.to_approve, Permission.TABLE_MINUTE_OWN_TABLE),
     _source("triage", triage.work, Permission.SIGNAL_TRIAGE_OWN_TABLE),
 )
 

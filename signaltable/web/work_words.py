@@ -39,6 +39,10 @@ PAGES: Mapping[str, KindPages] = {
     "keeping": KindPages("signals.show", "reference", "signals.listing"),
     "stuck": KindPages("escalations.show", "escalation_id", "escalations.listing"),
     "meetings": KindPages("table.attendance", "meeting_id", "table.listing"),
+    "tasks": KindPages("tasks.show", "task_id", "tasks.listing"),
+    "closing": KindPages("minutes.closing_page", "meeting_id", "table.listing"),
+    "minutes": KindPages("minutes.show", "meeting_id", "table.listing"),
+    "approving": KindPages("minutes.show", "meeting_id", "table.listing"),
     "triage": KindPages("triage.show", "reference", "triage.listing"),
 }
 
@@ -75,6 +79,10 @@ def work_label(kind: str) -> str:
         "keeping": _("Keep a signal longer, or let it go"),
         "stuck": _("Get a stuck case moving"),
         "meetings": _("Say whether you come to a meeting"),
+        "tasks": _("Do what a meeting asked"),
+        "closing": _("Close a meeting that was held"),
+        "minutes": _("Share the minutes of a meeting"),
+        "approving": _("Have the minutes of a meeting approved"),
         "triage": _("Triage a new signal"),
     }[kind]
 
@@ -109,6 +117,10 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
     "keeping": lambda n: ngettext("signal of yours that is erased soon", "signals of yours that are erased soon", n),
     "stuck": lambda n: ngettext("stuck case to get moving", "stuck cases to get moving", n),
     "meetings": lambda n: ngettext("meeting that asks whether you come", "meetings that ask whether you come", n),
+    "tasks": lambda n: ngettext("task of the table", "tasks of the table", n),
+    "closing": lambda n: ngettext("meeting to close", "meetings to close", n),
+    "minutes": lambda n: ngettext("draft of minutes to share", "drafts of minutes to share", n),
+    "approving": lambda n: ngettext("set of minutes to approve", "sets of minutes to approve", n),
     "triage": lambda n: ngettext("new signal to triage", "new signals to triage", n),
 }
 
