@@ -452,9 +452,10 @@ def _answers(
 
 
 def meeting_days(tx: Transaction, signal_id: str) -> tuple[date, ...]:
-    """The days of all meetings that have the signal on their agenda."""
+    """The days of all meetings that have the signal on their agenda; a meeting that is off does not count."""
     query = select(Meeting.held_on).join(AgendaItem, AgendaItem.meeting_id == Meeting.id)
-    return tuple(tx.session.scalars(query.where(AgendaItem.signal_id == signal_id).order_by(Meeting.held_on)))
+    query = query.where(AgendaItem.signal_id == signal_id, Meeting.cancelled_at.is_(None))
+    return tuple(tx.session.scalars(query.order_by(Meeting.held_on)))
 
 
 def met_since(days: Iterable[date], question: Question, today: date) -> bool:

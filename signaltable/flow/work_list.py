@@ -60,6 +60,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     _source("links", links.work, Permission.LINK_DECIDE_OWN),
     _source("referrals", advised.work, Permission.SIGNAL_DISCLOSE_OWN),
     _source("questions", enrich.work, Permission.ENRICH_ANSWER_ASKED),
+    _source("answers", enrich.work_of_coordinator, Permission.ENRICH_ASK_OWN_TABLE),
     _source("inbox", referrals.work, Permission.REFERRAL_RECEIVE_OWN),
     _source("approvals", approvals.work, Permission.DISCLOSURE_APPROVE_OTHER),
     _source("duties", duty_lists.work, Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER),

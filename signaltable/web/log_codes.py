@@ -195,6 +195,8 @@ def cause_words(code: str) -> str:
         "migrated": _("the program was renewed"),
         "newer": _("the export was newer than the keys that were there"),
         "not_found": _("there is no such thing, or it is of somebody else"),
+        "own_context": _("the organisation took its own context back"),
+        "not_needed": _("the question is not needed any more"),
         "older": _("the export was older than the keys that were there"),
         "not_opened": _("it was not opened in time"),
         "password_changed": _("the password was changed"),
@@ -409,6 +411,7 @@ def _evidence_kind(code: str) -> str:
 def view_title(code: str) -> str:
     return {
         "agenda": _("Agenda of a meeting"),
+        "answers": _("Who still has to answer"),
         "approvals": _("What waits for a second look"),
         "attendance": _("Who comes to a meeting"),
         "calendar": _("The calendar of meetings"),
@@ -463,8 +466,11 @@ def view_title(code: str) -> str:
         "overview": _("The overview"),
         "planning": _("What is planned for a meeting"),
         "own": _("Signals of the own organisation"),
+        "own_answers": _("Answers of the own organisation"),
         "owner": _("By the owner"),
         "practice": _("Practising with the meldroutekaart"),
+        "preview": _("What partners would read of a question"),
+        "progress": _("How a question stands"),
         "proof": _("The proof of an entry"),
         "table": _("One table"),
         "tables": _("The tables"),

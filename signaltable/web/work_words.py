@@ -28,6 +28,7 @@ PAGES: Mapping[str, KindPages] = {
     "links": KindPages("links.show", "link_id", "links.listing"),
     "referrals": KindPages("signals.show", "reference", "signals.listing"),
     "questions": KindPages("questions.show", "question_id", "questions.listing"),
+    "answers": KindPages("triage.show", "reference", "asking.progress"),
     "inbox": KindPages("inbox.show", "reference", "inbox.listing"),
     "approvals": KindPages("approvals.show", "reference", "approvals.listing"),
     "duties": KindPages("duties.show", "duty_id", "duties.listing"),
@@ -68,6 +69,7 @@ def work_label(kind: str) -> str:
         "links": _("Judge a proposed link"),
         "referrals": _("Decide on the advice of the table to refer"),
         "questions": _("Answer a question"),
+        "answers": _("See which answers came in"),
         "inbox": _("Accept or return a case"),
         "approvals": _("Look a second time at a disclosure"),
         "duties": _("Fulfil a duty after a disclosure"),
@@ -96,6 +98,9 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
         "signal of yours that the table advises to refer", "signals of yours that the table advises to refer", n
     ),
     "questions": lambda n: ngettext("question to answer", "questions to answer", n),
+    "answers": lambda n: ngettext(
+        "signal of which the answers are in or late", "signals of which the answers are in or late", n
+    ),
     "inbox": lambda n: ngettext("received case to accept or return", "received cases to accept or return", n),
     "approvals": lambda n: ngettext(
         "disclosure that waits for a second look", "disclosures that wait for a second look", n

@@ -130,7 +130,7 @@ def withdraw_context(tx: Transaction, question_id: str) -> None:
             "ask": question.id,
             "signal": signal.reference,
             "asked": question.agency_id,
-            "cause": "context",
+            "cause": "own_context",
             "text_hash": digest,
         },
         subjects=subjects_of_question(question),

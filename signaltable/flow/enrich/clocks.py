@@ -176,7 +176,7 @@ def withdraw(tx: Transaction, question_id: str, *, reason: str) -> None:
             "signal": signal.reference,
             "asked": question.agency_id,
             "motivation_hash": text_hash(words),
-            "cause": "question",
+            "cause": "not_needed",
         },
         subjects=subjects_of_question(question),
     )
