@@ -14,6 +14,7 @@ from signaltable.flow import (
     auditing,
     exclusions,
     incidents,
+    keeping,
     reminders,
     retention,
     rotating,
@@ -80,6 +81,13 @@ def run_stuck(program: Program) -> str:
     seen = looking.look(program, JOBS)
     told = {"missed": seen.missed, "opened": seen.opened, "raised": seen.raised, "ended": seen.ended}
     return ",".join(f"{name}:{count}" for name, count in told.items() if count)
+
+
+def run_retention_warning(program: Program) -> str:
+    """Tell owners of what is erased soon."""
+    with transaction(program, JOBS) as tx:
+        warned = keeping.warn(tx)
+    return f"warned:{warned}" if warned else ""
 
 
 def run_outbox(program: Program) -> str:
@@ -172,6 +180,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         Job("retention", DAY, run_retention, always_recorded=True),
         Job("overdue", 60, run_overdue),
         Job("stuck", 60, run_stuck),
+        Job("retention-warning", 60, run_retention_warning),
         Job("witnesses", DAY, run_witness, always_recorded=True),
         Job("outbox", 1, run_outbox),
         Job("bounces", 5, run_bounces),

@@ -9,11 +9,14 @@ from wtforms import TextAreaField
 from wtforms.validators import InputRequired
 
 from signaltable.access import Permission
-from signaltable.domain import UnusableInput
-from signaltable.flow import disclosures, dossier, linking, signals, text_checks
+from signaltable.domain import Conflict, UnusableInput
+from signaltable.flow import disclosures, dossier, keeping, linking, signals, text_checks
+from signaltable.flow.clock_events import clock_events
 from signaltable.queries import signal_by_reference
 from signaltable.web.dossier_words import destinations_label, put_problems
+from signaltable.web.filters import day
 from signaltable.web.guards import begin, only, permission, submitted
+from signaltable.web.keeping import KeepForm, course
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
 
@@ -53,7 +56,9 @@ def identity(reference: str) -> ResponseReturnValue:
     return _show(reference, with_identity=True)
 
 
-def _show(reference: str, *, with_identity: bool = False, form: WithdrawForm | None = None) -> str:
+def _show(
+    reference: str, *, with_identity: bool = False, form: WithdrawForm | None = None, keep: KeepForm | None = None
+) -> str:
     with begin() as tx:
         signal = signals.consult(tx, reference, with_identity=with_identity)
         row = signal_by_reference(tx, reference)
@@ -61,8 +66,15 @@ def _show(reference: str, *, with_identity: bool = False, form: WithdrawForm | N
         decided = dossier.decisions_of(tx, row)
         checks = text_checks.own_checks(tx, row.id)
         spread = linking.spread(tx, [one.id for one in signal.subjects])
+        kept = keeping.of_signal(tx, row)
+        clocks = tuple(clock_events(tx, row.id))
+        may_keep = keeping.may_keep(tx)
     return render_template(
         "signals/show.html",
+        course=course(signal.moves, clocks),
+        keeping=kept,
+        may_keep=may_keep,
+        keep_form=keep or KeepForm(None, version=str(kept.version if kept else 0)),
         signal=signal,
         opened=with_identity,
         sent=sent,
@@ -72,6 +84,34 @@ def _show(reference: str, *, with_identity: bool = False, form: WithdrawForm | N
         destinations_label=destinations_label,
         form=form or WithdrawForm(formdata=None),
     )
+
+
+@pages.post("/<reference>/bewaren")
+@permission(Permission.RETENTION_POSTPONE_OWN)
+def keep(reference: str) -> ResponseReturnValue:
+    """Keep a signal longer, with a reason."""
+    form = KeepForm()
+    if not submitted(form):
+        return _show(reference, keep=form), 422
+    try:
+        with begin() as tx:
+            until = keeping.keep_longer(
+                tx, reference, until=form.until.data, reason=form.keep_reason.data or "", version=form.read_version()
+            )
+    except UnusableInput as error:
+        form.put_problems(error.problems)
+        return _show(reference, keep=form), 422
+    except Conflict as conflict:
+        if conflict.reason not in {"not_longer", "changed"}:
+            raise
+        changed = conflict.reason == "changed"
+        flash(
+            _("Somebody changed this signal meanwhile. Look again.") if changed else _("It cannot be kept longer now."),
+            "info",
+        )
+        return redirect(url_for("signals.show", reference=reference, _anchor="bewaren"), 303)
+    flash(_("Kept until %(day)s. The reason is sealed for your organisation.", day=day(until)), "success")
+    return redirect(url_for("signals.show", reference=reference, _anchor="bewaren"), 303)
 
 
 @pages.get("/<reference>/ontvangst")

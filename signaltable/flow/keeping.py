@@ -1,0 +1,316 @@
+"""How long a signal is kept: its owner hears when that is nearly over, and can keep it longer with a reason, up to a maximum.
+
+Why a signal is kept longer is sealed for its owner; that it was, and until when, stands in the course of the signal.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, exists, func, or_, select
+
+from signaltable.access import Allowed, Permission, may, require
+from signaltable.audit_trail import milliseconds
+from signaltable.domain import GONE, UNDISCLOSED, Conflict, Refused, State, UnusableInput, day_of
+from signaltable.flow import mailing, sealing
+from signaltable.flow.clock_events import KEPT
+from signaltable.flow.duty_rows import end_of
+from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, text_hash
+from signaltable.flow.retention import ERASED_SEAL, HANDED_OVER, is_by_program, last_day
+from signaltable.flow.work import MOST, WorkItem, is_pressing
+from signaltable.models import Disclosure, Postponement, Signal, SignalMove
+from signaltable.policy_shapes import Retention
+from signaltable.queries import not_kept_from, resource_of, signal_by_reference
+from signaltable.text import contains_bsn
+from signaltable.transaction import Transaction
+
+REASON_LIMIT: Final = 500
+NO_DAY: Final = "expected a day"
+TOO_EARLY: Final = "expected a day that is later"
+TOO_LATE: Final = "expected a day that is earlier"
+# So many signals of a kind are warned of in one run; the next run has the rest.
+AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLonger:
+    """That a signal was kept longer: on which day, from when until when, and why."""
+
+    at: date
+    before: date
+    until: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Until when a signal is kept, by which rule, and whether its owner can keep it longer now.
+
+    `latest` is the last day to choose, None when it cannot be kept longer (now): `times_left` and `from_day` say why.
+    """
+
+    until: date
+    rule: Retention
+    ending: bool
+    latest: date | None
+    from_day: date | None
+    times_left: int
+    longer: tuple[KeptLonger, ...]
+    version: int
+
+
+# -- which rule, and until when -----------------------------------------------------------------------------------
+
+
+def _handed_over(tx: Transaction, signal: Signal) -> Sequence[Disclosure]:
+    query = select(Disclosure).where(Disclosure.signal_id == signal.id, Disclosure.state.in_(HANDED_OVER))
+    return tx.session.scalars(query).all()
+
+
+def _rule(tx: Transaction, signal: Signal, *, case: bool) -> Retention:
+    """The class of policies/retention.toml by which a signal is kept now."""
+    name = {State.WITHDRAWN: "withdrawn", State.WATCH: "watch"}.get(State(signal.state), "case" if case else "signal")
+    return tx.program.policy.retention[name]
+
+
+def of_signal(tx: Transaction, signal: Signal) -> Keeping | None:
+    """How long a signal of the actor's agency is kept; None when nothing of it is kept. The caller asked the gate."""
+    if signal.owner_sealed == ERASED_SEAL:
+        return None
+    handed_over = _handed_over(tx, signal)
+    rule = _rule(tx, signal, case=bool(handed_over))
+    until = last_day(tx, signal, handed_over)
+    left = _times_left(tx, [signal])[signal.id]
+    from_day = until - timedelta(days=rule.warn or 0)
+    possible = bool(rule.extend_days) and left > 0 and _can_expire(signal, handed_over) and until >= tx.today
+    now = possible and tx.today >= from_day
+    return Keeping(
+        until=until,
+        rule=rule,
+        ending=from_day <= tx.today <= until,
+        latest=until + timedelta(days=rule.extend_days or 0) if now else None,
+        from_day=from_day if possible else None,
+        times_left=left,
+        longer=tuple(_longer(tx, signal)),
+        version=signal.version,
+    )
+
+
+def _can_expire(signal: Signal, handed_over: Sequence[Disclosure]) -> bool:
+    """Whether time alone ends it: of a case somebody says that it is over, and a term that ended it runs already."""
+    state = State(signal.state)
+    return (state in UNDISCLOSED or state is State.CLOSED) and not handed_over
+
+
+def _times_left(tx: Transaction, signals: Sequence[Signal]) -> dict[str, int]:
+    """Signal -> how many times it can still be kept longer. Watching has a term of its own, and so its own times."""
+    ids = [one.id for one in signals]
+    moves = select(SignalMove.signal_id, func.max(SignalMove.at).label("at")).where(
+        SignalMove.signal_id.in_(ids), SignalMove.state_to == State.WATCH
+    )
+    watched = {row.signal_id: row.at for row in tx.session.execute(moves.group_by(SignalMove.signal_id))}
+    put_off = select(Postponement.object_id, Postponement.at).where(
+        Postponement.kind == KEPT, Postponement.object_id.in_(ids)
+    )
+    used: dict[str, list[datetime]] = {}
+    for row in tx.session.execute(put_off):
+        used.setdefault(row.object_id, []).append(row.at)
+    left = {}
+    for one in signals:
+        watching = one.state == State.WATCH
+        since = watched.get(one.id) if watching else None
+        times = sum(since is None or at >= since for at in used.get(one.id, ()))
+        rule = tx.program.policy.retention["watch" if watching else "signal"]
+        left[one.id] = max(0, (rule.extend_times or 0) - times)
+    return left
+
+
+def _longer(tx: Transaction, signal: Signal) -> Iterable[KeptLonger]:
+    mine = signal.owner_agency == tx.actor.agency_id
+    query = select(Postponement).where(Postponement.kind == KEPT, Postponement.object_id == signal.id)
+    for row in tx.session.scalars(query.order_by(Postponement.at, Postponement.id)):
+        reason = ""
+        if mine and row.reason_sealed:
+            reason = sealing.open_json(tx, row.agency_id, row.reason_sealed, _place(row.id))["reason"]
+        yield KeptLonger(day_of(row.at), row.before, row.until, reason)
+
+
+def _place(row_id: str) -> str:
+    return f"postponements|reason_sealed|{row_id}"
+
+
+# -- keeping it longer --------------------------------------------------------------------------------------------
+
+
+def keep_longer(tx: Transaction, reference: str, *, until: date | None, reason: str, version: int) -> date:
+    """Keep a signal until a later day, with a reason; gives that day. Only the owner, and only when its end is near.
+
+    Raises `Refused`, `Conflict` (changed; not_longer when the rules leave no room), `UnusableInput`.
+    """
+    signal = signal_by_reference(tx, reference)
+    require(tx.actor, Permission.RETENTION_POSTPONE_OWN, resource_of(tx, signal))
+    tx.session.refresh(signal, with_for_update=True)
+    keeping = of_signal(tx, signal)
+    if keeping is None or keeping.latest is None or State(signal.state) in GONE:
+        raise Conflict("not_longer", "this signal cannot be kept longer now")
+    if signal.version != version:
+        raise Conflict("changed", "somebody changed this signal meanwhile")
+    words = reason.strip()
+    problems = dict(_problems(keeping, keeping.latest, until, words))
+    if until is None or problems:
+        raise UnusableInput(problems)
+    _put_off(tx, signal, keeping.until, until, words)
+    tx.record(
+        "retention:postpone",
+        object_type="signal",
+        object_id=signal.reference,
+        details={
+            "signal": signal.reference,
+            "due_at": milliseconds(end_of(until)),
+            "previous_due_at": milliseconds(end_of(keeping.until)),
+            "count": len(keeping.longer) + 1,
+            "motivation_hash": text_hash(words),
+        },
+    )
+    return until
+
+
+def _put_off(tx: Transaction, signal: Signal, before: date, until: date, reason: str) -> None:
+    row_id = tx.new_id()
+    tx.session.add(
+        Postponement(
+            id=row_id,
+            kind=KEPT,
+            object_id=signal.id,
+            signal_id=signal.id,
+            agency_id=tx.actor.agency_id,
+            account_id=tx.actor.account_id,
+            at=tx.now,
+            before=before,
+            until=until,
+            reason_sealed=sealing.seal_json(tx, tx.actor.agency_id, {"reason": reason}, _place(row_id)),
+        ),
+    )
+    signal.keep_until, signal.keep_warned_at = until, None
+    signal.version += 1
+
+
+def _problems(keeping: Keeping, latest: date, until: date | None, reason: str) -> Iterable[tuple[str, str]]:
+    if until is None:
+        yield "until", NO_DAY
+    elif until > latest:
+        yield "until", TOO_LATE
+    elif until <= keeping.until:
+        yield "until", TOO_EARLY
+    if not reason:
+        yield "reason", NO_TEXT
+    elif len(reason) > REASON_LIMIT:
+        yield "reason", TOO_LONG
+    elif contains_bsn(reason):
+        yield "reason", HAS_BSN
+
+
+# -- hearing of it ------------------------------------------------------------------------------------------------
+
+
+def warn(tx: Transaction) -> int:
+    """Tell owners of signals of which the term is nearly over, once for each term. Returns how many. For the program."""
+    if not is_by_program(tx):
+        raise Refused("no_permission", details={"permission": "retention:warn:all"})
+    told: dict[str, list[Signal]] = {}
+    mails: dict[str, int] = {}
+    for signal in _near(tx):
+        handed_over = _handed_over(tx, signal)
+        rule = _rule(tx, signal, case=bool(handed_over))
+        until = last_day(tx, signal, handed_over)
+        from_day = until - timedelta(days=rule.warn or 0)
+        if not rule.warn or not from_day <= tx.today <= until:
+            continue
+        if signal.keep_warned_at is not None and day_of(signal.keep_warned_at) >= from_day:
+            continue
+        signal.keep_warned_at = tx.now
+        told.setdefault(rule.id, []).append(signal)
+        people = mailing.accounts_with(tx, [signal.owner_agency], Permission.RETENTION_POSTPONE_OWN)
+        mailing.tell(tx, people, "retention-warning", task=("signal", signal.reference), about=(signal.id,))
+        mails[rule.id] = mails.get(rule.id, 0) + len(people)
+    for rule_id, some in told.items():
+        tx.record(
+            "retention:warn",
+            object_type="signal",
+            details={
+                "rule": rule_id,
+                "count": len(some),
+                "object_type": "signal",
+                "objects": [one.reference for one in some],
+                "mails": mails[rule_id],
+            },
+        )
+    return sum(len(some) for some in told.values())
+
+
+def _near(tx: Transaction) -> Iterable[Signal]:
+    """What may have to be told of: an end within the longest time before which people hear, and not told lately."""
+    rules = tx.program.policy.retention
+    longest = max((rules[name].warn or 0 for name in ("signal", "watch", "withdrawn", "case")), default=0)
+    soon = tx.today + timedelta(days=longest)
+    untold = or_(Signal.keep_warned_at.is_(None), Signal.keep_warned_at < end_of(tx.today - timedelta(days=longest)))
+    base = select(Signal).where(Signal.owner_sealed != ERASED_SEAL)
+    ending = (*UNDISCLOSED, State.CLOSED, State.WITHDRAWN)
+    short = base.where(Signal.keep_until.between(tx.today, soon), Signal.state.in_(ending), ~_disclosed(), untold)
+    # A closed case is kept for so long after it was closed: look at those that were closed that long ago.
+    closed = exists().where(
+        SignalMove.signal_id == Signal.id,
+        SignalMove.state_to == State.CLOSED,
+        SignalMove.at < end_of(_case_began(tx, soon)),
+        SignalMove.at >= end_of(_case_began(tx, tx.today) - timedelta(days=2)),
+    )
+    long = base.where(Signal.state == State.CLOSED, _disclosed(), closed, untold)
+    for query in (short, long):
+        yield from tx.session.scalars(query.order_by(Signal.keep_until, Signal.id).limit(AT_ONCE)).all()
+
+
+def _disclosed() -> ColumnElement[bool]:
+    return exists().where(Disclosure.signal_id == Signal.id, Disclosure.state.in_(HANDED_OVER))
+
+
+def _case_began(tx: Transaction, ends: date) -> date:
+    """About when a case was closed that is kept until `ends`; a day too late rather than too early."""
+    rule = tx.program.policy.retention["case"]
+    if rule.days:
+        return ends - timedelta(days=rule.days)
+    return ends - timedelta(days=365 * (rule.years or 0))
+
+
+def work(tx: Transaction) -> Iterable[WorkItem]:
+    """The own signals of which the end is near and that can be kept longer; who does nothing lets them go."""
+    rules = tx.program.policy.retention
+    kinds = {"signal": Signal.state != State.WATCH, "watch": Signal.state == State.WATCH}
+    near: list[Any] = [
+        of_kind & Signal.keep_until.between(tx.today, tx.today + timedelta(days=rules[name].warn or 0))
+        for name, of_kind in kinds.items()
+        if rules[name].warn and rules[name].extend_days
+    ]
+    if not near:
+        return
+    query = select(Signal).where(
+        Signal.owner_agency == tx.actor.agency_id,
+        Signal.state.in_((*UNDISCLOSED, State.CLOSED)),
+        Signal.owner_sealed != ERASED_SEAL,
+        or_(*near),
+        ~_disclosed(),
+        not_kept_from(tx, Signal.id),
+    )
+    found = tx.session.scalars(query.order_by(Signal.keep_until, Signal.id).limit(MOST)).all()
+    left = _times_left(tx, found)
+    for signal in found:
+        if not left[signal.id]:
+            continue
+        since = signal.keep_warned_at or tx.now
+        urgent = is_pressing(tx, signal.urgency)
+        yield WorkItem("keeping", signal.reference, signal.reference, since, signal.keep_until, urgent, (signal.id,))
+
+
+def may_keep(tx: Transaction) -> bool:
+    """Whether the actor's role keeps signals longer."""
+    return isinstance(may(tx.actor, Permission.RETENTION_POSTPONE_OWN), Allowed)
