@@ -79,7 +79,8 @@ def _domain(program: Program) -> str:
 
 def _files(folder: Path) -> Iterator[Path]:
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(SUFFIX))
+        entries = [entry for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
+        names = sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
     except FileNotFoundError:
         return
     yield from (folder / name for name in names[:PER_RUN])
