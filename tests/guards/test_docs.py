@@ -70,7 +70,8 @@ def wrong_commands(text):
             while isinstance(command, click.Group) and words and not words[0].startswith("-"):
                 word = words.pop(0)
                 command = command.commands.get(word)
-            if command is None or (isinstance(command, click.Group) and not words):
+            alone = isinstance(command, click.Group) and not command.invoke_without_command
+            if command is None or (alone and not words):
                 yield called
                 continue
             flags = {flag for option in command.params for flag in option.opts} | {"--help", "--version"}
