@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, Channel, Conflict, NotFound, Refused, UnusableInput
+from signaltable.flow.meanwhile import require_version
 from signaltable.keys import RECIPIENT, SEAL
 from signaltable.models import (
     Account,
@@ -562,12 +563,19 @@ def record_account(
     return account.id
 
 
-def change_account(tx: Transaction, account_id: str, *, name: str, roles: Sequence[str], active: bool) -> None:
-    """Change name, roles or access. Ends every session of the account, so that a right taken away is gone at once."""
+def change_account(
+    tx: Transaction, account_id: str, *, name: str, roles: Sequence[str], active: bool, version: int | None = None
+) -> None:
+    """Change name, roles or access. Ends every session of the account, so that a right taken away is gone at once.
+
+    `version` is what `meanwhile.version_of` gave when the form was shown. Raises `NotFound`, `UnusableInput`, `Conflict`
+    (own_account; version: somebody changed it meanwhile).
+    """
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
-    account = tx.session.get(Account, account_id)
+    account = tx.session.get(Account, account_id, with_for_update=True)
     if account is None:
         raise NotFound("no such account")
+    require_version(tx, version, account_id, "account:change")
     problems = _account_problems(tx, name, account.agency_id, roles)
     if problems:
         raise UnusableInput(problems)

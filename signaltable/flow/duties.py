@@ -203,13 +203,16 @@ def _wipe(tx: Transaction, row: Disclosure) -> None:
     )
 
 
-def postpone(tx: Transaction, duty_id: str, *, until: date | None, reason: str) -> None:
+def postpone(tx: Transaction, duty_id: str, *, until: date | None, reason: str, version: int | None = None) -> None:
     """Put off telling the person, because telling is dangerous now (Wmo 5.3.1, UAVG 41); counted and recorded.
 
     Each time by two weeks at most, and not before the last two weeks of the term, so that every further wait is weighed
-    anew. Raises `UnusableInput` (until, reason), `Conflict` (done, not_postponed) and `Refused`.
+    anew. `version` is how often it was put off when the form was shown. Raises `UnusableInput` (until, reason), `Conflict`
+    (done, not_postponed; version: a colleague put it off meanwhile) and `Refused`.
     """
     duty, row = _own(tx, duty_id, locked=True)
+    if version not in {None, duty.postponed}:
+        raise Conflict("version", "a colleague put it off meanwhile")
     latest = _latest(tx, duty)
     if latest is None or _from_day(tx, duty) is not None or duty.due_at is None:
         raise Conflict("not_postponed", "this duty cannot be put off now")

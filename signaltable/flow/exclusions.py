@@ -20,6 +20,7 @@ from signaltable.domain import SUBJECT_KINDS, Channel, NotFound, Refused, Resour
 from signaltable.flow import sealing
 from signaltable.flow.linking import weighing
 from signaltable.flow.masking import HAS_BSN, text_hash
+from signaltable.flow.meanwhile import require_version
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.identity import Identity, identity_from, validate_identity
 from signaltable.linking_rules import LinkingPolicy
@@ -336,9 +337,16 @@ def _has_already(tx: Transaction, tags: Sequence[Tag]) -> bool:
 # -- looking again -------------------------------------------------------------------------------------------------
 
 
-def review(tx: Transaction, exclusion_id: str, *, review_on: date | None, reason: str) -> None:
-    """Say that a value still belongs on the list, why, and when to look again. Raises `UnusableInput` by field."""
+def review(
+    tx: Transaction, exclusion_id: str, *, review_on: date | None, reason: str, version: int | None = None
+) -> None:
+    """Say that a value still belongs on the list, why, and when to look again.
+
+    `version` is what `meanwhile.version_of` gave when the form was shown. Raises `UnusableInput` by field, `Conflict`
+    (version) when a colleague looked meanwhile.
+    """
     row = _own(tx, exclusion_id)
+    require_version(tx, version, row.id, "exclusion:review")
     problems = {**_words_problems("-", reason), **_day_problems(tx, review_on)}
     if problems or review_on is None:
         raise UnusableInput(problems)
@@ -359,12 +367,14 @@ def review(tx: Transaction, exclusion_id: str, *, review_on: date | None, reason
     )
 
 
-def end(tx: Transaction, exclusion_id: str, *, reason: str) -> None:
+def end(tx: Transaction, exclusion_id: str, *, reason: str, version: int | None = None) -> None:
     """Take a value off the list: it links again. What was typed is erased, and what the log says of it stays.
 
-    Raises `UnusableInput` without a reason, `NotFound` for who comes second.
+    Raises `UnusableInput` without a reason, `NotFound` for who comes second, `Conflict` (version) when a colleague said
+    meanwhile that it stays.
     """
     row = _own(tx, exclusion_id)
+    require_version(tx, version, row.id, "exclusion:review")
     problems = _words_problems("-", reason)
     if problems:
         raise UnusableInput(problems)

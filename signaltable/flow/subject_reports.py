@@ -26,6 +26,7 @@ from signaltable.domain import Conflict, DisclosureState, NotFound, Refused, Res
 from signaltable.flow import mailing, naming, sealing
 from signaltable.flow.contents import MASKED, NARRATIVE
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
+from signaltable.flow.meanwhile import require_version
 from signaltable.flow.references import fresh_reference
 from signaltable.flow.referrals import place
 from signaltable.flow.work import MOST, WorkItem
@@ -255,7 +256,9 @@ def _place(row: SubjectReport, column: str) -> str:
 def listing(tx: Transaction, after: PageKey | None = None) -> tuple[tuple[ReportLine, ...], PageKey | None]:
     """The requests of the own agency, newest first: references and states only; that is recorded."""
     _gate(tx, Permission.REPORT_REQUEST_OWN, Permission.REPORT_DECIDE_OWN)
-    query = select(SubjectReport).where(SubjectReport.agency_id == tx.actor.agency_id, subject_not_kept_from(tx, SubjectReport.subject_id))
+    query = select(SubjectReport).where(
+        SubjectReport.agency_id == tx.actor.agency_id, subject_not_kept_from(tx, SubjectReport.subject_id)
+    )
     shown, following = newest_first(tx, query, SubjectReport.requested_at, SubjectReport.id, after)
     tx.record("report:consult", object_type="report", details={"report": "", "view": "reports", "count": len(shown)})
     return tuple(_line(tx, row) for row in shown), following
@@ -374,10 +377,12 @@ def decide(
     exception: str = "",
     until: date | None = None,
     left_out: Sequence[str] = (),
+    version: int | None = None,
 ) -> None:
     """Answer the safety check and decide. May be decided again as long as the report can still be read or was put off.
 
-    Raises `UnusableInput` by place, `Conflict` (decided), `NotFound`, and `Refused` (own_request) for whoever asked.
+    `version` is what `meanwhile.version_of` gave when the form was shown. Raises `UnusableInput` by place, `Conflict`
+    (decided; version: somebody decided meanwhile), `NotFound`, and `Refused` (own_request) for whoever asked.
     """
     row = _row(tx, reference, locked=True)
     resource = Resource("report", row.reference, owner_agency=row.agency_id)
@@ -385,6 +390,7 @@ def decide(
     if row.requested_by == tx.actor.account_id:
         details = {"permission": Permission.REPORT_DECIDE_OWN.value}
         raise Refused("own_request", object_type="report", object_id=row.reference, details=details)
+    require_version(tx, version, row.reference, "report:decide")
     if _state(tx, row) in {"refuse", "gone"}:
         raise Conflict("decided", "this request was decided for good")
     subject = tx.session.get_one(Subject, row.subject_id)

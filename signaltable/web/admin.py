@@ -16,6 +16,7 @@ from signaltable.flow import accounts
 from signaltable.flow.accounts import MINIMUM_PASSWORD, AccountLine
 from signaltable.flow.mail import addresses
 from signaltable.transaction import Transaction
+from signaltable.web.at_once import seen_version
 from signaltable.web.filters import in_words
 from signaltable.web.guards import actor, begin, permission, program, submitted
 
@@ -124,7 +125,7 @@ def account(account_id: str) -> ResponseReturnValue:
     line = _account(account_id)
     form = ChangeAccountForm(data={"name": line.name, "roles": list(line.roles), "active": line.active})
     form.roles.choices = _roles()
-    if submitted(form) and _tried(form, lambda tx: _change_account(tx, account_id, form)):
+    if submitted(form, "version") and _tried(form, lambda tx: _change_account(tx, account_id, form)):
         flash(_("The account is changed. Open sessions of this person have ended."), "success")
         return redirect(url_for("admin.listing"), 303)
     return _show_account(line, form, PasswordForm(), _status(form))
@@ -132,7 +133,12 @@ def account(account_id: str) -> ResponseReturnValue:
 
 def _change_account(tx: Transaction, account_id: str, form: ChangeAccountForm) -> None:
     accounts.change_account(
-        tx, account_id, name=form.name.data or "", roles=form.roles.data or [], active=form.active.data
+        tx,
+        account_id,
+        name=form.name.data or "",
+        roles=form.roles.data or [],
+        active=form.active.data,
+        version=seen_version(),
     )
 
 

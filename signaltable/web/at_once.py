@@ -12,6 +12,7 @@ from signaltable.web.guards import actor, begin
 
 # Texts of one line are choices and codes; what takes thinking is longer, or has words.
 SHORT = 3
+LONGEST = 16  # Digits of a version.
 
 
 def happened() -> tuple[Change, ...]:
@@ -34,6 +35,23 @@ def _texts() -> Iterator[str]:
         if name == "csrf_token" or "password" in name:
             continue
         yield from (one.strip() for one in values if len(one.split()) >= SHORT)
+
+
+def version(object_id: str, *actions: str) -> int:
+    """What the hidden field `version` of a form holds: where the thing stands now, or stood when the form was first shown."""
+    posted = seen_version()
+    if posted is not None:
+        return posted
+    with begin() as tx:
+        return meanwhile.version_of(tx, object_id, *actions)
+
+
+def seen_version() -> int | None:
+    """The hidden field `version` as it was sent; None without one. What is no number never stood there."""
+    sent = request.form.get("version", "") if request.method == "POST" else ""
+    if not sent:
+        return None
+    return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < LONGEST else -1
 
 
 def tried(reference: str, endpoint: str, since: datetime | None) -> tuple[Attempt, ...]:

@@ -12,6 +12,7 @@ from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Refused, UnusableInput
 from signaltable.flow import duties, duty_kinds, duty_lists, reviewing
 from signaltable.flow.accounts import confirm_password
+from signaltable.web.at_once import seen_version
 from signaltable.web.conditions import asked
 from signaltable.web.duty_words import DUTY_WORDS, put_problems, result_choices, result_word
 from signaltable.web.forms import DateParts
@@ -105,11 +106,12 @@ def fulfil(duty_id: str) -> ResponseReturnValue:
 def postpone(duty_id: str) -> ResponseReturnValue:
     """Put off telling the person, with a reason."""
     form = PostponeForm()
-    if not submitted(form):
+    if not submitted(form, "version"):
         return _page(duty_id, None, form), 422
     try:
         with begin() as tx:
-            duties.postpone(tx, duty_id, until=form.until.data, reason=form.reason.data or "")
+            reason = form.reason.data or ""
+            duties.postpone(tx, duty_id, until=form.until.data, reason=reason, version=seen_version())
     except UnusableInput as error:
         put_problems(form, error)
         return _page(duty_id, None, form), 422

@@ -16,6 +16,7 @@ from signaltable.domain import UnusableInput
 from signaltable.flow import exclusions
 from signaltable.flow.exclusions import FIELDS, LABEL_LIMIT, REASON_LIMIT, SHELTERED, ExclusionLine, UnreadableValue
 from signaltable.texts import Text
+from signaltable.web.at_once import seen_version
 from signaltable.web.filters import in_words
 from signaltable.web.forms import DateParts
 from signaltable.web.guards import begin, permission, program, submitted
@@ -99,7 +100,7 @@ def review(exclusion_id: str) -> ResponseReturnValue:
     form.decision.choices = [(KEEP, _("Yes, it stays on the list")), (END, _("No, take it off: it links again"))]
     if request.method == "GET":
         form.review_on.process(None, suggested)
-    if submitted(form) and _reviewed(exclusion_id, form):
+    if submitted(form, "version") and _reviewed(exclusion_id, form):
         kept = form.decision.data == KEEP
         flash(_("The value stays on the list.") if kept else _("The value is off the list and links again."), "success")
         return redirect(url_for("exclusions.listing"), 303)
@@ -145,9 +146,10 @@ def _reviewed(exclusion_id: str, form: ReviewForm) -> bool:
 
     def use_case(tx: Any) -> None:
         if form.decision.data == KEEP:
-            exclusions.review(tx, exclusion_id, review_on=form.review_on.data, reason=reason)
+            review_on = form.review_on.data
+            exclusions.review(tx, exclusion_id, review_on=review_on, reason=reason, version=seen_version())
         else:
-            exclusions.end(tx, exclusion_id, reason=reason)
+            exclusions.end(tx, exclusion_id, reason=reason, version=seen_version())
 
     return _tried(form, use_case)
 

@@ -15,7 +15,7 @@ from signaltable.domain import day_of
 from signaltable.flow.accounts import agency_title, is_known
 from signaltable.flow.mail.addresses import trouble
 from signaltable.texts import Text
-from signaltable.web.at_once import tried
+from signaltable.web.at_once import tried, version
 from signaltable.web.errors import reason_text
 from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
 from signaltable.web.opening_words import open_now
@@ -110,6 +110,7 @@ def state_label(state: str) -> str:
         "awaiting_approval": _("Waits for second person"),
         "rejected": _("Refused by second person"),
         "disclosed": _("Disclosed"),
+        "revoked": _("Taken back"),
         "proposed": _("Proposed"),
         "confirmed": _("Confirmed"),
         "refused": _("Refused"),
@@ -254,4 +255,5 @@ def register(app: Flask) -> None:
         reason_text=reason_text,
         step_up_field=STEP_UP_FIELD,
         tried=tried,
+        version_of=version,
     )

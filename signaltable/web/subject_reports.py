@@ -19,6 +19,7 @@ from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.subject_reports import ASKERS, DECISIONS, DisclosedTo, Reading, Report, ReportRequest
 from signaltable.reports.paper import Block, Facts, Grid, Heading, Words, paper
 from signaltable.texts import Text
+from signaltable.web.at_once import seen_version
 from signaltable.web.filters import day, in_words, lang, moment
 from signaltable.web.forms import DateParts
 from signaltable.web.guards import actor, begin, permission, program, submitted
@@ -202,7 +203,7 @@ def decide(reference: str) -> ResponseReturnValue:
     with begin() as tx:
         view = subject_reports.consult(tx, reference)
     form = _decide_form(view)
-    if not submitted(form):
+    if not submitted(form, "version"):
         return _show(view, form), 422
     try:
         with begin() as tx:
@@ -215,6 +216,7 @@ def decide(reference: str) -> ResponseReturnValue:
                 exception=form.exception.data or "",
                 until=form.until.data,
                 left_out=form.left_out.data or [],
+                version=seen_version(),
             )
     except UnusableInput as error:
         _put_problems(form, error)
