@@ -205,6 +205,13 @@ WEB: Mapping[str, Leaves] = {
     ),
     "GET disclosures.show": _leaves("disclosure:consult"),
     "POST disclosures.withdraw_consent": _leaves("consent:withdraw", also="disclosure:consult disclosure:reject"),
+    "POST disclosures.revoke": _leaves("disclosure:revoke", also="disclosure:consult disclosure:reject"),
+    "POST disclosures.pass_up": _leaves("disclosure:feedback"),
+    "GET transfers.choose": _leaves("disclosure:consult"),
+    "GET transfers.preview": _leaves(either="disclosure:prepare disclosure:refuse"),
+    "POST transfers.disclose": _leaves(
+        either="signal:disclose disclosure:request disclosure:refuse", also="disclosure:prepare"
+    ),
     "GET disclosures.receipt": _leaves("receipt:fetch"),
     "GET inbox.receipt": _leaves("receipt:fetch"),
     "GET approvals.listing": _leaves("signal:list"),

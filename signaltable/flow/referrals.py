@@ -198,6 +198,11 @@ def keeps(tx: Transaction, row: Disclosure) -> bool:
     return row.revoked_at is not None and tx.session.scalar(said.limit(1)) is not None
 
 
+def may_tell(tx: Transaction, reference: str) -> AllowedFeedback:
+    """What the receiver of this disclosure may tell. Raises as `read` does; opens nothing."""
+    return allowed_feedback(tx, _received(tx, reference).recipient_agency)
+
+
 def allowed_feedback(tx: Transaction, agency_id: str) -> AllowedFeedback:
     """What this agency may tell about what came of something, by its kind (feedback.toml)."""
     return feedback_rules(tx).of_kind(tx.session.get_one(Agency, agency_id).kind)

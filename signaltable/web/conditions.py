@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from flask_babel import gettext as _
@@ -28,11 +29,12 @@ def condition_form(
     recipient: str,
     categories: frozenset[str],
     prefill: Mapping[str, Mapping[str, str]],
+    beside: Mapping[str, Any] = MappingProxyType({}),
 ) -> FlaskForm:
     """A form with one field per piece of evidence, named CODE-field.
 
     `recipient` is how the receiver is called; what the program fills in itself is not asked. `categories` are those that this disclosure holds: no other can be
-    ticked. `prefill` holds what the owner's own signal already says (never a motivation).
+    ticked. `prefill` holds what the owner's own signal already says (never a motivation). `beside` are further fields.
     """
     drawn: dict[str, Any] = {}
     for spec in specs:
@@ -47,7 +49,7 @@ def condition_form(
         for code, values in prefill.items()
         for name, value in ((f"{code}-{field}", value) for field, value in values.items())
     }
-    return type("ConditionForm", (FlaskForm,), drawn)(data=known)
+    return type("ConditionForm", (FlaskForm,), {**drawn, **beside})(data=known)
 
 
 def asked(spec: ConditionSpec) -> tuple[FieldSpec, ...]:

@@ -1,4 +1,7 @@
-"""The owner's pages of disclosing: choose an advised destination, look at the preview, fill in the conditions, disclose."""
+"""The pages of disclosing: choose a destination, look at the preview, fill in the conditions, disclose; and what was sent.
+
+An owner comes here with a signal; whoever passes on what it received comes by `transfers`, to the same pages.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,22 +13,23 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_wtf import FlaskForm
-from wtforms import RadioField, SelectChoice
-from wtforms.validators import InputRequired
+from wtforms import RadioField, SelectChoice, TextAreaField
+from wtforms.validators import DataRequired, InputRequired
 
 from signaltable.access import Allowed, Permission, may
-from signaltable.domain import Conflict, DisclosureState, UnusableInput, day_of
+from signaltable.domain import Conflict, DisclosureState, NotFound, UnusableInput, day_of
 from signaltable.evidence import NotMet
-from signaltable.flow import choices, disclosing, disclosures, receipts, withdrawing
-from signaltable.flow.disclosing import Preview
+from signaltable.flow import choices, disclosing, disclosures, feedbacks, receipts, revoking, sources, withdrawing
+from signaltable.flow.disclosing import Onwards, Preview
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.web.conditions import asked, condition_form, evidence_in, show_problems, summary_of
 from signaltable.web.duty_words import DUTY_WORDS, put_problems
 from signaltable.web.files import text_file
+from signaltable.web.filters import in_words
 from signaltable.web.forms import DateParts
-from signaltable.web.guards import TELLING_NAMES, actor, begin, permission, program, refuse_request, submitted
+from signaltable.web.guards import TELLING_NAMES, actor, begin, only, permission, program, refuse_request, submitted
 from signaltable.web.refusal_words import advice_contacts, condition_titles, off_labels
-from signaltable.web.validators import day_needed
+from signaltable.web.validators import day_needed, no_bsn
 from signaltable.web.wording import WORDS, field_label
 
 pages = Blueprint("disclosures", __name__)
@@ -33,6 +37,10 @@ pages = Blueprint("disclosures", __name__)
 # What the form sends besides the conditions; the view reads and checks these itself.
 CARRIED = ("ground", "seen", "step")
 LOOK, DISCLOSE = "look", "disclose"
+# Under which pages an owner and a receiver choose and look.
+OWNER, RECEIVER = "disclosures", "transfers"
+TELL, TELL_NOT = "tell", "tell_not"
+KEEP, ERASE = "keep", "erase"
 
 
 HERE, EVERYWHERE = "here", "everywhere"
@@ -43,6 +51,15 @@ class WithdrawForm(FlaskForm):
     scope = RadioField(
         _l("For whom does it no longer count?"),
         [InputRequired(_l("Choose for whom the consent no longer counts"))],
+    )
+
+
+class RevokeForm(FlaskForm):
+    cause = RadioField(_l("Why do you take it back?"), [InputRequired(_l("Choose why you take it back"))])
+    motivation = TextAreaField(
+        _l("Explain it"),
+        [DataRequired(_l("Write down why you take it back")), no_bsn],
+        description=_l("Stays sealed for your own organisation. The holders see the cause only."),
     )
 
 
@@ -58,15 +75,38 @@ class Difference:
 @permission(Permission.SIGNAL_DISCLOSE_OWN)
 def choose(reference: str) -> ResponseReturnValue:
     """The advised destinations, each with its prospects."""
-    with begin() as tx:
-        page = choices.choose(tx, reference)
-    return render_template("disclosures/choose.html", page=page, **WORDS)
+    return choose_page(_signal(reference))
 
 
 @pages.get("/signalen/<reference>/verstrekken/<key>")
 @permission(Permission.SIGNAL_DISCLOSE_OWN)
 def preview(reference: str, key: str) -> ResponseReturnValue:
     """What one agency would see on one ground, and the conditions to fill in."""
+    return preview_page(_signal(reference), key)
+
+
+@pages.post("/signalen/<reference>/verstrekken/<key>")
+@permission(Permission.SIGNAL_DISCLOSE_OWN)
+def disclose(reference: str, key: str) -> ResponseReturnValue:
+    """Disclose what was shown, or show what these answers let through: nothing goes that was not on the page."""
+    return disclose_page(_signal(reference), key)
+
+
+def _signal(reference: str) -> str:
+    if sources.is_received(reference):
+        raise NotFound("no such signal")
+    return reference
+
+
+def choose_page(reference: str, capacity: str = "") -> str:
+    """The page on which somebody chooses where it goes."""
+    with begin() as tx:
+        page = choices.choose(tx, reference, capacity)
+    return render_template("disclosures/choose.html", page=page, way=RECEIVER if page.passed_on else OWNER, **WORDS)
+
+
+def preview_page(reference: str, key: str) -> str:
+    """The page on which somebody looks at what would go."""
     _only_asked(request.args)
     with begin() as tx:
         page = disclosing.preview(
@@ -75,10 +115,8 @@ def preview(reference: str, key: str) -> ResponseReturnValue:
     return _page(page, _form(page))
 
 
-@pages.post("/signalen/<reference>/verstrekken/<key>")
-@permission(Permission.SIGNAL_DISCLOSE_OWN)
-def disclose(reference: str, key: str) -> ResponseReturnValue:
-    """Disclose what was shown, or show what these answers let through: nothing goes that was not on the page."""
+def disclose_page(reference: str, key: str) -> ResponseReturnValue:
+    """What happens when somebody posts that page."""
     ground, chosen = _one(request.form, "ground"), _numbers(request.form) or []
     with begin() as tx:
         page = disclosing.preview(tx, reference, key, ground=ground, chosen=chosen)
@@ -102,6 +140,7 @@ def disclose(reference: str, key: str) -> ResponseReturnValue:
                 chosen=chosen,
                 evidence=evidence,
                 seen=_one(request.form, "seen"),
+                onwards=_onwards(form),
             )
     except MissingEvidence as found:
         _show_missing(form, found.missing)
@@ -119,6 +158,12 @@ def disclose(reference: str, key: str) -> ResponseReturnValue:
             now = disclosing.preview(tx, reference, key, ground=ground, chosen=chosen, evidence=evidence)
         return _page(now, form, changed=_difference(page, now)), 409
     return _onward(made)
+
+
+def _onwards(form: FlaskForm) -> Onwards:
+    """What whoever passes on says beside the disclosure; without these questions on the page, the strictest of it."""
+    tell = "tell" in form and form["tell"].data == TELL
+    return Onwards(tell=tell, keep_copy="copy" not in form or form["copy"].data == KEEP)
 
 
 def _difference(whole: Preview, now: Preview) -> Difference:
@@ -149,14 +194,14 @@ def _onward(made: disclosing.Made) -> ResponseReturnValue:
 
 
 @pages.get("/verstrekkingen/<reference>")
-@permission(Permission.SIGNAL_DISCLOSE_OWN)
+@permission(Permission.SIGNAL_DISCLOSE_OWN, Permission.REFERRAL_TRANSFER_OWN)
 def show(reference: str) -> ResponseReturnValue:
-    """What was sent, on which ground, what came back, and what is still owed."""
-    return _sent(reference, _withdraw_form())
+    """What was sent, on which ground, what came back, who has it now, and what is still owed."""
+    return sent_page(reference, withdraw_form(), revoke_form())
 
 
 @pages.get("/verstrekkingen/<reference>/bewijs/<int:seq>")
-@permission(Permission.SIGNAL_DISCLOSE_OWN)
+@permission(Permission.SIGNAL_DISCLOSE_OWN, Permission.REFERRAL_TRANSFER_OWN)
 def receipt(reference: str, seq: int) -> ResponseReturnValue:
     """The proof of an entry about this disclosure, as a file to keep."""
     with begin() as tx:
@@ -165,18 +210,18 @@ def receipt(reference: str, seq: int) -> ResponseReturnValue:
 
 
 @pages.post("/verstrekkingen/<reference>/toestemming-ingetrokken")
-@permission(Permission.SIGNAL_DISCLOSE_OWN)
+@permission(Permission.SIGNAL_DISCLOSE_OWN, Permission.REFERRAL_TRANSFER_OWN)
 def withdraw_consent(reference: str) -> ResponseReturnValue:
     """The person took back consent: nothing more goes on it, and the receivers are told."""
-    form = _withdraw_form()
+    form = withdraw_form()
     if not submitted(form):
-        return _sent(reference, form), 422
+        return sent_page(reference, form, revoke_form(empty=True)), 422
     try:
         with begin() as tx:
             told = withdrawing.withdraw(tx, reference, on=form.on.data, everywhere=form.scope.data == EVERYWHERE)
     except UnusableInput as error:
         put_problems(form, error)
-        return _sent(reference, form), 422
+        return sent_page(reference, form, revoke_form(empty=True)), 422
     flash(
         ngettext(
             "Recorded. One receiver is told, without content.",
@@ -188,8 +233,55 @@ def withdraw_consent(reference: str) -> ResponseReturnValue:
     return redirect(url_for("disclosures.show", reference=reference), 303)
 
 
-def _withdraw_form() -> WithdrawForm:
-    form = WithdrawForm()
+@pages.post("/verstrekkingen/<reference>/terugnemen")
+@permission(Permission.SIGNAL_DISCLOSE_OWN, Permission.REFERRAL_TRANSFER_OWN)
+def revoke(reference: str) -> ResponseReturnValue:
+    """Take it back, with a cause and a motivation; everybody who has it is asked to erase it."""
+    form = revoke_form()
+    if not submitted(form):
+        return sent_page(reference, withdraw_form(empty=True), form), 422
+    try:
+        with begin() as tx:
+            done = revoking.revoke(tx, reference, cause=form.cause.data, motivation=form.motivation.data or "")
+    except UnusableInput as error:
+        put_problems(form, error)
+        return sent_page(reference, withdraw_form(empty=True), form), 422
+    except Conflict as conflict:
+        flash(_conflict_words(conflict.reason), "warning")
+        return sent_page(reference, withdraw_form(empty=True), form), 409
+    flash(_revoked_words(done), "success")
+    return redirect(url_for("disclosures.show", reference=reference), 303)
+
+
+def _conflict_words(reason: str) -> str:
+    if reason == "revoked":
+        return _("A colleague took it back a moment ago.")
+    return _("There is nothing to take back any more: it was returned or refused meanwhile.")
+
+
+def _revoked_words(done: revoking.Revoked) -> str:
+    if done.was == DisclosureState.AWAITING_APPROVAL:
+        return _("You withdrew the request. Nothing was disclosed.")
+    asked = ngettext("One holder is asked to erase it.", "Holders that are asked to erase it: %(num)s.", done.asked)
+    if done.was == DisclosureState.ACCEPTED:
+        return _("Taken back. The receiver had accepted it.") + " " + asked
+    return _("Taken back. The receiver had not answered yet.") + " " + asked
+
+
+@pages.post("/verstrekkingen/<reference>/terugkoppeling-doorgeven")
+@permission(Permission.REFERRAL_TRANSFER_OWN)
+def pass_up(reference: str) -> ResponseReturnValue:
+    """Tell the category that came back to whoever gave it, without words."""
+    only()
+    with begin() as tx:
+        parent = feedbacks.pass_up(tx, reference)
+    flash(_("The one who gave it to you sees the category. Your receiver's words did not go along."), "success")
+    return redirect(url_for("inbox.show", reference=parent), 303)
+
+
+def withdraw_form(*, empty: bool = False) -> WithdrawForm:
+    """The form that says that a person took back consent."""
+    form = WithdrawForm(None) if empty else WithdrawForm()
     form.scope.choices = [
         SelectChoice(HERE, _("For this receiver")),
         SelectChoice(EVERYWHERE, _("For everybody: nothing more may go on the consent of this person")),
@@ -197,7 +289,17 @@ def _withdraw_form() -> WithdrawForm:
     return form
 
 
-def _sent(reference: str, withdrawing_form: FlaskForm) -> str:
+def revoke_form(*, empty: bool = False) -> RevokeForm:
+    """The form that takes a disclosure back."""
+    form = RevokeForm(None) if empty else RevokeForm()
+    rules = program().policy.transfers
+    causes = rules.causes.values() if rules else ()
+    form.cause.choices = [SelectChoice(one.id, in_words(one.title)) for one in causes]
+    return form
+
+
+def sent_page(reference: str, withdrawing_form: FlaskForm, revoking_form: FlaskForm) -> str:
+    """What was sent, as its provider sees it."""
     with begin() as tx:
         sent = disclosures.read_own(tx, reference)
         proofs = receipts.for_sender(tx, reference)
@@ -207,6 +309,8 @@ def _sent(reference: str, withdrawing_form: FlaskForm) -> str:
         proofs=proofs,
         asked=asked,
         withdrawing=withdrawing_form,
+        revoking=revoking_form,
+        problems=[form for form in (withdrawing_form, revoking_form) if form.errors],
         **WORDS,
         **DUTY_WORDS,
     )
@@ -218,7 +322,34 @@ def _form(page: Preview) -> FlaskForm:
         recipient=page.choice.agency,
         categories=page.categories,
         prefill=page.prefill,
+        beside=_beside(page),
     )
+
+
+def _beside(page: Preview) -> dict[str, Any]:
+    """What is asked of whoever passes on, beside the conditions of the ground."""
+    if not page.passed_on:
+        return {}
+    copy = RadioField(
+        _l("What happens to your own copy?"),
+        [InputRequired(_l("Choose what happens to your own copy"))],
+        choices=[
+            SelectChoice(KEEP, _("We keep it: we go on working on this")),
+            SelectChoice(ERASE, _("We erase it: the other organisation takes over")),
+        ],
+    )
+    if not page.may_tell:
+        return {"copy": copy}
+    tell = RadioField(
+        _l("May the one who gave it to you know to which organisation it goes?"),
+        [InputRequired(_l("Choose whether that organisation may know"))],
+        choices=[
+            SelectChoice(TELL, _("Yes")),
+            SelectChoice(TELL_NOT, _("No: only that it goes on")),
+        ],
+        default=TELL,
+    )
+    return {"copy": copy, "tell": tell}
 
 
 def _page(page: Preview, form: FlaskForm, *, changed: Difference | None = None) -> str:
@@ -228,6 +359,7 @@ def _page(page: Preview, form: FlaskForm, *, changed: Difference | None = None) 
         form=form,
         mistakes=summary_of(form),
         changed=changed,
+        way=RECEIVER if page.passed_on else OWNER,
         asked=asked,
         numbers={subject.number: subject for subject in page.subjects},
         advice_contacts=advice_contacts() if page.refusal else (),

@@ -26,6 +26,7 @@ def kind_label(kind: str) -> str:
         duty_kinds.WITHDRAWN: _("Consent was withdrawn: erase the data, or name a ground of your own"),
         duty_kinds.PUT_RIGHT: _("Put right a disclosure that was not right"),
         duty_kinds.RECALL: _("The provider asks you to erase the data"),
+        duty_kinds.PASSED_ON: _("You passed it on and keep no copy: erase the data"),
         duty_kinds.ERASED: _("A person was erased on request: erase the data, or name a ground of your own"),
     }.get(kind, kind)
 

@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired
 
 from signaltable.access import Permission
 from signaltable.domain import Conflict, UnusableInput
-from signaltable.flow import disclosures, dossier, keeping, linking, signals, text_checks
+from signaltable.flow import disclosures, dossier, feedbacks, holders, keeping, linking, signals, text_checks
 from signaltable.flow.clock_events import clock_events
 from signaltable.queries import signal_by_reference
 from signaltable.web.dossier_words import destinations_label, put_problems
@@ -19,6 +19,7 @@ from signaltable.web.guards import begin, only, permission, submitted
 from signaltable.web.keeping import KeepForm, course
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
+from signaltable.web.wording import WORDS
 
 pages = Blueprint("signals", __name__, url_prefix="/signalen")
 
@@ -63,6 +64,8 @@ def _show(
         signal = signals.consult(tx, reference, with_identity=with_identity)
         row = signal_by_reference(tx, reference)
         sent = disclosures.disclosures_of(tx, row)
+        held = holders.of_signal(tx, row)
+        heard = feedbacks.of_signal(tx, row)
         decided = dossier.decisions_of(tx, row)
         checks = text_checks.own_checks(tx, row.id)
         spread = linking.spread(tx, [one.id for one in signal.subjects])
@@ -78,10 +81,13 @@ def _show(
         signal=signal,
         opened=with_identity,
         sent=sent,
+        held=held,
+        heard=heard,
         decided=decided,
         checks=checks,
         spread=spread,
         destinations_label=destinations_label,
+        **WORDS,
         form=form or WithdrawForm(formdata=None),
     )
 

@@ -7,9 +7,10 @@ from typing import Any
 from flask_babel import gettext as _
 from wtforms import SelectChoice
 
+from signaltable.flow import holders
 from signaltable.grounds import LegalReference
 from signaltable.payload import SentField, SentValue
-from signaltable.web.filters import day, day_if_whole, in_words, lang, moment
+from signaltable.web.filters import day, day_if_whole, in_words, lang, moment, state_label
 from signaltable.web.guards import program
 
 DAYS = frozenset({"signal.observed_on", "subject.birth_date"})
@@ -28,14 +29,46 @@ def return_causes() -> list[SelectChoice]:
 
 
 def feedback_results() -> list[SelectChoice]:
-    """What a receiver can tell about what came of it, in words."""
-    return [
-        SelectChoice("taken_up", _("We are working on it")),
-        SelectChoice("help_offered", _("Help was offered")),
-        SelectChoice("not_enough", _("It was not enough to act on")),
-        SelectChoice("goes_on_elsewhere", _("It goes on at another organisation")),
-        SelectChoice("may_not_say", _("We may not say anything about it")),
-    ]
+    """What a receiver can tell about what came of it, in the words of feedback.toml."""
+    rules = program().policy.feedback
+    return [SelectChoice(one.id, in_words(one.title)) for one in (rules.category if rules else ())]
+
+
+def revocation_label(cause: str) -> str:
+    """Why something was taken back, in the words of transfers.toml."""
+    rules = program().policy.transfers
+    return next((in_words(one.title) for one in (rules.cause if rules else ()) if one.id == cause), cause)
+
+
+def standing_label(state: str) -> str:
+    """Where a copy stands, in words."""
+    return {
+        holders.ASKED_FOR: _("Waits for a second person"),
+        holders.WAITING: _("Has it, has not answered yet"),
+        holders.ACCEPTED: _("Has it, works on it"),
+        holders.RETURNED: _("Returned it, has nothing"),
+        holders.ASKED: _("Is asked to erase it"),
+        holders.ERASED: _("Erased it, has nothing"),
+        holders.KEPT: _("Keeps it on a ground of their own"),
+    }.get(state, state)
+
+
+def hindrance_label(hindrance: str, state: str) -> str:
+    """Why nothing can go from here now, in words."""
+    return {
+        "not_accepted": _("First accept what you received. Who returns it passes nothing on."),
+        "revoked": _("It was taken back, so it goes no further."),
+        "consent_withdrawn": _("The person withdrew the consent on which you got it."),
+        "erase_first": _("You were asked to erase it, or said that you keep no copy."),
+        "gone": _("Your copy was erased."),
+        "too_deep": _("It went through as many organisations as the rules allow. Ask who gave it to you."),
+    }.get(hindrance, _("The state of the signal does not allow it: %(state)s.", state=state_label(state)))
+
+
+def subject_label(subject: Any) -> str:
+    """A subject that can go along: its number or the name it came under, and its part as far as that is known."""
+    called = subject.name or subject.number
+    return _("%(number)s: %(role)s", number=called, role=role_label(subject.role)) if subject.role else str(called)
 
 
 def cause_label(cause: str) -> str:
@@ -156,7 +189,11 @@ def retention_text(retention: str) -> str:
 
 WORDS: Mapping[str, Any] = {
     "cause_label": cause_label,
+    "hindrance_label": hindrance_label,
+    "subject_label": subject_label,
     "result_label": result_label,
+    "revocation_label": revocation_label,
+    "standing_label": standing_label,
     "category_label": category_label,
     "field_label": field_label,
     "value_text": value_text,
