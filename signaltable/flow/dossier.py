@@ -22,6 +22,7 @@ from signaltable.flow.clock_events import clock_events
 from signaltable.flow.contents import Contents, account_for_others, contents_of, text_categories
 from signaltable.models import AgendaItem, Meeting, Question, Signal, SignalMove, Subject, SubjectGroup
 from signaltable.queries import (
+    WHOLE,
     agency_titles,
     links_of,
     not_kept_from,
@@ -411,6 +412,8 @@ def _grouped(tx: Transaction, own: Mapping[str, Subject]) -> list[tuple[str, str
         .join(theirs, (theirs.group_id == mine.group_id) & (theirs.subject_id != mine.subject_id))
         .where(mine.subject_id.in_(list(own)))
         .order_by(mine.subject_id, theirs.subject_id)
+        # Who of these stands in a case that the reader sees nothing of falls out when the signals are read.
+        .execution_options(**{WHOLE: True})
     ).all()
     return [(one, other, direct.get((one, other), "match")) for one, other in rows if other not in own]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.event import listen
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 
@@ -17,14 +17,54 @@ from signaltable.models import AgendaItem, Disclosure, Link, Question, Recusal, 
 from signaltable.queries import WHOLE, mine
 from signaltable.transaction import Transaction
 
-# Columns by which a row belongs to a case, the first that a table has; and which rows of the case they name.
-_BY: Final[Mapping[str, Callable[[list[str]], Any]]] = MappingProxyType(
+# A condition on the rows of a class, or of an alias of it.
+Rule = Callable[[Any], ColumnElement[bool]]
+
+_SUBJECTS, _ITEMS = Subject.__table__, AgendaItem.__table__
+_QUESTIONS, _DISCLOSURES = Question.__table__, Disclosure.__table__
+
+
+def _by_signal(cases: list[str]) -> Rule:
+    return lambda cls: or_(cls.signal_id.is_(None), cls.signal_id.not_in(cases))
+
+
+def _by_disclosure(cases: list[str]) -> Rule:
+    return lambda cls: or_(
+        cls.disclosure_id.is_(None),
+        cls.disclosure_id.not_in(select(_DISCLOSURES.c.id).where(_DISCLOSURES.c.signal_id.in_(cases))),
+    )
+
+
+def _by_question(cases: list[str]) -> Rule:
+    return lambda cls: or_(
+        cls.question_id.is_(None),
+        cls.question_id.not_in(select(_QUESTIONS.c.id).where(_QUESTIONS.c.signal_id.in_(cases))),
+    )
+
+
+def _by_subject(cases: list[str]) -> Rule:
+    return lambda cls: or_(
+        cls.subject_id.is_(None),
+        cls.subject_id.not_in(select(_SUBJECTS.c.id).where(_SUBJECTS.c.signal_id.in_(cases))),
+    )
+
+
+def _by_item(cases: list[str]) -> Rule:
+    return lambda cls: or_(
+        cls.item_id.is_(None), cls.item_id.not_in(select(_ITEMS.c.id).where(_ITEMS.c.signal_id.in_(cases)))
+    )
+
+
+# Columns by which a row belongs to a case, the first that a table has; and the condition on it. Each is a function of the
+# class, because only then it is fitted to every alias of a join; `cases` is all that it takes from outside, so that a
+# prepared query gets the values of this request.
+_BY: Final[Mapping[str, Callable[[list[str]], Rule]]] = MappingProxyType(
     {
-        "signal_id": lambda cases: cases,
-        "disclosure_id": lambda cases: _ids(Disclosure, cases),
-        "question_id": lambda cases: _ids(Question, cases),
-        "subject_id": lambda cases: _ids(Subject, cases),
-        "item_id": lambda cases: _ids(AgendaItem, cases),
+        "signal_id": _by_signal,
+        "disclosure_id": _by_disclosure,
+        "question_id": _by_question,
+        "subject_id": _by_subject,
+        "item_id": _by_item,
     }
 )
 
@@ -48,21 +88,16 @@ def leave_out(tx: Transaction) -> bool:
     return True
 
 
-def _ids(model: Any, cases: list[str]) -> Any:
-    # Of the table and not of the mapped class, so that the fence does not close on itself.
-    table = model.__table__
-    return select(table.c.id).where(table.c.signal_id.in_(cases))
-
-
-def _rules(cases: list[str]) -> Iterator[tuple[Any, ColumnElement[bool]]]:
-    yield Signal, Signal.id.not_in(cases)
-    sides = _ids(Subject, cases)
-    yield Link, Link.subject_a.not_in(sides) & Link.subject_b.not_in(sides)
+def _rules(cases: list[str]) -> Iterator[tuple[Any, Rule]]:
+    yield Signal, lambda cls: cls.id.not_in(cases)
+    yield (
+        Link,
+        lambda cls: and_(
+            cls.subject_a.not_in(select(_SUBJECTS.c.id).where(_SUBJECTS.c.signal_id.in_(cases))),
+            cls.subject_b.not_in(select(_SUBJECTS.c.id).where(_SUBJECTS.c.signal_id.in_(cases))),
+        ),
+    )
     for mapper in Base.registry.mappers:
-        model = mapper.class_
-        if model is Recusal:
-            continue
         name = next((one for one in _BY if one in mapper.columns), "")
-        if name:
-            column = getattr(model, name)
-            yield model, or_(column.is_(None), column.not_in(_BY[name](cases)))
+        if name and mapper.class_ is not Recusal:
+            yield mapper.class_, _BY[name](cases)

@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import retention, signals, table
+from signaltable.flow.leaving_out import leave_out
 from signaltable.flow.table import closing, minutes, minutes_parts, minutes_work, screen, task_lists, tasks
-from signaltable.models import Mail, MinutesPart
+from signaltable.models import Mail, MinutesPart, Recusal
 from signaltable.transaction import reading
 from tests.meeting_steps import REASON, a_meeting, cases, closed, decided, kept_from, there
 from tests.table_steps import log, row, use
@@ -295,3 +296,22 @@ def test_a_signal_taken_back_in_the_middle_of_a_meeting_is_a_page_without_words(
     use(program, people["voorzitter"], closing.close, meeting)
     (_first, second) = use(program, people["voorzitter"], minutes.consult, meeting).cases
     assert (second.gone, second.content) == (True, {})
+
+
+def test_the_fence_of_pages_is_each_readers_own_also_in_joins_of_one_table_with_itself(met, people):
+    program, meeting, done, open_one = met
+    for login, hidden, seen in (("avim", done, open_one), ("delinde", open_one, done), ("avim", done, open_one)):
+        if login == "delinde" or not kept_by(program, people[login]):
+            kept_from(program, people[login], hidden, row(program, hidden).id)
+
+        def look(tx):
+            assert leave_out(tx)
+            return screen.show(tx, meeting, 1, room_is_clear=True)
+
+        shown = use(program, people[login], look)
+        assert (shown.view.dossier.reference, shown.step.of, shown.step.unseen) == (seen, 1, 1)
+
+
+def kept_by(program, who):
+    with reading(program) as session:
+        return session.scalars(select(Recusal.id).where(Recusal.account_id == who.account_id)).all()
