@@ -146,15 +146,14 @@ def _coming(tx: Transaction, signal: Signal) -> list[tuple[AgendaItem, Meeting]]
 
 
 def _refuse_without_ground(tx: Transaction, signal: Signal, table_id: str) -> None:
-    """The members that come to read it get it on a ground for each kind of organisation; without one it stays."""
+    """Whoever reads it at the new table does so on a ground for that kind of organisation; without one it stays."""
     subject = next((one for one in subjects_of(tx, signal.id) if one.erased_at is None), None)
     if subject is None:
         return
-    before = {agency for agency, _ in members(tx, signal.table_id)} | {signal.owner_agency}
     kinds: dict[str, Agency] = {}
     for agency_id, _title in members(tx, table_id):
         agency = tx.session.get_one(Agency, agency_id)
-        if agency_id not in before:
+        if agency_id != signal.owner_agency:
             kinds.setdefault(agency.kind, agency)
     about = consultation.About(subject=subject)
     found = [consultation.weigh(tx, signal, about, agency, "") for agency in kinds.values()]

@@ -183,7 +183,7 @@ def _checked(tx: Transaction, plan: Plan, table_id: str, before: Meeting | None)
         problems["held_on"] = PAST
     begins, ends = _time(plan.begins), _time(plan.ends)
     problems |= {name: NO_TIME for name, found in (("begins", begins), ("ends", ends)) if found is None}
-    if begins is not None and ends and not begins < ends:
+    if begins is not None and ends and not (begins and begins < ends):
         problems["ends"] = NO_END
     stays = before is not None and before.chair == plan.chair
     if plan.chair and not stays and plan.chair not in dict(chairs_of(tx, table_id)):
