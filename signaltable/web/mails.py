@@ -25,6 +25,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "sent": ("disclosures.show", "reference"),
     "approval": ("approvals.show", "reference"),
     "duty": ("duties.show", "duty_id"),
+    "escalation": ("escalations.show", "escalation_id"),
     "link": ("links.show", "link_id"),
     "identity": ("identity_requests.show", "reference"),
     "text": ("text_checks.show", "check_id"),

@@ -40,7 +40,8 @@ def send_test(program: Program, actor: Actor, login: str) -> str:
         if mail.state == states.READY:
             mail.state = states.FAILED  # A test that comes hours later tests nothing.
         details = {"job": "mail-test", "slot": slot, "result": code or states.SENT}
+        outcome_code = "error" if code else "ok"
         tx.record(
-            "job:run", object_type="job", object_id="mail-test", outcome="error" if code else "ok", details=details
+            "job:run", object_type="job", object_id="mail-test", outcome=outcome_code, reason=code, details=details
         )
     return code
