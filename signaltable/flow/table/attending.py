@@ -11,7 +11,7 @@ from signaltable.domain import Conflict, UnusableInput
 from signaltable.flow import mailing
 from signaltable.flow.table.meetings import meeting_of, members, names, resource_of_meeting
 from signaltable.flow.work import MOST, WorkItem
-from signaltable.models import Account, Attendance, Meeting, RegionalTable, TableMember
+from signaltable.models import Account, Attendance, Meeting, Minutes, RegionalTable, TableMember
 from signaltable.transaction import Transaction
 
 COMING: Final = "coming"
@@ -79,7 +79,12 @@ def attending(tx: Transaction, meeting_id: str) -> Attending:
         replaced_by=known.get(stand_in.account_id, "") if stand_in else "",
         colleagues=tuple(_colleagues(tx, people)) if open_for_answers else (),
         may_answer=open_for_answers and tx.actor.account_id in {one.id for one in people},
-        may_note=_may_note(tx, meeting) and meeting.held_on <= tx.today and meeting.cancelled_at is None,
+        may_note=(
+            _may_note(tx, meeting)
+            and meeting.held_on <= tx.today
+            and meeting.cancelled_at is None
+            and not _is_laid_down(tx, meeting)
+        ),
     )
 
 
@@ -128,6 +133,12 @@ def _may_note(tx: Transaction, meeting: Meeting) -> bool:
     """The chair of this meeting, and whoever chairs or coordinates the table."""
     leads = may(tx.actor, Permission.TABLE_MINUTE_OWN_TABLE, resource_of_meeting(tx, meeting))
     return isinstance(leads, Allowed) or (bool(meeting.chair) and meeting.chair == tx.actor.account_id)
+
+
+def _is_laid_down(tx: Transaction, meeting: Meeting) -> bool:
+    """Whether others read already who was there."""
+    minutes = tx.session.get(Minutes, meeting.id)
+    return minutes is not None and minutes.shared_at is not None
 
 
 # -- before the meeting ----------------------------------------------------------------------------------------------
@@ -188,8 +199,8 @@ def note_presence(tx: Transaction, meeting_id: str, present: Iterable[str]) -> N
     """Note who is there: these accounts, and nobody else of the table. Also people who had not answered.
 
     For the chair of the meeting and whoever chairs or coordinates the table. Raises `Conflict` before the day of the
-    meeting, when it was called off, and when it was closed for its minutes; `UnusableInput` for somebody who does not
-    sit at the table.
+    meeting, when it was called off, and once its minutes were shared (a draft is made anew); `UnusableInput` for
+    somebody who does not sit at the table.
     """
     meeting = meeting_of(tx, meeting_id, Permission.TABLE_CONSULT_OWN_TABLE)
     if not _may_note(tx, meeting):
@@ -197,8 +208,8 @@ def note_presence(tx: Transaction, meeting_id: str, present: Iterable[str]) -> N
     tx.session.refresh(meeting, with_for_update=True)
     if meeting.cancelled_at is not None or meeting.held_on > tx.today:
         raise Conflict("not_held", "the meeting has not begun, or was called off")
-    if meeting.closed_at is not None:
-        raise Conflict("closed", "the meeting is closed and its minutes are made")
+    if _is_laid_down(tx, meeting):
+        raise Conflict("closed", "the minutes of the meeting were shared already")
     there, rows = set(present), _rows(tx, meeting)
     if there - {one.id for one in _people(tx, meeting)}:
         raise UnusableInput({"present": UNKNOWN_CHOICE})
