@@ -12,6 +12,8 @@ from signaltable.shape import Line, Many, Name, Shape, Some, Words
 from signaltable.working_days import Calendar, Liberation
 
 FILE, REGION = "deadlines.toml", "region.toml"
+# How a reflection period ends that nobody ended.
+RAN_OUT = "ran-out"
 Days = Annotated[int, Field(ge=1)]
 
 
@@ -79,11 +81,25 @@ class RegionalPeriod(Shape):
         return self
 
 
+class ReflectionResult(Shape):
+    """How a reflection period ends."""
+
+    id: Name
+    title: Words
+    by_program: bool = False
+
+
 class Reflection(Shape):
-    """How many months a presumed victim has at most to decide about cooperation, and where that stands."""
+    """How many months a presumed victim has at most to decide about cooperation, where that stands, and how it ends.
+
+    Whoever prepares a disclosure to an agency of one of `kinds` during it reads `warning`.
+    """
 
     months: Annotated[int, Field(ge=1, le=12)]
     source: Line
+    kinds: Some[Name]
+    warning: Words
+    result: Some[ReflectionResult]
 
     def ends(self, began_on: date) -> date:
         """The last day of the period: the day with the same number so many months later, or the last of that month."""
@@ -140,6 +156,7 @@ def check_deadlines(
     working_days: WorkingDays | None,
     destinations: Iterable[str],
     *,
+    kinds: Iterable[str],
     kept: bool = False,
 ) -> Iterator[Finding]:
     """Periods of destinations that are not there or twice, and what a region may not say or says without any effect."""
@@ -150,11 +167,25 @@ def check_deadlines(
         yield from _destinations(FILE, f"deadline.{one.id}", one.destination, known)
     if file.reflection is None and not kept:
         yield Finding(FILE, "reflection", "expected months and source, found none")
+    if file.reflection is not None:
+        yield from _reflection(file.reflection, frozenset(kinds))
     if working_days is not None and working_days == file.working_days:
         yield Finding(REGION, "working_days", "expected something else than deadlines.toml says: this changes nothing")
     by_id = {one.id: one for one in file.deadline}
     for name, said in regional.items():
         yield from _regional(name, said, by_id, known)
+
+
+def _reflection(rule: Reflection, kinds: frozenset[str]) -> Iterator[Finding]:
+    for name in rule.kinds:
+        if name not in kinds:
+            known = ", ".join(sorted(kinds))
+            yield Finding(FILE, "reflection.kinds", f"expected a known kind of agency ({known}), found {name}")
+    if not any(one.by_program and one.id == RAN_OUT for one in rule.result):
+        yield Finding(FILE, f"reflection.result.{RAN_OUT}", "expected this result with by_program = true, found none")
+    ids = [one.id for one in rule.result]
+    for name in sorted({one for one in ids if ids.count(one) > 1}):
+        yield Finding(FILE, f"reflection.result.{name}", "expected this result once, found it again")
 
 
 def _destinations(file: str, key: str, periods: Iterable[AtDestination], known: frozenset[str]) -> Iterator[Finding]:

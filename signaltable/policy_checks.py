@@ -113,6 +113,7 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None, *, k
             files["region.toml"].deadline,
             files["region.toml"].working_days,
             _ids(files["destinations.toml"].destination),
+            kinds=_ids(files["agency_kinds.toml"].kind),
             kept=kept,
         ),
         *check_region(

@@ -1,13 +1,16 @@
-"""What clocks did to a case, for its course: it was stuck, went to the table and moved again, and was kept longer."""
+"""What clocks did to a case, for its course: it was stuck, went to the table and moved again, and was kept longer.
+
+And what stays of that when the case is erased.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from signaltable.models import Escalation, Postponement
+from signaltable.models import Escalation, Postponement, Recusal, ReflectionPeriod, Signal
 from signaltable.transaction import Transaction
 
 # What a row of `postponements` is about when a signal is kept longer.
@@ -36,3 +39,16 @@ def clock_events(tx: Transaction, signal_id: str) -> Iterator[ClockEvent]:
     )
     for put_off in tx.session.execute(kept):
         yield ClockEvent(put_off.at, "kept", put_off.until.isoformat())
+
+
+def erase_of(tx: Transaction, signal: Signal) -> None:
+    """What clocks keep about a signal that is erased: that it was stuck, kept longer, or reflected on; no word of why."""
+    escalations = update(Escalation).where(Escalation.signal_id == signal.id)
+    tx.session.execute(escalations.values(reason=""))
+    put_off = update(Postponement).where(Postponement.signal_id == signal.id)
+    tx.session.execute(put_off.values(reason_sealed=b""))
+    tx.session.execute(update(Recusal).where(Recusal.signal_id == signal.id).values(reason_sealed=b""))
+    running = update(ReflectionPeriod).where(
+        ReflectionPeriod.signal_id == signal.id, ReflectionPeriod.ended_on.is_(None)
+    )
+    tx.session.execute(running.values(ended_on=tx.today))

@@ -17,6 +17,7 @@ from signaltable.db import empty_write_ahead_log
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
 from signaltable.flow import (
     attachments,
+    clock_events,
     decisions,
     duty_rows,
     forgetting,
@@ -303,6 +304,7 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
     tx.session.execute(update(SignalMove).where(*said).values(reason=""))
     tx.session.execute(update(SignalTableMove).where(SignalTableMove.signal_id == signal.id).values(reason=""))
     meeting_words.erase_of(tx, signal)
+    clock_events.erase_of(tx, signal)
 
 
 def _erase_documents(tx: Transaction, signal: Signal) -> None:

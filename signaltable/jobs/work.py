@@ -15,6 +15,7 @@ from signaltable.flow import (
     exclusions,
     incidents,
     keeping,
+    reflection,
     reminders,
     retention,
     rotating,
@@ -84,10 +85,13 @@ def run_stuck(program: Program) -> str:
 
 
 def run_retention_warning(program: Program) -> str:
-    """Tell owners of what is erased soon."""
+    """Tell owners of what is erased soon, and agencies of reflection periods that end; end those that ran out."""
     with transaction(program, JOBS) as tx:
         warned = keeping.warn(tx)
-    return f"warned:{warned}" if warned else ""
+    with transaction(program, JOBS) as tx:
+        over, near = reflection.sweep(tx)
+    told = {"warned": warned, "reflections-over": over, "reflections-near": near}
+    return ",".join(f"{name}:{count}" for name, count in told.items() if count)
 
 
 def run_outbox(program: Program) -> str:

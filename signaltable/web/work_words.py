@@ -37,6 +37,7 @@ PAGES: Mapping[str, KindPages] = {
     "looks": KindPages("identity_requests.show", "reference", "identity_requests.listing"),
     "erasures": KindPages("subject_erasures.show", "reference", "subject_erasures.listing"),
     "exclusions": KindPages("exclusions.review", "exclusion_id", "exclusions.listing"),
+    "reflection": KindPages("reflection.show", "period_id", "reflection.listing"),
     "keeping": KindPages("signals.show", "reference", "signals.listing"),
     "stuck": KindPages("escalations.show", "escalation_id", "escalations.listing"),
     "meetings": KindPages("table.attendance", "meeting_id", "table.listing"),
@@ -78,6 +79,7 @@ def work_label(kind: str) -> str:
         "looks": _("Open an identity that was approved"),
         "erasures": _("Decide on a request to erase somebody"),
         "exclusions": _("Look again at an excluded value"),
+        "reflection": _("Note how a reflection period ends"),
         "keeping": _("Keep a signal longer, or let it go"),
         "stuck": _("Get a stuck case moving"),
         "meetings": _("Say whether you come to a meeting"),
@@ -119,6 +121,7 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
         "request to erase somebody that waits for a decision", "requests to erase somebody that wait for a decision", n
     ),
     "exclusions": lambda n: ngettext("excluded value to look at again", "excluded values to look at again", n),
+    "reflection": lambda n: ngettext("reflection period that runs", "reflection periods that run", n),
     "keeping": lambda n: ngettext("signal of yours that is erased soon", "signals of yours that are erased soon", n),
     "stuck": lambda n: ngettext("stuck case to get moving", "stuck cases to get moving", n),
     "meetings": lambda n: ngettext("meeting that asks whether you come", "meetings that ask whether you come", n),
