@@ -30,6 +30,11 @@ PAGES: Mapping[str, KindPages] = {
     "questions": KindPages("questions.show", "question_id", "questions.listing"),
     "answers": KindPages("triage.show", "reference", "asking.progress"),
     "inbox": KindPages("inbox.show", "reference", "inbox.listing"),
+    "feedback": KindPages("inbox.show", "reference", "inbox.listing"),
+    "returned": KindPages("signals.show", "reference", "signals.listing"),
+    "recalls": KindPages("disclosures.show", "reference", "signals.listing"),
+    "further-returned": KindPages("disclosures.show", "reference", "inbox.listing"),
+    "further-recalls": KindPages("disclosures.show", "reference", "inbox.listing"),
     "approvals": KindPages("approvals.show", "reference", "approvals.listing"),
     "duties": KindPages("duties.show", "duty_id", "duties.listing"),
     "reports": KindPages("subject_reports.show", "reference", "subject_reports.listing"),
@@ -72,6 +77,11 @@ def work_label(kind: str) -> str:
         "questions": _("Answer a question"),
         "answers": _("See which answers came in"),
         "inbox": _("Accept or return a case"),
+        "feedback": _("Tell what came of a case"),
+        "returned": _("Decide on a signal that came back"),
+        "recalls": _("Call a holder that does not answer"),
+        "further-returned": _("Decide on what you passed on and got back"),
+        "further-recalls": _("Call a holder that does not answer"),
         "approvals": _("Look a second time at a disclosure"),
         "duties": _("Fulfil a duty after a disclosure"),
         "reports": _("Make the safety check for a request"),
@@ -104,6 +114,17 @@ _COUNTED: Mapping[str, Callable[[int], str]] = {
         "signal of which the answers are in or late", "signals of which the answers are in or late", n
     ),
     "inbox": lambda n: ngettext("received case to accept or return", "received cases to accept or return", n),
+    "feedback": lambda n: ngettext("case to tell about", "cases to tell about", n),
+    "returned": lambda n: ngettext("signal that came back to you", "signals that came back to you", n),
+    "recalls": lambda n: ngettext(
+        "disclosure taken back without an answer", "disclosures taken back without an answer", n
+    ),
+    "further-returned": lambda n: ngettext(
+        "case that you passed on and got back", "cases that you passed on and got back", n
+    ),
+    "further-recalls": lambda n: ngettext(
+        "passed-on case taken back without an answer", "passed-on cases taken back without an answer", n
+    ),
     "approvals": lambda n: ngettext(
         "disclosure that waits for a second look", "disclosures that wait for a second look", n
     ),
