@@ -127,6 +127,7 @@ def _status(tx: Transaction, name: str, schedule: Schedule) -> JobStatus:
     due = what_is_due(tx.session, name, schedule, row, tx.now)
     last = _last(tx, name, row)
     through = row.through if row else ""
+    failing = row.failing_since if row else None
     running = row.began_at if row and row.token and is_held(tx.program, name) else None
     return JobStatus(
         name=name,
@@ -134,11 +135,12 @@ def _status(tx: Transaction, name: str, schedule: Schedule) -> JobStatus:
         last=last,
         through=through,
         next_at=_next(schedule, row, due, tx.now),
-        failing_since=row.failing_since if row else None,
+        failing_since=failing,
         failures=row.failures if row else 0,
         problem=row.problem if row else "",
         running_since=running,
-        late=running is None and _is_late(schedule, due, through, tx.now),
+        # A job that fails is not late besides: what waits, waits for that.
+        late=not (running or failing) and _is_late(schedule, due, through, tx.now),
         waiting=due.slots if due else 0,
         ahead_until=moment_of(through) if through and moment_of(through) > tx.now + AHEAD else None,
     )

@@ -22,6 +22,7 @@ JOBS: Final[Mapping[str, tuple[LazyString, LazyString]]] = {
         _l("Stuck cases"),
         _l("Looks which dates were missed, and brings stuck cases to the coordinator and then to the table."),
     ),
+    "retention-warning": (_l("Warning before erasing"), _l("Tells the owner of a signal that its term ends soon.")),
     "witnesses": (
         _l("Witnesses of the log"),
         _l("Sends the newest state of the log to the organisations that keep it."),
@@ -42,26 +43,26 @@ JOBS: Final[Mapping[str, tuple[LazyString, LazyString]]] = {
 }
 # What a run counted, by job and code.
 COUNTS: Final[Mapping[tuple[str, str], LazyString]] = {
-    ("checkpoint", "signed"): _l("entries in the signed log"),
+    ("checkpoint", "signed"): _l("entries under the signature"),
     ("retention", "drafts"): _l("drafts erased"),
     ("retention", "signals"): _l("signals erased"),
     ("retention", "answers"): _l("answers erased"),
     ("retention", "entries"): _l("details of the log erased"),
-    ("retention", "overdue"): _l("past their term and not closed"),
-    ("retention", "warned"): _l("warnings that a term ends"),
+    ("retention", "overdue"): _l("signals past their term and not closed"),
+    ("retention-warning", "warned"): _l("people warned"),
     ("overdue", "mails"): _l("reminders prepared"),
     ("stuck", "missed"): _l("missed dates noted"),
     ("stuck", "opened"): _l("stuck cases for the coordinator"),
     ("stuck", "raised"): _l("stuck cases for the table"),
-    ("stuck", "ended"): _l("no longer stuck"),
-    ("witnesses", "agencies"): _l("organisations got it"),
+    ("stuck", "ended"): _l("cases no longer stuck"),
+    ("witnesses", "agencies"): _l("organisations that got it"),
     ("outbox", "written"): _l("mails written to a folder"),
     ("outbox", "sent"): _l("mails sent"),
-    ("outbox", "bounced"): _l("mails came back"),
+    ("outbox", "bounced"): _l("mails that came back"),
     ("bounces", "read"): _l("messages read"),
     ("outbox", "failed"): _l("mails given up"),
     ("outbox", "later"): _l("mails tried again later"),
-    ("bounces", "bounced"): _l("mails came back"),
+    ("bounces", "bounced"): _l("mails that came back"),
     ("sessions", "ended"): _l("people signed out"),
     ("check-texts", "shown"): _l("texts ready to be looked at"),
     ("check-texts", "asked"): _l("texts for which somebody was asked"),
@@ -109,4 +110,4 @@ def outcome_of(job: str, run: Run) -> str:
 def _counted(job: str, code: str, count: str) -> str:
     if count in {"", "0"}:
         return ""
-    return f"{count} {COUNTS[job, code]}" if (job, code) in COUNTS else f"{count} {code}".strip()
+    return f"{COUNTS.get((job, code), code)}: {count}"
