@@ -75,7 +75,13 @@ def ask_receiver(tx: Transaction, row: Disclosure, kind: str) -> bool:
     due_on = tx.program.policy.deadlines["receiver-reaction"].due(tx.today)
     duty = owe(tx, row, kind, row.recipient_agency, end_of(due_on))
     mailing.tell_agency(
-        tx, [row.recipient_agency], Permission.DUTY_FULFIL_OWN, kind, task=("duty", duty.id), about=[row.signal_id]
+        tx,
+        [row.recipient_agency],
+        Permission.DUTY_FULFIL_OWN,
+        kind,
+        task=("duty", duty.id),
+        urgent=mailing.presses(tx, kind, due_on=due_on),
+        about=[row.signal_id],
     )
     return True
 

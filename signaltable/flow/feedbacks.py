@@ -133,11 +133,11 @@ def awaited() -> tuple[ColumnElement[bool], ...]:
 
 def _remind_receiver(tx: Transaction, row: Disclosure) -> int:
     accounts = mailing.accounts_with(tx, [row.recipient_agency], Permission.REFERRAL_RECEIVE_OWN)
-    return _tell(tx, accounts, "feedback-due", ("disclosure", row.reference))
+    return _tell(tx, accounts, "feedback-due", ("feedback", row.reference))
 
 
 def _remind_provider(tx: Transaction, row: Disclosure) -> int:
-    return _tell(tx, [row.requested_by], "feedback-missing", ("sent", row.reference))
+    return _tell(tx, [row.requested_by], "feedback-missing", ("awaited", row.reference))
 
 
 def _tell(tx: Transaction, accounts: Iterable[str], template: str, task: mailing.Task) -> int:

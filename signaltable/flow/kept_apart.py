@@ -54,6 +54,8 @@ _ABOUT: Mapping[str, Callable[[str], Select[Any]]] = MappingProxyType(
         "disclosure": _of_disclosure,
         "sent": _of_disclosure,
         "approval": _of_disclosure,
+        "feedback": _of_disclosure,
+        "awaited": _of_disclosure,
         "identity": lambda thing: select(IdentityRequest.signal_id).where(IdentityRequest.reference == thing),
         "text": lambda thing: select(TextCheck.signal_id).where(TextCheck.id == thing),
         "duty": _of_duty,

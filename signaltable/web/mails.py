@@ -23,6 +23,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     following.AT_TABLE: ("table.show_dossier", "reference"),
     "disclosure": ("inbox.show", "reference"),
     "sent": ("disclosures.show", "reference"),
+    "feedback": ("inbox.show", "reference"),
+    "awaited": ("disclosures.show", "reference"),
     "approval": ("approvals.show", "reference"),
     "duty": ("duties.show", "duty_id"),
     "escalation": ("escalations.show", "escalation_id"),

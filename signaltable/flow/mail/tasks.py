@@ -48,6 +48,13 @@ class Known:
 
 
 Query = Select[Any, Any, Any]
+
+
+def _fed_back() -> Query:
+    done = or_(Disclosure.feedback_due_on.is_(None), Disclosure.state != DisclosureState.ACCEPTED)
+    return select(Disclosure.reference, Disclosure.signal_id, done)
+
+
 # Each gives rows of id, signal, done.
 QUERIES: Final[Mapping[str, Callable[[Transaction], Query]]] = {
     "question": lambda _tx: select(
@@ -62,15 +69,16 @@ QUERIES: Final[Mapping[str, Callable[[Transaction], Query]]] = {
     ),
     "minutes": lambda _tx: select(Minutes.meeting_id, literal(""), Minutes.approved_at.is_not(None)),
     "task": lambda _tx: select(MeetingTask.id, MeetingTask.signal_id, MeetingTask.settled_at.is_not(None)),
-    "signal": lambda _tx: select(
-        Signal.reference, Signal.id, or_(Signal.state.in_(ENDED), Signal.owner_sealed == ERASED_SEAL)
-    ),
+    "signal": lambda _tx: select(Signal.reference, Signal.id, Signal.owner_sealed == ERASED_SEAL),
     "disclosure": lambda _tx: select(
         Disclosure.reference, Disclosure.signal_id, Disclosure.state != DisclosureState.DISCLOSED
     ),
     "sent": lambda _tx: select(
         Disclosure.reference, Disclosure.signal_id, Disclosure.state != DisclosureState.DISCLOSED
     ),
+    # What the receiver tells of it, as the receiver owes it and as the sender waits for it.
+    "feedback": lambda _tx: _fed_back(),
+    "awaited": lambda _tx: _fed_back(),
     "approval": lambda _tx: select(
         Disclosure.reference, Disclosure.signal_id, Disclosure.state != DisclosureState.AWAITING_APPROVAL
     ),

@@ -234,4 +234,5 @@ def _place(meeting: Meeting) -> dict[str, str]:
 def _tell(tx: Transaction, meeting: Meeting) -> None:
     agencies = [agency for agency, _ in members(tx, meeting.table_id)]
     task = ("meeting", meeting.id)
-    mailing.tell_agency(tx, agencies, Permission.TABLE_CONSULT_OWN_TABLE, "meeting", task=task)
+    urgent = mailing.presses(tx, "meeting", due_on=meeting.held_on)
+    mailing.tell_agency(tx, agencies, Permission.TABLE_CONSULT_OWN_TABLE, "meeting", task=task, urgent=urgent)
