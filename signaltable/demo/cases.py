@@ -392,7 +392,7 @@ def _give_back(demo: Demo, step: Step) -> None:
 
 def _feed_back(demo: Demo, step: Step) -> None:
     login, reference = step.said["by"], demo.disclosures[step.case, step.said["to"]]
-    demo.use(step, login, referrals.feed_back, reference, result=step.said["result"], text=step.said["text"])
+    demo.use(step, login, referrals.feed_back, reference, result=step.said["result"], text=step.said.get("text", ""))
 
 
 def _fulfil(demo: Demo, step: Step) -> None:
