@@ -153,7 +153,9 @@ def test_what_cannot_count_is_found_with_file_and_key(shipped: PolicySet, name: 
     file, change, regional, key = WRONG[name]
     periods, hours, region = read(file, change, regional)
     found = [
-        *check_deadlines(periods, region.deadline, region.working_days, shipped.destinations),
+        *check_deadlines(
+            periods, region.deadline, region.working_days, shipped.destinations, kinds=shipped.agency_kinds
+        ),
         *check_daily(hours, region.daily),
     ]
     assert [(one.file, one.key) for one in found] == [(file, key)]
