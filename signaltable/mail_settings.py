@@ -66,29 +66,28 @@ def check_password(server: MailServer | None) -> None:
 
 def read_mail_server(env: Mapping[str, str]) -> MailServer | None:
     """The mail server that the environment names; None without one. Raises `UnusableSettings` with the variable."""
-    given = {
-        name: env.get(f"{PREFIX}{name}", "") for name in ("", "_TLS", "_USER", "_PASSWORD_FILE", "_FROM", "_BOUNCES")
-    }
-    if not given[""]:
-        stray = next((name for name, value in given.items() if value), None)
-        if stray:
-            raise UnusableSettings(f"{PREFIX}: expected host:port of a mail server, because {PREFIX}{stray} is set")
+    place, sender = env.get("SIGNALTABLE_SMTP", ""), env.get("SIGNALTABLE_SMTP_FROM", "")
+    user, password_file = env.get("SIGNALTABLE_SMTP_USER", ""), env.get("SIGNALTABLE_SMTP_PASSWORD_FILE", "")
+    tls, bounces = env.get("SIGNALTABLE_SMTP_TLS", ""), env.get("SIGNALTABLE_SMTP_BOUNCES", "")
+    if not place:
+        if sender or user or password_file or tls or bounces:
+            raise UnusableSettings(f"{PREFIX}: expected host:port of a mail server, because other settings name one")
         return None
-    host, port = _place(given[""])
-    if not is_address(given["_FROM"]):
+    host, port = _place(place)
+    if not is_address(sender):
         raise UnusableSettings(f"{PREFIX}_FROM: expected the mail address that mails are from")
-    if given["_BOUNCES"] and not is_address(given["_BOUNCES"]):
+    if bounces and not is_address(bounces):
         raise UnusableSettings(f"{PREFIX}_BOUNCES: expected a mail address")
-    if bool(given["_USER"]) != bool(given["_PASSWORD_FILE"]):
+    if bool(user) != bool(password_file):
         raise UnusableSettings(f"{PREFIX}_USER and {PREFIX}_PASSWORD_FILE: expected both or neither")
     return MailServer(
         host=host,
         port=port,
-        tls=_way(given["_TLS"] or STARTTLS, host),
-        sender=given["_FROM"],
-        user=given["_USER"],
-        password_file=Path(given["_PASSWORD_FILE"]).expanduser().absolute() if given["_PASSWORD_FILE"] else None,
-        bounces=given["_BOUNCES"],
+        tls=_way(tls or STARTTLS, host),
+        sender=sender,
+        user=user,
+        password_file=Path(password_file).expanduser().absolute() if password_file else None,
+        bounces=bounces,
     )
 
 

@@ -139,7 +139,7 @@ def test_every_command_is_described_with_all_its_flags(name, command):
 
 
 def test_the_settings_are_those_that_the_program_reads():
-    code = (ROOT / "signaltable" / "settings.py").read_text()
+    code = "".join((ROOT / "signaltable" / name).read_text() for name in ("settings.py", "mail_settings.py"))
     read = set(re.findall(r'(?:env\.get\(|_[a-z_]+\(env, )"([A-Z_]+)"', code))
     operate = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
     table = set(re.findall(r"^\| `([A-Z_]+)` \|", operate, flags=re.MULTILINE))
