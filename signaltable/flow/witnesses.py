@@ -27,6 +27,8 @@ from signaltable.transaction import Program, Transaction, transaction
 FRESH = timedelta(hours=48)
 # With one witness less, the two who could agree to rewrite the log are the one who runs it and one agency.
 ENOUGH = 2
+# Less than a day, so that each day brings one; far more than what a run that is done again takes.
+RESTS = timedelta(hours=6)
 SHOWN = 30
 
 
@@ -93,7 +95,8 @@ def send(program: Program, actor: Actor) -> int:
     """Sign what is new, and send the newest checkpoint to everybody who keeps it for an active agency.
 
     Returns how many agencies it goes to; the mails are written by the next run of the outbox. Recorded also when nobody
-    keeps it, because then the log has no witness.
+    keeps it, because then the log has no witness. Who got one within the last RESTS gets none: a process that was killed
+    after sending does not know that it did.
     """
     signing.sign_checkpoint(program, actor)
     with transaction(program, actor) as tx:
@@ -105,6 +108,10 @@ def send(program: Program, actor: Actor) -> int:
             for agency_id in tx.session.scalars(select(Agency.id).where(Agency.active).order_by(Agency.id))
         }
         keepers = {agency_id: accounts for agency_id, accounts in keepers.items() if accounts}
+        lately = _sent_lately(tx)
+        if keepers and keepers.keys() <= lately:
+            return 0
+        keepers = {agency_id: accounts for agency_id, accounts in keepers.items() if agency_id not in lately}
         for agency_id, accounts in keepers.items():
             mailing.tell(tx, accounts, checkpoint_template(newest.size))
             _copy(tx, newest.size, agency_id).sent_at = tx.now
@@ -112,6 +119,12 @@ def send(program: Program, actor: Actor) -> int:
         details = {"size": newest.size, "sent_to": list(keepers), "mails": mails}
         tx.record("checkpoint:send", object_type="log", details=details)
     return len(keepers)
+
+
+def _sent_lately(tx: Transaction) -> set[str]:
+    """The agencies that got a checkpoint a short while ago."""
+    sent = CheckpointCopy.sent_at.between(tx.now - RESTS, tx.now)
+    return set(tx.session.scalars(select(CheckpointCopy.agency_id).where(sent)))
 
 
 def _copy(tx: Transaction, size: int, agency_id: str) -> CheckpointCopy:

@@ -57,6 +57,15 @@ def _rows(program: Program) -> object:
     return details["rows"]
 
 
+def test_a_run_that_is_done_again_sends_nothing_twice(sqlite_program, clock):
+    jobs.run_witness(sqlite_program)
+    clock.forward(minutes=1)
+    assert jobs.run_witness(sqlite_program) == "agencies:0"
+    assert len(told(sqlite_program, "checkpoint:send")) == 1
+    clock.forward(hours=23)
+    assert jobs.run_witness(sqlite_program) == "agencies:2"
+
+
 def test_an_agency_that_left_is_no_witness(sqlite_program):
     execute(sqlite_program, "UPDATE agencies SET active = false WHERE id = 'delinde'")
     assert jobs.run_witness(sqlite_program) == "agencies:1"
