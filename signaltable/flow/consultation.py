@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from signaltable.domain import Refused, UnusableInput, day_of
 from signaltable.evidence import Met
 from signaltable.flow import decisions, fact_questions
 from signaltable.flow.contents import Contents, contents_of, text_categories
-from signaltable.grounds import CONSULT, Ground
+from signaltable.grounds import CONSULT, Ground, LegalReference
 from signaltable.models import Agency, Question, RecordedDecision, Signal, SignalTableMove, Subject, TableMember
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
@@ -158,6 +159,12 @@ def visible(tx: Transaction, signal: Signal, about: About, question: Question) -
         return frozenset()
     allowed = frozenset(ground.data)
     return frozenset(name for name, categories in _fields(tx, signal, about).items() if categories <= allowed)
+
+
+def legal_basis(tx: Transaction, ground_id: str, day: date) -> tuple[LegalReference, ...]:
+    """The articles of a ground as it was on `day`; none when it did not exist then."""
+    ground = tx.program.policy.grounds.find(ground_id, day)
+    return ground.legal_basis if ground else ()
 
 
 def leads_to(ground: Ground, kind: str, *, seated: bool) -> bool:

@@ -16,6 +16,7 @@ from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.disclosure.outcome import Advice, Permit, Reason
 from signaltable.disclosure.outcome import Refused as NoGround
 from signaltable.disclosure.request import Person, Request
+from signaltable.disclosure.words import FIND_AGE, NAME_ROLE
 from signaltable.domain import Refused, UnusableInput, day_of
 from signaltable.flow import decisions
 from signaltable.flow.consultation import (
@@ -186,7 +187,8 @@ def _stays(tx: Transaction, signal: Signal, question: Question, requests: Sequen
     refused = [one for one in outcomes if isinstance(one, NoGround)]
     made: list[RecordedDecision] = [decisions.ground_decision(tx, signal, {0: one}, None) for one in to_table]
     reasons = {reason.text: reason for one in refused for reason in one.reasons}
-    instead = {advice.text: advice for one in refused for advice in one.instead}
+    # A context is about nobody in particular, so that advice about a person's part or age leads nowhere here.
+    instead = {advice.text: advice for one in refused for advice in one.instead if advice not in (NAME_ROLE, FIND_AGE)}
     return ContextStays(
         tuple(reasons.values()),
         tuple(instead.values()),

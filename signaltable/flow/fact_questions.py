@@ -23,7 +23,9 @@ SPLIT: Final = ":"
 SINGLE: Final = ("acute_danger", "shelter_needed", "residence", "suspect_may_be_forced")
 # What goes along with every fact, where the ground lets it through.
 BESIDE: Final = ("signal.municipality", "signal.observed_on")
-UNKNOWN = "unknown"
+# What a fact says when there is nothing to ask a partner about.
+NOTHING: Final = (None, "", "unknown", "no")
+UNKNOWN: Final = "unknown"
 
 _TITLES: Mapping[str, Text] = MappingProxyType(
     {SIGNS: Text("Een teken", "A sign"), ROWS: Text("Wat er is gezien", "What was seen")}
@@ -43,7 +45,7 @@ def codes_of(signal: Signal) -> Iterator[str]:
     """The codes of the facts that this signal knows, in a fixed order."""
     if [one for one in signal.facts.get(FORMS, ()) if one != UNKNOWN]:
         yield FORMS
-    yield from (name for name in SINGLE if signal.facts.get(name) not in (None, "", UNKNOWN))
+    yield from (name for name in SINGLE if signal.facts.get(name) not in NOTHING)
     yield from (f"{ROWS}{SPLIT}{row}" for row, code in sorted(signal.form_rows.items()) if code)
     yield from (f"{SIGNS}{SPLIT}{name}" for name in sorted(signal.indicators))
 

@@ -23,6 +23,7 @@ from signaltable.web.guards import begin, only, only_fields, permission, submitt
 from signaltable.web.triage import consulted
 from signaltable.web.triage import page as triage_page
 from signaltable.web.validators import no_bsn
+from signaltable.web.wording import articles
 
 pages = Blueprint("asking", __name__, url_prefix="/triage")
 
@@ -116,7 +117,8 @@ def _preview(view: TriageView, form: AskForm, *, status: int = 200) -> ResponseR
         "triage/preview.html",
         reference=reference,
         plan=plan,
-        by_partner=_by_partner(plan),
+        readers=_readers(plan),
+        articles=articles,
         form=form,
         change=CHANGE,
         asked_title=asked_title,
@@ -126,10 +128,19 @@ def _preview(view: TriageView, form: AskForm, *, status: int = 200) -> ResponseR
     return text, status
 
 
-def _by_partner(plan: Plan) -> dict[str, list[enrich.Going]]:
-    found: dict[str, list[enrich.Going]] = {}
+def _readers(plan: Plan) -> list[tuple[list[str], list[enrich.Going]]]:
+    """The partners that read the same, with what they read."""
+    by_partner: dict[str, list[enrich.Going]] = {}
     for one in plan.going:
-        found.setdefault(one.title, []).append(one)
+        by_partner.setdefault(one.title, []).append(one)
+    found: list[tuple[list[str], list[enrich.Going]]] = []
+    for title, questions in by_partner.items():
+        content = [one.content for one in questions]
+        same = next((titles for titles, others in found if [one.content for one in others] == content), None)
+        if same is None:
+            found.append(([title], questions))
+        else:
+            same.append(title)
     return found
 
 

@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from wtforms import BooleanField, HiddenField, RadioField, SelectField, TextAreaField
 from wtforms.validators import InputRequired, Optional
 
@@ -22,6 +23,7 @@ from signaltable.web.filters import answer_label, in_words
 from signaltable.web.guards import actor, begin, only, permission, program, submitted
 from signaltable.web.shelter import PlaceForm, must_look, note_look
 from signaltable.web.validators import no_bsn
+from signaltable.web.wording import articles
 
 pages = Blueprint("questions", __name__, url_prefix="/vragen")
 
@@ -40,7 +42,7 @@ class AnswerForm(PlaceForm):
     capacity = SelectField(
         _l("In which task did you learn this?"),
         [Optional()],
-        description=_l("It decides which secrecy holds for what you tell."),
+        description=_l("Needed with a context: it decides which secrecy holds for what you tell."),
     )
     necessity = TextAreaField(
         _l("Why does the table need to know this?"),
@@ -137,7 +139,23 @@ def answer(question_id: str) -> ResponseReturnValue:
         form.version.data = str(now.version)
         return _page(now, form=form, typed=_typed(), overtaken=True), 409
     flash(_("Your answer is with the table. You can correct it until the meeting."), "success")
+    if form.context.data:
+        _tell_readers(question_id)
     return redirect(url_for("questions.listing"), 303)
+
+
+def _tell_readers(question_id: str) -> None:
+    """Say how far the context goes that was just given: its ground may lead to a part of the table."""
+    count = len(_read(question_id).context_readers)
+    if count:
+        flash(
+            ngettext(
+                "One other organisation reads your context.", "%(num)s other organisations read your context.", count
+            ),
+            "info",
+        )
+    else:
+        flash(_("Nobody else reads your context: its legal ground leads to nobody at this table."), "warning")
 
 
 @pages.post("/<question_id>/toelichting-intrekken")
@@ -211,6 +229,7 @@ def _page(
         overtaken=overtaken,
         few=FEW,
         fact_label=fact_label,
+        articles=articles,
         **WORDS,
     )
 

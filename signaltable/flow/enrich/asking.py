@@ -16,6 +16,7 @@ from signaltable.flow.enrich.asked import ANSWER, ASKABLE
 from signaltable.flow.enrich.shown import Shown, shown
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import move
+from signaltable.grounds import LegalReference
 from signaltable.models import Agency, Question, Signal, TableMember
 from signaltable.queries import agency_titles, resource_of, subjects_of
 from signaltable.texts import Text
@@ -61,7 +62,12 @@ class Going:
     about: str
     shown: Shown
     ground: str
-    legal_basis: tuple[str, ...]
+    legal_basis: tuple[LegalReference, ...]
+
+    @property
+    def content(self) -> tuple[Shown, str]:
+        """What the partner reads and on which ground; the same for two partners who read the same."""
+        return self.shown, self.ground
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +252,7 @@ def _going(tx: Transaction, signal: Signal, one: _Pair) -> Going:
         about=_name(tx, signal, one.about),
         shown=shown(tx, signal, one.about, one.found.fields, name=""),
         ground=one.found.ground,
-        legal_basis=one.found.legal_basis,
+        legal_basis=consultation.legal_basis(tx, one.found.ground, tx.today),
     )
 
 

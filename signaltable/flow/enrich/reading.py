@@ -6,7 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import select, tuple_
 
 from signaltable.access import Permission, require
-from signaltable.domain import GONE, Resource, State
+from signaltable.domain import GONE, Resource, State, day_of
 from signaltable.flow import budget, consultation, contexts
 from signaltable.flow.dossier import pseudonym
 from signaltable.flow.enrich.asked import (
@@ -20,6 +20,7 @@ from signaltable.flow.enrich.asked import (
 )
 from signaltable.flow.enrich.comparing import AskedField, compare_fields
 from signaltable.flow.enrich.shown import Shown, shown
+from signaltable.grounds import LegalReference
 from signaltable.models import Account, Agency, Question, Signal, Subject
 from signaltable.queries import PAGE, not_kept_from
 from signaltable.transaction import Transaction
@@ -62,7 +63,7 @@ class QuestionView(Shown):
     note: str
     purpose: str
     ground: str
-    legal_basis: tuple[str, ...]
+    legal_basis: tuple[LegalReference, ...]
     asked_at: datetime
     due_on: date
     overdue: bool
@@ -166,7 +167,7 @@ def read_question(tx: Transaction, question_id: str) -> QuestionView:
         note=question.note if over in ("", "done") else "",
         purpose=question.purpose or consultation.PURPOSE,
         ground=question.ground,
-        legal_basis=_legal_basis(tx, question),
+        legal_basis=consultation.legal_basis(tx, question.ground, day_of(question.asked_at)),
         asked_at=question.asked_at,
         due_on=question.due_on,
         overdue=late and not question.answer,
@@ -196,11 +197,6 @@ def _over(tx: Transaction, signal: Signal, question: Question) -> str:
     if not consultation.still_leads(tx, signal, question):
         return "left"
     return "" if State(signal.state) in ANSWERABLE else "done"
-
-
-def _legal_basis(tx: Transaction, question: Question) -> tuple[str, ...]:
-    ground = tx.program.policy.grounds.find(question.ground, question.asked_at.date())
-    return tuple(one.code for one in ground.legal_basis) if ground else ()
 
 
 def _asked_of(tx: Transaction, question: Question) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import func, select
 
-from signaltable.domain import State
+from signaltable.domain import State, day_of
 from signaltable.flow import fact_questions
 from signaltable.flow.dossier import pseudonym
 from signaltable.flow.enrich.asked import ANSWERABLE
@@ -45,7 +45,7 @@ def _title(tx: Transaction, question: Question) -> str:
 
 
 def _tells_urgency(tx: Transaction, question: Question) -> bool:
-    ground: Ground | None = tx.program.policy.grounds.find(question.ground, question.asked_at.date())
+    ground: Ground | None = tx.program.policy.grounds.find(question.ground, day_of(question.asked_at))
     told = frozenset(tx.program.policy.fields.fields[_URGENCY].data)
     return ground is not None and told <= frozenset(ground.data)
 
