@@ -43,7 +43,7 @@ def with_address(program: Program, *logins: str) -> None:
         _noted(tx)
 
 
-def tell(program: Program, login: str, template: str = "meeting", **options: Any) -> None:
+def tell(program: Program, login: str, template: str = "link", **options: Any) -> None:
     """Something happened of which this person hears."""
     who: Actor = actor_of_login(program, login)
     with transaction(program, jobs.JOBS) as tx:

@@ -138,7 +138,7 @@ class OwnAccountForm(FlaskForm):
         _l("Mail address"),
         description=_l("Leave it empty when your login name is your mail address"),
     )
-    language = RadioField(_l("Language of the mails"))
+    language = RadioField(_l("Language of the mails"), [InputRequired(_l("Choose a language"))])
 
 
 @pages.route("/account", methods=["GET", "POST"])

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import sqlite3
 from dataclasses import replace
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from signaltable import jobs, recorded_acts
 from signaltable.cli import main
 from signaltable.flow import accounts, auditing, linking, setup
+from signaltable.flow.table import tables
 from signaltable.program import open_program
 from signaltable.settings import Settings
 from signaltable.transaction import transaction
@@ -36,7 +38,8 @@ ALIKE = ("card.show", "card.pdf", "card.svg", "card.grounds", "card.ground", "ca
 # What ends something comes after what is done with it.
 LATE = (
     "table.decide questions.answer duties.fulfil approvals.approve samples.conclude misuse.settle incidents.settle "
-    "signals.withdraw disclosures.withdraw_consent inbox.give_back intake.check intake.discard"
+    "signals.withdraw disclosures.withdraw_consent inbox.give_back intake.check intake.discard table.cancel "
+    "admin.close_table"
 ).split()
 LAST = ("account.choose_password", "account.choose_language", "account.log_out", "admin.account", "admin.password")
 
@@ -112,7 +115,7 @@ def somebody(people):
     """What no link and no form leads to without more."""
     havendam, coordinator = people["havendam"], people["coordinator"]
     rules = havendam.program.policy.digest
-    for path in (f"/meldroutekaart/versies/vergelijk?oud={rules}&nieuw={rules}", "/gezond", "/", "/aanmelden"):
+    for path in (f"/meldroutekaart/versies/vergelijk?oud={rules}&nieuw={rules}", "/gezond", "/", "/aanmelden", "/taak/0"):
         havendam.get(path)
     for item in list(coordinator.left["GET table.item"]):
         coordinator.get(f"/tafel/dossier/{item.path.rpartition('/')[2]}")
@@ -123,6 +126,26 @@ def somebody(people):
     who_is_it(people)
     erase(people["fg.havendam"], havendam)
     own_lists(people["avim"])
+    elsewhere(people)
+
+
+def elsewhere(people):
+    """A table beside the first one: a signal goes there, and a table without any closes and opens again."""
+    desk, admin = people["coordinator"], people["beheer"]
+    reference = submitted(desk.program, accounts.actor_of_login(desk.program, "havendam"), a_signal(subjects=[]))
+    for title in ("Tafel hiernaast", "Lege tafel"):
+        form = {"title": title, "region": "", "theme": "", "members": ["var"]}
+        sent = admin.post("/beheer/tafels/nieuw", {**form, "csrf_token": admin.token("/beheer/tafels/nieuw")})
+        assert sent.status_code == 303, sent.text
+    with transaction(admin.program, accounts.actor_of_login(admin.program, "beheer")) as tx:
+        ids = {one.title: one.id for one in tables.list_tables(tx)}
+    move = f"/tafel/dossier/{reference}/andere-tafel"
+    version = re.search(r'name="version" value="(\d+)"|value="(\d+)"[^>]*name="version"', desk.get(move).text)
+    form = {"table": ids["Tafel hiernaast"], "reason": WHY, "version": next(filter(None, version.groups()))}
+    assert desk.post(move, {**form, "csrf_token": desk.token(move)}).status_code == 303
+    address = f"/beheer/tafels/{ids['Lege tafel']}"
+    for act in ("sluiten", "openen"):
+        assert admin.post(f"{address}/{act}", {"csrf_token": admin.token(address)}).status_code == 303
 
 
 def who_is_it(people):
@@ -296,6 +319,8 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
     (tmp_path / "list.csv").write_text(HEAD + STRANGER)
     arguments = {
         "accounts": (),
+        "mail status": (),
+        "mail test": ("--to", "havendam"),
         "submit": ("--as", "havendam", "--file", str(tmp_path / "signal.json")),
         "route": ("--facts", str(tmp_path / "facts.json")),
         "link-bench": ("--generate", str(tmp_path / "people"), "--people", "20"),
@@ -360,6 +385,8 @@ def test_every_job_leaves_what_it_declares(home):
     for name in ("Aap", "Wim"):
         submitted(program, accounts.actor_of_login(program, "havendam"), somebody_of(given_name=name, **DESK))
     put(program, accounts.actor_of_login(program, "opvang"), "phone", DESK)
+    (home / "bounces").mkdir()
+    (home / "bounces" / "1.eml").touch()
     for job in sorted(jobs.jobs(settings), key=lambda one: one.name != "sessions"):
         before = one_of(home, "SELECT size FROM log_head")[0]
         assert not jobs.run_once(later, job).startswith("error"), job.name
