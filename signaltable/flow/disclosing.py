@@ -270,7 +270,7 @@ def _narrowed(
         return option.selection, ()
     try:
         given = with_stand_in(tx, option, asked_only(tx, option, evidence))
-        outcome = weighed(tx, source, case, option.ground.id, given)
+        outcome = weighed(tx, source.signal, case, option.ground.id, given)
     except weighing.MissingEvidence as found:
         return option.selection, found.missing
     decisions.note_ground(tx, source.signal, weighing.requests_of(case, given), option.ground.id, bound=case.bound)
@@ -278,11 +278,11 @@ def _narrowed(
 
 
 def weighed(
-    tx: Transaction, source: Source, case: Case, ground_id: str, evidence: Mapping[str, Mapping[str, Any]]
+    tx: Transaction, signal: Signal, case: Case, ground_id: str, evidence: Mapping[str, Mapping[str, Any]]
 ) -> Permitted | NoGround:
     """The decision of the step. Raises `MissingEvidence`, also for a consent that the person took back since."""
     outcome = weighing.weigh(case, ground_id, evidence, tx.program.policy.grounds)
-    gone = withdrawing.taken_back(tx, source.signal, case.recipient_id, evidence)
+    gone = withdrawing.taken_back(tx, signal, case.recipient_id, evidence)
     if gone and isinstance(outcome, Permitted) and CONSENTS & set(outcome.evidence_hashes):
         raise weighing.MissingEvidence(gone)
     return outcome
@@ -532,7 +532,7 @@ def decided(
     evidence: Mapping[str, Mapping[str, Any]],
 ) -> Permitted:
     """The decision with all evidence. Raises `NotPermitted` (recorded as disclosure:refuse) or `MissingEvidence`."""
-    outcome = weighed(tx, source, case, ground_id, evidence)
+    outcome = weighed(tx, source.signal, case, ground_id, evidence)
     if isinstance(outcome, Permitted):
         return outcome
     details = {**refused_details(tx, source, choice, outcome), "ground": ground_id}

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from signaltable.domain import UnusableInput
 from signaltable.flow import choices, dossier, enrich, signals, table, triage
 from signaltable.flow.contents import MASKED, NARRATIVE, contents_of
+from signaltable.flow.sources import Source
 from signaltable.grounds import GroundSet
 from signaltable.models import Signal
 from signaltable.queries import signal_by_reference
@@ -279,4 +280,4 @@ def test_advice_without_a_name_gets_the_masked_account_whatever_it_says_except_s
 
 
 def _case(tx, reference, choice):
-    return choices.case_of(tx, signal_by_reference(tx, reference), choice, None)
+    return choices.case_of(tx, Source(signal_by_reference(tx, reference)), choice, None)

@@ -23,6 +23,7 @@ from signaltable.flow import (
 )
 from signaltable.flow.accounts import SYSTEM
 from signaltable.flow.policy_versions import DamagedVersion, load_version, versions
+from signaltable.flow.sources import own_source
 from signaltable.models import Disclosure, PolicyVersion, RecordedDecision
 from signaltable.policy import load
 from signaltable.policy_errors import BrokenPolicy
@@ -131,11 +132,11 @@ def test_a_refusal_is_recorded_although_all_else_is_rolled_back(program, actor):
 
     # When the decision is asked for on another one, which does not carry it
     with transaction(program, who) as tx:
-        signal = choices.own_signal(tx, reference)
-        case = choices.case_of(tx, signal, choices.find_choice(tx, signal, key), chosen)
+        source = own_source(tx, reference)
+        case = choices.case_of(tx, source, choices.find_choice(tx, source, key), chosen)
 
     def decide(tx):
-        disclosing.decided(tx, choices.own_signal(tx, reference), page.choice, case, "POL1", {})
+        disclosing.decided(tx, own_source(tx, reference), page.choice, case, "POL1", {})
 
     with pytest.raises(Refused):
         use(program, who, decide)
@@ -163,8 +164,7 @@ def test_decisions_are_erased_with_their_signal(program, actor, clock):
     reference = submitted(program, who)
     kept = submitted(program, who)
     with transaction(program, who) as tx:
-        signal = choices.own_signal(tx, reference)
-        decisions.erase_of(tx, signal)
+        decisions.erase_of(tx, own_source(tx, reference).signal)
         tx.record("policy:consult", object_type="policy", details={"view": "test"})
     assert len(all_decisions(program)) == 1
     assert replay_all(program, kept)[0].count == 1
