@@ -27,7 +27,8 @@ from tests.flow.test_exclusions import DESK, put
 from tests.flow.test_exclusions import somebody as somebody_of
 from tests.flow.test_subject_reports import SAFE, WHY
 from tests.identity_steps import name_at_table, on_the_table
-from tests.table_steps import submitted
+from tests.meeting_steps import a_meeting, cases, task_of
+from tests.table_steps import row, submitted
 from tests.web.crawl import Crawler
 from tests.web.test_disclosure_pages import answers, hidden
 from tests.web.test_intake import STEP1
@@ -115,7 +116,13 @@ def somebody(people):
     """What no link and no form leads to without more."""
     havendam, coordinator = people["havendam"], people["coordinator"]
     rules = havendam.program.policy.digest
-    for path in (f"/meldroutekaart/versies/vergelijk?oud={rules}&nieuw={rules}", "/gezond", "/", "/aanmelden", "/taak/0"):
+    for path in (
+        f"/meldroutekaart/versies/vergelijk?oud={rules}&nieuw={rules}",
+        "/gezond",
+        "/",
+        "/aanmelden",
+        "/taak/0",
+    ):
         havendam.get(path)
     for item in list(coordinator.left["GET table.item"]):
         coordinator.get(f"/tafel/dossier/{item.path.rpartition('/')[2]}")
@@ -126,7 +133,49 @@ def somebody(people):
     who_is_it(people)
     erase(people["fg.havendam"], havendam)
     own_lists(people["avim"])
+    meet(people)
     elsewhere(people)
+
+
+def meet(people):
+    """Two cases go over the screen of a meeting, a task is put off and settled, and the next meeting approves the minutes."""
+    chair, member = people["voorzitter"], people["avim"]
+    program = chair.program
+    owner, coordinator = (accounts.actor_of_login(program, login) for login in ("havendam", "coordinator"))
+    meeting, (first, second) = cases(program, owner, coordinator, 2)
+    later = a_meeting(program, coordinator)
+    screen, page, minutes = f"/tafel/{meeting}/scherm", f"/tafel/{meeting}/{second}", f"/tafel/{meeting}/verslag"
+    decision = {"decision": "enrich", "holder": "avim", "reason": WHY}
+    for path in (screen, f"{screen}/2", f"{screen}/einde"):
+        chair.get(path)
+    chair.post(f"{screen}/{first}/besluit", {**decision, "csrf_token": chair.token(screen)})
+    day = dict(zip(("day", "month", "year"), "1 6 2099".split(), strict=True))
+    added = {f"task_due_on-{part}": value for part, value in day.items()} | {"agency": "avim", "task_text": WHY}
+    chair.post(f"{page}/actie", {**added, "csrf_token": chair.token(page)})
+    task = task_of(program, text="", signal_id=row(program, first).id)
+    own, until = f"/tafel/acties/{task.id}", task.due_on + timedelta(days=3)
+    put_off = {
+        "until-day": until.day,
+        "until-month": until.month,
+        "until-year": until.year,
+        "reason": WHY,
+        "version": "1",
+    }
+    member.get("/tafel/acties")
+    member.post(f"{own}/uitstellen", {**put_off, "csrf_token": member.token(own)})
+    member.get(own)
+    settled = {"result": "done", "answer": WHY, "version": "2"}
+    member.post(f"{own}/afhandelen", {**settled, "csrf_token": member.token(own)})
+    chair.form(f"/tafel/{meeting}/sluiten", {"leave_over": "y"})
+    for step, words in (
+        ("opnieuw", {"version": "1"}),
+        ("delen", {"version": "2"}),
+        ("verbeteren", {"reference": first, "text": WHY}),
+        ("vaststellen", {"approved_in": later, "version": "4"}),
+    ):
+        chair.post(f"{minutes}/{step}", {**words, "csrf_token": chair.token(minutes)})
+    for path in (minutes, f"{minutes}.pdf"):
+        member.get(path)
 
 
 def elsewhere(people):
@@ -140,8 +189,8 @@ def elsewhere(people):
     with transaction(admin.program, accounts.actor_of_login(admin.program, "beheer")) as tx:
         ids = {one.title: one.id for one in tables.list_tables(tx)}
     move = f"/tafel/dossier/{reference}/andere-tafel"
-    version = re.search(r'name="version" value="(\d+)"|value="(\d+)"[^>]*name="version"', desk.get(move).text)
-    form = {"table": ids["Tafel hiernaast"], "reason": WHY, "version": next(filter(None, version.groups()))}
+    version = re.search(r'name="version"[^>]* value="(\d+)"', desk.get(move).text)[1]
+    form = {"table": ids["Tafel hiernaast"], "reason": WHY, "version": version}
     assert desk.post(move, {**form, "csrf_token": desk.token(move)}).status_code == 303
     address = f"/beheer/tafels/{ids['Lege tafel']}"
     for act in ("sluiten", "openen"):
@@ -271,6 +320,8 @@ ELSEWHERE = {
     "GET static": "leaves nothing, and carries no trace",
     "POST duties.review": "tests/web/test_duties_pages.py",
     "POST approvals.reject": "tests/web/test_approval_pages.py",
+    # Whichever meeting somebody comes upon has cases that others still decide on; `meet` closes one of its own.
+    "POST minutes.close": "tests/web/test_meeting_pages.py",
     "GET text_checks.show": "tests/web/test_text_checks.py",
     "POST text_checks.confirm": "tests/web/test_text_checks.py",
 }

@@ -166,7 +166,8 @@ def answer(tx: Transaction, meeting_id: str, said: str, *, replacement: str = ""
     _put(tx, meeting, rows, me, answer=said, replaces="")
     if stand_in:
         _put(tx, meeting, rows, stand_in, answer=COMING, replaces=me)
-        mailing.tell(tx, [stand_in], "meeting", task=("meeting", meeting.id))
+        urgent = mailing.presses(tx, "meeting", due_on=meeting.held_on)
+        mailing.tell(tx, [stand_in], "meeting", task=("meeting", meeting.id), urgent=urgent)
     _record(tx, meeting, [me, *([stand_in] if stand_in else [])], [said, *(["replacement"] if stand_in else [])])
 
 

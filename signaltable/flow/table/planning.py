@@ -144,7 +144,7 @@ def change(tx: Transaction, meeting_id: str, plan: Plan, *, version: int) -> Non
     more: dict[str, Any] = {"previous_starts_at": milliseconds(earlier)} if earlier != starts_at(meeting) else {}
     record_schedule(tx, meeting, changed=changed, **more, **(_place(meeting) if "place" in changed else {}))
     if {"held_on", "begins", "ends", "place"} & set(changed):
-        _tell(tx, meeting)
+        _tell(tx, meeting, before.held_on)
 
 
 def cancel(tx: Transaction, meeting_id: str, *, version: int) -> None:
@@ -231,8 +231,9 @@ def _place(meeting: Meeting) -> dict[str, str]:
     return {"place_hash": text_hash(meeting.place)} if meeting.place else {}
 
 
-def _tell(tx: Transaction, meeting: Meeting) -> None:
+def _tell(tx: Transaction, meeting: Meeting, was_on: date | None = None) -> None:
+    """Mail everybody at the table; at once when the day that they have in their calendar, or the new one, is today."""
     agencies = [agency for agency, _ in members(tx, meeting.table_id)]
     task = ("meeting", meeting.id)
-    urgent = mailing.presses(tx, "meeting", due_on=meeting.held_on)
+    urgent = mailing.presses(tx, "meeting", due_on=min(meeting.held_on, was_on or meeting.held_on))
     mailing.tell_agency(tx, agencies, Permission.TABLE_CONSULT_OWN_TABLE, "meeting", task=task, urgent=urgent)
