@@ -283,12 +283,6 @@ def reaches(ground: Ground, question: Question, reader: Reader) -> bool:
     return seated and leads_to(ground, reader.kind, seated=True)
 
 
-def goes_along(tx: Transaction, question: Question, recipient_kind: str, purpose: str) -> bool:
-    """Whether a context may go with a disclosure of the owner: only where the partner's own ground names both."""
-    ground = ground_of(tx, question)
-    return ground is not None and purpose in ground.purpose and recipient_kind in ground.recipient
-
-
 def reached(tx: Transaction, questions: Sequence[Question]) -> Mapping[str, tuple[str, ...]]:
     """Question id -> the agencies that its context reaches now, for the partner who gave it."""
     tables = sorted({one.context_table for one in questions if one.context_table})

@@ -1,5 +1,8 @@
 """The pages of a partner who was asked something."""
 
+from dataclasses import replace
+from html import unescape
+
 import pytest
 
 from signaltable.flow import enrich
@@ -149,3 +152,83 @@ def test_after_the_meeting_the_answer_stands(sqlite_program, actor):
     text = person.get(f"/vragen/{made}").text
     assert f"/vragen/{made}/antwoord" not in text
     assert person.post(f"/vragen/{made}/antwoord", {"answer": "hit"}, "/vragen").status_code == 409
+
+
+def test_four_buttons_stand_on_the_page_and_one_press_answers(sqlite_program, police, question):
+    page = f"/vragen/{question}"
+    text = police.get(page).text
+    for answer in ("hit", "no_hit", "cannot_search", "may_not_say"):
+        assert f'name="answer" value="{answer}"' in text
+    # The Enter key presses the first button of a form, which compares and never answers
+    first = text.index("<button", text.index(f'action="{page}/antwoord"'))
+    assert f'formaction="{page}/vergelijken"' in text[first : text.index(">", first)]
+    # A press sends what stands on the page and needs nothing else
+    sent = {"answer": "no_hit", "context": "", "necessity": "", "capacity": "", "version": "0"}
+    assert police.post(f"{page}/antwoord", sent, page).status_code == 303
+    assert log(sqlite_program, "enrich:answer")[0][1]["answer"] == "no_hit"
+
+
+def test_the_second_of_two_colleagues_reads_what_the_first_said_and_keeps_what_he_typed(
+    sqlite_program, police, question, actor
+):
+    page = f"/vragen/{question}"
+    colleague = replace(actor(sqlite_program, "avim"), account_id=actor(sqlite_program, "riec").account_id)
+    use(sqlite_program, colleague, enrich.answer, question, answer="hit", version=0)
+    typed = {
+        "answer": "no_hit",
+        "context": "Wat ik net typte",
+        "anonymous": "y",
+        "version": "0",
+        "id-surname": "Proefveld",
+    }
+    answer = police.post(f"{page}/antwoord", typed | {"capacity": "police", "context_checked": "y"}, page)
+    assert answer.status_code == 409
+    for kept in (
+        "Wat ik net typte",
+        'name="anonymous" value="y" checked',
+        'value="Proefveld"',
+        'name="version" type="hidden" value="1"',
+    ):
+        assert kept in answer.text
+    assert 'value="hit" aria-label' in answer.text
+    assert [details["answer"] for _entry, details in log(sqlite_program, "enrich:answer")] == ["hit"]
+    assert police.post(f"{page}/antwoord", {"answer": "no_hit", "version": "1"}, page).status_code == 303
+
+
+def test_a_context_without_a_ground_comes_back_with_the_reasons(sqlite_program, police, question):
+    page = f"/vragen/{question}"
+    form = {"answer": "hit", "context": "Uit ons onderzoek", "context_checked": "y", "capacity": "police-investigation"}
+    answer = police.post(f"{page}/antwoord", form, page)
+    assert answer.status_code == 422
+    assert "Uit ons onderzoek" in answer.text
+    (denied,) = [one for one in sqlite_program.policy.grounds.rows if one.id == "POL10"]
+    assert denied.explanation.nl in unescape(answer.text)
+    assert log(sqlite_program, "enrich:answer") == []
+    missing = police.post(f"{page}/antwoord", {**form, "capacity": "", "context_checked": ""}, page)
+    assert (missing.status_code, 'href="#capacity"' in missing.text) == (422, True)
+
+
+def test_the_own_context_is_taken_back_and_the_list_of_answers_says_who_reads_it(sqlite_program, police, question):
+    page = f"/vragen/{question}"
+    form = {"answer": "hit", "context": "Bekend bij het team", "context_checked": "y", "capacity": "police"}
+    assert police.post(f"{page}/antwoord", form, page).status_code == 303
+    listed = police.get("/vragen/antwoorden").text
+    assert "Bekend bij het team" in listed
+    assert "RIEC Rotterdam" in listed
+    assert police.post(f"{page}/toelichting-intrekken", {}, page).status_code == 303
+    assert "Bekend bij het team" not in police.get("/vragen/antwoorden").text + police.get(page).text
+    assert visitor(sqlite_program, "riec").post(f"{page}/toelichting-intrekken", {}, "/vragen").status_code == 403
+
+
+def test_a_question_about_a_fact_has_nothing_to_compare_with(sqlite_program, police, actor):
+    coordinator = actor(sqlite_program, "coordinator")
+    reference = triaged(sqlite_program, actor(sqlite_program, "havendam"), coordinator)
+    asking = enrich.Asking(agencies=("avim",), facts=("form_rows:wages",), checked=True)
+    (made,) = use(sqlite_program, coordinator, enrich.ask, reference, asking).questions
+    assert f"/vragen/{made}" in police.get("/vragen").text
+    text = unescape(police.get(f"/vragen/{made}").text)
+    assert sqlite_program.policy.form_rows["wages"].title.nl in text
+    assert "november 2026" in text
+    for hidden in ("vergelijken", "Zorinka", "S-", "P-"):
+        assert hidden not in text.partition("<main")[2].partition("</main>")[0]
+    assert police.post(f"/vragen/{made}/vergelijken", {}, f"/vragen/{made}").status_code == 409
