@@ -93,6 +93,8 @@ class ItemView:
     verdict: str
     looked_at: tuple[str, ...]
     finding: str
+    # The disclosure that it passes on.
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +341,7 @@ def consult(tx: Transaction, reference: str) -> SampleView:
         drawn_at=sample.drawn_at,
         auditor=sample.auditor,
         own=sample.auditor == tx.actor.account_id,
-        items=tuple(_item_view(item, rows.get(item.disclosure), titles) for item in items),
+        items=tuple(_item_view(tx, item, rows.get(item.disclosure), titles) for item in items),
         concluded_at=sample.concluded_at,
         result=sample.result,
         conclusion=sample.conclusion,
@@ -349,8 +351,10 @@ def consult(tx: Transaction, reference: str) -> SampleView:
     )
 
 
-def _item_view(item: SampleItem, row: Disclosure | None, titles: dict[str, str]) -> ItemView:
+def _item_view(tx: Transaction, item: SampleItem, row: Disclosure | None, titles: dict[str, str]) -> ItemView:
+    parent = tx.session.get(Disclosure, row.parent_id) if row and row.parent_id else None
     return ItemView(
+        parent=parent.reference if parent else "",
         position=item.position,
         disclosure=item.disclosure,
         known=row is not None,

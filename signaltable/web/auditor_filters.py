@@ -258,6 +258,8 @@ def marks() -> dict[str, str]:
         "unreviewed": _("On a ground that no lawyer had reviewed"),
         "emergency": _("In an emergency"),
         "without_receipt": _("No receipt yet"),
+        "passed_on": _("Passed on by a receiver"),
+        "revoked": _("Taken back"),
     }
 
 

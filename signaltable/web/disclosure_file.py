@@ -14,7 +14,7 @@ from signaltable.flow.replaying import Replayed
 from signaltable.web.duty_words import kind_label as duty_label
 from signaltable.web.duty_words import result_word
 from signaltable.web.filters import day, moment
-from signaltable.web.wording import result_label
+from signaltable.web.wording import result_label, revocation_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ def _happened(read: DisclosureFile) -> Iterator[Happening]:
     if account.feedback_at:
         yield _past(account.feedback_at, _("Feedback: %(result)s", result=result_label(account.feedback)))
     yield from (_past(deed.at, _("Consent withdrawn")) for deed in read.deeds if deed.what == "withdrawn")
+    if account.revoked_at:
+        yield _past(account.revoked_at, _("Taken back: %(cause)s", cause=revocation_label(account.revoked_for)))
     for duty in account.duties:
         if duty.fulfilled_at:
             yield _past(duty.fulfilled_at, f"{duty_label(duty.kind)}: {result_word(duty.result)}")
@@ -77,6 +79,7 @@ def deed_label(what: str) -> str:
         "returned": _("Gave it back"),
         "feedback": _("Gave feedback"),
         "withdrawn": _("Recorded that consent was withdrawn"),
+        "revoked": _("Took it back, or what it came from"),
     }[what]
 
 

@@ -1,5 +1,6 @@
 """Passing on what was received: a disclosure of its own, from the document alone, under rules that only forbid."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,9 +8,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import undefer_group
 
 from signaltable.domain import Conflict, NotFound, Refused
-from signaltable.flow import choices, disclosing, disclosures, duties, holders, referrals, replaying
+from signaltable.flow import (
+    auditing,
+    choices,
+    disclosing,
+    disclosures,
+    duties,
+    holders,
+    log_scope,
+    referrals,
+    replaying,
+    revoking,
+)
 from signaltable.flow.disclosing import Onwards
 from signaltable.models import Disclosure, Mail, Signal
+from signaltable.policy import load
+from signaltable.policy_errors import BrokenPolicy
+from signaltable.settings import CHECKOUT
 from signaltable.transaction import reading, transaction
 from tests.disclosure_steps import GIVEN, disclosed, evidence_for, look
 from tests.duty_steps import rows_of
@@ -237,3 +252,48 @@ def test_each_sees_its_own_end_only(sqlite_program, actor):
             use(program, actor(program, login), case, reference)
     assert use(program, opvang, referrals.read, child).reference == child
     assert use(program, essm, disclosures.read_own, child).signal == parent
+
+
+def test_the_auditor_follows_a_chain_without_content(sqlite_program, actor):
+    program, essm, auditor = sqlite_program, actor(sqlite_program, "essm"), actor(sqlite_program, "auditor")
+    _signal, parent = given(program, actor)
+    child = disclosed(program, essm, parent, SHELTER).reference
+    use(program, actor(program, "havendam"), revoking.revoke, parent, cause="ground_gone", motivation="x" * 40)
+    up, down = (use(program, auditor, auditing.disclosure_file, one) for one in (parent, child))
+    assert (up.account.passed_on, down.account.parent) == ((child,), parent)
+    assert (up.account.revoked_for, down.account.revoked_for) == ("ground_gone", "parent")
+    assert "revoked" in {deed.what for deed in down.deeds}
+    assert all(decided.same for one in (up, down) for decided in one.decisions)
+    for mark, found in (("passed_on", [child]), ("revoked", [child, parent])):
+        page = use(program, auditor, auditing.disclosures, auditing.DisclosureFilters(mark=mark))
+        assert sorted(line.reference for line in page.lines) == sorted(found)
+    assert "Zorinka" not in str((up, down))
+
+
+def test_the_log_of_whoever_passed_on_does_not_name_the_signal(sqlite_program, actor):
+    program, essm = sqlite_program, actor(sqlite_program, "essm")
+    signal, parent = given(program, actor)
+    disclosed(program, essm, parent, SHELTER)
+    names = ("signal:disclose", "disclosure:prepare", "disclosure:consult", "disclosure:accept")
+    found = [one for name in names for one in log(program, name)]
+    acts = [(entry.action, details) for entry, details in found if entry.agency == "essm"]
+    with reading(program) as session:
+        own = log_scope.own_part(session, "essm", acts)
+    assert any(action == "signal:disclose" and details["signal"] == signal for action, details in acts)
+    assert all(signal not in str(own.of(action, details)) for action, details in acts)
+
+
+def test_a_rule_about_passing_on_that_names_nothing_stops_the_program(tmp_path):
+    folder = tmp_path / "policies"
+    shutil.copytree(CHECKOUT / "policies", folder)
+    path = folder / "transfers.toml"
+    path.write_text(
+        path.read_text()
+        .replace('"CONSENT", "EXPLICIT_CONSENT"]', '"CONSENT", "TOESTEMMING"]', 1)
+        .replace('"POL15"', '"POL99"')
+        .replace('"reception"]', '"ontvangst"]')
+    )
+    with pytest.raises(BrokenPolicy) as broken:
+        load(folder)
+    found = {finding.key for finding in broken.value.findings if finding.file == "transfers.toml"}
+    assert {"told_kinds.ontvangst", "rule.consent-of-one-receiver.came_conditions.TOESTEMMING"} <= found

@@ -42,6 +42,7 @@ _DEEDS: Final[Mapping[str, str]] = {
     "disclosure:return": "returned",
     "disclosure:feedback": "feedback",
     "consent:withdraw": "withdrawn",
+    "disclosure:revoke": "revoked",
 }
 
 

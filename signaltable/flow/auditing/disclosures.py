@@ -16,8 +16,9 @@ from signaltable.queries import PageKey, agency_titles, newest_first
 from signaltable.transaction import Transaction
 
 # What one may pick out beside the columns: a ground that no lawyer had signed when it was used, an emergency (a ground
-# that asks for a look back afterwards), and no receipt yet (no signed state of the log covers the disclosure).
-MARKS: Final = ("unreviewed", "emergency", "without_receipt")
+# that asks for a look back afterwards), no receipt yet (no signed state of the log covers the disclosure), passed on of
+# another disclosure, and taken back.
+MARKS: Final = ("unreviewed", "emergency", "without_receipt", "passed_on", "revoked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,15 @@ def _lines(tx: Transaction, rows: list[Disclosure], reviewed: frozenset[str]) ->
             marks=tuple(
                 mark
                 for mark, holds in zip(
-                    MARKS, (row.ground_digest not in reviewed, row.id in emergencies, row.id in bare), strict=True
+                    MARKS,
+                    (
+                        row.ground_digest not in reviewed,
+                        row.id in emergencies,
+                        row.id in bare,
+                        row.parent_id is not None,
+                        row.revoked_at is not None,
+                    ),
+                    strict=True,
                 )
                 if holds
             ),
@@ -143,6 +152,10 @@ def _conditions(tx: Transaction, filters: DisclosureFilters, reviewed: frozenset
         yield _is_emergency()
     elif filters.mark == "without_receipt":
         yield from _without_receipt(tx)
+    elif filters.mark == "passed_on":
+        yield Disclosure.parent_id.is_not(None)
+    elif filters.mark == "revoked":
+        yield Disclosure.revoked_at.is_not(None)
 
 
 def _is_emergency() -> ColumnElement[bool]:
