@@ -28,7 +28,7 @@ from tests.flow.test_exclusions import somebody as somebody_of
 from tests.flow.test_subject_reports import SAFE, WHY
 from tests.identity_steps import name_at_table, on_the_table
 from tests.meeting_steps import a_meeting, cases, task_of
-from tests.table_steps import row, submitted
+from tests.table_steps import row, submitted, triaged
 from tests.web.crawl import Crawler
 from tests.web.test_disclosure_pages import answers, hidden
 from tests.web.test_intake import STEP1
@@ -40,7 +40,7 @@ ALIKE = ("card.show", "card.pdf", "card.svg", "card.grounds", "card.ground", "ca
 LATE = (
     "table.decide questions.answer duties.fulfil approvals.approve samples.conclude misuse.settle incidents.settle "
     "signals.withdraw disclosures.withdraw_consent inbox.give_back intake.check intake.discard table.cancel "
-    "admin.close_table"
+    "admin.close_table asking.withdraw questions.withdraw_context"
 ).split()
 LAST = ("account.choose_password", "account.choose_language", "account.log_out", "admin.account", "admin.password")
 
@@ -133,8 +133,21 @@ def somebody(people):
     who_is_it(people)
     erase(people["fg.havendam"], havendam)
     own_lists(people["avim"])
+    ask_partners(coordinator)
     meet(people)
     elsewhere(people)
+
+
+def ask_partners(desk):
+    """Two partners are asked, after a look at what each of them will read."""
+    owner = accounts.actor_of_login(desk.program, "havendam")
+    reference = triaged(desk.program, owner, accounts.actor_of_login(desk.program, desk.who))
+    page, day = f"/triage/{reference}", dict(zip(("day", "month", "year"), "1 6 2099".split(), strict=True))
+    form = {f"due_on-{part}": value for part, value in day.items()}
+    form |= {"subject": ["1"], "fact": ["forms"], "agencies": ["essm", "fairwork"], "note": WHY}
+    assert desk.post(f"{page}/vragen/voorbeeld", {**form, "csrf_token": desk.token(page)}).status_code == 200
+    sent = desk.post(f"{page}/vragen", {**form, "checked": "y", "csrf_token": desk.token(page)})
+    assert sent.status_code == 303
 
 
 def meet(people):
