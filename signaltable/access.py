@@ -126,12 +126,14 @@ _SCOPES: Mapping[str, Callable[[Actor, Resource], str]] = {
 
 def may(actor: Actor, permission: Permission, resource: Resource | None = None) -> Allowed | Denied:
     """Decide. Without a resource only the role counts: use that to show a menu, never to open a record."""
+    program = actor.channel in {Channel.JOB, Channel.SYSTEM}
+    # Before the role: which role would see something says that there is something.
+    if resource is not None and not program and actor.account_id in resource.kept_from:
+        return Denied(permission, "conflict_of_interest")
     if permission not in FOR_EVERYBODY and permission.value not in actor.permissions:
         return Denied(permission, "no_permission")
-    if resource is None or actor.channel in {Channel.JOB, Channel.SYSTEM}:
+    if resource is None or program:
         return Allowed(permission)
-    if actor.account_id in resource.kept_from:
-        return Denied(permission, "conflict_of_interest")
     reason = _SCOPES[permission.scope](actor, resource)
     return Denied(permission, reason) if reason else Allowed(permission)
 
