@@ -64,6 +64,8 @@ def note(meeting_id: str, reference: str) -> ResponseReturnValue:
     except UnusableInput as error:
         put_problems(form, error.problems)
         return _item(view, noting=form, deciding=deciding), 422
+    except Conflict:
+        return _too_late(_read_item(meeting_id, reference), deciding, form)
     flash(_("The note is kept."), "success")
     if half_decided(view):
         return _item(_read_item(meeting_id, reference), deciding=deciding)

@@ -70,11 +70,7 @@ def _of_side(tx: Transaction, side: str) -> Select[Any]:
     )
     if side == OWN:
         return query.where(MeetingTask.agency_id == tx.actor.agency_id)
-    return (
-        query.join(AgendaItem, AgendaItem.id == MeetingTask.item_id)
-        .join(Meeting, Meeting.id == AgendaItem.meeting_id)
-        .where(Meeting.table_id.in_(tables_of(tx, tx.actor.agency_id)))
-    )
+    return query.where(Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)))
 
 
 def _open(tx: Transaction, query: Select[Any], after: PageKey | None) -> tuple[list[MeetingTask], PageKey | None]:
@@ -113,7 +109,7 @@ def followed(tx: Transaction, meeting: Meeting) -> list[MeetingTask]:
 
 
 def of_earlier(meeting: Meeting) -> Select[Any]:
-    """All tasks that meetings of this table before this one made, about signals that are still there."""
+    """All tasks that meetings before this one made about signals that are at this table now; a case takes its tasks along."""
     mine = (meeting.held_on, meeting.begins, meeting.created_at)
     return (
         select(MeetingTask)
@@ -121,7 +117,7 @@ def of_earlier(meeting: Meeting) -> Select[Any]:
         .join(Meeting, Meeting.id == AgendaItem.meeting_id)
         .join(Signal, Signal.id == MeetingTask.signal_id)
         .where(
-            Meeting.table_id == meeting.table_id,
+            Signal.table_id == meeting.table_id,
             Meeting.id != meeting.id,
             tuple_(Meeting.held_on, Meeting.begins, Meeting.created_at) <= mine,
             Signal.state.not_in(GONE),

@@ -174,7 +174,7 @@ def consult(tx: Transaction, task_id: str) -> TaskView:
 
 
 def _found(tx: Transaction, task_id: str, *, locked: bool = False) -> tuple[MeetingTask, Meeting, Signal]:
-    """A task of the actor's agency, or of a table that the actor leads."""
+    """A task of the actor's agency, or about a signal at a table that the actor leads."""
     task = tx.session.get(MeetingTask, task_id)
     if task is None:
         require(tx.actor, Permission.TASK_SETTLE_OWN)
@@ -186,7 +186,7 @@ def _found(tx: Transaction, task_id: str, *, locked: bool = False) -> tuple[Meet
         "task",
         task_id,
         owner_agency=task.agency_id,
-        table_agencies=frozenset(agency for agency, _title in members(tx, meeting.table_id)),
+        table_agencies=frozenset(agency for agency, _title in members(tx, signal.table_id)),
         kept_from=kept_from_signal(tx, task.signal_id),
     )
     leads = may(tx.actor, Permission.TABLE_MINUTE_OWN_TABLE, resource)
@@ -234,13 +234,13 @@ def settle(tx: Transaction, task_id: str, *, result: str, answer: str, version: 
     details = {"meeting": meeting.id, "signal": signal.reference, "task": task.id, "result": result, "late": late}
     details |= {"text_hash": text_hash(words)} if words else {}
     tx.record("table:settle", object_type="signal", object_id=signal.reference, details=details)
-    leading = set(leaders(tx, meeting)) - {tx.actor.account_id}
+    leading = set(leaders(tx, signal)) - {tx.actor.account_id}
     mailing.tell(tx, leading, "task-settled", task=(KIND, task.id))
 
 
-def leaders(tx: Transaction, meeting: Meeting) -> list[str]:
-    """The coordinators of the table of a meeting."""
-    agencies = [agency for agency, _title in members(tx, meeting.table_id)]
+def leaders(tx: Transaction, signal: Signal) -> list[str]:
+    """The coordinators of the table where a signal is."""
+    agencies = [agency for agency, _title in members(tx, signal.table_id)]
     return mailing.accounts_with(tx, agencies, Permission.TABLE_SCHEDULE_OWN_TABLE)
 
 
@@ -335,9 +335,7 @@ def remind(tx: Transaction) -> tuple[int, int]:
     For the program itself; what was told is recorded. Running it again tells nobody twice.
     """
     rows = tx.session.execute(
-        select(MeetingTask, Meeting)
-        .join(AgendaItem, AgendaItem.id == MeetingTask.item_id)
-        .join(Meeting, Meeting.id == AgendaItem.meeting_id)
+        select(MeetingTask, Signal)
         .join(Signal, Signal.id == MeetingTask.signal_id)
         .where(
             MeetingTask.settled_at.is_(None),
@@ -349,9 +347,9 @@ def remind(tx: Transaction) -> tuple[int, int]:
         .with_for_update(of=MeetingTask),
     ).all()
     mails = 0
-    for task, meeting in rows:
+    for task, signal in rows:
         task.reminded_at = tx.now
-        told = set(holders(tx, task)) | set(leaders(tx, meeting))
+        told = set(holders(tx, task)) | set(leaders(tx, signal))
         mailing.tell(tx, told, "task-overdue", task=(KIND, task.id))
         mails += len(told)
     if rows:
@@ -362,7 +360,7 @@ def remind(tx: Transaction) -> tuple[int, int]:
                 "rule": "table-task",
                 "count": len(rows),
                 "object_type": "task",
-                "objects": [task.id for task, _meeting in rows],
+                "objects": [task.id for task, _signal in rows],
                 "mails": mails,
             },
         )
