@@ -120,7 +120,7 @@ def _times_left(tx: Transaction, signals: Sequence[Signal]) -> dict[str, int]:
     for one in signals:
         watching = one.state == State.WATCH
         since = watched.get(one.id) if watching else None
-        times = sum(since is None or at >= since for at in used.get(one.id, ()))
+        times = sum(since is None or at > since for at in used.get(one.id, ()))
         rule = tx.program.policy.retention["watch" if watching else "signal"]
         left[one.id] = max(0, (rule.extend_times or 0) - times)
     return left

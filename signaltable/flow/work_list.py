@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from sqlalchemy import select
-
 from signaltable.access import Allowed, Permission, may
 from signaltable.flow import (
     advised,
@@ -35,8 +33,8 @@ from signaltable.flow.identity_requests import lists as identity_lists
 from signaltable.flow.linking import pages as links
 from signaltable.flow.table import attending, minutes_work, task_lists
 from signaltable.flow.work import MOST, WorkItem
-from signaltable.models import Recusal
 from signaltable.queries import PAGE
+from signaltable.queries import mine as kept_from_me
 from signaltable.transaction import Transaction
 
 Work = Callable[[Transaction], Iterable[WorkItem]]
@@ -121,9 +119,9 @@ def mine(tx: Transaction) -> tuple[WorkItem, ...]:
 
     What is urgent and has no day counts as due today; what has no day and is not urgent comes last.
     """
-    kept_from = _kept_from(tx)
-    found = [one for source in SOURCES if _has(tx, source) for one in source.work(tx) if not kept_from & set(one.about)]
-    return tuple(sorted(found, key=lambda one: _place(one, tx.today)))
+    hidden = kept_from_me(tx)
+    found = [one for source in SOURCES if _has(tx, source) for one in source.work(tx) if not hidden & set(one.about)]
+    return tuple(sorted(found, key=lambda one: place(one, tx.today)))
 
 
 def page(tx: Transaction, number: int = 1) -> WorkPage:
@@ -160,12 +158,8 @@ def _has(tx: Transaction, source: Source) -> bool:
     return any(isinstance(may(tx.actor, one), Allowed) for one in source.permissions)
 
 
-def _kept_from(tx: Transaction) -> frozenset[str]:
-    recused = select(Recusal.signal_id).where(Recusal.account_id == tx.actor.account_id, Recusal.ended_at.is_(None))
-    return frozenset(tx.session.scalars(recused))
-
-
-def _place(one: WorkItem, today: date) -> tuple[date, bool, float, str, str]:
+def place(one: WorkItem, today: date) -> tuple[date, bool, float, str, str]:
+    """By what the list is sorted."""
     day = one.due_on or (today if one.urgent else date.max)
     return day, not one.urgent, one.since.timestamp(), one.kind, one.key
 
