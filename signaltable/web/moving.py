@@ -36,7 +36,7 @@ class MovingForm(FlaskForm):
 def move(reference: str) -> ResponseReturnValue:
     """Choose another table for a signal, with a reason."""
     with begin() as tx:
-        view = moving.moving(tx, reference)
+        view = moving.moving(tx, reference, sent=request.method == "POST")
     form = _form(view)
     without_ground = False
     if submitted(form):

@@ -140,8 +140,13 @@ def test_a_signal_goes_to_another_table_from_the_desk_of_its_coordinator(sqlite_
     assert visitor(sqlite_program, "avim").get(page).status_code == 403
     stale = visitor(sqlite_program, "coordinator")
     assert stale.get(page).status_code == 200
+    stale_token = re.search(r'name="csrf_token" value="([^"]+)"', stale.get(page).text)[1]
     assert desk.post(page, form, page).status_code == 303
     assert row(sqlite_program, reference).table_id == second
+    # Whoever sends a page that was shown before hears that it went, and changes nothing
+    late = stale._client.post(page, data={"csrf_token": stale_token, **form, "reason": "Ook ik"})
+    assert late.status_code == 409
+    assert stale.get(page).status_code == 403
     assert f"/triage/{reference}" not in desk.get("/triage").text
     owner = visitor(sqlite_program, "havendam").get(f"/signalen/{reference}").text
     assert "Arbeidstafel" in owner

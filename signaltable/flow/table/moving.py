@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlalchemy import select
 
-from signaltable.access import Permission, require
-from signaltable.domain import ACTIVE_STATES, Conflict, Decision, DisclosureState, State, UnusableInput
+from signaltable.access import Allowed, Permission, may, require
+from signaltable.domain import ACTIVE_STATES, Conflict, Decision, DisclosureState, Resource, State, UnusableInput
 from signaltable.flow import consultation, mailing, seats
 from signaltable.flow.dossier import signal_at_table
 from signaltable.flow.masking import for_others, text_hash
@@ -42,10 +42,16 @@ class MovingView:
     version: int
 
 
-def moving(tx: Transaction, reference: str) -> MovingView:
-    """Where a signal of the own table can go. Raises `Refused` for anybody but the coordinator of its table."""
+def moving(tx: Transaction, reference: str, *, sent: bool = False) -> MovingView:
+    """Where a signal of the own table can go. Raises `Refused` for anybody but the coordinator of its table.
+
+    With `sent` a form was sent from a page that showed it: then `Conflict` ("moved") when it went elsewhere since.
+    """
     signal = signal_at_table(tx, reference)
-    require(tx.actor, Permission.SIGNAL_MOVE_OWN_TABLE, resource_of(tx, signal))
+    resource = resource_of(tx, signal)
+    if sent:
+        _refuse_moved(tx, signal, resource)
+    require(tx.actor, Permission.SIGNAL_MOVE_OWN_TABLE, resource)
     _refuse_ended(signal)
     tx.record(
         "signal:consult",
@@ -77,8 +83,7 @@ def move_to_table(tx: Transaction, reference: str, table_id: str, reason: str, *
     # Whoever moves it at the same moment waits here, and then sees where it went.
     tx.session.refresh(signal, with_for_update=True)
     resource = resource_of(tx, signal)
-    if tx.actor.agency_id not in resource.table_agencies and _left(tx, signal):
-        raise Conflict("moved", "the signal went to another table meanwhile")
+    _refuse_moved(tx, signal, resource)
     require(tx.actor, Permission.SIGNAL_MOVE_OWN_TABLE, resource)
     if signal.version != version:
         raise Conflict("version", "the signal was changed by somebody else meanwhile")
@@ -101,11 +106,16 @@ def _refuse_ended(signal: Signal) -> None:
         raise Conflict("state", f"a signal that is {signal.state} stays at its table")
 
 
-def _left(tx: Transaction, signal: Signal) -> bool:
-    """Whether the signal lay at a table of the actor's agency before."""
+def _refuse_moved(tx: Transaction, signal: Signal, resource: Resource) -> None:
+    """Tell a coordinator of the table where the signal lay before that it went; anybody else the gate refuses."""
+    coordinates = isinstance(may(tx.actor, Permission.SIGNAL_MOVE_OWN_TABLE), Allowed)
+    kept = tx.actor.account_id in resource.kept_from
+    if not coordinates or kept or tx.actor.agency_id in resource.table_agencies:
+        return
     mine = {one.id for one in seats.seats_of(tx, tx.actor.agency_id)}
     query = select(SignalTableMove.from_table).where(SignalTableMove.signal_id == signal.id)
-    return bool(mine & set(tx.session.scalars(query)))
+    if mine & set(tx.session.scalars(query)):
+        raise Conflict("moved", "the signal went to another table meanwhile")
 
 
 def _targets(tx: Transaction, signal: Signal) -> tuple[tuple[str, str], ...]:
