@@ -37,6 +37,10 @@ def choose(program: Program, actor: Actor) -> None:
         tx.session.execute(
             update(Mail).where(Mail.state == states.WAITING, OWN).values(state=states.READY, next_try_at=tx.now)
         )
+        left = select(Account.id).where(Account.active.is_(False))
+        tx.session.execute(
+            update(Mail).where(Mail.state == states.READY, Mail.account_id.in_(left)).values(state=states.SETTLED)
+        )
     for account_id in _people(program):
         with transaction(program, actor) as tx:
             _choose_for(tx, account_id)
@@ -65,7 +69,7 @@ def _told_since(moment: datetime) -> Select[str]:
 
 
 def _choose_for(tx: Transaction, account_id: str) -> None:
-    active = tx.session.scalar(select(Account.active).where(Account.id == account_id).with_for_update())
+    active = tx.session.scalar(select(Account.active).where(Account.id == account_id).with_for_update(key_share=True))
     query = select(Mail).where(Mail.account_id == account_id, Mail.state == states.WAITING, ~OWN)
     waiting = tx.session.scalars(query.order_by(Mail.created_at, Mail.id)).all()
     needed = _without_done(tx, account_id, waiting) if active else []
