@@ -87,6 +87,7 @@ class Referral:
     revoked_for: str
     kept: bool
     allowed: AllowedFeedback
+    feedback_late: bool
 
     @property
     def may_accept(self) -> bool:
@@ -187,6 +188,7 @@ def read(tx: Transaction, reference: str) -> Referral:
         revoked_for=row.revoked_for,
         kept=kept,
         allowed=allowed_feedback(tx, row.recipient_agency),
+        feedback_late=row.feedback_due_on is not None and row.feedback_due_on < tx.today,
     )
 
 

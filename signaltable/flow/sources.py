@@ -27,6 +27,8 @@ from signaltable.transfer_rules import Came, TransfersFile
 REFERENCE: Final = "signal.reference"
 # As what a disclosure is known: the letter before its reference.
 RECEIVED: Final = "D-"
+# Why nothing can go on of what was received (`hindrance`).
+HINDRANCES: Final = frozenset({"not_accepted", "revoked", "consent_withdrawn", "erase_first", "gone", "too_deep"})
 # Who holds something of a signal, or may get it in a moment.
 HOLDING: Final = (DisclosureState.AWAITING_APPROVAL, DisclosureState.DISCLOSED, DisclosureState.ACCEPTED)
 

@@ -105,18 +105,36 @@ def choose_page(reference: str, capacity: str = "") -> str:
     return render_template("disclosures/choose.html", page=page, way=RECEIVER if page.passed_on else OWNER, **WORDS)
 
 
-def preview_page(reference: str, key: str) -> str:
-    """The page on which somebody looks at what would go."""
+def preview_page(reference: str, key: str) -> ResponseReturnValue:
+    """The page on which somebody looks at what would go; that of the destinations when nothing can go any more."""
     _only_asked(request.args)
-    with begin() as tx:
-        page = disclosing.preview(
-            tx, reference, key, ground=_one(request.args, "ground"), chosen=_numbers(request.args)
-        )
+    try:
+        with begin() as tx:
+            page = disclosing.preview(
+                tx, reference, key, ground=_one(request.args, "ground"), chosen=_numbers(request.args)
+            )
+    except Conflict as conflict:
+        return _hindered(reference, conflict)
     return _page(page, _form(page))
 
 
 def disclose_page(reference: str, key: str) -> ResponseReturnValue:
     """What happens when somebody posts that page."""
+    try:
+        return _disclosed(reference, key)
+    except Conflict as conflict:
+        return _hindered(reference, conflict)
+
+
+def _hindered(reference: str, conflict: Conflict) -> ResponseReturnValue:
+    """What somebody else did meanwhile, on the page of the destinations."""
+    if conflict.reason not in sources.HINDRANCES:
+        raise conflict
+    flash(_("Meanwhile something changed, so nothing was sent."), "warning")
+    return choose_page(reference), 409
+
+
+def _disclosed(reference: str, key: str) -> ResponseReturnValue:
     ground, chosen = _one(request.form, "ground"), _numbers(request.form) or []
     with begin() as tx:
         page = disclosing.preview(tx, reference, key, ground=ground, chosen=chosen)

@@ -176,3 +176,18 @@ def test_what_waits_stands_on_the_work_list(sqlite_program, actor, clock):
     assert waits(owner, referral_work.recalls) == [("recalls", parent)]
     assert waits(essm, referral_work.further_recalls) == [("further-recalls", other)]
     assert Browser(program).log_in("havendam").get("/overzicht").status_code == 200
+
+
+def test_what_was_taken_back_meanwhile_goes_no_further_and_says_so(sqlite_program, actor):
+    program, essm = sqlite_program, actor(sqlite_program, "essm")
+    _signal, parent = given(program, actor)
+    page = look(program, essm, parent, SHELTER)
+    path = f"/postvak/{parent}/doorzetten/{page.choice.key}"
+    browser = Browser(program).log_in("essm")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(path).text)[1]
+    taken_back(program, actor(program, "havendam"), parent)
+    data = filled(program, essm, parent, page, copy="keep", csrf_token=token)
+    for answer in (browser.get(path), browser.client.post(path, data=data)):
+        assert answer.status_code == 409
+        assert f"/postvak/{parent}" in answer.text
+        assert "Zorinka" not in answer.text
