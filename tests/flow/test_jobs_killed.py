@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -47,15 +48,15 @@ from signaltable.settings import Settings
 HURRY, BEGAN, REAL = float(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), time.monotonic()
 SETTINGS = Settings.from_env()
 POLICY = load_policy(SETTINGS)
-AT_WORK = SETTINGS.home / "at-work"
+AT_WORK = os.open(SETTINGS.home / "at-work", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 
 def slowly(program):
-    AT_WORK.write_text(str(os.getpid()))
+    os.write(AT_WORK, f"{os.getpid()} begins\\n".encode())
     time.sleep(0.01)
     said = jobs.run_sessions(program)
     time.sleep(0.02)
-    AT_WORK.write_text("")
+    os.write(AT_WORK, f"{os.getpid()} ends\\n".encode())
     return said
 
 
@@ -129,14 +130,34 @@ def people_who_went_away(program, clock):
         session.commit()
 
 
-def whoever_works(home):
-    """The process that is in the middle of a run; waits until there is one."""
-    for _ in range(400):
-        told = (home / "at-work").read_text() if (home / "at-work").exists() else ""
-        if told:
-            return int(told)
+def told_of_work(home):
+    """Who began and ended to work, in order: (number of the process, "begins" or "ends")."""
+    path = home / "at-work"
+    return [(int(pid), what) for pid, what in map(str.split, path.read_text().splitlines())] if path.exists() else []
+
+
+def until(what):
+    """What this gives as soon as it gives anything."""
+    for _ in range(4000):
+        found = what()
+        if found:
+            return found
         time.sleep(0.005)
     raise AssertionError("nobody ran the job")
+
+
+def whoever_works(home, living):
+    """A living process that is in the middle of a run."""
+    told = told_of_work(home)
+    return told[-1][0] if told and told[-1][1] == "begins" and told[-1][0] in living else 0
+
+
+def runs_that_ended(home):
+    return sum(what == "ends" for _pid, what in told_of_work(home))
+
+
+def one_more_ended(home, before):
+    return runs_that_ended(home) > before
 
 
 def runs_of(program, job):
@@ -146,20 +167,28 @@ def runs_of(program, job):
 
 
 def test_a_kill_at_any_moment_loses_and_doubles_nothing(program, clock):
-    chance = random.Random(20261122)
+    chance, home = random.Random(20261122), program.settings.home
     people_who_went_away(program, clock)
     with a_forge(program, clock) as forge:
         for wrong in (0, 0, 3 * 60):
             forge.one_more(wrong)
         for number in range(ROUNDS):
-            time.sleep(chance.uniform(0.0, 0.1))
-            at_work = whoever_works(program.settings.home)
+            # One that is at work, or any, when the work has gone on
+            if number % 2:
+                victim = until(lambda: whoever_works(home, forge.living))
+            else:
+                until(partial(one_more_ended, home, runs_that_ended(home)))
+                victim = chance.choice(forge.living)
+            time.sleep(chance.uniform(0.0, 0.02))
+            forge.kill(victim)
             # A clock far ahead comes, and goes again; another stands behind.
-            forge.kill(at_work if number % 2 and at_work in forge.living else chance.choice(forge.living))
             forge.one_more((0, 0, -120, 3600)[number % 4])
+    # Whoever ended a run was alone from its beginning
+    told = told_of_work(home)
+    assert [now for before, now in pairwise(told) if now[1] == "ends" and before != (now[0], "begins")] == []
     # When nobody is left, nobody holds a lock; whoever comes next does what is left, at once
     assert not is_held(program, "sessions")
-    clock.forward(hours=3)
+    clock.forward(days=2)
     job = jobs.Job("sessions", 1, jobs.run_sessions)
     assert take_turn(program, job).result == "done"
 
