@@ -47,8 +47,8 @@ def clock_title(kind: str, code: str) -> str:
 
 
 CLOCK_WORDS: Mapping[str, Any] = {
-    "cause_label": cause_label,
-    "settled_label": settled_label,
-    "missed_label": missed_label,
-    "level_label": level_label,
+    "stuck_cause": cause_label,
+    "stuck_result": settled_label,
+    "missed_what": missed_label,
+    "stuck_level": level_label,
 }

@@ -114,20 +114,33 @@ def oracle(program, who):
 ACTS = ("submit", "again", "draft", "triage", "ask", "answer", "disclose", "accept", "return", "withdraw", "decide")
 
 
+# Enough to begin with that every kind of act can happen.
+FIRST = [
+    ("submit", 0),
+    ("triage", 0),
+    ("ask", 0),
+    ("answer", 0),
+    ("submit", 0),
+    ("again", 0),
+    ("disclose", 0),
+    ("draft", 0),
+]
+
+
 def test_the_list_of_each_person_is_what_a_walk_over_all_rows_finds(program, actor):
     choose = random.Random(6)
     done = set()
-    for turn in range(40):
-        act = ACTS[turn % 2 * 3] if turn < 6 else choose.choice(ACTS)
+    for turn in range(32):
+        act, number = FIRST[turn] if turn < len(FIRST) else (choose.choice(ACTS), choose.randrange(6))
         with suppress(Conflict, NotFound, Refused, UnusableInput, IndexError, ZeroDivisionError, ValueError):
-            _do(program, actor, act, choose.randrange(6))
+            _do(program, actor, act, number)
             done.add(act)
         if turn % 8 == 7:
             for login in PEOPLE:
                 who = actor(program, login)
                 found = {(one.kind, one.key) for one in mine(program, who) if one.kind in WHOLE}
                 assert found == oracle(program, who), (login, turn)
-    assert len(done) >= len(ACTS) - 2
+    assert {act for act, _number in FIRST} <= done
 
 
 def _do(program, actor, act, number):
@@ -141,7 +154,7 @@ def _do(program, actor, act, number):
     if act == "submit":
         submitted(program, owner, a_signal(consent=GIVEN))
     elif act == "again":
-        submitted(program, other, a_signal(capacity="municipality-wmo"))
+        submitted(program, other, a_signal(capacity="care-wgbo"))
     elif act == "draft":
         use(program, owner if number % 2 else other, drafts.start)
     elif act == "triage":
