@@ -8,8 +8,9 @@ import pytest
 from signaltable.flow import drafts, signals, table
 from signaltable.flow.table import tables
 from signaltable.flow.table.tables import Described
+from signaltable.web import create_app
 from tests.factories import a_signal
-from tests.table_steps import log, row, submitted, triaged, use, visitor
+from tests.table_steps import Visitor, log, row, submitted, triaged, use
 
 DAY = {"held_on-day": "1", "held_on-month": "12", "held_on-year": "2026"}
 PLAN = {"title": "Decembertafel", **DAY, "begins": "13:30", "ends": "15:00", "place": "Stadhuis", "chair": ""}
@@ -21,13 +22,20 @@ def people(sqlite_program, actor):
 
 
 @pytest.fixture
+def visit(sqlite_program):
+    """visit("avim"): this person, logged in, with a browser of their own."""
+    app = create_app(sqlite_program.settings, sqlite_program)
+    return lambda login: Visitor(app.test_client(), login)
+
+
+@pytest.fixture
 def second(sqlite_program, people):
     described = Described("Arbeidstafel", "", "labour", ("nla", "havendam"))
     return use(sqlite_program, people["beheer"], tables.record_table, described)
 
 
-def test_an_administrator_makes_changes_and_closes_a_table(sqlite_program):
-    desk = visitor(sqlite_program, "beheer")
+def test_an_administrator_makes_changes_and_closes_a_table(sqlite_program, visit):
+    desk = visit("beheer")
     form = {"title": "Tafel Noord", "region": "Noord", "theme": "", "members": ["var", "avim"]}
     assert desk.post("/beheer/tafels/nieuw", {**form, "title": ""}, "/beheer/tafels/nieuw").status_code == 422
     assert desk.post("/beheer/tafels/nieuw", form, "/beheer/tafels/nieuw").status_code == 303
@@ -41,7 +49,7 @@ def test_an_administrator_makes_changes_and_closes_a_table(sqlite_program):
     assert desk.post(f"{address}/sluiten", {}, address).status_code == 303
     assert "/openen" in desk.get(address).text
     for login in ("coordinator", "havendam"):
-        assert visitor(sqlite_program, login).get("/beheer/tafels").status_code == 403
+        assert visit(login).get("/beheer/tafels").status_code == 403
     assert [details["changed"] for _entry, details in log(sqlite_program, "table:record")] == [["made"], ["closed"]]
 
 
@@ -54,8 +62,8 @@ def at_the_check_page(program, who):
     return f"/signalen/nieuw/{use(program, who, draft)}/controle"
 
 
-def test_the_table_is_shown_before_submitting_and_only_an_offered_one_is_taken(sqlite_program, people, second):
-    page, focal = at_the_check_page(sqlite_program, people["havendam"]), visitor(sqlite_program, "havendam")
+def test_the_table_is_shown_before_submitting_and_only_an_offered_one_is_taken(sqlite_program, people, second, visit):
+    page, focal = at_the_check_page(sqlite_program, people["havendam"]), visit("havendam")
     shown = focal.get(page).text
     assert re.search(rf'value="{second}" checked', shown)
     general = next(
@@ -78,12 +86,12 @@ def test_the_table_is_shown_before_submitting_and_only_an_offered_one_is_taken(s
     assert row(sqlite_program, reference).table_id == general
 
 
-def test_the_calendar_is_a_page_and_a_file_and_nobody_outside_the_table_gets_either(sqlite_program, people):
-    desk = visitor(sqlite_program, "coordinator")
+def test_the_calendar_is_a_page_and_a_file_and_nobody_outside_the_table_gets_either(sqlite_program, people, visit):
+    desk = visit("coordinator")
     assert desk.post("/tafel", {**PLAN, "begins": "laat"}, "/tafel").status_code == 422
     planned = desk.post("/tafel", PLAN, "/tafel")
     assert planned.status_code == 303
-    member = visitor(sqlite_program, "avim")
+    member = visit("avim")
     month = member.get("/tafel/kalender?maand=2026-12").text
     assert month.count("Decembertafel") >= 2
     assert 'class="st-calendar"' in month
@@ -93,15 +101,15 @@ def test_the_calendar_is_a_page_and_a_file_and_nobody_outside_the_table_gets_eit
         assert file.headers["Content-Disposition"] == 'attachment; filename="overleg.ics"'
         assert file.headers["Cache-Control"] == "no-store"
         assert "Decembertafel" not in file.text
-        assert visitor(sqlite_program, "auditor").get(address).status_code == 403
+        assert visit("auditor").get(address).status_code == 403
     for wrong in ("maand=2026-13", "maand=x"):
         assert member.get(f"/tafel/kalender?{wrong}").status_code == 404
 
 
-def test_a_meeting_is_changed_and_called_off_once(sqlite_program, people):
+def test_a_meeting_is_changed_and_called_off_once(sqlite_program, people, visit):
     meeting = use(sqlite_program, people["coordinator"], table.schedule, held_on=date(2026, 12, 1), title="Tafel")
-    desk, page = visitor(sqlite_program, "coordinator"), f"/tafel/{meeting}"
-    assert "wijzigen" not in visitor(sqlite_program, "avim").get(page).text
+    desk, page = visit("coordinator"), f"/tafel/{meeting}"
+    assert "wijzigen" not in visit("avim").get(page).text
     form = {**PLAN, "version": "0"}
     assert desk.post(f"{page}/wijzigen", {**form, "ends": "13:00"}, f"{page}/wijzigen").status_code == 422
     assert desk.post(f"{page}/wijzigen", form, f"{page}/wijzigen").status_code == 303
@@ -113,32 +121,32 @@ def test_a_meeting_is_changed_and_called_off_once(sqlite_program, people):
     assert f"{page}/wijzigen" not in desk.get(page).text
 
 
-def test_people_answer_and_the_chair_notes_who_is_there(sqlite_program, people, clock):
+def test_people_answer_and_the_chair_notes_who_is_there(sqlite_program, people, clock, visit):
     meeting = use(sqlite_program, people["coordinator"], table.schedule, held_on=date(2026, 12, 1), title="Tafel")
     page = f"/tafel/{meeting}/aanwezigheid"
-    member = visitor(sqlite_program, "avim")
+    member = visit("avim")
     assert member.post(f"{page}/antwoord", {"answer": "", "replacement": ""}, page).status_code == 422
     assert member.post(f"{page}/antwoord", {"answer": "coming", "replacement": "x"}, page).status_code == 403
     assert member.post(f"{page}/antwoord", {"answer": "coming", "replacement": ""}, page).status_code == 303
-    assert 'name="present"' not in visitor(sqlite_program, "voorzitter").get(page).text
+    assert 'name="present"' not in visit("voorzitter").get(page).text
     clock.forward(days=8)
-    chair = visitor(sqlite_program, "voorzitter")
+    chair = visit("voorzitter")
     assert f'value="{people["avim"].account_id}" checked' in chair.get(page).text
     assert chair.post(page, {"present": [people["avim"].account_id]}, page).status_code == 303
-    assert visitor(sqlite_program, "avim").post(page, {"present": []}, page).status_code == 403
+    assert visit("avim").post(page, {"present": []}, page).status_code == 403
 
 
-def test_a_signal_goes_to_another_table_from_the_desk_of_its_coordinator(sqlite_program, people, second):
+def test_a_signal_goes_to_another_table_from_the_desk_of_its_coordinator(sqlite_program, people, second, visit):
     reference = triaged(sqlite_program, people["havendam"], people["coordinator"], a_signal(forms=["sexual"]))
     page = f"/tafel/dossier/{reference}/andere-tafel"
-    desk = visitor(sqlite_program, "coordinator")
+    desk = visit("coordinator")
     assert page in desk.get(f"/triage/{reference}").text
     version = str(row(sqlite_program, reference).version)
     form = {"table": second, "reason": "Arbeid", "version": version}
     assert desk.post(page, {**form, "reason": ""}, page).status_code == 422
     assert desk.post(page, {**form, "table": "elsewhere"}, page).status_code == 403
-    assert visitor(sqlite_program, "avim").get(page).status_code == 403
-    stale = visitor(sqlite_program, "coordinator")
+    assert visit("avim").get(page).status_code == 403
+    stale = visit("coordinator")
     assert stale.get(page).status_code == 200
     stale_token = re.search(r'name="csrf_token" value="([^"]+)"', stale.get(page).text)[1]
     assert desk.post(page, form, page).status_code == 303
@@ -148,13 +156,13 @@ def test_a_signal_goes_to_another_table_from_the_desk_of_its_coordinator(sqlite_
     assert late.status_code == 409
     assert stale.get(page).status_code == 403
     assert f"/triage/{reference}" not in desk.get("/triage").text
-    owner = visitor(sqlite_program, "havendam").get(f"/signalen/{reference}").text
+    owner = visit("havendam").get(f"/signalen/{reference}").text
     assert "Arbeidstafel" in owner
 
 
-def test_the_list_of_triage_is_filtered_by_table_only_among_the_own_ones(sqlite_program, people, second):
+def test_the_list_of_triage_is_filtered_by_table_only_among_the_own_ones(sqlite_program, people, second, visit):
     submitted(sqlite_program, people["havendam"])
-    desk = visitor(sqlite_program, "coordinator")
+    desk = visit("coordinator")
     assert 'name="tafel"' not in desk.get("/triage").text
     nobody = use(sqlite_program, people["beheer"], tables.change_table, second, Described("B", "", "labour", ("var",)))
     assert nobody is None
