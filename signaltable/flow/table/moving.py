@@ -149,7 +149,12 @@ def _coming(tx: Transaction, signal: Signal) -> list[tuple[AgendaItem, Meeting]]
     rows = tx.session.execute(
         select(AgendaItem, Meeting)
         .join(Meeting, Meeting.id == AgendaItem.meeting_id)
-        .where(AgendaItem.signal_id == signal.id, AgendaItem.decision == "", Meeting.held_on >= tx.today)
+        .where(
+            AgendaItem.signal_id == signal.id,
+            AgendaItem.decision == "",
+            Meeting.held_on >= tx.today,
+            Meeting.closed_at.is_(None),
+        )
         .order_by(Meeting.held_on, Meeting.id)
     )
     return [(item, meeting) for item, meeting in rows]
