@@ -1,12 +1,11 @@
 """Every reason for which the program mails somebody stands in policies/mail.toml, and nothing else does."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 from signaltable.flow import duty_kinds, mailing
-from signaltable.policy import PolicySet
-from signaltable.program import load_policy
-from signaltable.settings import Settings
+from signaltable.settings import CHECKOUT
 
 FLOW = Path(mailing.__file__).parent
 # Where the template is no word but a value: the kinds of duties of a receiver, and of a checkpoint, which no rule is about.
@@ -43,12 +42,7 @@ def made() -> dict[str, str]:
     return {name: path.name for path in FLOW.rglob("*.py") for name in templates(path)}
 
 
-def rules() -> PolicySet:
-    return load_policy(Settings.from_env({}))
-
-
 def test_every_mail_has_a_rule():
-    file = rules().mail
-    assert file is not None
-    known = {one.id for one in file.template}
+    file = tomllib.loads((CHECKOUT / "policies" / "mail.toml").read_text(encoding="utf-8"))
+    known = {one["id"] for one in file["template"]}
     assert {name: where for name, where in made().items() if name not in known} == {}

@@ -16,7 +16,7 @@ from signaltable.transaction import reading, transaction
 from tests.conftest import PASSWORD
 from tests.mail_server import Received, serving
 from tests.mail_steps import FROM, mails, run, tell, with_address, with_server, written
-from tests.table_steps import asked, triaged, use
+from tests.table_steps import asked, log, triaged, use
 from tests.web.people import Person
 
 OVER = re.compile("What that mail was about is done|Waar die e-mail over ging, is klaar")
@@ -51,19 +51,16 @@ def test_the_link_survives_signing_in(sqlite_program, question):
 
 
 def test_signing_in_leads_to_no_other_site(sqlite_program):
+    person = Person(sqlite_program)
     for elsewhere in ("//evil.example/taak/1", "https://evil.example", "/\\evil.example", "/taak/..//\tevil"):
-        person = Person(sqlite_program)
-        answer = person.post(
-            "/aanmelden", {"login": "avim", "password": PASSWORD, "next": elsewhere}, page="/aanmelden"
-        )
-        assert answer.location == "/overzicht"
+        typed = {"login": "avim", "password": PASSWORD, "next": elsewhere}
+        assert person.post("/aanmelden", typed, page="/aanmelden").location == "/overzicht"
 
 
-@pytest.mark.parametrize("made_up", ["0" * 32, "x", "..", "%00"])
-def test_for_anybody_else_the_link_leads_to_the_work_list(sqlite_program, question, made_up):
+def test_for_anybody_else_the_link_leads_to_the_work_list(sqlite_program, question):
     _asked, link = question
     riec = Person(sqlite_program, "riec")
-    for path in (link, f"/taak/{made_up}"):
+    for path in (link, *(f"/taak/{made_up}" for made_up in ("0" * 32, "x", "..", "%00"))):
         answer = riec.get(path)
         assert answer.status_code == 404 or answer.location == "/overzicht"
     assert riec.get(link).location == "/overzicht"
@@ -121,6 +118,12 @@ def test_mails_that_come_back_are_shown_to_both(sqlite_program, actor):
     assert beheer.post(f"{account}/e-mail", {"mail_address": "fout"}, page=account).status_code == 422
     assert beheer.post(f"{account}/e-mail", {"mail_address": "avim@post.example"}, page=account).status_code == 303
     assert "st-alert--warning" not in avim.get("/overzicht").text
+    auditor = Person(program, "auditor")
+    (entry, _details) = log(program, "mail:fail")[-1]
+    for page in (auditor.get("/audit"), auditor.get(f"/audit/{entry.seq}")):
+        assert page.status_code == 200
+        assert "post.example" not in page.text
+    assert "5.1.1" in auditor.get(f"/audit/{entry.seq}").text
 
 
 def test_only_the_administrator_sees_how_the_mails_are_doing(sqlite_program):
