@@ -11,7 +11,8 @@ from signaltable.flow import table
 from signaltable.flow.table import attending, calendar, tables
 from signaltable.flow.table.planning import Plan
 from signaltable.flow.table.tables import Described
-from signaltable.models import Attendance, Mail, Meeting
+from signaltable.models import Attendance, Escalation, Mail, Meeting
+from signaltable.queries import signal_by_reference
 from signaltable.transaction import reading
 from tests.factories import a_signal
 from tests.table_steps import asked, log, on_the_agenda, row, triaged, use
@@ -149,6 +150,37 @@ def test_the_agenda_is_proposed_with_reasons_and_filled_to_the_time_there_is(sql
     assert [(one.reference, one.reasons) for one in lines] == [(late, ("deadline-passed",)), (plain, ())]
     full = use(program, coordinator, table.agenda, meeting)
     assert (full.places, [one.proposed for one in full.ready]) == (0, [False])
+
+
+def test_a_stuck_case_comes_to_the_table_from_its_receiver_and_goes_back_there(sqlite_program, people):
+    program, coordinator = sqlite_program, people["coordinator"]
+    reference = triaged(program, people["havendam"], coordinator, a_signal(subjects=[]))
+    meeting = planned(program, coordinator)
+
+    def stuck(tx, level):
+        signal = signal_by_reference(tx, reference)
+        signal.state = "accepted"
+        for one in tx.session.scalars(select(Escalation)):
+            tx.session.delete(one)
+        tx.session.add(
+            Escalation(id=tx.new_id(), signal_id=signal.id, cause="dates", level=level, opened_at=tx.now, due_on=DAY)
+        )
+        tx.record(
+            "escalation:open",
+            object_type="signal",
+            object_id=reference,
+            details={"signal": reference, "cause": "dates"},
+        )
+
+    use(program, coordinator, stuck, "coordinator")
+    assert use(program, coordinator, table.agenda, meeting).ready == ()
+    use(program, coordinator, stuck, "table")
+    (line,) = use(program, coordinator, table.agenda, meeting).ready
+    assert (line.reference, line.reasons, line.proposed) == (reference, ("stuck",), True)
+    use(program, coordinator, table.put_on_agenda, meeting, [reference])
+    assert row(program, reference).state == "tabled"
+    use(program, coordinator, table.take_off_agenda, meeting, reference)
+    assert row(program, reference).state == "accepted"
 
 
 # -- the calendar --------------------------------------------------------------------------------------------------------
