@@ -46,8 +46,10 @@ def task_of(program: Program, **where: object) -> MeetingTask:
         return found
 
 
-def there(program: Program, who: Actor, meeting: str, *accounts: Actor, presence: str = "present") -> None:
-    """These people are noted as present, or only said to come (presence "")."""
+def there(
+    program: Program, who: Actor, meeting: str, *accounts: Actor, presence: str = "present", replaces: str = ""
+) -> None:
+    """These people are noted as present, or only said to come (presence ""); `replaces` is an account."""
 
     def note(tx: Transaction) -> None:
         for one in accounts:
@@ -58,7 +60,7 @@ def there(program: Program, who: Actor, meeting: str, *accounts: Actor, presence
                     agency_id=one.agency_id,
                     answer="coming",
                     presence=presence,
-                    replaces="",
+                    replaces=replaces,
                     noted_by=who.account_id,
                     noted_at=tx.now,
                 )

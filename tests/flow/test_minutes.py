@@ -48,6 +48,9 @@ def test_closing_says_what_is_left_over_and_wants_to_hear_that_it_may(met, peopl
         use(program, people["avim"], closing.close, meeting, leave_over=True)
     closed(program, people["voorzitter"], meeting)
     assert row(program, open_one).state == "tabled"
+    # What is left over can go on another agenda at once, also of the same day
+    another = a_meeting(program, people["coordinator"])
+    assert open_one in {one.reference for one in use(program, people["coordinator"], table.agenda, another).ready}
     with pytest.raises(Conflict):
         use(program, people["coordinator"], closing.close, meeting, leave_over=True)
     # After that nothing is decided, noted or asked in it any more
@@ -128,11 +131,13 @@ def test_a_draft_is_for_who_leads_and_sharing_mails_everybody_once(met, people):
 def test_a_draft_is_made_anew_until_it_is_shared(met, people):
     program, meeting, *_rest = met
     closed(program, people["voorzitter"], meeting)
-    there(program, people["coordinator"], meeting, people["delinde"])
+    there(program, people["coordinator"], meeting, people["delinde"], replaces=people["avim"].account_id)
     version = use(program, people["voorzitter"], minutes.consult, meeting).version
     use(program, people["voorzitter"], minutes.remake, meeting, version=version)
     view = use(program, people["voorzitter"], minutes.consult, meeting)
-    assert people["delinde"].name in {one["name"] for one in view.attendance["people"]}
+    assert (people["delinde"].name, people["avim"].name) in {
+        (one["name"], one["replaces"]) for one in view.attendance["people"]
+    }
     with pytest.raises(Conflict):
         use(program, people["voorzitter"], minutes.share, meeting, version=version)
     use(program, people["voorzitter"], minutes.share, meeting, version=view.version)

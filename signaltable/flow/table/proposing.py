@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from signaltable import agenda
@@ -134,10 +134,10 @@ def known_to_several(tx: Transaction, table_id: str) -> frozenset[str]:
 
 
 def left_over(tx: Transaction, table_id: str) -> list[str]:
-    """Signals of earlier meetings of this table that were held without a decision, and that no coming meeting has."""
-    today = tx.today
+    """Signals of meetings of this table that were held or closed without a decision, and that no coming meeting has."""
+    coming = case((Meeting.closed_at.is_(None) & (Meeting.held_on >= tx.today), 1), else_=0)
     rows = tx.session.execute(
-        select(AgendaItem.signal_id, func.max(Meeting.held_on).label("last"))
+        select(AgendaItem.signal_id, func.max(coming).label("coming"))
         .join(Meeting, Meeting.id == AgendaItem.meeting_id)
         .join(Signal, Signal.id == AgendaItem.signal_id)
         .where(
@@ -148,7 +148,7 @@ def left_over(tx: Transaction, table_id: str) -> list[str]:
         )
         .group_by(AgendaItem.signal_id),
     )
-    return [row.signal_id for row in rows if row.last < today]
+    return [row.signal_id for row in rows if not row.coming]
 
 
 def _ids(tx: Transaction, column: Any, *where: ColumnElement[bool]) -> frozenset[str]:
