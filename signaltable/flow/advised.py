@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from signaltable.domain import Decision, State
 from signaltable.flow.work import MOST, WorkItem, is_pressing
-from signaltable.models import AgendaItem, Signal
+from signaltable.models import AgendaItem, MeetingTask, Signal
 from signaltable.transaction import Transaction
 
 
@@ -19,6 +19,12 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
             Signal.owner_agency == tx.actor.agency_id,
             Signal.state == State.TABLED,
             AgendaItem.decision == Decision.REFER,
+            # Where the table gave the owner a task with it, that task is on the list.
+            ~exists().where(
+                MeetingTask.item_id == AgendaItem.id,
+                MeetingTask.agency_id == tx.actor.agency_id,
+                MeetingTask.settled_at.is_(None),
+            ),
         )
         .order_by(AgendaItem.decided_at.desc(), AgendaItem.id)
     )

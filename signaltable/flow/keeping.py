@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
-from signaltable.domain import GONE, UNDISCLOSED, Conflict, Refused, State, UnusableInput, day_of
+from signaltable.domain import ENDED, GONE, UNDISCLOSED, Conflict, Refused, State, UnusableInput, day_of
 from signaltable.flow import mailing, sealing
 from signaltable.flow.clock_events import KEPT
 from signaltable.flow.duty_rows import end_of
@@ -47,11 +47,13 @@ class KeptLonger:
 class Keeping:
     """Until when a signal is kept, by which rule, and whether its owner can keep it longer now.
 
+    `while_open`: something of it was disclosed and nobody closed it, so that its term has not begun.
     `latest` is the last day to choose, None when it cannot be kept longer (now): `times_left` and `from_day` say why.
     """
 
     until: date
     rule: Retention
+    while_open: bool
     ending: bool
     latest: date | None
     from_day: date | None
@@ -85,10 +87,12 @@ def of_signal(tx: Transaction, signal: Signal) -> Keeping | None:
     from_day = until - timedelta(days=rule.warn or 0)
     possible = bool(rule.extend_days) and left > 0 and _can_expire(signal, handed_over) and until >= tx.today
     now = possible and tx.today >= from_day
+    while_open = bool(handed_over) and State(signal.state) not in ENDED
     return Keeping(
         until=until,
         rule=rule,
-        ending=from_day <= tx.today <= until,
+        while_open=while_open,
+        ending=not while_open and from_day <= tx.today <= until,
         latest=until + timedelta(days=rule.extend_days or 0) if now else None,
         from_day=from_day if possible else None,
         times_left=left,
