@@ -259,7 +259,7 @@ def marks() -> dict[str, str]:
         "emergency": _("In an emergency"),
         "without_receipt": _("No receipt yet"),
         "passed_on": _("Passed on by a receiver"),
-        "revoked": _("Taken back"),
+        "revoked": _("Recalled"),
     }
 
 

@@ -110,7 +110,7 @@ def state_label(state: str) -> str:
         "awaiting_approval": _("Waits for second person"),
         "rejected": _("Refused by second person"),
         "disclosed": _("Disclosed"),
-        "revoked": _("Taken back"),
+        "revoked": _("Recalled"),
         "proposed": _("Proposed"),
         "confirmed": _("Confirmed"),
         "refused": _("Refused"),
