@@ -50,7 +50,9 @@ def decide(meeting_id: str, reference: str) -> ResponseReturnValue:
     """Keep a decision and go on to the next case."""
     shown = _of(meeting_id, reference)
     if shown.view is None:
-        flash(_("%(reference)s was taken back or moved meanwhile. Nothing was decided.", reference=reference), "warning")
+        flash(
+            _("%(reference)s was taken back or moved meanwhile. Nothing was decided.", reference=reference), "warning"
+        )
         return redirect(url_for("screen.show", meeting_id=meeting_id, number=shown.step.number), 303)
     form = decision_form(shown.view, posted=True)
     whole = submitted(form)
@@ -98,9 +100,7 @@ def _too_late(meeting_id: str, reference: str, form: DecisionForm) -> ResponseRe
     return _page(shown, too_late=True, typed=(form.reason.data or "").strip()), 409
 
 
-def _page(
-    shown: ScreenView, *, deciding: DecisionForm | None = None, too_late: bool = False, typed: str = ""
-) -> str:
+def _page(shown: ScreenView, *, deciding: DecisionForm | None = None, too_late: bool = False, typed: str = "") -> str:
     view = shown.view
     if view is None:
         return render_template("screen/before.html", shown=shown, **WORDS)
