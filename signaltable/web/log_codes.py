@@ -236,9 +236,15 @@ def _result(code: str, action: str) -> str:
         "table:recuse": _recused,
         "table:settle": _settled,
         "table:minute": _minuted,
+        "mail:fail": _not_arrived,
     }.get(action)
     found = words(code) if words else _of_others(code)
     return "" if found == code else lower_first(found)
+
+
+def _not_arrived(code: str) -> str:
+    """Why nothing more is tried with a mail."""
+    return {"bounced": _("it came back"), "failed": _("given up after enough tries")}.get(code, "")
 
 
 def _decided(code: str) -> str:

@@ -176,14 +176,7 @@ def bounce(tx: Transaction, mail: Mail, code: str) -> None:
 def _record(tx: Transaction, mail: Mail, result: str) -> None:
     """That it did not arrive, for whom by number, and the code; no address."""
     details = {"count": 1, "cause": mail.problem, "result": result}
-    tx.record(
-        "mail:fail",
-        object_type="account",
-        object_id=mail.account_id,
-        outcome="error",
-        reason=mail.problem,
-        details=details,
-    )
+    tx.record("mail:fail", object_type="account", object_id=mail.account_id, details=details)
 
 
 def forget_old(tx: Transaction) -> None:
