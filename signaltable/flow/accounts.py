@@ -406,9 +406,10 @@ def _account_line(account: Account, title: str, roles: Mapping[str, tuple[str, .
 
 
 def own_tables(tx: Transaction) -> list[tuple[str, str]]:
-    """(id, title) of every table of this region, where a new agency may get a seat."""
+    """(id, title) of every open table of this region, where a new agency may get a seat."""
     require(tx.actor, Permission.AGENCY_CHANGE_ALL)
-    rows = tx.session.execute(select(RegionalTable.id, RegionalTable.title).order_by(RegionalTable.title))
+    query = select(RegionalTable.id, RegionalTable.title).where(RegionalTable.closed_at.is_(None))
+    rows = tx.session.execute(query.order_by(RegionalTable.title))
     return [(row.id, row.title) for row in rows]
 
 
