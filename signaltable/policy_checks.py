@@ -35,6 +35,8 @@ REQUIRED = (
         "deadline",
         (
             "enrich-answer",
+            "enrich-longest",
+            "enrich-reminder-again",
             "referral-acceptance",
             "link-decision",
             "feedback",

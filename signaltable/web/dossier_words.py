@@ -27,6 +27,7 @@ PROBLEMS: Mapping[str, Any] = {
     enrich.EARLY: _l("Choose a day from today on"),
     enrich.UNCHECKED: _l("Read the question again and tick that nobody can be recognised"),
     enrich.ASKED_ALREADY: _l("One of these partners already has this question and has not answered yet"),
+    enrich.TOO_MANY: _l("This is too much at once. Choose fewer partners, or ask about less"),
     enrich.TELLS_MORE: _l(
         "Your note says more than the ground of the question lets through. Shorten it, or say why they must know"
     ),

@@ -140,6 +140,15 @@ def test_who_has_the_question_already_is_left_out_and_the_new_one_is_asked(sqlit
     assert len(facts_asked(sqlite_program, people, reference, "avim").questions) == 1
 
 
+def test_more_than_somebody_can_read_is_not_asked_at_once(sqlite_program, people):
+    reference = triaged(sqlite_program, people["havendam"], people["coordinator"], a_signal(**FACTS))
+    view = use(sqlite_program, people["coordinator"], triage.consult, reference)
+    everybody, everything = tuple(one for one, _ in view.agencies), tuple(one.code for one in view.facts)
+    with pytest.raises(UnusableInput) as refused:
+        facts_asked(sqlite_program, people, reference, *everybody, facts=everything)
+    assert set(refused.value.problems) == {"agencies"}
+
+
 def test_one_mail_leads_to_one_question_and_several_to_the_work_list(sqlite_program, people):
     reference = triaged(sqlite_program, people["havendam"], people["coordinator"])
     (question,) = asked(sqlite_program, people["coordinator"], reference, "avim")

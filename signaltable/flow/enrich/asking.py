@@ -23,12 +23,15 @@ from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
 NOTE_LIMIT = 1000
+# So many questions at once somebody can still read before they go; whoever wants more asks twice.
+MOST_AT_ONCE = 60
 
 NO_PARTNER = "expected at least one partner"
 NO_SUBJECT = "expected one of the subjects or facts of this signal"
 EARLY = "expected a day from today on"
 UNCHECKED = "expected your check that nobody can be recognised"
 ASKED_ALREADY = "expected a partner who does not have this question yet"
+TOO_MANY = "expected fewer partners, subjects and facts at once"
 TELLS_MORE = "expected a note without words of a kind that the ground of the question does not carry"
 
 ALREADY = Reason(
@@ -223,6 +226,8 @@ def _check(tx: Transaction, signal: Signal, asking: Asking, due_on: date) -> Non
     offered = {agency for agency, _ in partners(tx, signal)}
     if not asking.agencies or set(asking.agencies) - offered:
         problems["agencies"] = NO_PARTNER
+    elif len(set(asking.agencies)) * (len(set(asking.subjects)) + len(set(asking.facts))) > MOST_AT_ONCE:
+        problems["agencies"] = TOO_MANY
     if due_on < tx.today:
         problems["due_on"] = EARLY
     if problems:
