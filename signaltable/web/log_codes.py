@@ -11,6 +11,8 @@ from audit.vocabulary import ACTIONS
 from signaltable.flow.dossier import DECISIONS
 from signaltable.grounds import Ground
 from signaltable.texts import Text
+from signaltable.web.clock_words import cause_label as stuck_cause
+from signaltable.web.clock_words import missed_label, settled_label
 from signaltable.web.dossier_words import compare_label, decision_label, destination_label
 from signaltable.web.duty_words import kind_label as duty_label
 from signaltable.web.duty_words import result_word
@@ -210,15 +212,19 @@ def cause_words(code: str) -> str:
         "unusable_input": _("what was sent cannot be used"),
         "withdrawn": _("the person who asked took it back"),
     }
-    return own.get(code) or cause_label(code)
+    stuck = stuck_cause(code)
+    return own.get(code) or (stuck if stuck != code else cause_label(code))
 
 
 def _rule(code: str) -> str:
     own = {
         "duty": _("Duties after a disclosure"),
+        "reflection": _("Reflection period"),
         "receiver": _("The receiver erased what it got"),
         "subject": _("One person was erased before the time of the signal was over"),
     }
+    if code.startswith(MISSED):
+        return _("Missed: %(what)s", what=missed_label(code.removeprefix(MISSED)))
     return own.get(code) or _titled("retention")(code) or _titled("deadlines")(code)
 
 
@@ -228,7 +234,12 @@ def _result(code: str, action: str) -> str:
         "duty:fulfil": result_word,
         "disclosure:feedback": feedback_label,
         "signal:triage": state_label,
-        "signal:close": lambda one: {"table": _("by a decision of the table")}.get(one, ""),
+        "signal:close": lambda one: {
+            "table": _("by a decision of the table"),
+            "stuck": _("by the coordinator, because it was stuck"),
+        }.get(one, ""),
+        "escalation:settle": settled_label,
+        "reflection:end": reflection_result,
         "enrich:compare": _compared,
         "text:check": _read,
         "identity:decide": _decided,
@@ -240,6 +251,13 @@ def _result(code: str, action: str) -> str:
     }.get(action)
     found = words(code) if words else _of_others(code)
     return "" if found == code else lower_first(found)
+
+
+def reflection_result(code: str) -> str:
+    """How a reflection period ended, in words of the rules."""
+    rule = program().policy.reflection
+    known = {one.id: one.title for one in rule.result} if rule else {}
+    return in_words(known[code]) if code in known else ""
 
 
 def _not_arrived(code: str) -> str:
@@ -417,6 +435,10 @@ def _evidence_kind(code: str) -> str:
     return in_words(found.label) if found else ""
 
 
+# How the rule of a date that was missed is written: this and the kind of date.
+MISSED = "missed-"
+
+
 def view_title(code: str) -> str:
     return {
         "agenda": _("Agenda of a meeting"),
@@ -472,7 +494,9 @@ def view_title(code: str) -> str:
         "meetings": _("Meetings of the table"),
         "moving": _("To which table a signal can go"),
         "one": _("One of them"),
-        "overview": _("The overview"),
+        "overview": _("The work list"),
+        "reflection": _("Reflection periods"),
+        "stuck": _("Stuck cases"),
         "planning": _("What is planned for a meeting"),
         "own": _("Signals of the own organisation"),
         "own_answers": _("Answers of the own organisation"),
