@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, Timezone
 from sqlalchemy import select
 
 from signaltable.access import Permission, require
@@ -146,11 +146,18 @@ def _file(tx: Transaction, rows: Sequence[Meeting], lang: str) -> bytes:
     made.add("version", "2.0")
     made.add("calscale", "GREGORIAN")
     made.add("method", "PUBLISH")
+    # Also without a meeting: a calendar of nothing at all is no calendar (RFC 5545, 3.6).
+    made.add_component(_zone([tx.today, *(row.held_on for row in rows)]))
     for row in rows:
         made.add_component(_event(row, SUMMARY.in_language(lang).format(table=tables[row.table_id]), tx.now))
-    made.add_missing_timezones()
     written: bytes = made.to_ical()
     return written
+
+
+def _zone(days: Sequence[date]) -> Timezone:
+    """When the clocks change in the years of these days and one around them, so that no reader has to know the zone."""
+    first, last = date(min(days).year - 1, 1, 1), date(max(days).year + 2, 1, 1)
+    return Timezone.from_tzinfo(ZONE, first_date=first, last_date=last)
 
 
 def _event(meeting: Meeting, summary: str, now: datetime) -> Event:
