@@ -12,9 +12,10 @@ from typing import Final
 from sqlalchemy import func, select
 
 from audit.vocabulary import ACTIONS
-from signaltable.domain import Conflict
-from signaltable.models import Account, LogEntry, LogTerm
-from signaltable.queries import agency_titles
+from signaltable.access import Allowed, Permission, may
+from signaltable.domain import GONE, Conflict, State
+from signaltable.models import Account, LogEntry, LogTerm, Signal
+from signaltable.queries import agency_titles, on_an_agenda, resource_of
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -115,6 +116,19 @@ def changes(tx: Transaction, objects: Iterable[str]) -> tuple[Change, ...]:
         .limit(MOST)
     ).all()
     return tuple(_change(tx, row, agency_titles(tx)) for row in rows)
+
+
+def is_gone(tx: Transaction, reference: str) -> bool:
+    """Whether a signal that the actor worked with was taken back or expired: of the own agency, or on an own agenda."""
+    signal = tx.session.scalars(select(Signal).where(Signal.reference == reference.upper())).first()
+    if signal is None or State(signal.state) not in GONE:
+        return False
+    resource = resource_of(tx, signal)
+    if isinstance(may(tx.actor, Permission.SIGNAL_CONSULT_OWN, resource), Allowed):
+        return True
+    leads = isinstance(may(tx.actor, Permission.SIGNAL_TRIAGE_OWN_TABLE, resource), Allowed)
+    sits = isinstance(may(tx.actor, Permission.TABLE_CONSULT_OWN_TABLE, resource), Allowed)
+    return leads or (sits and on_an_agenda(tx, signal.id))
 
 
 def _change(tx: Transaction, row: LogEntry, titles: dict[str, str]) -> Change:

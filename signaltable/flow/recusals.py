@@ -5,7 +5,7 @@ Whoever writes a page, a list or a mail about signals asks here: `kept_from` for
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -325,7 +325,7 @@ def _last_one(tx: Transaction, signal: Signal, person: Account) -> bool:
     seats = {*resource.table_agencies, signal.owner_agency}
     accounts = tx.session.scalars(select(Account).where(Account.agency_id.in_(sorted(seats)), Account.active)).all()
     permitted = _permissions_of(tx, [one.id for one in accounts])
-    holders = [_as_actor(one, permitted[one.id]) for one in accounts]
+    holders = [_as_actor(tx, one, permitted[one.id]) for one in accounts]
     for needed in rules(tx).needed:
         able = {one.account_id for one in holders if isinstance(may(one, Permission(needed), resource), Allowed)}
         if able == {person.id}:
@@ -333,9 +333,15 @@ def _last_one(tx: Transaction, signal: Signal, person: Account) -> bool:
     return False
 
 
-def _as_actor(account: Account, permissions: frozenset[str]) -> Actor:
+def _as_actor(tx: Transaction, account: Account, permissions: frozenset[str]) -> Actor:
     """Somebody as the gate would see them: what could they do? Nothing is done with it."""
-    return Actor(account.id, account.agency_id, "", frozenset(), permissions, Channel.WEB)
+    return replace(
+        tx.actor,
+        account_id=account.id,
+        agency_id=account.agency_id,
+        permissions=permissions,
+        channel=Channel.WEB,
+    )
 
 
 # -- what coordinator and chair see, and ending it ---------------------------------------------------------------

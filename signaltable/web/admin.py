@@ -259,7 +259,9 @@ def _tried(form: FlaskForm, use_case: Any) -> bool:
         for name in unusable.problems:
             field = getattr(form, {"agency_id": "agency"}.get(name, name))
             field.errors = [*field.errors, _problem(name)]
-    except Conflict:
+    except Conflict as conflict:
+        if conflict.reason != "own_account":
+            raise
         form.form_errors.append(_("You cannot close your own account or change its roles. Ask another administrator."))
     else:
         return True

@@ -25,6 +25,15 @@ def happened() -> tuple[Change, ...]:
         return meanwhile.changes(tx, {one.upper() if one[1:2] == "-" else one for one in about})
 
 
+def taken_back() -> tuple[Change, ...]:
+    """That the signal of this form was taken back or expired while somebody who worked with it filled the form in."""
+    reference = str((request.view_args or {}).get("reference", ""))
+    if request.method != "POST" or not is_known(actor()):
+        return ()
+    with begin() as tx:
+        return meanwhile.changes(tx, [reference.upper()]) if meanwhile.is_gone(tx, reference) else ()
+
+
 def typed() -> tuple[str, ...]:
     """The texts that were typed in the form, so that none is lost; no codes, choices or passwords."""
     return tuple(dict.fromkeys(_texts()))

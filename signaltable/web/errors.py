@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow.sent_forms import SentTwice
-from signaltable.web.at_once import happened, typed
+from signaltable.web.at_once import happened, taken_back, typed
 from signaltable.web.guards import note_failure
 from signaltable.web.once import lead_on, page_of_form
 
@@ -74,6 +74,12 @@ def _refused(error: Refused) -> ResponseReturnValue:
 
 
 def _not_found(_error: NotFound) -> ResponseReturnValue:
+    taken = taken_back()
+    if (
+        taken
+    ):  # It was theirs to work with until a moment ago: that it is gone they may know, and lose nothing they typed.
+        note_failure("conflict", 409)
+        return render_template("errors/409.html", happened=taken, typed=typed(), page=""), 409
     # Somebody tries references, or the thing is of another agency: which one was asked is not ours to keep.
     note_failure("not_found", 404)
     return _page(404)

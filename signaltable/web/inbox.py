@@ -14,7 +14,7 @@ from signaltable.flow import holders, linking, receipts, referrals
 from signaltable.queries import disclosure_by_reference
 from signaltable.web.duty_words import DUTY_WORDS
 from signaltable.web.files import text_file
-from signaltable.web.guards import actor, begin, only, permission, submitted
+from signaltable.web.guards import actor, begin, note_failure, only, permission, submitted
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.shelter import PlaceForm, must_look, note_look
 from signaltable.web.validators import no_bsn
@@ -183,4 +183,5 @@ def _overtaken(reference: str, conflict: Conflict) -> ResponseReturnValue:
         "answered": _("A colleague answered a moment ago."),
     }.get(conflict.reason, _("This is not possible any more."))
     flash(words, "warning")
+    note_failure("conflict", 409)
     return _page(reference, _return_form(empty=True), _feedback_form(reference, empty=True)), 409

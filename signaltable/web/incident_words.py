@@ -129,6 +129,7 @@ def place_label(place: str) -> str:
         "link_verdicts": _("Judgement of a link"),
         "link_acts": _("Step in the life of a link"),
         "link_notices": _("Link that turned out wrong"),
+        "recusals": _("Conflict of interest in a case"),
         "text_checks": _("Check of a text"),
         "signal_keys": _("Key to the attachments of a signal"),
         "attachments": _("Attachment of a signal"),

@@ -20,7 +20,7 @@ from signaltable.web.dossier_words import WORDS, put_problems
 from signaltable.web.fact_words import fact_title
 from signaltable.web.filters import state_label
 from signaltable.web.forms import choices
-from signaltable.web.guards import begin, only, only_fields, permission, program, submitted
+from signaltable.web.guards import begin, note_failure, only, only_fields, permission, program, submitted
 from signaltable.web.table_words import table_choices
 from signaltable.web.validators import no_bsn
 
@@ -94,6 +94,7 @@ def judge(reference: str) -> ResponseReturnValue:
             _("Somebody else changed this signal meanwhile. Look at it again and save your judgement once more."),
         )
         form.version.data = str(view.version)
+        note_failure("conflict", 409)
         return page(view, judging=form), 409
     if not submitted(form):
         return page(view, judging=form), 422
