@@ -37,6 +37,7 @@ def test_from_the_page_of_a_case_to_seeing_nothing_of_it_and_back(sqlite_program
     assert "Woont bij mij in de straat" in back.text
     done = person.post(page, {"person": "", "kind": "knows_person", "reason": "Woont bij mij in de straat"})
     assert (done.status_code, done.location) == (303, "/overzicht")
+    person.get("/overzicht")  # What was said about the form is shown once.
     for path in (page, f"/triage/{reference}", f"/tafel/{meeting}/{reference}"):
         answer = person.get(path)
         assert answer.status_code == 404
