@@ -129,6 +129,7 @@ HINTS: dict[str, str | list[str]] = {
     "EXPLICIT_CONSENT-withdrawn": [],
     "EXPLICIT_CONSENT-recipient": "this",
     "EXPLICIT_CONSENT-text_version": "2026-1",
+    "mail_address": "iemand@post.example",
 }
 
 
