@@ -9,8 +9,8 @@ from signaltable.flow.enrich.asked import (
     is_answerable,
     is_late,
     own_question,
+    record,
     signal_of,
-    subjects_of_question,
 )
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.models import Question, Signal
@@ -61,20 +61,16 @@ def answer(
     # A correction does not make an answer late that was given in time.
     question.answered_at = question.answered_at or tx.now
     question.version += 1
-    tx.record(
+    record(
+        tx,
         "enrich:answer",
-        object_type="question",
-        object_id=question.id,
-        details={
-            "ask": question.id,
-            "signal": signal.reference,
-            "answer": answer,
-            "late": is_late(question, tx.today),
-            "anonymous": anonymous,
-            "correction": correction,
-            **grounded,
-        },
-        subjects=subjects_of_question(question),
+        signal,
+        question,
+        answer=answer,
+        late=is_late(question, tx.today),
+        anonymous=anonymous,
+        correction=correction,
+        **grounded,
     )
     if not correction:
         mailing.tell(
@@ -122,16 +118,5 @@ def withdraw_context(tx: Transaction, question_id: str) -> None:
     digest = text_hash(question.context)
     contexts.drop(question)
     question.version += 1
-    tx.record(
-        "enrich:withdraw",
-        object_type="question",
-        object_id=question.id,
-        details={
-            "ask": question.id,
-            "signal": signal.reference,
-            "asked": question.agency_id,
-            "cause": "own_context",
-            "text_hash": digest,
-        },
-        subjects=subjects_of_question(question),
-    )
+    told = {"asked": question.agency_id, "cause": "own_context", "text_hash": digest}
+    record(tx, "enrich:withdraw", signal, question, **told)

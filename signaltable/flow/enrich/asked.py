@@ -1,8 +1,7 @@
 """What all parts of enriching share: when partners can be asked, whose question it is, and what late means."""
 
-from collections.abc import Iterable
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from signaltable.access import Permission, require
 from signaltable.domain import GONE, NotFound, Resource, State, day_of
@@ -72,9 +71,15 @@ def is_late(question: Question, today: date) -> bool:
     return (day_of(question.answered_at) if question.answered_at else today) > question.due_on
 
 
-def subjects_of_question(question: Question) -> Iterable[str]:
-    """The subject for the log; none for a question about a fact."""
-    return [question.subject_id] if question.subject_id else []
+def record(tx: Transaction, action: str, signal: Signal, question: Question, **more: Any) -> None:
+    """Note in the log what happened to a question; `more` are further details. A question about a fact concerns nobody."""
+    tx.record(
+        action,
+        object_type="question",
+        object_id=question.id,
+        details={"ask": question.id, "signal": signal.reference, **more},
+        subjects=[question.subject_id] if question.subject_id else (),
+    )
 
 
 def is_answerable(tx: Transaction, signal: Signal, question: Question) -> bool:

@@ -1,6 +1,5 @@
 """Asking partners whether they know a subject or a fact: what would go to whom on which ground, and asking it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,7 +17,7 @@ from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import move
 from signaltable.grounds import LegalReference
 from signaltable.models import Agency, Question, Signal, TableMember
-from signaltable.queries import agency_titles, resource_of, subjects_of
+from signaltable.queries import resource_of, subjects_of
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -345,15 +344,3 @@ def _tell(tx: Transaction, signal: Signal, made: dict[str, str], due_on: date) -
             urgent=mailing.presses(tx, "question", urgency=signal.urgency, due_on=due_on),
             about=[signal.id],
         )
-
-
-def names_of(tx: Transaction, signal: Signal, questions: Sequence[Question]) -> dict[str, tuple[str, str]]:
-    """Question id -> the agency's title and how the table knows what it is about."""
-    titles, reader = agency_titles(tx), reader_of(signal, TABLE)
-    return {
-        one.id: (
-            titles.get(one.agency_id, ""),
-            pseudonym(tx, reader, one.subject_id) if one.subject_id else one.fact,
-        )
-        for one in questions
-    }

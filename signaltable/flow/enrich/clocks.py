@@ -8,7 +8,7 @@ from signaltable.access import Permission
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import Conflict, UnusableInput, day_of
 from signaltable.flow import mailing, sealing
-from signaltable.flow.enrich.asked import AGAIN, ANSWERABLE, LONGEST, WARN, led_question, subjects_of_question
+from signaltable.flow.enrich.asked import AGAIN, ANSWERABLE, LONGEST, WARN, led_question, record
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.models import Agency, Postponement, Question, Signal
 from signaltable.transaction import Transaction
@@ -67,18 +67,7 @@ def _warned_until(tx: Transaction, day: date) -> date:
 
 def _remind(tx: Transaction, question: Question, signal: Signal) -> None:
     question.reminded_at = tx.now
-    tx.record(
-        "enrich:remind",
-        object_type="question",
-        object_id=question.id,
-        details={
-            "ask": question.id,
-            "signal": signal.reference,
-            "asked": question.agency_id,
-            "due_at": _moment(question.due_on),
-        },
-        subjects=subjects_of_question(question),
-    )
+    record(tx, "enrich:remind", signal, question, asked=question.agency_id, due_at=_moment(question.due_on))
     mailing.tell_agency(
         tx,
         [question.agency_id],
@@ -137,20 +126,8 @@ def postpone(tx: Transaction, question_id: str, *, until: date | None, reason: s
     question.postponed += 1
     question.version += 1
     _note(tx, MORE_TIME, question, before, until, words)
-    tx.record(
-        "enrich:postpone",
-        object_type="question",
-        object_id=question.id,
-        details={
-            "ask": question.id,
-            "signal": signal.reference,
-            "asked": question.agency_id,
-            "due_at": _moment(until),
-            "previous_due_at": _moment(before),
-            "motivation_hash": text_hash(words),
-        },
-        subjects=subjects_of_question(question),
-    )
+    told = {"due_at": _moment(until), "previous_due_at": _moment(before), "motivation_hash": text_hash(words)}
+    record(tx, "enrich:postpone", signal, question, asked=question.agency_id, **told)
 
 
 def withdraw(tx: Transaction, question_id: str, *, reason: str) -> None:
@@ -167,19 +144,8 @@ def withdraw(tx: Transaction, question_id: str, *, reason: str) -> None:
     question.withdrawn_at = tx.now
     question.version += 1
     _note(tx, TAKEN_BACK, question, question.due_on, question.due_on, words)
-    tx.record(
-        "enrich:withdraw",
-        object_type="question",
-        object_id=question.id,
-        details={
-            "ask": question.id,
-            "signal": signal.reference,
-            "asked": question.agency_id,
-            "motivation_hash": text_hash(words),
-            "cause": "not_needed",
-        },
-        subjects=subjects_of_question(question),
-    )
+    told = {"motivation_hash": text_hash(words), "cause": "not_needed"}
+    record(tx, "enrich:withdraw", signal, question, asked=question.agency_id, **told)
 
 
 def _moment(day: date) -> int:

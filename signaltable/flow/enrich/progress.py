@@ -14,7 +14,7 @@ from signaltable.access import Permission, require
 from signaltable.domain import NotFound, Resource
 from signaltable.flow import consultation
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of
-from signaltable.flow.enrich.asked import ANSWERABLE, is_late, led_question, subjects_of_question
+from signaltable.flow.enrich.asked import ANSWERABLE, is_late, led_question, record
 from signaltable.flow.enrich.clocks import longest_until, may_remind, reasons_of
 from signaltable.models import Agency, Question, RegionalTable, Signal
 from signaltable.queries import PAGE, agency_titles, not_kept_from, tables_of
@@ -146,13 +146,7 @@ def _state(tx: Transaction, signal: Signal, question: Question) -> str:
 def see(tx: Transaction, question_id: str) -> LedView:
     """One question as its coordinator follows it: how it stands, how often it was put off and why."""
     question, signal = led_question(tx, question_id)
-    tx.record(
-        "enrich:consult",
-        object_type="question",
-        object_id=question.id,
-        details={"signal": signal.reference, "ask": question.id, "view": "progress"},
-        subjects=subjects_of_question(question),
-    )
+    record(tx, "enrich:consult", signal, question, view="progress")
     (line,) = _lines(tx, signal, [question])
     return LedView(
         line=line,

@@ -15,8 +15,8 @@ from signaltable.flow.enrich.asked import (
     is_answerable,
     is_late,
     own_question,
+    record,
     signal_of,
-    subjects_of_question,
 )
 from signaltable.flow.enrich.comparing import AskedField, compare_fields
 from signaltable.flow.enrich.shown import Shown, shown
@@ -149,13 +149,7 @@ def read_question(tx: Transaction, question_id: str) -> QuestionView:
     signal = signal_of(tx, question)
     about, over = about_of(tx, question), _over(tx, signal, question)
     visible = consultation.visible(tx, signal, about, question) if over in ("", "done") else frozenset()
-    tx.record(
-        "enrich:consult",
-        object_type="question",
-        object_id=question.id,
-        details={"signal": signal.reference, "ask": question.id, "view": "question", "fields": sorted(visible)},
-        subjects=subjects_of_question(question),
-    )
+    record(tx, "enrich:consult", signal, question, view="question", fields=sorted(visible))
     name = pseudonym(tx, question.agency_id, question.subject_id) if question.subject_id else ""
     seen = shown(tx, signal, about, visible, name=name)
     late, answerable = is_late(question, tx.today), is_answerable(tx, signal, question)

@@ -79,7 +79,11 @@ def within_reach(tx: Transaction, signal: Signal, *, led_by: str = "") -> frozen
     leads = isinstance(may(tx.actor, Permission.DOSSIER_CONSULT_OWN_TABLE), Allowed)
     leading = frozenset({tx.actor.agency_id}) if leads else _leading(tx, led_by)
     at_table = seated if on_an_agenda(tx, signal.id) else seated & leading
-    asked = tx.session.scalars(select(Question.agency_id).where(Question.signal_id == signal.id))
+    asked = tx.session.scalars(
+        select(Question.agency_id).where(
+            Question.signal_id == signal.id, (Question.withdrawn_at.is_(None)) | (Question.answer != "")
+        )
+    )
     received = select(Disclosure.recipient_agency).where(Disclosure.signal_id == signal.id, Disclosure.state.in_(_HELD))
     # Who left the table is no partner of it any more, asked before or not.
     return at_table | (frozenset(asked) & seated) | frozenset(tx.session.scalars(received))
