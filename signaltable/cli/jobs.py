@@ -43,16 +43,20 @@ def run_due(told: str, *, as_json: bool) -> None:
     """
     from dataclasses import replace
 
+    from signaltable.home_in_use import working_in
     from signaltable.jobs.running import run_due as run_all
+    from signaltable.mail_settings import check_password
     from signaltable.program import open_program
     from signaltable.users import work_as_web_user
 
     settings = Settings.from_env()
     clock = _clock(settings, told)
     work_as_web_user(settings)
+    check_password(settings.mail_server)
     program = replace(open_program(settings), clock=clock)
     began = clock()
-    results = run_all(program)
+    with working_in(settings.home):
+        results = run_all(program)
     failed = sum(one.result == "failed" for one in results)
     if as_json:
         said = {"now": began.isoformat(), "failed": failed, "jobs": [one.as_json() for one in results]}

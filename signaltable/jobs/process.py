@@ -12,6 +12,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
 from signaltable.domain import SignaltableError
+from signaltable.home_in_use import working_in
 from signaltable.jobs.running import run_check_requests, run_once, run_requests, run_rotations
 from signaltable.jobs.work import CHECKING, STOPPING, jobs
 from signaltable.mail_settings import check_password
@@ -66,9 +67,14 @@ def main() -> int:
         work_as_web_user(settings)
         check_password(settings.mail_server)
         program = open_program(settings)
+        with working_in(settings.home):
+            return _run(program)
     except SignaltableError as error:
         print(f"signaltable: {error}", file=sys.stderr)  # noqa: T201 -- the one line that a start script shows
         return 2
+
+
+def _run(program: Program) -> int:
     scheduler = make_scheduler(program)
     parent = os.environ.get("SIGNALTABLE_PARENT", "")
     if parent:

@@ -106,7 +106,8 @@ def outcome_of(job: str, run: Run) -> str:
     if run.failed:
         return _("Went wrong (%(kind)s)", kind=run.outcome.removeprefix(ERROR))
     counted = [_counted(job, *part.rpartition(":")[::2]) for part in run.outcome.split(",")]
-    return ", ".join(filter(None, counted)) or _("Nothing to do")
+    said = ", ".join(filter(None, counted))
+    return said[:1].upper() + said[1:] or _("Nothing to do")
 
 
 def _counted(job: str, code: str, count: str) -> str:
