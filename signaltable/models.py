@@ -854,7 +854,8 @@ class Disclosure(Base):
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[str] = mapped_column(Id, default="", server_default="")
     revoked_for: Mapped[str] = mapped_column(Code, default="", server_default="")
-    revoked_sealed: Mapped[bytes] = _sealed(default=b"", server_default=text("''"))
+    # Empty rather than a default of no bytes: SQLite would keep that as text, which is no envelope.
+    revoked_sealed: Mapped[bytes | None] = _sealed(nullable=True)
 
 
 class Feedback(Base):

@@ -232,7 +232,7 @@ def _content(tx: Transaction, row: Disclosure) -> Payload | None:
     return from_bytes(sealing.open_envelope(tx, own, row.payload_provider, place(row, own)))
 
 
-def _answer(tx: Transaction, row: Disclosure, where: str, sealed: bytes) -> dict[str, Any]:
+def _answer(tx: Transaction, row: Disclosure, where: str, sealed: bytes | None) -> dict[str, Any]:
     return sealing.open_json(tx, row.provider_agency, sealed, where) if sealed else {}
 
 

@@ -253,9 +253,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("revoked_at", UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("revoked_by", sa.String(length=36), server_default="", nullable=False))
         batch_op.add_column(sa.Column("revoked_for", sa.String(length=64), server_default="", nullable=False))
-        batch_op.add_column(
-            sa.Column("revoked_sealed", sa.LargeBinary(), server_default=sa.text("('')"), nullable=False)
-        )
+        batch_op.add_column(sa.Column("revoked_sealed", sa.LargeBinary(), nullable=True))
         batch_op.create_index(batch_op.f("ix_disclosures_parent_id"), ["parent_id"], unique=False)
         batch_op.create_foreign_key(
             batch_op.f("fk_disclosures_parent_id_disclosures"), "disclosures", ["parent_id"], ["id"]
