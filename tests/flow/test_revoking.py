@@ -128,16 +128,18 @@ def test_what_waits_ends_when_what_it_comes_from_is_taken_back(sqlite_program, a
         agree(program, actor(program, "voorzitter"), made)
 
 
-@pytest.mark.parametrize(
-    ("cause", "motivation", "where"),
-    [("parent", WHY, "cause"), ("zomaar", WHY, "cause"), ("other", "", "motivation"), ("other", "kort", "motivation")],
-)
-def test_a_cause_of_the_list_and_words_are_needed(sqlite_program, actor, cause, motivation, where):
+def test_a_cause_of_the_list_and_words_are_needed(sqlite_program, actor):
     program = sqlite_program
     _signal, parent = given(program, actor)
-    with pytest.raises(UnusableInput) as problem:
-        use(program, actor(program, "havendam"), revoking.revoke, parent, cause=cause, motivation=motivation)
-    assert list(problem.value.problems) == [where]
+    for cause, motivation, where in (
+        ("parent", WHY, "cause"),
+        ("zomaar", WHY, "cause"),
+        ("other", "", "motivation"),
+        ("other", "kort", "motivation"),
+    ):
+        with pytest.raises(UnusableInput) as problem:
+            use(program, actor(program, "havendam"), revoking.revoke, parent, cause=cause, motivation=motivation)
+        assert list(problem.value.problems) == [where]
     assert stored(program, parent).state == "accepted"
 
 
@@ -287,7 +289,7 @@ ROUTES = {"essm": (SHELTER, "fairwork"), "opvang": ("fairwork",), "fairwork": (S
 LOGINS = {SHELTER: "opvang", "fairwork": "fairwork"}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_whatever_is_passed_on_and_taken_back_every_holder_is_asked_once(sqlite_program, actor, clock, seed):
     """In every order: below what was taken back each holder has one open task or has answered; nobody else hears of it."""
     program, dice = sqlite_program, random.Random(seed)

@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from signaltable.flow import referral_work, referrals
 from tests.disclosure_steps import Browser, agree, disclosed, evidence_for, look
 from tests.flow.test_revoking import WHY, taken_back
@@ -148,11 +146,12 @@ def test_feedback_in_the_browser_reaches_the_signal_page(sqlite_program, actor):
     assert "Wij bellen morgen." in text
 
 
-@pytest.mark.parametrize("address", ["doorzetten?wie=politie", "doorzetten?capacity=police&capacity=care"])
-def test_an_address_says_nothing_more_than_it_may(sqlite_program, actor, address):
+def test_an_address_says_nothing_more_than_it_may(sqlite_program, actor):
     program = sqlite_program
     _signal, parent = given(program, actor)
-    assert Browser(program).log_in("essm").get(f"/postvak/{parent}/{address}").status_code == 403
+    browser = Browser(program).log_in("essm")
+    for address in ("doorzetten?wie=politie", "doorzetten?capacity=police&capacity=care", "doorzetten?capacity=police"):
+        assert browser.get(f"/postvak/{parent}/{address}").status_code == 403
 
 
 def test_what_waits_stands_on_the_work_list(sqlite_program, actor, clock):
