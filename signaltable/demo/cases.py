@@ -17,7 +17,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sqlalchemy import select
 
 from signaltable.conditions.shape import Context
-from signaltable.domain import ZONE, Actor, Channel, SignaltableError, day_of
+from signaltable.domain import ZONE, Actor, SignaltableError, day_of
 from signaltable.evidence_examples import example
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.facts import Facts, parse_facts
@@ -37,7 +37,7 @@ from signaltable.flow import (
     triage,
     withdrawing,
 )
-from signaltable.flow.accounts import actor_of_login, confirm_password
+from signaltable.flow.accounts import SYSTEM, actor_of_login, confirm_password
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of
 from signaltable.flow.identity_requests import asking, deciding, lists, ways
 from signaltable.flow.setup import INSTALLER
@@ -52,8 +52,6 @@ from signaltable.transaction import Program, Transaction, reading, transaction
 FOLDER: Final = Path(__file__).resolve().parent / "cases"
 # The region begins so many working days before its first step.
 BEGINS_BEFORE: Final = 2
-# The program itself at work, as its jobs are.
-BY_ITSELF: Final = Actor("jobs", "system", "", frozenset({"system"}), frozenset(), Channel.JOB, "machine")
 # Steps of today are counted in minutes and stay after the last working day, also when the demo is made at midnight.
 MOST_MINUTES: Final = 6 * 60
 SATURDAY: Final = 5
@@ -306,7 +304,7 @@ def _decide(demo: Demo, step: Step) -> None:
 
 def _sweep(demo: Demo, step: Step) -> None:
     """The program erases what is past its term, as its job does every night."""
-    retention.sweep(replace(demo.program, clock=lambda: step.at), BY_ITSELF)
+    retention.sweep(replace(demo.program, clock=lambda: step.at), SYSTEM)
 
 
 def _sign(demo: Demo, step: Step) -> None:

@@ -6,11 +6,12 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import func, select
 
+from signaltable import recorded_acts
 from signaltable.cli import main
 from signaltable.demo import making
 from signaltable.flow import setup
 from signaltable.home_in_use import HomeInUse, alone_in, working_in
-from signaltable.models import Signal
+from signaltable.models import LogEntry, Signal
 from signaltable.program import open_program
 from signaltable.settings import Settings
 from signaltable.transaction import reading
@@ -53,6 +54,8 @@ def test_a_reset_makes_everything_anew_with_the_password_that_it_had(home, few_c
     assert len(accounts) > 10
     assert {one["password"] for one in accounts} == {PASSWORD}
     assert count(home) >= 1
+    with reading(open_program(home)) as session:
+        assert set(session.scalars(select(LogEntry.action))) >= recorded_acts.CLI["demo"].acts
     assert [path.name for path in home.home.parent.iterdir() if path.name.startswith(home.home.name)] == [
         home.home.name
     ]
