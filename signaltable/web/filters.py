@@ -193,6 +193,11 @@ def judges_links() -> bool:
     return isinstance(may(actor(), Permission.LINK_DECIDE_OWN), Allowed)
 
 
+def leads_table() -> bool:
+    """Whether the actor's role sees who is kept from which case of its table."""
+    return isinstance(may(actor(), Permission.TABLE_RECUSE_OWN_TABLE), Allowed)
+
+
 def asks_who() -> bool:
     """Whether the actor's role may ask who somebody in a case of others is."""
     return isinstance(may(actor(), Permission.IDENTITY_REQUEST_TABLED), Allowed)
@@ -248,6 +253,7 @@ def register(app: Flask) -> None:
         excludes=excludes,
         identity_value=identity_value,
         judges_links=judges_links,
+        leads_table=leads_table,
         mail_trouble=mail_trouble,
         open_now=open_now,
         pictures=pictures,
