@@ -96,6 +96,7 @@ class Visitor:
 
     def __init__(self, client: FlaskClient, login: str) -> None:
         self._client = client
+        self.app = client.application
         answer = self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")
         assert answer.status_code == 302, answer.text
 
@@ -108,6 +109,7 @@ class Visitor:
         return self._client.post(path, data={"csrf_token": found[1], **data})
 
 
-def visitor(program: Program, login: str) -> Visitor:
-    """This person, logged in, with a browser of their own."""
-    return Visitor(create_app(program.settings, program).test_client(), login)
+def visitor(program: Program, login: str, beside: Visitor | None = None) -> Visitor:
+    """This person, logged in, with a browser of their own; at the same server as somebody else, which starts sooner."""
+    app = beside.app if beside else create_app(program.settings, program)
+    return Visitor(app.test_client(), login)
