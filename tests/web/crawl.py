@@ -112,6 +112,9 @@ class _Page(HTMLParser):
 # What a field cannot guess: a number, a name of a colleague, an answer that the others have to agree with.
 HINTS: dict[str, str | list[str]] = {
     "login": "proef.gebruiker",
+    "begins": "10:00",
+    "ends": "11:30",
+    "place": "Stadhuis",
     "van": "",
     "tot": "",
     "log_van": "",
