@@ -11,6 +11,7 @@ from sqlalchemy import select
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import (
     choices,
+    disclosing,
     disclosures,
     duties,
     feedbacks,
@@ -25,7 +26,7 @@ from signaltable.transaction import reading, transaction
 from tests.disclosure_steps import GIVEN, agree, disclosed
 from tests.duty_steps import rows_of
 from tests.factories import a_signal
-from tests.flow.test_transfers import SHELTER, given, stored
+from tests.flow.test_transfers import SHELTER, given, prepared, stored
 from tests.table_steps import log, row, submitted, use
 
 WHY = "Het ging om een andere persoon met dezelfde naam."
@@ -343,6 +344,7 @@ def _check_the_tree(program, signal):
 def test_taking_back_and_an_answer_at_the_same_moment_come_in_one_order(program, actor, other):
     owner, essm = actor(program, "havendam"), actor(program, "essm")
     signal, parent = given(program, actor, accept=other == "pass")
+    filled = prepared(program, essm, parent, SHELTER) if other == "pass" else {}
     start = Barrier(2)
 
     def at_once(case):
@@ -355,7 +357,7 @@ def test_taking_back_and_an_answer_at_the_same_moment_come_in_one_order(program,
     answer = {
         "accept": lambda: use(program, essm, referrals.accept, parent),
         "return": lambda: use(program, essm, referrals.give_back, parent, cause="no_room", text="Geen plek bij ons."),
-        "pass": lambda: disclosed(program, essm, parent, SHELTER).reference,
+        "pass": lambda: use(program, essm, disclosing.disclose, **filled),
     }[other]
     with ThreadPoolExecutor(2) as pool:
         back = pool.submit(at_once, lambda: taken_back(program, owner, parent))

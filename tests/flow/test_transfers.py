@@ -184,8 +184,8 @@ def test_the_first_provider_hears_that_it_went_on_and_to_whom_only_when_told(sql
         assert "went-on" in session.scalars(select(Mail.template).where(Mail.account_id == owner.account_id)).all()
 
 
-def told(program, who, parent, destination, **said):
-    """Pass it on with what is said besides."""
+def prepared(program, who, parent, destination):
+    """All that is filled in on the page of passing on, ready to be sent: arguments of `disclosing.disclose`."""
     page = look(program, who, parent, destination)
     evidence = evidence_for(
         program,
@@ -200,9 +200,13 @@ def told(program, who, parent, destination, **said):
         "evidence": evidence,
     }
     shown = use(program, who, disclosing.preview, parent, page.choice.key, **filled)
-    return use(
-        program, who, disclosing.disclose, parent, page.choice.key, **filled, seen=shown.seen, onwards=Onwards(**said)
-    ).reference
+    return {"reference": parent, "key": page.choice.key, **filled, "seen": shown.seen}
+
+
+def told(program, who, parent, destination, **said):
+    """Pass it on with what is said besides."""
+    filled = prepared(program, who, parent, destination)
+    return use(program, who, disclosing.disclose, **filled, onwards=Onwards(**said)).reference
 
 
 def test_the_transferring_party_can_tell_to_whom_but_not_that_police_got_it(sqlite_program, actor):
