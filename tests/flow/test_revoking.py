@@ -26,8 +26,9 @@ from signaltable.transaction import reading, transaction
 from tests.disclosure_steps import GIVEN, agree, disclosed
 from tests.duty_steps import rows_of
 from tests.factories import a_signal
-from tests.flow.test_transfers import SHELTER, given, prepared, stored
+from tests.flow.test_transfers import SHELTER, prepared, stored
 from tests.table_steps import log, row, submitted, use
+from tests.transfer_steps import given, made_once  # noqa: F401 -- a fixture
 
 WHY = "Het ging om een andere persoon met dezelfde naam."
 

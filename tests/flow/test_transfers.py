@@ -26,22 +26,12 @@ from signaltable.policy import load
 from signaltable.policy_errors import BrokenPolicy
 from signaltable.settings import CHECKOUT
 from signaltable.transaction import reading, transaction
-from tests.disclosure_steps import GIVEN, disclosed, evidence_for, look
+from tests.disclosure_steps import disclosed, evidence_for, look
 from tests.duty_steps import rows_of
-from tests.factories import a_signal
-from tests.table_steps import log, row, submitted, use
+from tests.table_steps import log, row, use
+from tests.transfer_steps import given, made_once  # noqa: F401 -- a fixture
 
 SHELTER = "crisis-shelter"
-
-
-def given(program, actor, *, accept=True):
-    """A signal of Havendam that ESSM took up with the person's consent; (signal, disclosure)."""
-    owner = actor(program, "havendam")
-    reference = submitted(program, owner, a_signal(consent=GIVEN))
-    made = disclosed(program, owner, reference, "essm", ground="X1").reference
-    if accept:
-        use(program, actor(program, "essm"), referrals.accept, made)
-    return reference, made
 
 
 def stored(program, reference):

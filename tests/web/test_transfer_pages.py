@@ -5,8 +5,9 @@ import re
 from signaltable.flow import referral_work, referrals
 from tests.disclosure_steps import Browser, agree, disclosed, evidence_for, look
 from tests.flow.test_revoking import WHY, taken_back
-from tests.flow.test_transfers import SHELTER, given, stored
+from tests.flow.test_transfers import SHELTER, stored
 from tests.table_steps import use
+from tests.transfer_steps import given, made_once  # noqa: F401 -- a fixture
 
 
 def filled(program, who, parent, page, **more):
