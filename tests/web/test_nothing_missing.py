@@ -15,8 +15,10 @@ from click.testing import CliRunner
 from signaltable import jobs, recorded_acts
 from signaltable.cli import main
 from signaltable.flow import accounts, auditing, linking, setup
+from signaltable.flow.escalations import looking
 from signaltable.flow.table import tables
 from signaltable.program import open_program
+from signaltable.queries import signal_by_reference
 from signaltable.settings import Settings
 from signaltable.transaction import transaction
 from signaltable.web import create_app
@@ -136,6 +138,7 @@ def somebody(people):
     ask_partners(coordinator)
     meet(people)
     elsewhere(people)
+    clocks(people)
 
 
 def ask_partners(desk):
@@ -189,6 +192,38 @@ def meet(people):
         chair.post(f"{minutes}/{step}", {**words, "csrf_token": chair.token(minutes)})
     for path in (minutes, f"{minutes}.pdf"):
         member.get(path)
+
+
+def soon_erased(program, reference, days):
+    """Let the term of a signal end so many days from now; gives today."""
+    with transaction(program, jobs.JOBS) as tx:
+        signal_by_reference(tx, reference).keep_until = tx.today + timedelta(days=days)
+        tx.record("retention:overdue", object_type="signal", details={"rule": "signal", "count": 0})
+        return tx.today
+
+
+def clocks(people):
+    """A stuck case is settled, a signal that is erased soon is kept longer, a reflection period begins and ends."""
+    havendam, desk = people["havendam"], people["coordinator"]
+    program, owner = havendam.program, accounts.actor_of_login(havendam.program, "havendam")
+    reference = submitted(program, owner, a_signal())
+    today = soon_erased(program, reference, days=3)
+    page, until = f"/signalen/{reference}", today + timedelta(days=12)
+    version = re.search(r'name="version"[^>]* value="(\d+)"', havendam.get(page).text)[1]
+    form = {"keep_reason": WHY, "version": version, "csrf_token": havendam.token(page)}
+    form |= {f"until-{part}": str(getattr(until, part)) for part in ("day", "month", "year")}
+    assert havendam.post(f"{page}/bewaren", form).status_code == 303
+    note = f"/bedenktijd/nieuw/signaal/{reference}/1"
+    form = {f"began_on-{part}": str(getattr(today, part)) for part in ("day", "month", "year")}
+    period = havendam.post(note, {**form, "csrf_token": havendam.token(note)}).location
+    form = {"result": "left", "version": "1", "csrf_token": havendam.token(period)}
+    assert havendam.post(f"{period}/beeindigen", form).status_code == 303
+    for path in ("/bedenktijd", "/tekstcontroles"):
+        assert havendam.get(path).status_code == 200
+    looking.look(program, jobs.JOBS)
+    stuck = re.search(r'href="(/ketenregie/[0-9a-f]{32})"', desk.get("/ketenregie").text)[1]
+    form = {"result": "no-longer-stuck", "agency": "", "reason": WHY, "version": "1", "csrf_token": desk.token(stuck)}
+    assert desk.post(f"{stuck}/afhandelen", form).status_code == 303
 
 
 def elsewhere(people):
@@ -405,7 +440,8 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
         "policies check": (),
     }
     # These make a home, serve it until they are stopped, or need a database or keys that were lost.
-    assert set(arguments) == set(recorded_acts.CLI) - {"init", "run", "jobs", "audit restored", "keys restore"}
+    others = {"init", "demo", "run", "jobs", "audit restored", "keys restore"}
+    assert set(arguments) == set(recorded_acts.CLI) - others
     wrong = {}
     for name, given in arguments.items():
         before = one_of(home, "SELECT size FROM log_head")[0]
@@ -438,7 +474,7 @@ def test_every_job_leaves_what_it_declares(home):
     without_reader = replace(settings, text_reader="off")
     later = replace(program, clock=lambda: program_now() + timedelta(days=40), settings=without_reader)
     with_reader = replace(program, settings=replace(settings, text_reader="on"))
-    submitted(with_reader, accounts.actor_of_login(program, "havendam"), a_signal())
+    soon_erased(program, submitted(with_reader, accounts.actor_of_login(program, "havendam"), a_signal()), days=50)
     with transaction(program, accounts.actor_of_login(program, "auditor")) as tx:
         auditing.request_export(tx)
     accounts.log_in(program, "auditor", setup.demo_accounts(settings)[0]["password"])
