@@ -1186,8 +1186,8 @@ _TABLE: tuple[Action, ...] = (
         "access",
         required="rule count",
         optional="object_type objects oldest_at mails policy_digest",
-        nl="Iemand is te laat met antwoorden; er is een herinnering klaargezet",
-        en="Someone is late in answering; a reminder was prepared",
+        nl="Een termijn is bijna om of verlopen; waar nodig is een herinnering klaargezet",
+        en="A day comes near or has passed; a reminder was prepared where one was due",
     ),
     _action(
         "retention:warn",

@@ -130,12 +130,12 @@ FIRST = [
 def test_the_list_of_each_person_is_what_a_walk_over_all_rows_finds(program, actor):
     choose = random.Random(6)
     done = set()
-    for turn in range(32):
+    for turn in range(22):
         act, number = FIRST[turn] if turn < len(FIRST) else (choose.choice(ACTS), choose.randrange(6))
         with suppress(Conflict, NotFound, Refused, UnusableInput, IndexError, ZeroDivisionError, ValueError):
             _do(program, actor, act, number)
             done.add(act)
-        if turn % 8 == 7:
+        if turn % 11 == 10:
             for login in PEOPLE:
                 who = actor(program, login)
                 found = {(one.kind, one.key) for one in mine(program, who) if one.kind in WHOLE}
