@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from signaltable import jobs, recorded_acts
 from signaltable.cli import main
-from signaltable.flow import accounts, auditing, linking, setup
+from signaltable.flow import accounts, auditing, linking, referrals, setup
 from signaltable.flow.escalations import looking
 from signaltable.flow.table import tables
 from signaltable.program import open_program
@@ -22,7 +22,7 @@ from signaltable.queries import signal_by_reference
 from signaltable.settings import Settings
 from signaltable.transaction import transaction
 from signaltable.web import create_app
-from tests.disclosure_steps import GIVEN, key_for
+from tests.disclosure_steps import GIVEN, disclosed, key_for
 from tests.factories import a_signal
 from tests.flow.test_blind_check import HEAD, STRANGER
 from tests.flow.test_exclusions import DESK, put
@@ -30,7 +30,7 @@ from tests.flow.test_exclusions import somebody as somebody_of
 from tests.flow.test_subject_reports import SAFE, WHY
 from tests.identity_steps import name_at_table, on_the_table
 from tests.meeting_steps import a_meeting, cases, task_of
-from tests.table_steps import row, submitted, triaged
+from tests.table_steps import row, submitted, triaged, use
 from tests.web.crawl import Crawler
 from tests.web.test_disclosure_pages import answers, hidden
 from tests.web.test_intake import STEP1
@@ -44,6 +44,8 @@ LATE = (
     "signals.withdraw disclosures.withdraw_consent inbox.give_back intake.check intake.discard table.cancel "
     "admin.close_table asking.withdraw questions.withdraw_context"
 ).split()
+# Whoever has an interest in a case sees nothing of it from then on.
+INTEREST = ("recusals.declare", "recusals.end")
 LAST = ("account.choose_password", "account.choose_language", "account.log_out", "admin.account", "admin.password")
 
 
@@ -98,7 +100,7 @@ def walked(home):
     by_name = dict(zip(PEOPLE, people, strict=True))
     for person in people:
         person.walk("/overzicht", enough=() if person is people[0] else ALIKE)
-    try_forms(people, lambda endpoint: endpoint not in LATE and endpoint not in LAST)
+    try_forms(people, lambda endpoint: endpoint not in (*LATE, *INTEREST, *LAST))
     try_forms(people, lambda endpoint: endpoint in LATE)
     somebody(by_name)
     tampered(home)
@@ -108,7 +110,10 @@ def walked(home):
     jobs.run_check_requests(program)
     for who in ("auditor", "coordinator", "fg.havendam"):
         by_name[who].walk("/overzicht", enough=ALIKE)
-    try_forms(people, lambda endpoint: endpoint not in LAST)
+    try_forms(people, lambda endpoint: endpoint not in (*INTEREST, *LAST))
+    for _turn in INTEREST:
+        try_forms([by_name["coordinator"]], lambda endpoint: endpoint in INTEREST)
+        by_name["coordinator"].walk("/belangen", steps=1)
     for who, last in zip(("havendam", "delinde", "avim", "beheer", "beheer"), LAST, strict=True):
         try_forms([by_name[who]], lambda endpoint, last=last: endpoint == last)
     return people
@@ -131,6 +136,7 @@ def somebody(people):
     submit(havendam)
     link(havendam)
     disclose(havendam)
+    pass_on(people["essm"])
     who_saw(people["fg.havendam"], havendam)
     who_is_it(people)
     erase(people["fg.havendam"], havendam)
@@ -352,6 +358,28 @@ def disclose(person):
     carried = hidden(looked.text, "ground", "seen", "subjects")
     person.post(address, {**answers(), **carried, "step": "disclose", "csrf_token": person.token(address)})
     person.walk(f"/signalen/{reference}", enough=ALIKE)
+
+
+def pass_on(person):
+    """A receiver passes on what it took up; what the next one tells goes up, and then it is taken back."""
+    program = person.program
+    owner, giver, shelter = (accounts.actor_of_login(program, login) for login in ("havendam", person.who, "opvang"))
+    signal = submitted(program, owner, a_signal(consent=GIVEN))
+    parent = disclosed(program, owner, signal, "essm", ground="X1").reference
+    use(program, giver, referrals.accept, parent)
+    address = f"/postvak/{parent}/doorzetten/{key_for(program, giver, parent, 'crisis-shelter')}"
+    given = {**answers(), "copy": "keep", "tell": "tell"}
+    carried = hidden(person.get(address).text, "ground", "seen", "subjects")
+    looked = person.post(address, {**given, **carried, "step": "look", "csrf_token": person.token(address)})
+    carried = hidden(looked.text, "ground", "seen", "subjects")
+    sent = person.post(address, {**given, **carried, "step": "disclose", "csrf_token": person.token(address)})
+    page = urldefrag(sent.location)[0]
+    child = page.rpartition("/")[2]
+    use(program, shelter, referrals.accept, child)
+    use(program, shelter, referrals.feed_back, child, result="help_offered")
+    person.post(f"{page}/terugkoppeling-doorgeven", {"csrf_token": person.token(page)})
+    back = {"cause": "wrong_data", "motivation": WHY, "csrf_token": person.token(page)}
+    assert person.post(f"{page}/terugnemen", back).status_code == 303
 
 
 def tampered(home):
