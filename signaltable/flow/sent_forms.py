@@ -7,14 +7,16 @@ comes second, also at the same moment, waits for that row and finds it there.
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from signaltable.domain import SignaltableError
-from signaltable.models import LoginSession
+from signaltable.flow.meanwhile import TOLD_AT_HOME
+from signaltable.models import LogEntry, LoginSession
 from signaltable.transaction import HOUSEKEEPING, Transaction
 
 # A form that comes again after this is meant: somebody looked at what came of it first.
 AT_ONCE: Final = timedelta(seconds=15)
+CHANGES: Final = sorted(TOLD_AT_HOME)
 # What looking at a page may leave by itself.
 BESIDE: Final = frozenset({"decisions", "policy_versions"})
 
@@ -24,11 +26,24 @@ class SentTwice(SignaltableError):
 
 
 def refuse_second(tx: Transaction, session_digest: str, form: str) -> None:
-    """Raise `SentTwice` when this session had this form done just now. Waits for who is doing it."""
+    """Raise `SentTwice` when this session had this form done just now. Waits for who is doing it.
+
+    Not when somebody else changed anything since: then the same words may ask for something new.
+    """
     query = select(LoginSession.last_form, LoginSession.last_form_at).where(LoginSession.token_digest == session_digest)
     found = tx.session.execute(query.with_for_update()).first()
-    if found and found.last_form == form and found.last_form_at and tx.now - found.last_form_at < AT_ONCE:
+    if not found or found.last_form != form or not found.last_form_at or tx.now - found.last_form_at >= AT_ONCE:
+        return
+    if not _others_since(tx):
         raise SentTwice("the same form was sent just before")
+
+
+def _others_since(tx: Transaction) -> bool:
+    """Whether somebody else changed something after the last change of the actor."""
+    changes = LogEntry.action.in_(CHANGES)
+    mine = select(func.max(LogEntry.seq)).where(LogEntry.actor == tx.actor.account_id, changes).scalar_subquery()
+    others = select(LogEntry.seq).where(LogEntry.seq > mine, LogEntry.actor != tx.actor.account_id, changes)
+    return tx.session.scalar(others.limit(1)) is not None
 
 
 def note(tx: Transaction, session_digest: str, form: str) -> bool:
