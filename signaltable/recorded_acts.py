@@ -113,16 +113,18 @@ WEB: Mapping[str, Leaves] = {
     "GET attachments.file": _leaves("attachment:download"),
     "POST attachments.remove": _leaves(either="attachment:erase signal:consult"),
     "GET signals.listing": _leaves("signal:list"),
-    "GET signals.show": _leaves("signal:consult"),
+    "GET signals.show": _leaves("signal:consult", also="disclosure:consult"),
     "GET signals.receipt": _leaves("signal:consult"),
-    "POST signals.identity": _leaves("signal:consult identity:consult"),
+    "POST signals.identity": _leaves("signal:consult identity:consult", also="disclosure:consult"),
     "GET reflection.listing": _leaves("signal:list"),
     "GET reflection.note": _nothing(EMPTY_FORM),
     "POST reflection.record": _leaves("reflection:record", also="signal:consult"),
     "GET reflection.show": _leaves("signal:consult"),
     "POST reflection.end": _leaves("reflection:end", also="signal:consult"),
     "POST signals.keep": _leaves("retention:postpone", also="signal:consult"),
-    "POST signals.withdraw": _leaves("signal:withdraw", also="identity:consult signal:consult link:end link:propose"),
+    "POST signals.withdraw": _leaves(
+        "signal:withdraw", also="identity:consult signal:consult link:end link:propose disclosure:consult"
+    ),
     "GET links.listing": _leaves("signal:list"),
     "GET links.show": _leaves("signal:list"),
     "POST links.decide": _leaves(either="link:confirm link:refuse", also="link:propose signal:list"),
@@ -215,7 +217,7 @@ WEB: Mapping[str, Leaves] = {
     "GET transfers.choose": _leaves("disclosure:consult"),
     "GET transfers.preview": _leaves(either="disclosure:prepare disclosure:refuse"),
     "POST transfers.disclose": _leaves(
-        either="signal:disclose disclosure:request disclosure:refuse", also="disclosure:prepare"
+        either="signal:disclose disclosure:request disclosure:refuse disclosure:prepare", also="disclosure:consult"
     ),
     "GET disclosures.receipt": _leaves("receipt:fetch"),
     "GET inbox.receipt": _leaves("receipt:fetch"),
