@@ -46,6 +46,7 @@ class Permission(StrEnum):
     REPORT_REQUEST_OWN = "report:request:own-agency"
     RETENTION_POSTPONE_OWN = "retention:postpone:own-agency"
     SAMPLE_DRAW_ALL = "sample:draw:all"
+    SIGNAL_CLOSE_OWN = "signal:close:own-agency"
     SIGNAL_CONSULT_OWN = "signal:consult:own-agency"
     SIGNAL_DISCLOSE_OWN = "signal:disclose:own-agency"
     SIGNAL_LIST_OWN = "signal:list:own-agency"

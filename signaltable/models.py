@@ -184,6 +184,8 @@ class Signal(Base):
     policy_digest: Mapped[str] = mapped_column(String(64))
     missing: Mapped[list[str]] = mapped_column(JSON)
     keep_until: Mapped[date] = mapped_column(index=True)
+    # How the case ended (policies/outcomes.toml); empty while it goes on, and where the table decided that it ends.
+    outcome: Mapped[str] = mapped_column(Code, default="", server_default="")
     # When the owner was told that the term is nearly over.
     keep_warned_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)

@@ -30,6 +30,8 @@ from signaltable.identity import IdentifierPolicy, load_identifiers
 from signaltable.linking_rules import LinkingPolicy, load_linking
 from signaltable.mail_rules import FILE as MAIL
 from signaltable.mail_rules import MailFile
+from signaltable.outcome_rules import FILE as OUTCOMES
+from signaltable.outcome_rules import OutcomesFile
 from signaltable.policy_checks import Named, check, check_examples
 from signaltable.policy_errors import BrokenPolicy, Finding, expectation, parse_toml, read_text
 from signaltable.processing_activities import FILE as ACTIVITIES
@@ -85,6 +87,7 @@ SHAPES: Mapping[str, type[Shape]] = {
     TRANSFERS: TransfersFile,
     FEEDBACK: FeedbackFile,
     ESCALATION: EscalationFile,
+    OUTCOMES: OutcomesFile,
 }
 # A set of rules that was kept before this file existed is whole without it.
 LATER = frozenset(
@@ -103,6 +106,7 @@ LATER = frozenset(
         THEMES,
         AGENDA,
         ESCALATION,
+        OUTCOMES,
     }
 )
 # Read and checked by the modules that use them.
@@ -201,6 +205,7 @@ class PolicySet:
     transfers: TransfersFile | None = None
     feedback: FeedbackFile | None = None
     escalation: EscalationFile | None = None
+    outcomes: OutcomesFile | None = None
     route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
     examples: Mapping[str, shapes.Examples] = field(default_factory=dict)
     overlay: Overlay = field(default_factory=Overlay)
@@ -485,4 +490,5 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
         "transfers": files[TRANSFERS],
         "feedback": files[FEEDBACK],
         "escalation": escalation_of(files[ESCALATION], region.escalation) if files[ESCALATION] else None,
+        "outcomes": files[OUTCOMES],
     }

@@ -12,6 +12,7 @@ from signaltable.deadline_rules import check_deadlines
 from signaltable.escalation_rules import check_escalation
 from signaltable.facts import FACTS, Fact, UnusableFacts, parse_facts
 from signaltable.mail_rules import check_mail
+from signaltable.outcome_rules import check_outcomes
 from signaltable.policy_errors import Finding
 from signaltable.policy_shapes import Example, Examples, FactTest, Meldroute
 from signaltable.region import check_region, is_regional
@@ -103,6 +104,7 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None, *, k
         *_budgets(files),
         *check_mail(files.get("mail.toml"), _ids(files["urgencies.toml"].urgency)),
         *check_transfers(files),
+        *check_outcomes(files.get("outcomes.toml")),
         *check_escalation(files.get("escalation.toml"), files["region.toml"].escalation),
         *_purposes(files),
         *_tables(files),

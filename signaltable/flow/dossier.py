@@ -125,7 +125,7 @@ class MadeDecision:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing on the timeline. kind: moved, table (it went there), asked, answered, meeting, decided, or of a clock
+    """One thing on the timeline. kind: moved, closed (with an outcome), table (it went there), asked, answered, meeting, decided, or of a clock
     (flow/clock_events.py).
 
     `code` says which, `agency` by whom.
@@ -525,6 +525,9 @@ def _moved(
     """The moves; with its reason when the table moved and no decision of that moment (`told`) says it already."""
     query = select(SignalMove).where(SignalMove.signal_id == signal.id).order_by(SignalMove.at, SignalMove.id)
     for one in tx.session.scalars(query):
+        if one.state_to == State.CLOSED and signal.outcome:
+            yield Happening(one.at, "closed", signal.outcome, titles.get(one.agency_id, ""))
+            continue
         ours = one.state_from in _BEFORE_DISCLOSURE and one.state_to in _TABLE_MOVES and one.at not in told
         yield Happening(one.at, "moved", one.state_to, titles.get(one.agency_id, ""), one.reason if ours else "")
 

@@ -23,6 +23,7 @@ _SENT: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = MappingProxyType(
             "facts": ("signal.forms", *(f"signal.{name}" for name in FACT_FIELDS)),
             "owner_sealed": ("signal.narrative",),
             "advice": ("table.advice",),
+            "outcome": ("table.outcome",),
         },
         "subject_fields": {"name": tuple(f"subject.{name}" for name in IDENTITY_FIELDS)},
         "questions": {

@@ -31,6 +31,7 @@ def move(tx: Transaction, signal: Signal, state: State, *, reason: str = "") -> 
     signal.version += 1
     if state in ENDED:
         _end_requests(tx, signal)
+        _expect_nothing(tx, signal)
     end_with(tx, signal)
 
 
@@ -56,6 +57,15 @@ def _end_requests(tx: Transaction, signal: Signal) -> None:
     )
     for row in tx.session.scalars(waiting):
         end_request(tx, signal, row)
+
+
+def _expect_nothing(tx: Transaction, signal: Signal) -> None:
+    """The owner's receivers may still tell what came of it, but nobody is reminded: the case is over."""
+    awaited = select(Disclosure).where(
+        Disclosure.signal_id == signal.id, Disclosure.parent_id.is_(None), Disclosure.feedback_due_on.is_not(None)
+    )
+    for row in tx.session.scalars(awaited):
+        row.feedback_due_on = None
 
 
 def end_request(tx: Transaction, signal: Signal, row: Disclosure) -> None:

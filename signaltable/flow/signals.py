@@ -80,6 +80,7 @@ class SignalLine:
     urgency: str
     forms: tuple[str, ...]
     open_links: int
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class OwnSignal:
     moves: tuple["Move", ...]
     keep_until: date
     may_withdraw: bool
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ class Move:
     reason: str
     # The table that it went to, when that is what happened.
     table: str = ""
+    # How it ended, when it was closed with an outcome.
+    outcome: str = ""
 
 
 # -- before submitting -------------------------------------------------------------------------------------------
@@ -430,7 +434,15 @@ def own_signals(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[
     """The owner's signals, newest first, a page at a time; with the key of the next page or None."""
     require(tx.actor, Permission.SIGNAL_LIST_OWN, Resource("signal", owner_agency=tx.actor.agency_id))
     # The texts and the sealed part are long and not needed in a list.
-    columns = select(Signal.id, Signal.reference, Signal.created_at, Signal.state, Signal.urgency, Signal.facts)
+    columns = select(
+        Signal.id,
+        Signal.reference,
+        Signal.created_at,
+        Signal.state,
+        Signal.urgency,
+        Signal.facts,
+        Signal.outcome,
+    )
     own = columns.where(Signal.owner_agency == tx.actor.agency_id, not_kept_from(tx, Signal.id))
     shown, following = newest_first(tx, own, Signal.created_at, Signal.id, after)
     links = linking.links_per_signal(tx, [row.id for row in shown])
@@ -449,6 +461,7 @@ def own_signals(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[
             row.urgency,
             tuple(row.facts.get("forms", ())),
             links.get(row.id, 0),
+            row.outcome,
         )
         for row in shown
     ]
@@ -503,6 +516,7 @@ def _own_view(tx: Transaction, signal: Signal, *, with_identity: bool) -> OwnSig
         moves=_course(tx, signal),
         keep_until=signal.keep_until,
         may_withdraw=signal.state in UNDISCLOSED,
+        outcome=signal.outcome,
     )
 
 
@@ -511,7 +525,10 @@ def _course(tx: Transaction, signal: Signal) -> tuple[Move, ...]:
     changes = tx.session.scalars(
         select(SignalMove).where(SignalMove.signal_id == signal.id).order_by(SignalMove.at, SignalMove.id),
     )
-    moves = [Move(row.at, row.state_to, row.reason) for row in changes]
+    moves = [
+        Move(row.at, row.state_to, row.reason, outcome=signal.outcome if row.state_to == State.CLOSED else "")
+        for row in changes
+    ]
     went = [Move(one.at, "", one.reason, one.to_table) for one in seats.table_moves(tx, signal)]
     return tuple(sorted([*moves, *went], key=lambda one: one.at))
 
@@ -558,10 +575,11 @@ def masked_words(tx: Transaction, signal: Signal) -> list[str]:
     return [str(word) for word in sealing.owner_part(tx, signal).get("masked_words", ())]
 
 
-def withdraw(tx: Transaction, reference: str, reason: str) -> None:
-    """Take a signal back while nothing of it was disclosed. Raises `Conflict` otherwise."""
-    signal = signal_by_reference(tx, reference)
-    require(tx.actor, Permission.SIGNAL_WITHDRAW_OWN, resource_of(tx, signal))
+def reason_of_owner(tx: Transaction, signal: Signal, reason: str, *, required: bool) -> str:
+    """What the owner says about a step in the life of its signal, masked with all that it sealed itself.
+
+    Opens the identities for that, which is recorded. Raises `UnusableInput` (reason).
+    """
     # What the owner sealed must not come back in clear with the reason.
     opened = [
         Identity(kind=subject.kind, **open_identity_of(tx, signal, subject, purpose="own_case"))
@@ -569,7 +587,14 @@ def withdraw(tx: Transaction, reference: str, reason: str) -> None:
         if subject.erased_at is None and reason.strip()
     ]
     typed = [*typed_values(opened, tx.program.policy.identifiers), *masked_words(tx, signal)]
-    words = for_others(tx, reason, "reason", limit=REASON_LIMIT, required=True, typed=typed)
+    return for_others(tx, reason, "reason", limit=REASON_LIMIT, required=required, typed=typed)
+
+
+def withdraw(tx: Transaction, reference: str, reason: str) -> None:
+    """Take a signal back while nothing of it was disclosed. Raises `Conflict` otherwise."""
+    signal = signal_by_reference(tx, reference)
+    require(tx.actor, Permission.SIGNAL_WITHDRAW_OWN, resource_of(tx, signal))
+    words = reason_of_owner(tx, signal, reason, required=True)
     move(tx, signal, State.WITHDRAWN, reason=words)
     signal.keep_until = keep_until(tx, "withdrawn")
     linking.leave_all(tx, signal)

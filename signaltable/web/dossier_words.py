@@ -14,6 +14,7 @@ from signaltable.flow.table import attending, moving, planning, tables
 from signaltable.web.clock_words import clock_title
 from signaltable.web.filters import answer_label, in_words, moment, state_label
 from signaltable.web.guards import program
+from signaltable.web.outcome_words import closed_label
 
 # What the use cases found wrong, in words for people. They never repeat what was typed.
 PROBLEMS: Mapping[str, Any] = {
@@ -197,6 +198,8 @@ def _event_title(one: Happening) -> str:
     if one.kind == "answered":
         who = _("A partner answered") if not one.agency else _("Answered")
         return f"{who}: {answer_label(one.code).lower()}"
+    if one.kind == "closed":
+        return closed_label(one.code)
     if one.kind == "table":
         return _("Went to another table: %(table)s", table=one.code)
     if one.kind == "meeting":

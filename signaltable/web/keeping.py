@@ -16,6 +16,7 @@ from signaltable.flow.signals import Move
 from signaltable.web.clock_words import clock_title
 from signaltable.web.filters import moment, state_label
 from signaltable.web.forms import DateParts
+from signaltable.web.outcome_words import closed_label
 from signaltable.web.validators import day_needed, no_bsn
 
 LONGEST_VERSION = 9
@@ -70,4 +71,6 @@ def _when(one: tuple[Any, ...]) -> Any:
 
 
 def _move_title(one: Move) -> str:
+    if one.outcome:
+        return closed_label(one.outcome)
     return _("Went to another table: %(table)s", table=one.table) if one.table else state_label(one.state)

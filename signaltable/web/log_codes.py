@@ -19,6 +19,7 @@ from signaltable.web.duty_words import result_word
 from signaltable.web.errors import reason_text
 from signaltable.web.filters import answer_label, day, in_words, moment, state_label
 from signaltable.web.guards import program
+from signaltable.web.outcome_words import outcome_label
 from signaltable.web.wording import (
     article,
     articles,
@@ -234,10 +235,13 @@ def _result(code: str, action: str) -> str:
         "duty:fulfil": result_word,
         "disclosure:feedback": feedback_label,
         "signal:triage": state_label,
-        "signal:close": lambda one: {
-            "table": _("by a decision of the table"),
-            "stuck": _("by the coordinator, because it was stuck"),
-        }.get(one, ""),
+        "signal:close": lambda one: (
+            {
+                "table": _("by a decision of the table"),
+                "stuck": _("by the coordinator, because it was stuck"),
+            }.get(one)
+            or outcome_label(one)
+        ),
         "escalation:settle": settled_label,
         "reflection:end": reflection_result,
         "enrich:compare": _compared,

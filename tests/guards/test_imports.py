@@ -52,6 +52,7 @@ LAYERS = (
         "signaltable.daily",
         "signaltable.deadline_rules",
         "signaltable.escalation_rules",
+        "signaltable.outcome_rules",
         "signaltable.policy_checks",
         "signaltable.policy_shapes",
         "signaltable.attachment_rules",

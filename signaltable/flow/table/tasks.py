@@ -6,16 +6,17 @@ off; the chair and the coordinator may do so for the holder, because that is wha
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import func, select
 
 from signaltable.access import Denied, Permission, may, require
-from signaltable.audit_trail import milliseconds
+from signaltable.audit_trail import day_milliseconds
 from signaltable.domain import GONE, Conflict, NotFound, Resource, State, UnusableInput
-from signaltable.flow import mailing, sealing
+from signaltable.flow import mailing
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, for_others, text_hash
+from signaltable.flow.postponements import TASK, put_off, reason_of, times_put_off
 from signaltable.flow.table.agenda import item_of
 from signaltable.flow.table.meetings import PAST, meeting_of, members
 from signaltable.flow.table.task_lines import TaskLine, lines_of
@@ -93,7 +94,7 @@ def make(tx: Transaction, meeting: Meeting, item: AgendaItem, agency_id: str, du
         "signal": signal.reference,
         "task": task.id,
         "agencies": [agency_id],
-        "due_at": day_moment(due_on),
+        "due_at": day_milliseconds(due_on),
     }
     details |= {"text_hash": text_hash(text)} if text else {}
     tx.record("table:assign", object_type="signal", object_id=signal.reference, details=details)
@@ -143,11 +144,6 @@ def holders(tx: Transaction, task: MeetingTask) -> list[str]:
 def default_day(tx: Transaction) -> date:
     """The day by which a task of today is done when nobody says another (policies/deadlines.toml, table-task)."""
     return tx.program.policy.deadlines["table-task"].due(tx.today)
-
-
-def day_moment(day: date) -> int:
-    """A day as the log writes it."""
-    return milliseconds(datetime.combine(day, time.min, UTC))
 
 
 # -- reading -----------------------------------------------------------------------------------------------------
@@ -203,15 +199,8 @@ def _found(tx: Transaction, task_id: str, *, locked: bool = False) -> tuple[Meet
 
 def _put_off(tx: Transaction, task: MeetingTask) -> Iterable[PutOff]:
     titles = agency_titles(tx)
-    rows = select(Postponement).where(Postponement.kind == KIND, Postponement.object_id == task.id)
-    for row in tx.session.scalars(rows.order_by(Postponement.at, Postponement.before)):
-        mine = row.agency_id == tx.actor.agency_id and row.reason_sealed
-        said = sealing.open_json(tx, row.agency_id, row.reason_sealed, _place(row.id)) if mine else {}
-        yield PutOff(row.at, titles.get(row.agency_id, ""), row.before, row.until, said.get("reason", ""))
-
-
-def _place(row_id: str) -> str:
-    return f"postponements|reason_sealed|{row_id}"
+    for row in times_put_off(tx, task.id, TASK):
+        yield PutOff(row.at, titles.get(row.agency_id, ""), row.before, row.until, reason_of(tx, row))
 
 
 # -- settling and putting off --------------------------------------------------------------------------------------
@@ -236,6 +225,23 @@ def settle(tx: Transaction, task_id: str, *, result: str, answer: str, version: 
     tx.record("table:settle", object_type="signal", object_id=signal.reference, details=details)
     leading = set(leaders(tx, signal)) - {tx.actor.account_id}
     mailing.tell(tx, leading, "task-settled", task=(KIND, task.id))
+
+
+def end_with_case(tx: Transaction, signal: Signal) -> int:
+    """The case is closed: what its tasks asked is not needed any more. Returns how many. The caller locked the signal."""
+    rows = tx.session.execute(
+        select(MeetingTask, AgendaItem.meeting_id)
+        .join(AgendaItem, AgendaItem.id == MeetingTask.item_id)
+        .where(MeetingTask.signal_id == signal.id, MeetingTask.settled_at.is_(None))
+        .order_by(MeetingTask.id)
+        .with_for_update(of=MeetingTask)
+    ).all()
+    for task, meeting_id in rows:
+        task.result, task.settled_by, task.settled_at = NOT_NEEDED, tx.actor.account_id, tx.now
+        task.version += 1
+        details = {"meeting": meeting_id, "signal": signal.reference, "task": task.id, "result": NOT_NEEDED}
+        tx.record("table:settle", object_type="signal", object_id=signal.reference, details=details)
+    return len(rows)
 
 
 def leaders(tx: Transaction, signal: Signal) -> list[str]:
@@ -266,23 +272,8 @@ def postpone(tx: Transaction, task_id: str, *, until: date | None, reason: str, 
     problems = dict(_delay_problems(tx, task, latest, until, words))
     if until is None or problems:
         raise UnusableInput(problems)
-    row_id = tx.new_id()
-    sealed = sealing.seal_json(tx, tx.actor.agency_id, {"reason": words}, _place(row_id))
-    tx.session.add(
-        Postponement(
-            id=row_id,
-            kind=KIND,
-            object_id=task.id,
-            signal_id=task.signal_id,
-            agency_id=tx.actor.agency_id,
-            account_id=tx.actor.account_id,
-            at=tx.now,
-            before=task.due_on,
-            until=until,
-            reason_sealed=sealed,
-        ),
-    )
-    moments = {"due_at": day_moment(until), "previous_due_at": day_moment(task.due_on)}
+    put_off(tx, TASK, task.id, task.signal_id, before=task.due_on, until=until, why=words)
+    moments = {"due_at": day_milliseconds(until), "previous_due_at": day_milliseconds(task.due_on)}
     task.due_on, task.reminded_at = until, None
     task.postponed += 1
     task.version += 1
@@ -320,7 +311,7 @@ def _delay_problems(
 
 def _latest(tx: Transaction, task: MeetingTask) -> date | None:
     """The last day to which a task can be put off: so long after the day that the table set; None when that is no later."""
-    query = select(func.min(Postponement.before)).where(Postponement.kind == KIND, Postponement.object_id == task.id)
+    query = select(func.min(Postponement.before)).where(Postponement.kind == TASK, Postponement.object_id == task.id)
     first = tx.session.scalar(query) or task.due_on
     latest = tx.program.policy.deadlines["task-postponement"].due(first)
     return latest if latest > max(tx.today, task.due_on) else None

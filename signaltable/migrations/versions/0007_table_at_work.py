@@ -311,6 +311,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("last_form_at", UtcDateTime(), nullable=True))
 
     with op.batch_alter_table("signals", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("outcome", sa.String(length=64), server_default="", nullable=False))
         batch_op.add_column(sa.Column("keep_warned_at", UtcDateTime(), nullable=True))
     # What was written into the outbox counts as sent.
     op.execute("UPDATE mails SET state = 'sent' WHERE written_at IS NOT NULL")
@@ -319,6 +320,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("signals", schema=None) as batch_op:
         batch_op.drop_column("keep_warned_at")
+        batch_op.drop_column("outcome")
 
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.drop_column("last_form_at")
