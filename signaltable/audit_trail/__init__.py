@@ -1,6 +1,6 @@
 """The one adapter between rows and the log of `audit/`: append, read, prove, find, destroy. No rule about the log stands here."""
 
-from signaltable.audit_trail.appending import AuditEvent, append, milliseconds
+from signaltable.audit_trail.appending import AuditEvent, append, day_milliseconds, milliseconds
 from signaltable.audit_trail.destroying import destroy
 from signaltable.audit_trail.finding import Wanted, find, find_seqs
 from signaltable.audit_trail.tree import (
@@ -23,6 +23,7 @@ __all__ = [
     "Wanted",
     "append",
     "consistency",
+    "day_milliseconds",
     "destroy",
     "find",
     "find_seqs",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import Table, select, update
@@ -46,6 +46,11 @@ class AuditEvent:
 def milliseconds(moment: datetime) -> int:
     """Milliseconds since 1970 in UTC, the only form of time in the log."""
     return int(moment.timestamp() * 1000)
+
+
+def day_milliseconds(day: date) -> int:
+    """A day without an hour, as the log writes it: its midnight in UTC."""
+    return milliseconds(datetime.combine(day, time.min, UTC))
 
 
 def append(

@@ -6,15 +6,12 @@ And what stays of that when the case is erased.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from sqlalchemy import select, update
 
+from signaltable.flow.postponements import KEPT, erase_reasons
 from signaltable.models import Escalation, Postponement, Recusal, ReflectionPeriod, Signal
 from signaltable.transaction import Transaction
-
-# What a row of `postponements` is about when a signal is kept longer.
-KEPT: Final = "retention"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +42,7 @@ def erase_of(tx: Transaction, signal: Signal) -> None:
     """What clocks keep about a signal that is erased: that it was stuck, kept longer, or reflected on; no word of why."""
     escalations = update(Escalation).where(Escalation.signal_id == signal.id)
     tx.session.execute(escalations.values(reason=""))
-    put_off = update(Postponement).where(Postponement.signal_id == signal.id)
-    tx.session.execute(put_off.values(reason_sealed=b""))
+    erase_reasons(tx, signal)
     tx.session.execute(update(Recusal).where(Recusal.signal_id == signal.id).values(reason_sealed=b""))
     running = update(ReflectionPeriod).where(
         ReflectionPeriod.signal_id == signal.id, ReflectionPeriod.ended_on.is_(None)

@@ -8,14 +8,14 @@ takes it off: a list that empties itself would link everybody in a shelter one n
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import delete, insert, select
 
 from signaltable.access import Permission, require
-from signaltable.audit_trail import milliseconds
+from signaltable.audit_trail import day_milliseconds
 from signaltable.domain import SUBJECT_KINDS, Channel, NotFound, Refused, Resource, UnusableInput
 from signaltable.flow import sealing
 from signaltable.flow.linking import weighing
@@ -226,7 +226,7 @@ def add(
         details={
             "exclusion": row.id,
             "kind": part,
-            "review_due_at": _moment_of(row.review_on),
+            "review_due_at": day_milliseconds(row.review_on),
             "motivation_hash": text_hash(reason.strip()),
             "key_version": version,
         },
@@ -361,7 +361,7 @@ def review(
         details={
             "exclusion": row.id,
             "kind": row.part,
-            "review_due_at": _moment_of(review_on),
+            "review_due_at": day_milliseconds(review_on),
             "motivation_hash": text_hash(reason.strip()),
         },
     )
@@ -421,8 +421,3 @@ def late(tx: Transaction) -> Sequence[Exclusion]:
     """The values of all agencies of which the day to look again is over; they go on counting."""
     query = select(Exclusion).where(Exclusion.ended_at.is_(None), Exclusion.review_on < tx.today)
     return tx.session.scalars(query.order_by(Exclusion.review_on, Exclusion.id)).all()
-
-
-def _moment_of(day: date) -> int:
-    """A day as the log has it: its midnight in UTC, in ms."""
-    return milliseconds(datetime(day.year, day.month, day.day, tzinfo=UTC))

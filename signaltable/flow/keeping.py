@@ -13,10 +13,10 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import ENDED, GONE, UNDISCLOSED, Conflict, Refused, State, UnusableInput, day_of
-from signaltable.flow import mailing, sealing
-from signaltable.flow.clock_events import KEPT
+from signaltable.flow import mailing
 from signaltable.flow.duty_rows import end_of
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, text_hash
+from signaltable.flow.postponements import KEPT, put_off, reason_of, times_put_off
 from signaltable.flow.retention import ERASED_SEAL, HANDED_OVER, is_by_program, last_day
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Disclosure, Postponement, Signal, SignalMove
@@ -114,11 +114,11 @@ def _times_left(tx: Transaction, signals: Sequence[Signal]) -> dict[str, int]:
         SignalMove.signal_id.in_(ids), SignalMove.state_to == State.WATCH
     )
     watched = {row.signal_id: row.at for row in tx.session.execute(moves.group_by(SignalMove.signal_id))}
-    put_off = select(Postponement.object_id, Postponement.at).where(
+    longer = select(Postponement.object_id, Postponement.at).where(
         Postponement.kind == KEPT, Postponement.object_id.in_(ids)
     )
     used: dict[str, list[datetime]] = {}
-    for row in tx.session.execute(put_off):
+    for row in tx.session.execute(longer):
         used.setdefault(row.object_id, []).append(row.at)
     left = {}
     for one in signals:
@@ -131,17 +131,8 @@ def _times_left(tx: Transaction, signals: Sequence[Signal]) -> dict[str, int]:
 
 
 def _longer(tx: Transaction, signal: Signal) -> Iterable[KeptLonger]:
-    mine = signal.owner_agency == tx.actor.agency_id
-    query = select(Postponement).where(Postponement.kind == KEPT, Postponement.object_id == signal.id)
-    for row in tx.session.scalars(query.order_by(Postponement.at, Postponement.id)):
-        reason = ""
-        if mine and row.reason_sealed:
-            reason = sealing.open_json(tx, row.agency_id, row.reason_sealed, _place(row.id))["reason"]
-        yield KeptLonger(day_of(row.at), row.before, row.until, reason)
-
-
-def _place(row_id: str) -> str:
-    return f"postponements|reason_sealed|{row_id}"
+    for row in times_put_off(tx, signal.id, KEPT):
+        yield KeptLonger(day_of(row.at), row.before, row.until, reason_of(tx, row))
 
 
 # -- keeping it longer --------------------------------------------------------------------------------------------
@@ -164,7 +155,9 @@ def keep_longer(tx: Transaction, reference: str, *, until: date | None, reason: 
     problems = dict(_problems(keeping, keeping.latest, until, words))
     if until is None or problems:
         raise UnusableInput(problems)
-    _put_off(tx, signal, keeping.until, until, words)
+    put_off(tx, KEPT, signal.id, signal.id, before=keeping.until, until=until, why=words)
+    signal.keep_until, signal.keep_warned_at = until, None
+    signal.version += 1
     tx.record(
         "retention:postpone",
         object_type="signal",
@@ -178,26 +171,6 @@ def keep_longer(tx: Transaction, reference: str, *, until: date | None, reason: 
         },
     )
     return until
-
-
-def _put_off(tx: Transaction, signal: Signal, before: date, until: date, reason: str) -> None:
-    row_id = tx.new_id()
-    tx.session.add(
-        Postponement(
-            id=row_id,
-            kind=KEPT,
-            object_id=signal.id,
-            signal_id=signal.id,
-            agency_id=tx.actor.agency_id,
-            account_id=tx.actor.account_id,
-            at=tx.now,
-            before=before,
-            until=until,
-            reason_sealed=sealing.seal_json(tx, tx.actor.agency_id, {"reason": reason}, _place(row_id)),
-        ),
-    )
-    signal.keep_until, signal.keep_warned_at = until, None
-    signal.version += 1
 
 
 def _problems(keeping: Keeping, latest: date, until: date | None, reason: str) -> Iterable[tuple[str, str]]:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from signaltable import deadlines
 from signaltable.access import Permission, require
+from signaltable.audit_trail import day_milliseconds
 from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, State, UnusableInput, day_of, may_follow
 from signaltable.flow import duty_kinds, duty_lists, duty_rows, mailing, sealing
 from signaltable.flow.duty_lists import DutyStatus
@@ -287,7 +288,7 @@ def accept(tx: Transaction, reference: str) -> None:
     _answer(tx, row, DisclosureState.ACCEPTED)
     row.feedback_due_on = deadlines.feedback_due(tx.program.policy, row.destination, tx.today)
     follow(tx, row, State.ACCEPTED)
-    due = {"due_at": _midnight_ms(row.due_on)} if row.due_on else {}
+    due = {"due_at": day_milliseconds(row.due_on)} if row.due_on else {}
     _record(tx, row, "disclosure:accept", due)
 
 
@@ -415,7 +416,3 @@ def _record(tx: Transaction, row: Disclosure, action: str, details: Mapping[str,
         object_id=row.reference,
         details={"disclosure": row.reference, **details},
     )
-
-
-def _midnight_ms(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * 86_400_000

@@ -1,15 +1,16 @@
 """Time in enriching: reminding before a question is due, more time with a reason and a maximum, taking a question back."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 from sqlalchemy import select
 
 from signaltable.access import Permission
-from signaltable.audit_trail import milliseconds
+from signaltable.audit_trail import day_milliseconds
 from signaltable.domain import Conflict, UnusableInput, day_of
-from signaltable.flow import mailing, sealing
+from signaltable.flow import mailing
 from signaltable.flow.enrich.asked import AGAIN, ANSWERABLE, LONGEST, WARN, led_question, record
 from signaltable.flow.masking import for_others, text_hash
+from signaltable.flow.postponements import QUESTION, QUESTION_WITHDRAWN, put_off, reason_of, times_put_off
 from signaltable.models import Agency, Postponement, Question, Signal
 from signaltable.transaction import Transaction
 
@@ -20,9 +21,6 @@ AT_ONCE = 500
 NO_REASON = "expected a reason"
 NOT_LATER = "expected a later day than it is now"
 TOO_LATE = "expected a day that is not beyond the longest time for an answer"
-
-# What a row of `postponements` is about: more time for a question, or that it was taken back on that day.
-MORE_TIME, TAKEN_BACK = "question", "question-withdrawn"
 
 
 def remind_before(tx: Transaction) -> int:
@@ -67,7 +65,7 @@ def _warned_until(tx: Transaction, day: date) -> date:
 
 def _remind(tx: Transaction, question: Question, signal: Signal) -> None:
     question.reminded_at = tx.now
-    record(tx, "enrich:remind", signal, question, asked=question.agency_id, due_at=_moment(question.due_on))
+    record(tx, "enrich:remind", signal, question, asked=question.agency_id, due_at=day_milliseconds(question.due_on))
     mailing.tell_agency(
         tx,
         [question.agency_id],
@@ -125,8 +123,8 @@ def postpone(tx: Transaction, question_id: str, *, until: date | None, reason: s
     before, question.due_on = question.due_on, until
     question.postponed += 1
     question.version += 1
-    _note(tx, MORE_TIME, question, before, until, words)
-    told = {"due_at": _moment(until), "previous_due_at": _moment(before), "motivation_hash": text_hash(words)}
+    put_off(tx, QUESTION, question.id, question.signal_id, before=before, until=until, why=words)
+    told = {"due_at": day_milliseconds(until), "previous_due_at": day_milliseconds(before), "motivation_hash": text_hash(words)}
     record(tx, "enrich:postpone", signal, question, asked=question.agency_id, **told)
 
 
@@ -143,14 +141,10 @@ def withdraw(tx: Transaction, question_id: str, *, reason: str) -> None:
     words = for_others(tx, reason, "reason", limit=REASON_LIMIT, required=True)
     question.withdrawn_at = tx.now
     question.version += 1
-    _note(tx, TAKEN_BACK, question, question.due_on, question.due_on, words)
+    due_on = question.due_on
+    put_off(tx, QUESTION_WITHDRAWN, question.id, question.signal_id, before=due_on, until=due_on, why=words)
     told = {"motivation_hash": text_hash(words), "cause": "not_needed"}
     record(tx, "enrich:withdraw", signal, question, asked=question.agency_id, **told)
-
-
-def _moment(day: date) -> int:
-    """A day as the log writes it."""
-    return milliseconds(datetime.combine(day, time.min, UTC))
 
 
 def _check_open(question: Question) -> None:
@@ -158,41 +152,6 @@ def _check_open(question: Question) -> None:
         raise Conflict("answered", "the question was answered or taken back")
 
 
-def _note(tx: Transaction, kind: str, question: Question, before: date, until: date, reason: str) -> None:
-    row_id = tx.new_id()
-    sealed = sealing.seal_json(tx, tx.actor.agency_id, {"reason": reason}, f"postponements|reason_sealed|{row_id}")
-    tx.session.add(
-        Postponement(
-            id=row_id,
-            kind=kind,
-            object_id=question.id,
-            signal_id=question.signal_id,
-            agency_id=tx.actor.agency_id,
-            account_id=tx.actor.account_id,
-            at=tx.now,
-            before=before,
-            until=until,
-            reason_sealed=sealed,
-        )
-    )
-
-
 def reasons_of(tx: Transaction, question: Question) -> list[tuple[Postponement, str]]:
     """The times that a question was put off or taken back, with the reasons that the actor's agency wrote."""
-    query = (
-        select(Postponement)
-        .where(
-            Postponement.kind.in_((MORE_TIME, TAKEN_BACK)),
-            Postponement.object_id == question.id,
-        )
-        .order_by(Postponement.at, Postponement.id)
-    )
-    return [(row, _reason(tx, row)) for row in tx.session.scalars(query)]
-
-
-def _reason(tx: Transaction, row: Postponement) -> str:
-    if row.agency_id != tx.actor.agency_id or not row.reason_sealed:
-        return ""
-    return str(
-        sealing.open_json(tx, row.agency_id, row.reason_sealed, f"postponements|reason_sealed|{row.id}")["reason"]
-    )
+    return [(row, reason_of(tx, row)) for row in times_put_off(tx, question.id, QUESTION, QUESTION_WITHDRAWN)]

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from types import MappingProxyType
 from typing import Any
 
 from signaltable.access import Permission, require
-from signaltable.audit_trail import milliseconds
+from signaltable.audit_trail import day_milliseconds
 from signaltable.domain import Conflict, Decision, State, UnusableInput
 from signaltable.flow import decisions, mailing
 from signaltable.flow.advice import of_today
@@ -138,7 +138,7 @@ def _record_decision(
     details |= {"agencies": [item.holder_agency]} if item.holder_agency else {}
     details |= {"routes": list(destinations)} if destinations else {}
     if item.due_on:
-        details["due_at"] = milliseconds(datetime.combine(item.due_on, time.min, UTC))
+        details["due_at"] = day_milliseconds(item.due_on)
     tx.record("table:decide", object_type="signal", object_id=signal.reference, details=details)
 
 
