@@ -28,7 +28,21 @@ from signaltable.flow import (
     work_list,
 )
 from signaltable.flow.dossier import dossier_of
-from signaltable.models import AgendaItem, Disclosure, LogEntry, Note, Question, Signal, SignalMove
+from signaltable.flow.escalations import listing
+from signaltable.models import (
+    AgendaItem,
+    Attendance,
+    Disclosure,
+    LogEntry,
+    MeetingTask,
+    Minutes,
+    Note,
+    Question,
+    Recusal,
+    ReflectionPeriod,
+    Signal,
+    SignalMove,
+)
 from signaltable.queries import signal_by_reference
 from signaltable.transaction import Program, reading, transaction
 from tests.conftest import PASSWORD, Clock, _own_home, open_for_test
@@ -160,7 +174,7 @@ def test_each_case_gets_the_advice_it_must_get(demo: Made, name: str) -> None:
 
 def test_all_cases_are_there(demo: Made) -> None:
     # Of the one that expired nothing is left but that it was there.
-    assert set(demo.signals) == {*CASES, "Nadja", "Boris", "Selma", State.EXPIRED}
+    assert set(demo.signals) == {*CASES, "Nadja", "Boris", "Selma", "Iris", "Vera", State.EXPIRED}
 
 
 def test_what_is_still_to_be_asked_of_janusz_stands_in_his_form(demo: Made) -> None:
@@ -269,7 +283,8 @@ def test_one_answer_is_anonymous_until_the_meeting(demo: Made) -> None:
 
 def test_the_table_met_twice_and_meets_again(demo: Made) -> None:
     meetings = demo.use("voorzitter", table.meetings)
-    (coming,) = meetings.coming
+    coming, of_minors = meetings.coming
+    assert (of_minors.items, of_minors.undecided) == (1, 1)
     assert (coming.items, coming.undecided) == (2, 2)
     assert [(one.items, one.undecided) for one in meetings.held] == [(4, 0), (3, 0)]
     assert coming.held_on > NOW.date() > meetings.held[0].held_on
@@ -279,6 +294,27 @@ def test_the_table_met_twice_and_meets_again(demo: Made) -> None:
     assert discussed == sum(one.items for one in meetings.held)
     agenda = demo.use("coordinator", table.agenda, coming.id)
     assert demo.signals["Masja"].reference in {one.reference for one in agenda.ready if one.several}
+
+
+def test_minutes_are_approved_and_shared_and_tasks_open_and_done(demo: Made) -> None:
+    with reading(demo.program) as session:
+        states = Counter(session.scalars(select(Minutes.state)))
+        settled = {one.settled_at is not None for one in session.scalars(select(MeetingTask))}
+        there = Counter(one.presence for one in session.scalars(select(Attendance)))
+    assert states == {"approved": 1, "shared": 1}
+    assert settled == {True, False}
+    assert there["present"] > 10
+
+
+def test_cases_are_stuck_and_somebody_is_kept_from_one(demo: Made) -> None:
+    stuck = demo.use("coordinator", listing.listing)
+    assert {"all-returned", "missed-dates"} <= {one.cause for one in stuck.open}
+    with reading(demo.program) as session:
+        kept = session.scalars(select(Recusal)).one()
+        period = session.scalars(select(ReflectionPeriod)).one()
+    assert kept.agency_id == "nidos"
+    assert period.agency_id == "essm"
+    assert any(one.due_on for one in demo.use("essm", work_list.mine))
 
 
 def test_disclosures_are_at_every_stage(demo: Made) -> None:
@@ -295,13 +331,16 @@ def test_disclosures_are_at_every_stage(demo: Made) -> None:
         ("avim", "disclosed", "X13"),
         ("essm", "disclosed", "G2"),
         ("riec", "awaiting_approval", "G5"),
+        # Passed on by the care coordinator; and taken back because it was wrong.
+        ("fairwork", "accepted", "X11"),
+        ("essm", "revoked", "X1"),
     }
 
 
 def test_what_was_received_has_answers_and_one_case_waits_unopened(demo: Made) -> None:
     lines, _following = demo.use("essm", referrals.inbox)
     assert [(line.state, line.feedback) for line in lines] == [
-        ("disclosed", ""), ("accepted", ""), ("accepted", ""), ("accepted", "help_offered"),
+        ("disclosed", ""), ("revoked", ""), ("accepted", ""), ("accepted", ""), ("accepted", "help_offered"),
     ]  # fmt: skip
     lines, _following = demo.use("avim", referrals.inbox)
     assert lines[0].overdue
@@ -423,7 +462,7 @@ def test_the_demo_is_alive_on_any_day(sqlite_settings, now):
                 select(func.count()).where(Question.answer == "", Question.due_on < now.date()),
             )
         assert states == {
-            State.SUBMITTED: 3, State.ENRICHING: 1, State.TABLED: 3, State.WATCH: 1, State.CLOSED: 1, State.RETURNED: 1,
+            State.SUBMITTED: 3, State.ENRICHING: 1, State.TABLED: 4, State.WATCH: 1, State.CLOSED: 1, State.RETURNED: 2,
             State.REFERRED: 2, State.FOLLOWED_UP: 3, State.TRIAGED: 1, State.ACCEPTED: 1, State.WITHDRAWN: 1,
             State.EXPIRED: 1,
         }  # fmt: skip
