@@ -16,8 +16,8 @@ from signaltable.flow.accounts import confirm_password
 from signaltable.flow.disclosing import Made, Preview
 from signaltable.grounds import CONDITIONS
 from signaltable.transaction import Program
-from signaltable.web import create_app
 from tests.conftest import PASSWORD
+from tests.serving import served
 from tests.table_steps import use
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -34,7 +34,7 @@ class Browser:
     """A client of the whole application that keeps cookies and sends what a page without script would send."""
 
     def __init__(self, program: Program) -> None:
-        self.client = create_app(program.settings, program).test_client()
+        self.client = served(program).test_client()
 
     def log_in(self, login: str) -> "Browser":
         self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")

@@ -14,9 +14,9 @@ from signaltable.flow import enrich, signals, table, triage
 from signaltable.intake import SignalDraft
 from signaltable.models import LogDetail, LogEntry, Signal
 from signaltable.transaction import Program, Transaction, reading, transaction
-from signaltable.web import create_app
 from tests.conftest import PASSWORD
 from tests.factories import a_signal
+from tests.serving import served
 
 T = TypeVar("T")
 
@@ -96,7 +96,6 @@ class Visitor:
 
     def __init__(self, client: FlaskClient, login: str) -> None:
         self._client = client
-        self.app = client.application
         answer = self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")
         assert answer.status_code == 302, answer.text
 
@@ -109,7 +108,6 @@ class Visitor:
         return self._client.post(path, data={"csrf_token": found[1], **data})
 
 
-def visitor(program: Program, login: str, beside: Visitor | None = None) -> Visitor:
-    """This person, logged in, with a browser of their own; at the same server as somebody else, which starts sooner."""
-    app = beside.app if beside else create_app(program.settings, program)
-    return Visitor(app.test_client(), login)
+def visitor(program: Program, login: str) -> Visitor:
+    """This person, logged in, with a browser of their own."""
+    return Visitor(served(program).test_client(), login)

@@ -86,11 +86,11 @@ def test_a_member_whom_the_ground_does_not_lead_to_never_reads_it_on_any_page(sq
     meeting = on_the_agenda(program, people["coordinator"], reference)
     # Then care coordination reads it, and so does the partner itself
     care = visitor(program, "essm")
-    for person in (care, visitor(program, "riec", care)):
+    for person in (care, visitor(program, "riec")):
         assert CANARY in person.get(f"/tafel/{meeting}/{reference}").text
     # And nobody else, on no page of the case, nor on the screen that everybody sees
     for login in ("coordinator", "voorzitter", "avim", "havendam"):
-        person = visitor(program, login, care)
+        person = visitor(program, login)
         places = [f"/tafel/{meeting}/{reference}", f"/tafel/{meeting}/scherm/1", f"/triage/{reference}"]
         places += [f"/signalen/{reference}", "/triage/antwoorden", f"/triage/vragen/{question}", "/", "/vragen"]
         pages = [person.get(place) for place in places]

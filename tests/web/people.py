@@ -6,15 +6,15 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from signaltable.transaction import Program
-from signaltable.web import create_app
 from tests.conftest import PASSWORD
+from tests.serving import served
 
 
 class Person:
     """Somebody at a browser."""
 
     def __init__(self, program: Program, login: str = "", password: str = PASSWORD) -> None:
-        self.client = create_app(program.settings, program).test_client()
+        self.client = served(program).test_client()
         if login:
             answer = self.post("/aanmelden", {"login": login, "password": password, "next": ""}, page="/aanmelden")
             assert answer.status_code == 302, answer.text

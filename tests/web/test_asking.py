@@ -78,7 +78,7 @@ def test_a_question_is_followed_reminded_of_put_off_and_taken_back(sqlite_progra
     page = f"/triage/vragen/{question}"
     assert f"{page}/herinneren" not in desk.get(page).text
     clock.forward(hours=16)
-    desk = visitor(sqlite_program, "coordinator", desk)
+    desk = visitor(sqlite_program, "coordinator")
     assert page in desk.get(f"/triage/{reference}").text
     assert desk.post(f"{page}/herinneren", {}, page).status_code == 303
     assert desk.post(f"{page}/herinneren", {}, page).status_code in (303, 409)
@@ -92,7 +92,7 @@ def test_a_question_is_followed_reminded_of_put_off_and_taken_back(sqlite_progra
     assert desk.post(f"{page}/intrekken", {"withdraw_reason": ""}, page).status_code == 422
     assert desk.post(f"{page}/intrekken", {"withdraw_reason": "Dubbel gevraagd."}, page).status_code == 303
     assert f"{page}/intrekken" not in desk.get(page).text
-    police = visitor(sqlite_program, "avim", desk).get(f"/vragen/{question}").text
+    police = visitor(sqlite_program, "avim").get(f"/vragen/{question}").text
     for hidden in ("Havendam", "Er is vakantie.", "Dubbel gevraagd.", "/antwoord"):
         assert hidden not in police.partition("<main")[2]
     assert row(sqlite_program, reference).state == "enriching"
@@ -102,7 +102,7 @@ def test_the_overview_shows_who_is_late_as_a_picture_and_a_table(sqlite_program,
     first, _second = asked(sqlite_program, actor(sqlite_program, "coordinator"), reference, "avim", "riec")
     use(sqlite_program, actor(sqlite_program, "avim"), enrich.answer, first, answer="hit", anonymous=True)
     clock.forward(days=20)
-    desk = visitor(sqlite_program, "coordinator", desk)
+    desk = visitor(sqlite_program, "coordinator")
     text = desk.get("/triage/antwoorden").text
     assert "<svg" in text
     assert "st-tag--danger" in text
@@ -111,4 +111,4 @@ def test_the_overview_shows_who_is_late_as_a_picture_and_a_table(sqlite_program,
     assert desk.get("/triage/antwoorden?pagina=7").status_code == 200
     assert desk.get("/triage/antwoorden?tafel=x").status_code == 404
     for login in ("avim", "havendam", "voorzitter"):
-        assert visitor(sqlite_program, login, desk).get("/triage/antwoorden").status_code == 403
+        assert visitor(sqlite_program, login).get("/triage/antwoorden").status_code == 403
