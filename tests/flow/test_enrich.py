@@ -255,7 +255,15 @@ def test_an_answer_is_masked_refuses_a_bsn_and_knows_four_words(program, people)
         with pytest.raises(UnusableInput) as refused:
             use(program, people["avim"], enrich.answer, question, **options)
         assert set(refused.value.problems) == {place}
-    use(program, people["avim"], enrich.answer, question, answer="hit", context="Mail naar zorinka@voorbeeld.nl", checked=True)
+    use(
+        program,
+        people["avim"],
+        enrich.answer,
+        question,
+        answer="hit",
+        context="Mail naar zorinka@voorbeeld.nl",
+        checked=True,
+    )
     assert "zorinka@" not in use(program, people["avim"], enrich.read_question, question).context
 
 

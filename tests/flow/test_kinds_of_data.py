@@ -238,7 +238,15 @@ def test_an_account_that_its_reporter_marked_for_descent_is_not_read_at_the_tabl
 def test_words_about_descent_in_an_answer_are_masked_when_stored_and_when_read(program, people):
     reference = triaged(program, people["havendam"], people["coordinator"], a_signal())
     (question,) = asked(program, people["coordinator"], reference, "avim")
-    use(program, people["avim"], enrich.answer, question, answer="hit", context="Bekend, van Roma afkomst.", checked=True)
+    use(
+        program,
+        people["avim"],
+        enrich.answer,
+        question,
+        answer="hit",
+        context="Bekend, van Roma afkomst.",
+        checked=True,
+    )
     on_the_agenda(program, people["coordinator"], reference)
     (answer,) = use(program, people["coordinator"], _read_by_table, reference).answers
     assert answer.context == "Bekend, van [weggelaten] [weggelaten]."

@@ -468,7 +468,15 @@ def _answered(program, actor, reference):
     (question,) = asked(
         program, actor(program, "coordinator"), reference, "avim", note="Kent u deze persoon van de haven?"
     )
-    use(program, actor(program, "avim"), enrich.answer, question, answer="hit", context="Bekend van een controle.", checked=True)
+    use(
+        program,
+        actor(program, "avim"),
+        enrich.answer,
+        question,
+        answer="hit",
+        context="Bekend van een controle.",
+        checked=True,
+    )
     return question
 
 

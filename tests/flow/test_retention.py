@@ -117,7 +117,15 @@ def test_erasing_takes_links_questions_and_answers_along(program, actor, clock):
     coordinator = actor(program, "coordinator")
     first = triaged(program, actor(program, "havendam"), coordinator)
     (question,) = asked(program, coordinator, first, "avim", note="Kent u deze persoon van de haven?")
-    use(program, actor(program, "avim"), enrich.answer, question, answer="hit", context="Bekend van een controle.", checked=True)
+    use(
+        program,
+        actor(program, "avim"),
+        enrich.answer,
+        question,
+        answer="hit",
+        context="Bekend van een controle.",
+        checked=True,
+    )
     clock.forward(days=100)
     second = submitted(program, actor(program, "delinde"), a_signal(capacity="care-wgbo", subjects=[a_person()]))
     assert len(_rows(program, Link)) == 1

@@ -344,7 +344,15 @@ def test_readings_are_by_organisation_and_role_and_never_by_name(
 
 def test_answers_of_partners_and_links_are_not_in_it(program, actor, officer, focal, sent, report, reference):
     (question, *_rest) = [told["ask"] for _entry, told in log(program, "enrich:ask")]
-    use(program, actor(program, "avim"), enrich.answer, question, answer="may_not_say", context="Zaak loopt bij ons.", checked=True)
+    use(
+        program,
+        actor(program, "avim"),
+        enrich.answer,
+        question,
+        answer="may_not_say",
+        context="Zaak loopt bij ons.",
+        checked=True,
+    )
     made = _report(program, officer, focal, report)
     assert {one.what for one in made.readings} <= set(subject_reports._READS)
     for telling in ("may_not_say", "Zaak loopt", question):

@@ -148,7 +148,9 @@ def test_the_coordinator_takes_a_signal_off_the_agenda(sqlite_program, tabled):
     assert desk.post(f"{page}/afvoeren", {"signal": reference}, page).status_code == 303
     assert row(sqlite_program, reference).state == "triaged"
     # Somebody else whose page still shows it gets a page and not the reproach of forging
-    assert visitor(sqlite_program, "coordinator").post(f"{page}/afvoeren", {"signal": reference}, page).status_code == 404
+    assert (
+        visitor(sqlite_program, "coordinator").post(f"{page}/afvoeren", {"signal": reference}, page).status_code == 404
+    )
     assert [details["cause"] for _entry, details in log(sqlite_program, "request:refuse")] == ["not_found"]
 
 
