@@ -122,6 +122,10 @@ WEB: Mapping[str, Leaves] = {
     "GET reflection.show": _leaves("signal:consult"),
     "POST reflection.end": _leaves("reflection:end", also="signal:consult"),
     "POST signals.keep": _leaves("retention:postpone", also="signal:consult"),
+    "POST signals.close": _leaves(
+        "signal:close",
+        also="identity:consult signal:consult disclosure:consult table:settle escalation:settle disclosure:reject",
+    ),
     "POST signals.withdraw": _leaves(
         "signal:withdraw", also="identity:consult signal:consult link:end link:propose disclosure:consult"
     ),
@@ -139,6 +143,7 @@ WEB: Mapping[str, Leaves] = {
     # --- triage, questions, the table
     "GET triage.listing": _leaves("signal:list"),
     "GET triage.show": _leaves("signal:consult", also="enrich:consult"),
+    "POST triage.close": _leaves("signal:close", also=f"{_DOSSIER} table:settle escalation:settle disclosure:reject"),
     "POST triage.judge": _leaves("signal:triage", also=_DOSSIER),
     "POST asking.preview": _leaves("enrich:consult", also=_DOSSIER),
     "POST asking.ask": _leaves("enrich:ask", also=f"{_DOSSIER} disclosure:refuse"),

@@ -15,14 +15,24 @@ from sqlalchemy import ColumnElement, func, select
 from signaltable import deadlines
 from signaltable.access import Permission, require
 from signaltable.audit_trail import day_milliseconds
-from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, State, UnusableInput, day_of, may_follow
+from signaltable.domain import (
+    ENDED,
+    Conflict,
+    DisclosureState,
+    NotFound,
+    Resource,
+    State,
+    UnusableInput,
+    day_of,
+    may_follow,
+)
 from signaltable.flow import duty_kinds, duty_lists, duty_rows, mailing, sealing
 from signaltable.flow.duty_lists import DutyStatus
 from signaltable.flow.masking import for_others
 from signaltable.flow.moves import move
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.grounds import Ground
-from signaltable.models import Agency, Disclosure, Duty, Feedback, Signal
+from signaltable.models import Agency, Disclosure, Duty, Feedback, Signal, SignalMove
 from signaltable.payload import Payload, from_bytes, identity_values
 from signaltable.queries import (
     PageKey,
@@ -89,6 +99,7 @@ class Referral:
     kept: bool
     allowed: AllowedFeedback
     feedback_late: bool
+    closed_at: datetime | None
 
     @property
     def may_accept(self) -> bool:
@@ -190,7 +201,16 @@ def read(tx: Transaction, reference: str) -> Referral:
         kept=kept,
         allowed=allowed_feedback(tx, row.recipient_agency),
         feedback_late=row.feedback_due_on is not None and row.feedback_due_on < tx.today,
+        closed_at=_closed_at(tx, row),
     )
+
+
+def _closed_at(tx: Transaction, row: Disclosure) -> datetime | None:
+    """When the owner's case was closed, for whom the owner gave it to; how it ended is not theirs to know."""
+    if row.parent_id:
+        return None
+    moved = select(SignalMove.at).where(SignalMove.signal_id == row.signal_id, SignalMove.state_to == State.CLOSED)
+    return tx.session.scalar(moved)
 
 
 def keeps(tx: Transaction, row: Disclosure) -> bool:
@@ -341,7 +361,8 @@ def feed_back(tx: Transaction, reference: str, *, result: str, text: str = "") -
     tx.session.add(told)
     row.feedback, row.feedback_at = result, tx.now
     final = feedback_rules(tx).categories[result].final
-    row.feedback_due_on = None if final else deadlines.feedback_due(tx.program.policy, row.destination, tx.today)
+    over = final or State(tx.session.get_one(Signal, row.signal_id).state) in ENDED
+    row.feedback_due_on = None if over else deadlines.feedback_due(tx.program.policy, row.destination, tx.today)
     follow(tx, row, State.FOLLOWED_UP)
     mailing.tell(tx, _hears(tx, row), "feedback", task=("sent", row.reference))
     digest = hashlib.sha256(told.words_sealed).hexdigest()

@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, select, tuple_
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import ACTIVE_STATES, Conflict, LinkState, NotFound, Resource, State, UnusableInput, day_of
-from signaltable.flow import consultation, enrich, fact_questions, linking, seats
+from signaltable.flow import closing, consultation, enrich, fact_questions, linking, seats
 from signaltable.flow.dossier import (
     Dossier,
     LinkedSubject,
@@ -97,6 +97,7 @@ class TriageView:
     table: str
     elsewhere: tuple[str, ...]
     may_move: bool
+    closable: closing.Closing | None
 
 
 def listing(
@@ -283,6 +284,7 @@ def consult(tx: Transaction, reference: str) -> TriageView:
         elsewhere=overlap.elsewhere(tx, [signal.id]).get(signal.id, ()),
         may_move=isinstance(may(tx.actor, Permission.SIGNAL_MOVE_OWN_TABLE, resource), Allowed)
         and state in ACTIVE_STATES,
+        closable=closing.at_table(tx, signal),
     )
 
 

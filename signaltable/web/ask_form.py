@@ -47,11 +47,14 @@ class AskForm(FlaskForm):
 
 def ask_form(view: TriageView, *, posted: bool = False) -> AskForm:
     """The form as posted, or a new one with the usual day."""
-    form = AskForm() if posted else AskForm(formdata=None, data={"due_on": view.due_on})
+    subjects = view.dossier.subjects
+    # With one subject there is nothing to choose; where a fact can be asked as well, that choice stays open.
+    only_one = [str(subjects[0].number)] if len(subjects) == 1 and not view.facts else []
+    form = AskForm() if posted else AskForm(formdata=None, data={"due_on": view.due_on, "subject": only_one})
     form.agencies.choices = list(view.agencies)
     form.subject.choices = [
         (str(one.number), f"{one.pseudonym} – {kind_label(one.kind)}, {role_label(one.role).lower()}")
-        for one in view.dossier.subjects
+        for one in subjects
     ]
     form.fact.choices = [(one.code, fact_label(one)) for one in view.facts]
     if not view.needs_necessity:

@@ -10,13 +10,15 @@ from wtforms.validators import InputRequired
 
 from signaltable.access import Permission
 from signaltable.domain import Conflict, UnusableInput
-from signaltable.flow import disclosures, dossier, feedbacks, holders, keeping, linking, signals, text_checks
+from signaltable.flow import closing, disclosures, dossier, feedbacks, holders, keeping, linking, signals, text_checks
 from signaltable.flow.clock_events import clock_events
 from signaltable.queries import signal_by_reference
+from signaltable.web.closing import CloseForm, close_form, posted_form
 from signaltable.web.dossier_words import destinations_label, put_problems
 from signaltable.web.filters import day
 from signaltable.web.guards import begin, only, permission, submitted
 from signaltable.web.keeping import KeepForm, course
+from signaltable.web.outcome_words import outcome_label
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
 from signaltable.web.wording import WORDS
@@ -39,7 +41,9 @@ def listing() -> ResponseReturnValue:
     with begin() as tx:
         lines, following = signals.own_signals(tx, after=after)
     older = url_for("signals.listing", na=write_key(following)) if following else None
-    return render_template("signals/listing.html", lines=lines, older=older, newer=after is not None)
+    return render_template(
+        "signals/listing.html", lines=lines, older=older, newer=after is not None, outcome_label=outcome_label
+    )
 
 
 @pages.get("/<reference>")
@@ -58,7 +62,12 @@ def identity(reference: str) -> ResponseReturnValue:
 
 
 def _show(
-    reference: str, *, with_identity: bool = False, form: WithdrawForm | None = None, keep: KeepForm | None = None
+    reference: str,
+    *,
+    with_identity: bool = False,
+    form: WithdrawForm | None = None,
+    keep: KeepForm | None = None,
+    ending: CloseForm | None = None,
 ) -> str:
     with begin() as tx:
         signal = signals.consult(tx, reference, with_identity=with_identity)
@@ -72,12 +81,16 @@ def _show(
         kept = keeping.of_signal(tx, row)
         clocks = tuple(clock_events(tx, row.id))
         may_keep = keeping.may_keep(tx)
+        closable = closing.of_owner(tx, row)
     return render_template(
         "signals/show.html",
         course=course(signal.moves, clocks),
         keeping=kept,
         may_keep=may_keep,
         keep_form=keep or KeepForm(None, version=str(kept.version if kept else 0)),
+        closable=closable,
+        close_form=close_form(closable, ending),
+        outcome_label=outcome_label,
         signal=signal,
         opened=with_identity,
         sent=sent,
@@ -118,6 +131,23 @@ def keep(reference: str) -> ResponseReturnValue:
         return redirect(url_for("signals.show", reference=reference, _anchor="bewaren"), 303)
     flash(_("Kept until %(day)s. The reason is sealed for your organisation.", day=day(until)), "success")
     return redirect(url_for("signals.show", reference=reference, _anchor="bewaren"), 303)
+
+
+@pages.post("/<reference>/afsluiten")
+@permission(Permission.SIGNAL_CLOSE_OWN)
+def close(reference: str) -> ResponseReturnValue:
+    """Close a case of the own organisation, with what came of it."""
+    form = posted_form()
+    if not submitted(form):
+        return _show(reference, ending=form), 422
+    try:
+        with begin() as tx:
+            closing.close_own(tx, reference, form.chosen())
+    except UnusableInput as error:
+        form.put_problems(error.problems)
+        return _show(reference, ending=form), 422
+    flash(_("The case is closed. Everybody who received something hears that."), "success")
+    return redirect(url_for("signals.show", reference=reference), 303)
 
 
 @pages.get("/<reference>/ontvangst")

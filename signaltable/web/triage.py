@@ -13,9 +13,10 @@ from wtforms.validators import InputRequired, Optional
 
 from signaltable.access import Permission
 from signaltable.domain import State, UnusableInput
-from signaltable.flow import triage
+from signaltable.flow import closing, triage
 from signaltable.flow.triage import TriageView
 from signaltable.web.ask_form import AskForm, ask_form
+from signaltable.web.closing import CloseForm, close_form, posted_form
 from signaltable.web.dossier_words import WORDS, put_problems
 from signaltable.web.fact_words import fact_title
 from signaltable.web.filters import state_label
@@ -115,6 +116,23 @@ def judge(reference: str) -> ResponseReturnValue:
     return redirect(url_for("triage.show", reference=reference), 303)
 
 
+@pages.post("/<reference>/afsluiten")
+@permission(Permission.SIGNAL_TRIAGE_OWN_TABLE)
+def close(reference: str) -> ResponseReturnValue:
+    """Close a case at the own table, with what came of it."""
+    form = posted_form()
+    if not submitted(form):
+        return page(consulted(reference), ending=form), 422
+    try:
+        with begin() as tx:
+            closing.close_at_table(tx, reference, form.chosen())
+    except UnusableInput as error:
+        form.put_problems(error.problems)
+        return page(consulted(reference), ending=form), 422
+    flash(_("The case is closed. Everybody who received something hears that."), "success")
+    return redirect(url_for("triage.show", reference=reference), 303)
+
+
 def consulted(reference: str) -> TriageView:
     """The signal as the coordinator triages it."""
     with begin() as tx:
@@ -125,7 +143,13 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() else 0
 
 
-def page(view: TriageView, *, judging: TriageForm | None = None, asking: AskForm | None = None) -> str:
+def page(
+    view: TriageView,
+    *,
+    judging: TriageForm | None = None,
+    asking: AskForm | None = None,
+    ending: CloseForm | None = None,
+) -> str:
     """The page of one signal, with the forms as they were posted."""
     return render_template(
         "triage/show.html",
@@ -133,6 +157,7 @@ def page(view: TriageView, *, judging: TriageForm | None = None, asking: AskForm
         read=view.dossier,
         judging=judging or _triage_form(view),
         asking=asking or (ask_form(view) if view.may_ask else None),
+        ending=close_form(view.closable, ending),
         fact_title=fact_title,
         **WORDS,
     )

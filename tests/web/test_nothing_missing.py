@@ -42,7 +42,7 @@ ALIKE = ("card.show", "card.pdf", "card.svg", "card.grounds", "card.ground", "ca
 LATE = (
     "table.decide questions.answer duties.fulfil approvals.approve samples.conclude misuse.settle incidents.settle "
     "signals.withdraw disclosures.withdraw_consent inbox.give_back intake.check intake.discard table.cancel "
-    "admin.close_table asking.withdraw questions.withdraw_context"
+    "signals.close triage.close admin.close_table asking.withdraw questions.withdraw_context"
 ).split()
 # Whoever has an interest in a case sees nothing of it from then on.
 INTEREST = ("recusals.declare", "recusals.end")
