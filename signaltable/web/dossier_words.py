@@ -13,6 +13,7 @@ from signaltable.flow.dossier import Dossier, DossierSubject, Happening, LinkedS
 from signaltable.flow.table import attending, moving, planning, tables
 from signaltable.web.clock_words import clock_title
 from signaltable.web.filters import answer_label, in_words, moment, state_label
+from signaltable.web.forms import put_errors
 from signaltable.web.guards import program
 from signaltable.web.outcome_words import closed_label
 
@@ -69,9 +70,7 @@ def problem_text(problem: str) -> str:
 
 def put_problems(form: Form, problems: Mapping[str, str]) -> None:
     """Show what a use case found wrong at the fields where it belongs."""
-    for place, problem in problems.items():
-        target = form[place] if place in form else next(iter(form))
-        target.errors = [*target.errors, problem_text(problem)]
+    put_errors(form, problems, problem_text)
 
 
 def kind_label(kind: str) -> str:

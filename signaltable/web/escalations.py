@@ -1,6 +1,5 @@
 """Stuck cases (ketenregie): what does not move, why, who missed what, and how it goes on."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -20,13 +19,13 @@ from signaltable.flow.escalations.listing import StuckCase
 from signaltable.flow.escalations.settling import Settling
 from signaltable.web.clock_words import CLOCK_WORDS, cause_label, missed_label, settled_label
 from signaltable.web.filters import day, in_words
+from signaltable.web.forms import put_errors, whole_number
 from signaltable.web.guards import actor, begin, permission, program, submitted
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
 from signaltable.web.wording import WORDS
 
 pages = Blueprint("escalations", __name__, url_prefix="/ketenregie")
-LONGEST_VERSION = 9
 
 
 class SettleForm(FlaskForm):
@@ -86,12 +85,14 @@ def settle(escalation_id: str) -> ResponseReturnValue:
     form = _form(case)
     if not submitted(form):
         return _page(case, form), 422
-    settled = Settling(form.result.data or "", form.reason.data or "", form.agency.data or "", _version(form))
+    settled = Settling(
+        form.result.data or "", form.reason.data or "", form.agency.data or "", whole_number(form.version.data)
+    )
     try:
         with begin() as tx:
             reference = settling.settle(tx, escalation_id, settled)
     except UnusableInput as error:
-        _put_problems(form, error.problems)
+        put_errors(form, error.problems, _problem_word)
         return _page(case, form), 422
     except Conflict as conflict:
         if conflict.reason not in {"settled", "changed"}:
@@ -106,11 +107,6 @@ def _coordinates() -> bool:
     return isinstance(may(actor(), Permission.ESCALATION_SETTLE_OWN_TABLE), Allowed)
 
 
-def _version(form: SettleForm) -> int:
-    text = form.version.data or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_VERSION else 0
-
-
 def _form(case: StuckCase) -> SettleForm:
     form = SettleForm()
     form.result.choices = [SelectChoice(one.id, in_words(one.title)) for one in case.results]
@@ -121,13 +117,12 @@ def _form(case: StuckCase) -> SettleForm:
     return form
 
 
-def _put_problems(form: SettleForm, problems: Mapping[str, str]) -> None:
+def _problem_word(problem: str) -> str:
     words = {
         settling.NO_AGENCY: _("Choose the organisation that takes it up"),
         settling.UNKNOWN_CHOICE: _("Choose one of the choices"),
     }
-    for name, problem in problems.items():
-        form[name].errors = [words.get(problem, _("This cannot be used"))]
+    return words.get(problem, _("This cannot be used"))
 
 
 def _page(case: StuckCase, form: SettleForm) -> str:

@@ -1,11 +1,11 @@
 """Fields that every form may need: a date in three boxes, and choices out of policies."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
-from wtforms import Field, SelectChoice, ValidationError
+from wtforms import Field, Form, SelectChoice, ValidationError
 
 from signaltable.identity import MONTH_NUMBERS
 from signaltable.web.filters import in_words
@@ -74,3 +74,10 @@ def choices(items: Mapping[str, Any] | Iterable[Any]) -> list[SelectChoice]:
 def whole_number(typed: str | None) -> int:
     """The number in a hidden field, such as a version; -1, which nothing has, for anything else."""
     return int(typed) if typed and typed.isdecimal() and typed.isascii() and len(typed) < 10 else -1
+
+
+def put_errors(form: Form, problems: Mapping[str, str], word: Callable[[str], str]) -> None:
+    """Show what a use case found wrong at the fields where it belongs, each problem as `word` tells it."""
+    for place, problem in problems.items():
+        target = form[place] if place in form else next(iter(form))
+        target.errors = [*target.errors, word(problem)]

@@ -37,7 +37,7 @@ from signaltable.intake import (
 )
 from signaltable.text import contains_bsn
 from signaltable.transaction import Transaction
-from signaltable.web.forms import DateParts, choices, not_in_future
+from signaltable.web.forms import DateParts, choices, not_in_future, whole_number
 from signaltable.web.guards import begin, offered, only, permission, program, submitted
 
 pages = Blueprint("intake", __name__, url_prefix="/signalen/nieuw")
@@ -162,15 +162,11 @@ def load_draft(draft_id: str) -> DraftView:
         return drafts.load(tx, draft_id)
 
 
-def version_of(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else -1
-
-
 def save_step(draft: DraftView, form: StepForm, changes: Mapping[str, object], step: int) -> bool:
     """Save a step. When another window was first, say so and keep what was typed: the next save goes through."""
     try:
         with begin() as tx:
-            drafts.save(tx, draft.id, changes, step=max(step, draft.step), version=version_of(form.version.data))
+            drafts.save(tx, draft.id, changes, step=max(step, draft.step), version=whole_number(form.version.data))
     except Conflict:
         form.form_errors.append(
             _("This draft was saved in another window meanwhile. Look at your answers and save them again."),

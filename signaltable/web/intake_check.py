@@ -28,6 +28,7 @@ from signaltable.seating import Offered
 from signaltable.text import Span, contains_bsn
 from signaltable.text_categories import CategorySpan, categories_in
 from signaltable.web.filters import in_words
+from signaltable.web.forms import whole_number
 from signaltable.web.guards import begin, permission, program, submitted
 from signaltable.web.intake import (
     ALSO_ASKED,
@@ -38,7 +39,6 @@ from signaltable.web.intake import (
     load_draft,
     pages,
     prepared,
-    version_of,
 )
 from signaltable.web.table_words import why_offered
 
@@ -90,7 +90,7 @@ def check(draft_id: str) -> ResponseReturnValue:
     posted = _posted()
     if submitted(form, *posted.reasons, many=["found", "keep"]):
         choices = _choices_about(draft, posted)
-        another_window = version_of(form.version.data) != draft.version
+        another_window = whole_number(form.version.data) != draft.version
         draft = _keep(draft, form, choices)
         back = _BACK_FROM_CHECK.get(form.action.data or "")
         if back:

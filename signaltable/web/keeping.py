@@ -15,11 +15,9 @@ from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.signals import Move
 from signaltable.web.clock_words import clock_title
 from signaltable.web.filters import moment, state_label
-from signaltable.web.forms import DateParts
+from signaltable.web.forms import DateParts, whole_number
 from signaltable.web.outcome_words import closed_label
 from signaltable.web.validators import day_needed, no_bsn
-
-LONGEST_VERSION = 9
 
 
 class KeepForm(FlaskForm):
@@ -40,9 +38,8 @@ class KeepForm(FlaskForm):
     version = HiddenField()
 
     def read_version(self) -> int:
-        """The version of the page; 0, which no signal has, for anything else."""
-        text = self.version.data or ""
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_VERSION else 0
+        """The version of the page; one that no signal has, for anything else."""
+        return whole_number(self.version.data)
 
     def put_problems(self, problems: Mapping[str, str]) -> None:
         """Show what the use case found wrong at its field."""

@@ -9,14 +9,15 @@ from wtforms import BooleanField, SelectField, TextAreaField
 from wtforms.validators import InputRequired, Optional
 
 from signaltable.access import Permission
-from signaltable.domain import NotFound, UnusableInput
+from signaltable.domain import UnusableInput
 from signaltable.flow.table import closing, minutes
 from signaltable.flow.table.minutes import MinutesView
-from signaltable.web.dossier_words import WORDS, problem_text
+from signaltable.web.dossier_words import WORDS
 from signaltable.web.filters import day, lang
+from signaltable.web.forms import put_errors, whole_number
 from signaltable.web.guards import begin, only, permission, submitted
 from signaltable.web.minutes_paper import on_paper
-from signaltable.web.minutes_words import MINUTES_WORDS, PROBLEMS
+from signaltable.web.minutes_words import MINUTES_WORDS, problem_word
 from signaltable.web.task_words import TASK_WORDS
 from signaltable.web.validators import no_bsn
 
@@ -108,7 +109,7 @@ def remake(meeting_id: str) -> ResponseReturnValue:
     """Make the draft anew from what the meeting left."""
     only("version")
     with begin() as tx:
-        minutes.remake(tx, meeting_id, version=_version())
+        minutes.remake(tx, meeting_id, version=whole_number(request.form.get("version")))
     flash(_("The draft was made anew."), "success")
     return redirect(url_for("minutes.show", meeting_id=meeting_id), 303)
 
@@ -119,7 +120,7 @@ def share(meeting_id: str) -> ResponseReturnValue:
     """Let everybody at the table read the minutes."""
     only("version")
     with begin() as tx:
-        minutes.share(tx, meeting_id, version=_version())
+        minutes.share(tx, meeting_id, version=whole_number(request.form.get("version")))
     flash(_("The minutes are shared. Everybody at the table gets a mail without content."), "success")
     return redirect(url_for("minutes.show", meeting_id=meeting_id), 303)
 
@@ -136,7 +137,7 @@ def correct(meeting_id: str) -> ResponseReturnValue:
         with begin() as tx:
             minutes.correct(tx, meeting_id, text=form.text.data or "", reference=form.reference.data or "")
     except UnusableInput as error:
-        _put_problems(form, error)
+        put_errors(form, error.problems, problem_word)
         return _page(meeting_id, correcting=form), 422
     flash(_("The correction stands in the minutes."), "success")
     return redirect(url_for("minutes.show", meeting_id=meeting_id, _anchor="verbeteringen"), 303)
@@ -151,20 +152,17 @@ def approve(meeting_id: str) -> ResponseReturnValue:
         return _page(meeting_id, approving=form), 422
     try:
         with begin() as tx:
-            minutes.approve(tx, meeting_id, approved_in=form.approved_in.data or "", version=_version())
+            minutes.approve(
+                tx,
+                meeting_id,
+                approved_in=form.approved_in.data or "",
+                version=whole_number(request.form.get("version")),
+            )
     except UnusableInput as error:
-        _put_problems(form, error)
+        put_errors(form, error.problems, problem_word)
         return _page(meeting_id, approving=form), 422
     flash(_("The minutes are approved. Nothing about them changes any more."), "success")
     return redirect(url_for("minutes.show", meeting_id=meeting_id), 303)
-
-
-def _version() -> int:
-    """How the minutes stood on the page that was sent; a page of ours always says so."""
-    try:
-        return int(request.form.get("version", ""))
-    except ValueError:
-        raise NotFound("no such version") from None
 
 
 def _read(meeting_id: str) -> MinutesView:
@@ -184,12 +182,6 @@ def _approve_form(view: MinutesView, *, posted: bool = False) -> ApproveForm:
     meetings = [(one, _("%(title)s, %(day)s", title=title, day=day(held))) for one, title, held in view.later]
     form.approved_in.choices = [("", ""), *meetings]
     return form
-
-
-def _put_problems(form: FlaskForm, error: UnusableInput) -> None:
-    for place, problem in error.problems.items():
-        target = form[place] if place in form else next(iter(form))
-        target.errors = [*target.errors, str(PROBLEMS.get(problem) or problem_text(problem))]
 
 
 def _page(meeting_id: str, *, correcting: CorrectionForm | None = None, approving: ApproveForm | None = None) -> str:

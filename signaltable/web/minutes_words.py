@@ -10,7 +10,7 @@ from flask_babel import ngettext
 
 from signaltable.flow.table import minutes, minutes_parts
 from signaltable.flow.table.minutes import MinutesView
-from signaltable.web.dossier_words import decision_label, destinations_label
+from signaltable.web.dossier_words import decision_label, destinations_label, problem_text
 from signaltable.web.filters import day
 from signaltable.web.task_words import asked, result_word
 
@@ -18,6 +18,11 @@ PROBLEMS: Mapping[str, Any] = {
     minutes.TOO_MANY: _l("There are many corrections already. Plan to talk about the minutes instead."),
     minutes.NO_MEETING: _l("Choose the meeting that approved them"),
 }
+
+
+def problem_word(problem: str) -> str:
+    """What cannot be used about minutes, in words."""
+    return str(PROBLEMS.get(problem) or problem_text(problem))
 
 
 def state_word(state: str) -> str:

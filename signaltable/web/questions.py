@@ -20,6 +20,7 @@ from signaltable.identity import IDENTITY_FIELDS
 from signaltable.web.dossier_words import WORDS, problem_text, put_problems
 from signaltable.web.fact_words import asked_title, fact_label, fact_title
 from signaltable.web.filters import answer_label, in_words
+from signaltable.web.forms import whole_number
 from signaltable.web.guards import actor, begin, only, permission, program, submitted
 from signaltable.web.shelter import PlaceForm, must_look, note_look
 from signaltable.web.validators import no_bsn
@@ -181,7 +182,7 @@ def _store(question_id: str, form: AnswerForm) -> None:
             capacity=form.capacity.data or "" if form.capacity else "",
             necessity=form.necessity.data or "",
             checked=form.context_checked.data,
-            version=int(version) if version.isascii() and version.isdigit() else None,
+            version=whole_number(version) if version else None,
         )
         note_look(tx, form, "enrichment.context", question_id=question_id)
 

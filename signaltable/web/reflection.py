@@ -15,12 +15,11 @@ from signaltable.domain import Conflict, NotFound, UnusableInput
 from signaltable.flow import reflection
 from signaltable.flow.reflection import Period
 from signaltable.web.filters import day, in_words
-from signaltable.web.forms import DateParts
+from signaltable.web.forms import DateParts, whole_number
 from signaltable.web.guards import actor, begin, permission, program, submitted
 from signaltable.web.validators import day_needed
 
 pages = Blueprint("reflection", __name__, url_prefix="/bedenktijd")
-LONGEST_VERSION = 9
 
 
 class RecordForm(FlaskForm):
@@ -88,7 +87,7 @@ def end(period_id: str) -> ResponseReturnValue:
         return _page(period_id, form), 422
     try:
         with begin() as tx:
-            reflection.end(tx, period_id, result=form.result.data or "", version=_version(form))
+            reflection.end(tx, period_id, result=form.result.data or "", version=whole_number(form.version.data))
     except Conflict as conflict:
         if conflict.reason not in {"ended", "changed"}:
             raise
@@ -96,11 +95,6 @@ def end(period_id: str) -> ResponseReturnValue:
         return redirect(url_for("reflection.show", period_id=period_id), 303)
     flash(_("The reflection period has ended. It is in the log of your organisation."), "success")
     return redirect(url_for("reflection.listing"), 303)
-
-
-def _version(form: EndForm) -> int:
-    text = form.version.data or ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_VERSION else 0
 
 
 def _end_form() -> EndForm:

@@ -5,7 +5,6 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import Form
 
 from signaltable.flow.table import tasks
 from signaltable.flow.table.task_lines import TaskLine
@@ -20,11 +19,9 @@ PROBLEMS: Mapping[str, Any] = {
 }
 
 
-def put_problems(form: Form, problems: Mapping[str, str]) -> None:
-    """Show what a use case found wrong at the fields where it belongs."""
-    for place, problem in problems.items():
-        target = form[place] if place in form else next(iter(form))
-        target.errors = [*target.errors, str(PROBLEMS.get(problem) or problem_text(problem))]
+def problem_word(problem: str) -> str:
+    """What cannot be used about a task, in words."""
+    return str(PROBLEMS.get(problem) or problem_text(problem))
 
 
 def result_word(result: str) -> str:

@@ -9,12 +9,12 @@ from wtforms import RadioField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Optional
 
 from signaltable.access import Permission
-from signaltable.domain import NotFound, UnusableInput
+from signaltable.domain import UnusableInput
 from signaltable.flow.table import task_lists, tasks
-from signaltable.web.forms import DateParts
+from signaltable.web.forms import DateParts, put_errors, whole_number
 from signaltable.web.guards import begin, permission, submitted
 from signaltable.web.paging import read_key, write_key
-from signaltable.web.task_words import TASK_WORDS, put_problems, result_word
+from signaltable.web.task_words import TASK_WORDS, problem_word, result_word
 from signaltable.web.validators import day_needed, no_bsn
 
 pages = Blueprint("tasks", __name__, url_prefix="/tafel/acties")
@@ -73,9 +73,15 @@ def settle(task_id: str) -> ResponseReturnValue:
         return _page(task_id, settling=form), 422
     try:
         with begin() as tx:
-            tasks.settle(tx, task_id, result=form.result.data, answer=form.answer.data or "", version=_version())
+            tasks.settle(
+                tx,
+                task_id,
+                result=form.result.data,
+                answer=form.answer.data or "",
+                version=whole_number(request.form.get("version")),
+            )
     except UnusableInput as error:
-        put_problems(form, error.problems)
+        put_errors(form, error.problems, problem_word)
         return _page(task_id, settling=form), 422
     flash(_("Kept. The coordinator of the table hears so."), "success")
     return redirect(url_for("tasks.listing"), 303)
@@ -90,20 +96,18 @@ def postpone(task_id: str) -> ResponseReturnValue:
         return _page(task_id, postponing=form), 422
     try:
         with begin() as tx:
-            tasks.postpone(tx, task_id, until=form.until.data, reason=form.reason.data or "", version=_version())
+            tasks.postpone(
+                tx,
+                task_id,
+                until=form.until.data,
+                reason=form.reason.data or "",
+                version=whole_number(request.form.get("version")),
+            )
     except UnusableInput as error:
-        put_problems(form, error.problems)
+        put_errors(form, error.problems, problem_word)
         return _page(task_id, postponing=form), 422
     flash(_("Put off. The reason is sealed for your organisation."), "success")
     return redirect(url_for("tasks.show", task_id=task_id), 303)
-
-
-def _version() -> int:
-    """How the task stood on the page that was sent; a page of ours always says so."""
-    try:
-        return int(request.form.get("version", ""))
-    except ValueError:
-        raise NotFound("no such version") from None
 
 
 def _settle_form(*, empty: bool = False) -> SettleForm:
