@@ -20,7 +20,7 @@ from signaltable.web.closing import CloseForm, close_form, posted_form
 from signaltable.web.dossier_words import WORDS, put_problems
 from signaltable.web.fact_words import fact_title
 from signaltable.web.filters import state_label
-from signaltable.web.forms import choices
+from signaltable.web.forms import choices, whole_number
 from signaltable.web.guards import begin, note_failure, only, only_fields, permission, program, submitted
 from signaltable.web.table_words import table_choices
 from signaltable.web.validators import no_bsn
@@ -89,7 +89,7 @@ def judge(reference: str) -> ResponseReturnValue:
     view = consulted(reference)
     form = _triage_form(view, posted=True)
     only_fields(form)
-    if _number(form.version.data) != view.version:
+    if whole_number(form.version.data) != view.version:
         # Said before the choices are looked at: what was offered then may no longer be offered now.
         form.form_errors.append(
             _("Somebody else changed this signal meanwhile. Look at it again and save your judgement once more."),
@@ -107,7 +107,7 @@ def judge(reference: str) -> ResponseReturnValue:
                 result=form.result.data,
                 urgency=form.urgency.data,
                 reason=form.reason.data or "",
-                version=_number(form.version.data),
+                version=whole_number(form.version.data),
             )
     except UnusableInput as error:
         put_problems(form, error.problems)
@@ -137,10 +137,6 @@ def consulted(reference: str) -> TriageView:
     """The signal as the coordinator triages it."""
     with begin() as tx:
         return triage.consult(tx, reference)
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() else 0
 
 
 def page(
