@@ -173,7 +173,7 @@ def timeline(events: Sequence[TimelineEvent], title: str = "", description: str 
 def bars(items: Sequence[Bar], title: str = "", description: str = "", hidden: str = "–") -> Svg:
     """Horizontal bars with their numbers. A number of None is drawn as a dashed stub with the text `hidden`."""
     width, row = 400.0, 34.0
-    start = min(18, max((len(item.label) for item in items), default=0)) * 7.6 + 16
+    start = min(18, max((len(item.label) for item in items), default=0)) * 8.4 + 16
     largest = max((item.value or 0 for item in items), default=0) or 1
     parts: list[str] = []
     for index, item in enumerate(items):

@@ -91,7 +91,10 @@ def listing(tx: Transaction, *, after: PageKey | None = None) -> StuckPage:
         details={"view": "stuck", "count": len(shown) + len(settled)},
         signals=sorted({row.signal_id for row in (*shown, *settled)}),
     )
-    return StuckPage(tuple(_lines(tx, shown)), len(rows) > MOST, tuple(_lines(tx, settled)), following)
+    # Of those that go to the table on the same day the most urgent comes first; the order of the rules is that of urgency.
+    urgency = list(tx.program.policy.urgencies).index
+    lines = sorted(_lines(tx, shown), key=lambda one: (one.level != TABLE, one.due_on, urgency(one.urgency)))
+    return StuckPage(tuple(lines), len(rows) > MOST, tuple(_lines(tx, settled)), following)
 
 
 def consult(tx: Transaction, escalation_id: str) -> StuckCase:
