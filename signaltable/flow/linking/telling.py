@@ -59,12 +59,8 @@ def tell(tx: Transaction, act_id: str, subject_ids: Collection[str], since: date
     Owners of the signals, the coordinators of the tables where they lie, the members once one was on an agenda, and
     receivers of disclosures of these signals. Returns the agencies that were told.
     """
-    signals = tx.session.scalars(
-        select(Signal)
-        .join(Subject, Subject.signal_id == Signal.id)
-        .where(Subject.id.in_(list(subject_ids)))
-        .distinct(),
-    ).all()
+    about = select(Subject.signal_id).where(Subject.id.in_(list(subject_ids)))
+    signals = tx.session.scalars(select(Signal).where(Signal.id.in_(about)).order_by(Signal.id)).all()
     told = [*_owners(signals), *_tables(tx, signals), *_receivers(tx, signals, since)]
     for one in dict.fromkeys(told):
         _note(tx, act_id, one, kind=kind)
