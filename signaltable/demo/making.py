@@ -12,14 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, create_engine, make_url, select, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, select, text
 
 from signaltable.db import Base
 from signaltable.demo import cases
 from signaltable.domain import SignaltableError, day_of
 from signaltable.flow import setup
-from signaltable.home_in_use import alone_in
-from signaltable.models import Signal
+from signaltable.home_in_use import LOCK, alone_in
+from signaltable.models import Account, Signal
 from signaltable.program import migrate, now, open_program
 from signaltable.settings import PKCS11, Settings
 from signaltable.transaction import Program, reading
@@ -95,13 +95,36 @@ def _refuse_others(settings: Settings) -> None:
     if settings.key_provider == PKCS11 or settings.log_key_elsewhere:
         raise NotADemo("expected the keys of the demo in its home; those in a token or elsewhere are not thrown away")
     made = (settings.home / setup.DEMO_ACCOUNTS, settings.home / setup.UNFINISHED)
-    if settings.key_ring.exists() and not any(path.exists() for path in made):
+    marked = any(path.exists() for path in made)
+    # Also a folder that is no home at all: whoever names the wrong one keeps what is in it.
+    if not marked and settings.home.exists() and {one.name for one in settings.home.iterdir()} - {LOCK}:
         raise NotADemo(f"{settings.home} was not made by `signaltable init --demo`; nothing was changed")
+    if _moved(settings, settings.home.with_name("elsewhere")) == settings.database_url:
+        _refuse_other_database(settings)
+
+
+def _refuse_other_database(settings: Settings) -> None:
+    """A database outside the home can be that of another home: it has to hold the people of this demo, or nobody."""
+    engine = create_engine(settings.database_url)
+    try:
+        with engine.connect() as connection:
+            known = (
+                set(connection.scalars(select(Account.login))) if inspect(connection).has_table("accounts") else set()
+            )
+    finally:
+        engine.dispose()
+    ours = {one["login"] for one in setup.demo_accounts(settings)} if _has_accounts(settings) else set()
+    if known and not (ours and ours <= known) and not (settings.home / setup.UNFINISHED).exists():
+        raise NotADemo("the database at DATABASE_URL is not the one of this demo; nothing was changed")
+
+
+def _has_accounts(settings: Settings) -> bool:
+    return (settings.home / setup.DEMO_ACCOUNTS).exists()
 
 
 def _password(settings: Settings) -> str:
     """The password that the demo had, so that what trainers wrote down still holds; else a new one."""
-    if not (settings.home / setup.DEMO_ACCOUNTS).exists():
+    if not _has_accounts(settings):
         return setup.new_demo_password()
     return str(setup.demo_accounts(settings)[0]["password"])
 

@@ -1,6 +1,7 @@
 """`signaltable demo --reset`: the demo is made anew and takes the place of the old one only when it is whole."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -104,6 +105,33 @@ def test_only_a_demo_is_thrown_away(home, monkeypatch):
         assert answer.exit_code == 1
         assert answer.stderr.count("\n") == 1
     assert home.key_ring.read_bytes() == before
+
+
+def test_a_folder_that_is_no_home_keeps_what_is_in_it(tmp_path, monkeypatch):
+    letter = tmp_path / "mine" / "letter.txt"
+    letter.parent.mkdir()
+    letter.write_text("keep me")
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(letter.parent))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("SIGNALTABLE_MODE", raising=False)
+    answer = run("demo", "--reset")
+    assert answer.exit_code == 1
+    assert "nothing was changed" in answer.stderr
+    assert [path.name for path in letter.parent.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("home_has", [True, False])
+def test_a_database_of_another_home_is_not_emptied(home, tmp_path, monkeypatch, home_has):
+    # Given a demo, or nothing, beside the database of somebody else
+    other = replace(home, home=tmp_path / "other")
+    other.home.mkdir()
+    if home_has:
+        setup.remember_demo_accounts(other, [{"login": "somebody", "password": PASSWORD, "roles": [], "agency": ""}])
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(other.home))
+    answer = run("demo", "--reset")
+    assert answer.exit_code == 1
+    assert "DATABASE_URL" in answer.stderr
+    assert count(home) == 0  # Its tables are there
 
 
 def test_without_reset_it_says_what_it_would_do(home):
