@@ -4,6 +4,7 @@ No identity and nothing of the owner's sealed part ever comes into it. Pseudonym
 has another name at every agency, so that two agencies cannot lay their lists side by side.
 """
 
+from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -88,7 +89,8 @@ class GivenAnswer:
     """An answer of a partner; `agency` is empty while that partner stays anonymous.
 
     `subject` is empty for an answer about a fact, whose code `fact` is. `context` is the partner's own and only there for
-    a reader whom its ground (`context_ground`) leads to; of an anonymous partner the ground is not told.
+    a reader whom its ground (`context_ground`) leads to. Of an anonymous partner neither the ground is told nor when the
+    answer came: who was late, or was reminded on which day, stands elsewhere with a name.
     """
 
     agency: str
@@ -99,7 +101,7 @@ class GivenAnswer:
     context_ground: str
     asked_at: datetime
     due_on: date
-    answered_at: datetime
+    answered_at: datetime | None
     late: bool
 
 
@@ -247,7 +249,8 @@ def dossier_of(tx: Transaction, signal: Signal, viewer: str, *, room: bool = Fal
     decisions = decisions_of(tx, signal) if inside else ()
     questions = _questions(tx, signal) if inside else ()
     whom = contexts.room_of(tx, signal) if room else contexts.readers(tx, [_reading_agency(tx, signal, viewer)])
-    answers = tuple(_answers(tx, signal, questions, titles, names, whom))
+    # In the order of the questions, which stand elsewhere with names, two answers without a name would have one.
+    answers = tuple(sorted(_answers(tx, signal, questions, titles, names, whom), key=_unnamed))
     return Dossier(
         reference=signal.reference,
         state=signal.state,
@@ -448,10 +451,15 @@ def _answers(
             context_ground=question.context_ground if context and not hidden else "",
             asked_at=question.asked_at,
             due_on=question.due_on,
-            answered_at=question.answered_at,
+            answered_at=None if hidden else question.answered_at,
             # With the overview of who answered late, the mark would give a partner without a name away.
             late=not hidden and day_of(question.answered_at) > question.due_on,
         )
+
+
+def _unnamed(one: GivenAnswer) -> tuple[str, ...]:
+    """Answers with a name first, as they were asked; those without one by what they say."""
+    return () if one.agency else ("", one.answer, one.fact, one.subject, one.context)
 
 
 def meeting_days(tx: Transaction, signal_id: str) -> tuple[date, ...]:
@@ -513,7 +521,11 @@ def _timeline(
         asked[question.asked_at] = asked.get(question.asked_at, 0) + 1
     # Who was asked is not told here: with one silent partner left, the anonymous answer would have a name.
     happened += [Happening(at, "asked", count=count) for at, count in asked.items()]
-    happened += [Happening(one.answered_at, "answered", one.answer, one.agency) for one in answers]
+    happened += [Happening(one.answered_at, "answered", one.answer, one.agency) for one in answers if one.answered_at]
+    # That somebody answered at a moment, the overview of who was asked tells as well; what, only the answers, in no order.
+    given = Counter(one.answered_at for one in questions if one.answer and one.answered_at)
+    hidden = given - Counter(one.answered_at for one in answers if one.answered_at)
+    happened += [Happening(at, "answered") for at in hidden.elements()]
     happened += [Happening(one.decided_at, "decided", one.decision, text=one.reason) for one in decisions]
     happened += [Happening(one.at, one.kind, one.code) for one in clock_events(tx, signal.id)]
     return sorted(happened, key=lambda one: one.at)

@@ -288,9 +288,12 @@ def _may_for_others(tx: Transaction, signal: Signal) -> bool:
 
 
 def _people(tx: Transaction, signal: Signal) -> Iterator[Person]:
-    """Who works at an agency that has to do with the case, without the actor and those who are kept from it already."""
+    """Who works at an agency that has to do with the case, without the actor and those who are kept from it already.
+
+    Not at one to which a receiver passed it on: the table does not know of that, and its people say so for themselves.
+    """
     receivers = select(Disclosure.recipient_agency).where(
-        Disclosure.signal_id == signal.id, Disclosure.disclosed_at.is_not(None)
+        Disclosure.signal_id == signal.id, Disclosure.parent_id.is_(None), Disclosure.disclosed_at.is_not(None)
     )
     resource = resource_of(tx, signal)
     agencies = {*resource.table_agencies, *resource.asked_agencies, signal.owner_agency, *tx.session.scalars(receivers)}

@@ -195,8 +195,7 @@ def _event_title(one: Happening) -> str:
     if one.kind == "asked":
         return _("One partner was asked") if one.count == 1 else _("%(count)s partners were asked", count=one.count)
     if one.kind == "answered":
-        who = _("A partner answered") if not one.agency else _("Answered")
-        return f"{who}: {answer_label(one.code).lower()}"
+        return f"{_('Answered')}: {answer_label(one.code).lower()}" if one.agency else _("A partner answered")
     if one.kind == "closed":
         return closed_label(one.code)
     if one.kind == "table":

@@ -40,7 +40,7 @@ class StuckLine:
 
 @dataclass(frozen=True, slots=True)
 class MissedLine:
-    """A date that an organisation missed."""
+    """A date that an organisation missed. `agency` is empty where something was passed on: to whom is not the table's."""
 
     due_on: date
     kind: str
@@ -197,13 +197,17 @@ def _lines(tx: Transaction, rows: Sequence[Escalation]) -> Iterable[StuckLine]:
         )
 
 
-# Of a kind of date: where the organisation stands that had to act.
-_WHO: Final[Mapping[str, tuple[Any, Any]]] = {
-    "acceptance": (Disclosure.id, Disclosure.recipient_agency),
-    "feedback": (Disclosure.id, Disclosure.recipient_agency),
-    "answer": (Question.id, Question.agency_id),
-    "task": (MeetingTask.id, MeetingTask.agency_id),
-    "duty": (Duty.id, Duty.agency_id),
+# Of a kind of date: where the organisation stands that had to act. Who got something from a receiver is told to the owner
+# only when that receiver allows it (flow/holders.py), and to the table by nobody.
+_OWNERS: Final = Disclosure.parent_id.is_(None)
+_WHO: Final[Mapping[str, Select[*tuple[Any, ...]]]] = {
+    "acceptance": select(Disclosure.id.label("id"), Disclosure.recipient_agency.label("agency")).where(_OWNERS),
+    "feedback": select(Disclosure.id.label("id"), Disclosure.recipient_agency.label("agency")).where(_OWNERS),
+    "answer": select(Question.id.label("id"), Question.agency_id.label("agency")),
+    "task": select(MeetingTask.id.label("id"), MeetingTask.agency_id.label("agency")),
+    "duty": select(Duty.id.label("id"), Duty.agency_id.label("agency")).where(
+        Duty.disclosure_id.in_(select(Disclosure.id).where(_OWNERS))
+    ),
 }
 
 
@@ -211,9 +215,9 @@ def _missed(tx: Transaction, row: Escalation, titles: Mapping[str, str]) -> Iter
     dates = missed_since(tx, row)
     who: dict[tuple[str, str], str] = {}
     for kind in sorted({one.kind for one in dates}):
-        key, agency = _WHO[kind]
         ids = [one.object_id for one in dates if one.kind == kind]
-        found = tx.session.execute(select(key.label("id"), agency.label("agency")).where(key.in_(ids)))
+        query = _WHO[kind]
+        found = tx.session.execute(query.where(query.selected_columns.id.in_(ids)))
         who |= {(kind, one.id): one.agency for one in found}
     for one in dates:
         yield MissedLine(one.due_on, one.kind, titles.get(who.get((one.kind, one.object_id), ""), ""))

@@ -57,30 +57,40 @@ def tell(tx: Transaction, act_id: str, subject_ids: Collection[str], since: date
     """Tell everybody who saw or got something on the strength of a link of these subjects since that moment.
 
     Owners of the signals, the coordinators of the tables where they lie, the members once one was on an agenda, and
-    receivers of disclosures of these signals. Returns the agencies that were told.
+    receivers of disclosures of these signals. Returns the agencies that were told, without those to which a receiver
+    passed something on: the log shows these to whoever ends the link, who does not know of them.
     """
     about = select(Subject.signal_id).where(Subject.id.in_(list(subject_ids)))
     signals = tx.session.scalars(select(Signal).where(Signal.id.in_(about)).order_by(Signal.id)).all()
-    told = [*_owners(signals), *_tables(tx, signals), *_receivers(tx, signals, since)]
+    told: list[_Told] = [*_owners(signals), *_tables(tx, signals), *_receivers(tx, signals, since)]
     for one in dict.fromkeys(told):
         _note(tx, act_id, one, kind=kind)
     # Whoever is kept from one of them hears nothing: that a link ended says that the other side is there.
     apart = kept_from(tx, [signal.id for signal in signals]).values()
     mailing.tell(tx, _people(tx, told, signals).difference({tx.actor.account_id}, *apart), MAIL, task=("work", ""))
-    return sorted({one.agency_id for one in told})
+    return _known(tx, told)
 
 
 def tell_again(tx: Transaction, act_id: str, undone: str) -> list[str]:
     """Tell those who were told by an act that it was taken back: the link counts again."""
     before = tx.session.scalars(select(LinkNotice).where(LinkNotice.act_id == undone)).all()
     people: set[str] = set()
-    for one in before:
-        told = _Told(one.agency_id, one.relation, one.signal_id, one.disclosure_id)
+    again = [_Told(one.agency_id, one.relation, one.signal_id, one.disclosure_id) for one in before]
+    for told in again:
         _note(tx, act_id, told, kind=RESTORED)
-        people |= _people(tx, [told], [tx.session.get_one(Signal, one.signal_id)])
+        people |= _people(tx, [told], [tx.session.get_one(Signal, told.signal_id)])
     apart = kept_from(tx, {one.signal_id for one in before}).values()
     mailing.tell(tx, people.difference({tx.actor.account_id}, *apart), MAIL, task=("work", ""))
-    return sorted({one.agency_id for one in before})
+    return _known(tx, again)
+
+
+def _known(tx: Transaction, told: Iterable[_Told]) -> list[str]:
+    """The agencies that were told for another reason than that somebody passed something on to them."""
+    passed_on = select(Disclosure.id).where(
+        Disclosure.id.in_({one.disclosure_id for one in told if one.disclosure_id}), Disclosure.parent_id.is_not(None)
+    )
+    further = set(tx.session.scalars(passed_on))
+    return sorted({one.agency_id for one in told if one.disclosure_id not in further})
 
 
 def _note(tx: Transaction, act_id: str, one: _Told, *, kind: str) -> None:
