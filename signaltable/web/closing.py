@@ -24,7 +24,7 @@ class CloseForm(FlaskForm):
     outcome = RadioField(_l("How did it end?"), [InputRequired(_l("Choose how it ended"))])
     # Not `reason` and `version`: other forms stand on the same pages.
     close_reason = TextAreaField(
-        _l("Explanation"),
+        _l("Say more about it"),
         [
             Optional(),
             Length(
