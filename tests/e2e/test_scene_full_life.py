@@ -279,3 +279,31 @@ def test_a_signal_lives_from_its_first_word_to_its_erasure(region):
     press(care.page, "/terugkoppelen")
     expect_success(care.page)
     assert state_of(region, reference) == "followed_up"
+    owner = region("havendam")
+    owner.open(f"/signalen/{reference}")
+    unfold(owner.page, "/afsluiten")
+    choose(owner.page, "outcome", "help_given")
+    press(owner.page, "/afsluiten")
+    expect_success(owner.page)
+    assert state_of(region, reference) == "closed"
+
+    # Two years later the owner is warned in time, and then nothing is left but that it was there
+    ends = on(15).replace(year=2028)
+    region.at(ends - timedelta(days=10))
+    owner = region("havendam")
+    owner.page.goto(link_for(region, "havendam"))
+    expect(owner.page).to_have_url(f"{region.address}/signalen/{reference}")
+    expect(owner.page.get_by_text("keuken").first).to_be_visible()
+    region.at(ends + timedelta(days=3))
+    owner = region("havendam")
+    owner.open(f"/signalen/{reference}")
+    expect_no_name(owner.page)
+    assert "keuken" not in owner.page.content()
+    chair = region("voorzitter")
+    for meeting, said in ((first, "Er is toestemming voor hulp."), (second, "De zorg heeft weer plek")):
+        chair.open(f"/tafel/{meeting}/verslag")
+        assert said not in chair.page.content()
+    auditor = region("auditor")
+    auditor.open(f"/audit?kenmerk={reference}")
+    expect_no_name(auditor.page)
+    expect(auditor.page.locator("main")).to_contain_text(reference)
