@@ -22,9 +22,8 @@ from signaltable.grounds import CATEGORIES
 from signaltable.pseudonymise import check_reference
 from signaltable.web.filters import in_words, moment, state_label
 from signaltable.web.guards import program
-from signaltable.web.log_codes import lower_first
 from signaltable.web.log_words import actions, channel_label, kind_title, outcome_label
-from signaltable.web.wording import category_label
+from signaltable.web.wording import category_label, lower_first
 
 # No log is older than time on this kind of machine.
 EARLIEST: Final = date(1970, 1, 1)

@@ -12,24 +12,24 @@ from signaltable.flow.dossier import DECISIONS
 from signaltable.grounds import Ground
 from signaltable.texts import Text
 from signaltable.web.clock_words import cause_label as stuck_cause
-from signaltable.web.clock_words import missed_label, settled_label
-from signaltable.web.dossier_words import compare_label, decision_label, destination_label
+from signaltable.web.clock_words import missed_label
+from signaltable.web.dossier_words import decision_label, destination_label
 from signaltable.web.duty_words import kind_label as duty_label
-from signaltable.web.duty_words import result_word
 from signaltable.web.errors import reason_text
-from signaltable.web.filters import answer_label, day, in_words, moment, state_label
+from signaltable.web.filters import answer_label, day, in_words, moment
 from signaltable.web.guards import program
-from signaltable.web.outcome_words import outcome_label
+from signaltable.web.log_results import result_words
+from signaltable.web.log_views import view_title
 from signaltable.web.wording import (
     article,
     articles,
     category_label,
     cause_label,
     field_label,
+    lower_first,
     obligation_text,
     role_label,
 )
-from signaltable.web.wording import result_label as feedback_label
 
 Titles = Mapping[str, str]
 # What stands for a ground where an organisation looks at what it recorded itself.
@@ -61,12 +61,6 @@ def moment_words(value: int) -> str:
     return day(at.date()) if value % _DAY_MS == 0 else moment(at)
 
 
-def lower_first(text: str) -> str:
-    """A title within a sentence: the first letter small, unless the word is written as AVIM, KvK or E-mail."""
-    first = text.partition(" ")[0]
-    return text if any(sign.isupper() or sign == "-" for sign in first[1:]) else text[:1].lower() + text[1:]
-
-
 def _is_moment(key: str) -> bool:
     return key.endswith("_at") or key == "locked_until"
 
@@ -75,7 +69,7 @@ def _word(key: str, code: str, titles: Titles, action: str) -> str:
     if key in AGENCIES:
         return titles.get(code, "")
     if key == "result":
-        return _result(code, action)
+        return result_words(code, action)
     if key == "purpose" and action.startswith("key:"):
         return _of_key(code)
     reader = _READERS.get(key)
@@ -229,93 +223,6 @@ def _rule(code: str) -> str:
     return own.get(code) or _titled("retention")(code) or _titled("deadlines")(code)
 
 
-def _result(code: str, action: str) -> str:
-    """What came of it; what the codes mean depends on the action."""
-    words = {
-        "duty:fulfil": result_word,
-        "disclosure:feedback": feedback_label,
-        "signal:triage": state_label,
-        "signal:close": lambda one: (
-            {
-                "table": _("by a decision of the table"),
-                "stuck": _("by the coordinator, because it was stuck"),
-            }.get(one)
-            or outcome_label(one)
-        ),
-        "escalation:settle": settled_label,
-        "reflection:end": reflection_result,
-        "enrich:compare": _compared,
-        "text:check": _read,
-        "identity:decide": _decided,
-        "subject:decide": _decided,
-        "table:recuse": _recused,
-        "table:settle": _settled,
-        "table:minute": _minuted,
-        "mail:fail": _not_arrived,
-    }.get(action)
-    found = words(code) if words else _of_others(code)
-    return "" if found == code else lower_first(found)
-
-
-def reflection_result(code: str) -> str:
-    """How a reflection period ended, in words of the rules."""
-    rule = program().policy.reflection
-    known = {one.id: one.title for one in rule.result} if rule else {}
-    return in_words(known[code]) if code in known else ""
-
-
-def _not_arrived(code: str) -> str:
-    """Why nothing more is tried with a mail."""
-    return {"bounced": _("it came back"), "failed": _("given up after enough tries")}.get(code, "")
-
-
-def _decided(code: str) -> str:
-    """What a second person decided about a request for an identity or to erase somebody."""
-    return {
-        "approved": _("Approved"),
-        "refused": _("Refused by second person"),
-        "no_ground": _("Refused by the rules"),
-        "erased": _("Erased"),
-    }.get(code, "")
-
-
-def _settled(code: str) -> str:
-    """What came of a task of the table."""
-    return {
-        "done": _("Done"),
-        "not_possible": _("Was not possible"),
-        "not_needed": _("No longer needed"),
-    }.get(code, "")
-
-
-def _minuted(code: str) -> str:
-    """What was done with the minutes of a meeting."""
-    return {
-        "made": _("the meeting was closed and its minutes made"),
-        "shared": _("they were shared with the table"),
-        "corrected": _("a correction was put beside them"),
-    }.get(code, "")
-
-
-def _read(code: str) -> str:
-    return {
-        "waiting": _("it waits for the text reader"),
-        "nothing_new": _("nothing new was found"),
-        "new_words": _("new words were found"),
-        "not_read": _("the text reader could not read it"),
-        "unreadable": _("the submitter is asked to look through it"),
-        "signal_gone": _("the signal was withdrawn"),
-    }.get(code, "")
-
-
-def _of_others(code: str) -> str:
-    return {"match": _("it fits"), "fits": _("it fits"), "differs": _("it does not fit")}.get(code, "")
-
-
-def _compared(code: str) -> str:
-    return compare_label(code) if code in {"match", "possible", "none"} else ""
-
-
 def _decision(code: str) -> str:
     return decision_label(code) if code in DECISIONS else ""
 
@@ -430,10 +337,6 @@ def _interest(code: str) -> str:
     return in_words(title) if title else ""
 
 
-def _recused(code: str) -> str:
-    return {"declared": _("kept from the case"), "ended": _("may see the case again")}.get(code, "")
-
-
 def _evidence_kind(code: str) -> str:
     found = next((one for one in program().policy.linking.compared if one.id == code), None)
     return in_words(found.label) if found else ""
@@ -441,92 +344,6 @@ def _evidence_kind(code: str) -> str:
 
 # How the rule of a date that was missed is written: this and the kind of date.
 MISSED = "missed-"
-
-
-def view_title(code: str) -> str:
-    return {
-        "agenda": _("Agenda of a meeting"),
-        "answers": _("Who still has to answer"),
-        "approvals": _("What waits for a second look"),
-        "attendance": _("Who comes to a meeting"),
-        "calendar": _("The calendar of meetings"),
-        "calendar-file": _("Meetings as a file for a calendar"),
-        "card": _("The meldroutekaart"),
-        "card_pdf": _("The meldroutekaart on paper"),
-        "card_svg": _("The meldroutekaart as a picture"),
-        "check": _("The check of the log"),
-        "compare": _("Two sets of rules compared"),
-        "disclose": _("Where a signal may go"),
-        "disclosure": _("A disclosure, without content"),
-        "disclosures": _("All disclosures"),
-        "drafts": _("Own drafts"),
-        "duties": _("Duties after a disclosure"),
-        "duty": _("A duty after a disclosure"),
-        "entry": _("One entry"),
-        "erasure": _("A request to erase a person"),
-        "erasures": _("Requests to erase a person"),
-        "evidence": _("The proof of the log"),
-        "example": _("An example on the meldroutekaart"),
-        "exclusion": _("A value of the exclusion list"),
-        "exclusions": _("The exclusion list"),
-        "export": _("An export of the log"),
-        "exports": _("Exports of the log"),
-        "export_state": _("How far an export is"),
-        "ground": _("One legal ground"),
-        "grounds": _("All legal grounds"),
-        "identity_asking": _("What may be asked about one person"),
-        "identity_history": _("All requests for an identity"),
-        "identity_own": _("Own requests for an identity"),
-        "identity_request": _("One request for an identity"),
-        "identity_waiting": _("Requests for an identity that wait"),
-        "inbox": _("Received disclosures"),
-        "incident": _("Incident"),
-        "incidents": _("Incidents"),
-        "closing": _("What closing a meeting leaves over"),
-        "followed": _("What earlier meetings asked"),
-        "item": _("A signal on the agenda"),
-        "minutes": _("The minutes of a meeting"),
-        "minutes_pdf": _("The minutes of a meeting on paper"),
-        "screen": _("A signal on the screen in a meeting"),
-        "screen_before": _("The screen in a meeting, before a case"),
-        "screen_end": _("The screen in a meeting, after the last case"),
-        "task": _("A task of the table"),
-        "tasks": _("Tasks of the table"),
-        "links": _("Links"),
-        "list": _("A list"),
-        "log": _("A page of the log"),
-        "meetings": _("Meetings of the table"),
-        "moving": _("To which table a signal can go"),
-        "one": _("One of them"),
-        "overview": _("The work list"),
-        "reflection": _("Reflection periods"),
-        "stuck": _("Stuck cases"),
-        "planning": _("What is planned for a meeting"),
-        "own": _("Signals of the own organisation"),
-        "own_answers": _("Answers of the own organisation"),
-        "owner": _("By the owner"),
-        "practice": _("Practising with the meldroutekaart"),
-        "preview": _("What partners would read of a question"),
-        "progress": _("How a question stands"),
-        "proof": _("The proof of an entry"),
-        "table": _("One table"),
-        "tables": _("The tables"),
-        "provider": _("By the owner"),
-        "public_key": _("The public key of the log"),
-        "question": _("A question"),
-        "questions": _("Questions to the own organisation"),
-        "receiver": _("By the receiver"),
-        "recusal": _("Who is kept from a case"),
-        "recusals": _("Who is kept from which case"),
-        "second_person": _("By the second person"),
-        "triage": _("Signals at the table"),
-        "versions": _("Versions of the rules"),
-        "keys": _("The state of the keys"),
-        "mails": _("How the mails are doing"),
-        "mails_status": _("How the mails are doing, at the machine"),
-        "keys_status": _("The state of the keys, at the machine"),
-        "workplace": _("The start page of the auditor"),
-    }.get(code, "")
 
 
 def filter_name(code: str) -> str:

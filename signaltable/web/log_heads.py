@@ -355,7 +355,9 @@ HEADS: Mapping[str, Heads] = {
         _l("%(who)s ended a reflection period in signal %(signal)s"),
         _l("%(who)s ended a reflection period"),
     ),
-    "deadline:overdue": (_l("%(who)s saw that a day comes near or has passed, and prepared reminders where they were due"),),
+    "deadline:overdue": (
+        _l("%(who)s saw that a day comes near or has passed, and prepared reminders where they were due"),
+    ),
 }
 
 # Clauses that follow a head, in this order; "%(value)s" is the detail in words.

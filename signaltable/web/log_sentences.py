@@ -13,9 +13,10 @@ from flask_babel import gettext as _
 
 from signaltable.flow.auditing import EntryLine
 from signaltable.web.filters import day, moment
-from signaltable.web.log_codes import in_plain_words, lower_first
+from signaltable.web.log_codes import in_plain_words
 from signaltable.web.log_heads import CLAUSES, FLAGS, HEADS, NOT_FLAGS
 from signaltable.web.log_words import agency_of, role_titles, why
+from signaltable.web.wording import lower_first
 
 _HOLE = re.compile(r"%\((\w+)\)s")
 # What the entry itself says of its object fills a head when the details are gone.

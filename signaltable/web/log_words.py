@@ -27,8 +27,8 @@ from signaltable.web.log_codes import (
     filter_name,
     in_plain_words,
     moment_words,
-    view_title,
 )
+from signaltable.web.log_views import view_title
 from signaltable.web.wording import article, category_label, obligation_text, result_label
 
 ROLES = frozenset({"roles", "roles_added", "roles_removed"})

@@ -204,3 +204,9 @@ WORDS: Mapping[str, Any] = {
     "retention_text": retention_text,
     "language": lang,
 }
+
+
+def lower_first(text: str) -> str:
+    """A title within a sentence: the first letter small, unless the word is written as AVIM, KvK or E-mail."""
+    first = text.partition(" ")[0]
+    return text if any(sign.isupper() or sign == "-" for sign in first[1:]) else text[:1].lower() + text[1:]

@@ -117,7 +117,7 @@ def file_of(tx: Transaction, meeting_id: str, lang: str) -> bytes:
         "table:consult",
         object_type="meeting",
         object_id=meeting.id,
-        details={"meeting": meeting.id, "view": "calendar-file"},
+        details={"meeting": meeting.id, "view": "calendar_file"},
     )
     return _file(tx, [meeting], lang)
 
@@ -134,7 +134,7 @@ def file_of_coming(tx: Transaction, lang: str, *, table_id: str = "") -> bytes:
         .order_by(Meeting.held_on, Meeting.begins, Meeting.id)
         .limit(MOST),
     ).all()
-    details = {"view": "calendar-file", "count": len(rows), "filters": [f"table:{table_id}"] if table_id else []}
+    details = {"view": "calendar_file", "count": len(rows), "filters": [f"table:{table_id}"] if table_id else []}
     tx.record("signal:list", object_type="agency", object_id=tx.actor.agency_id, details=details)
     return _file(tx, rows, lang)
 
