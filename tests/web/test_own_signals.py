@@ -102,7 +102,7 @@ def test_the_owner_reads_whereto_by_whom_and_by_when_and_finds_it_waiting(progra
     reference = triaged(program, owner, coordinator, a_signal(subjects=[]))
     meeting = on_the_agenda(program, coordinator, reference)
     browser = Person(program, "havendam")
-    assert "0 signalen van u waarvan de tafel" in _words(browser.get("/overzicht").text)
+    assert "van u waarvan de tafel" not in _words(browser.get("/overzicht").text)
     deciding = table.Deciding("refer", "Hulp gaat voor", "avim", date(2026, 12, 1), ("essm",))
     use(program, actor(program, "voorzitter"), table.decide, meeting, reference, deciding)
     text = _words(browser.get(f"/signalen/{reference}").text)
@@ -111,7 +111,7 @@ def test_the_owner_reads_whereto_by_whom_and_by_when_and_finds_it_waiting(progra
     for told in (*titles, "Doorgeleiden", _title(program, "avim")):
         assert told in decided
     assert "1 signaal van u waarvan de tafel" in _words(browser.get("/overzicht").text)
-    assert "0 signalen van u waarvan de tafel" in _words(Person(program, "delinde").get("/overzicht").text)
+    assert "van u waarvan de tafel" not in _words(Person(program, "delinde").get("/overzicht").text)
 
 
 def test_links_come_in_the_order_of_who_has_to_act_and_lead_to_the_own_signal(program, actor):
