@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from signaltable import jobs
 from signaltable.domain import ZONE, day_of
 from signaltable.flow import mailing
+from signaltable.flow.accounts import actor_of_login
 from signaltable.flow.mail.following import follow
 from signaltable.mail_rules import MailFile, beginning_of
+from signaltable.models import Mail
 from signaltable.settings import CHECKOUT
 from signaltable.transaction import transaction
 from signaltable.working_days import Calendar
@@ -87,6 +89,32 @@ def test_urgent_ones_beyond_the_quota_of_the_day_go_with_the_digest(sqlite_progr
     clock.forward(days=1)
     tell(program, "avim", "question", urgent=True)
     assert run(program).sent == 2  # The day has a quota of its own; what was left over goes with its digest.
+
+
+def test_a_clock_that_stood_ahead_holds_up_no_mail_after_it_came_back(sqlite_program, clock):
+    program = with_rules(sqlite_program, quota={"urgent_per_person": 1, "per_hour": 2})
+    clock.forward(days=30)
+    tell(program, "avim", "question", urgent=True)
+    tell(program, "riec")
+    assert run(program).sent == 2
+    # What was chosen then, and claimed by a process that died
+    tell(program, "avim")
+    with transaction(program, jobs.JOBS) as tx:
+        claimed = Mail(
+            id=tx.new_id(), account_id=actor_of_login(program, "essm").account_id, template="test", state="ready",
+            created_at=tx.now, next_try_at=tx.now + timedelta(minutes=20), tries=1,
+        )  # fmt: skip
+        tx.session.add(claimed)
+    clock.forward(days=-29)
+    tell(program, "riec")
+    tell(program, "avim", "question", urgent=True)
+    sent = 0
+    for _turn in range(3):
+        sent += run(program).sent
+        clock.forward(hours=1)
+    # The urgent one, two digests, and what was claimed; none of them again
+    assert sent == 4
+    assert run(program).sent == 0
 
 
 def test_the_same_task_is_told_once(sqlite_program):

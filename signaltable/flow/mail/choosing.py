@@ -5,10 +5,10 @@ moment come one after the other and never make two digests of one day.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 
 from signaltable.domain import Actor, day_of
 from signaltable.flow.mail import states, tasks
@@ -52,19 +52,24 @@ def _people(program: Program) -> Sequence[str]:
     query = select(Mail.account_id).join(Account, Account.id == Mail.account_id)
     query = query.where(Mail.state == states.WAITING, or_(may_be_mailed(), Account.active.is_(False)))
     if rules.digest_is_due(now, None, program.policy.calendar):
-        query = query.where(or_(Mail.urgent, Mail.account_id.not_in(_told_since(beginning_of(day_of(now))))))
+        query = query.where(or_(Mail.urgent, Mail.account_id.not_in(_told_on(day_of(now)))))
     else:
         query = query.where(Mail.urgent)
     with reading(program) as session:
         return session.scalars(query.distinct().order_by(Mail.account_id)).all()
 
 
-def _told_since(moment: datetime) -> Select[str]:
-    """Whoever got a digest, or had one made, since this moment."""
-    return select(Mail.account_id).where(
-        Mail.template == states.DIGEST,
-        Mail.state != states.SETTLED,
-        or_(Mail.created_at >= moment, Mail.written_at >= moment),
+def _told_on(day: date) -> Select[str]:
+    """Whoever got a digest, or had one made, on this day."""
+    return select(Mail.account_id).where(Mail.template == states.DIGEST, Mail.state != states.SETTLED, _dates_from(day))
+
+
+def _dates_from(day: date) -> ColumnElement[bool]:
+    """The mails that were made or sent on this day. Those of a later one were so while the clock stood ahead of now."""
+    begins, ends = beginning_of(day), beginning_of(day + timedelta(days=1))
+    return or_(
+        and_(Mail.created_at >= begins, Mail.created_at < ends),
+        and_(Mail.written_at >= begins, Mail.written_at < ends),
     )
 
 
@@ -151,7 +156,7 @@ def _urgent_today(tx: Transaction, account_id: str) -> int:
         Mail.account_id == account_id,
         Mail.urgent,
         Mail.state.not_in((states.WAITING, states.DIGESTED, states.SETTLED)),
-        or_(Mail.created_at >= beginning_of(tx.today), Mail.written_at >= beginning_of(tx.today)),
+        _dates_from(tx.today),
     )
     return tx.session.scalar(count) or 0
 
@@ -160,12 +165,16 @@ def _urgent_today(tx: Transaction, account_id: str) -> int:
 
 
 def _last_digest(tx: Transaction, account_id: str) -> datetime | None:
-    """When this person last got a digest; one that could not be delivered yet counts when it was made."""
-    moments = tx.session.execute(
-        select(func.max(Mail.created_at), func.max(Mail.written_at)).where(
-            Mail.account_id == account_id, Mail.template == states.DIGEST, Mail.state != states.SETTLED
-        )
-    ).one()
+    """When this person last got a digest; one that could not be delivered yet counts when it was made.
+
+    One of a day that is still to come was made while the clock stood ahead, and holds up none of the days before it.
+    """
+    ends = beginning_of(tx.today + timedelta(days=1))
+    digests = Mail.account_id == account_id, Mail.template == states.DIGEST, Mail.state != states.SETTLED
+    moments = (
+        tx.session.scalar(select(func.max(moment)).where(*digests, moment < ends))
+        for moment in (Mail.created_at, Mail.written_at)
+    )
     return max((one for one in moments if one is not None), default=None)
 
 

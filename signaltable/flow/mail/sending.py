@@ -7,10 +7,10 @@ same Message-ID: SMTP has no way to know (RFC 5321, 4.5.4.1 and 6.1).
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from signaltable.domain import Actor
@@ -20,7 +20,7 @@ from signaltable.flow.mail.choosing import choose, rules_of, still_needed
 from signaltable.flow.mail.composing import Letter, compose
 from signaltable.flow.mail.replies import Problem
 from signaltable.flow.mail.transports import Transport, transport_of
-from signaltable.mail_rules import KINDS, Kind
+from signaltable.mail_rules import KINDS, Kind, MailFile
 from signaltable.models import Account, LogCheckpoint, Mail
 from signaltable.transaction import Program, Transaction, reading, transaction
 
@@ -66,15 +66,22 @@ def _due(program: Program) -> Iterable[str]:
     """The mails that may be tried now, urgent ones first, as many as the hour still allows."""
     now, rules = program.clock(), rules_of(program)
     with reading(program) as session:
+        # What was sent while the clock stood ahead is not of this hour.
         sent = select(func.count()).where(
-            Mail.written_at > now - AN_HOUR, Mail.state.in_((states.SENT, states.BOUNCED))
+            Mail.written_at > now - AN_HOUR, Mail.written_at <= now, Mail.state.in_((states.SENT, states.BOUNCED))
         )
         left = min(BATCH, rules.quota.per_hour - (session.scalar(sent) or 0))
         query = select(Mail.id).join(Account, Account.id == Mail.account_id)
-        query = query.where(Mail.state == states.READY, Mail.next_try_at <= now, may_be_mailed())
+        query = query.where(Mail.state == states.READY, _may_be_tried(rules, now), may_be_mailed())
         if program.settings.mail_server:
             query = query.where(has_address())
         return session.scalars(query.order_by(Mail.urgent.desc(), Mail.next_try_at, Mail.id).limit(max(0, left))).all()
+
+
+def _may_be_tried(rules: MailFile, now: datetime) -> ColumnElement[bool]:
+    """Whether a mail waits no longer. A wait that is longer than any there is began before the clock came back."""
+    longest = max(LEASE, *(timedelta(minutes=minutes) for minutes in rules.retry.minutes))
+    return or_(Mail.next_try_at <= now, Mail.next_try_at > now + longest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ def _claim(program: Program, actor: Actor, mail_id: str) -> Letter | None:
     with transaction(program, actor) as tx:
         claimed = tx.session.execute(
             update(Mail)
-            .where(Mail.id == mail_id, Mail.state == states.READY, Mail.next_try_at <= tx.now)
+            .where(Mail.id == mail_id, Mail.state == states.READY, _may_be_tried(rules_of(program), tx.now))
             .values(next_try_at=tx.now + LEASE, tries=Mail.tries + 1)
         )
         if not claimed.rowcount:  # type: ignore[attr-defined]
