@@ -145,6 +145,7 @@ def somebody(people):
     meet(people)
     elsewhere(people)
     clocks(people)
+    close(people)
 
 
 def ask_partners(desk):
@@ -230,6 +231,19 @@ def clocks(people):
     stuck = re.search(r'href="(/ketenregie/[0-9a-f]{32})"', desk.get("/ketenregie").text)[1]
     form = {"result": "no-longer-stuck", "agency": "", "reason": WHY, "version": "1", "csrf_token": desk.token(stuck)}
     assert desk.post(f"{stuck}/afhandelen", form).status_code == 303
+
+
+def close(people):
+    """A case that its receiver took up is closed, once by its owner and once at its table."""
+    program = people["havendam"].program
+    owner, receiver = (accounts.actor_of_login(program, login) for login in ("havendam", "essm"))
+    for person, page in ((people["havendam"], "/signalen"), (people["coordinator"], "/triage")):
+        reference = submitted(program, owner, a_signal(consent=GIVEN))
+        use(program, receiver, referrals.accept, disclosed(program, owner, reference, "essm", ground="X1").reference)
+        address = f"{page}/{reference}"
+        version = re.search(r'name="close_version"[^>]* value="(\d+)"', person.get(address).text)[1]
+        form = {"outcome": "no_trafficking", "close_version": version, "csrf_token": person.token(address)}
+        assert person.post(f"{address}/afsluiten", form).status_code == 303
 
 
 def elsewhere(people):
