@@ -23,8 +23,9 @@ from signaltable.jobs.running import take_turn
 from signaltable.models import Account, JobRun, JobTurn, LogDetail, LogEntry, LoginSession
 from signaltable.slots import Every, moment_of, name_of
 from signaltable.transaction import reading
+from tests.thorough import many
 
-ROUNDS = 8
+ROUNDS = many(6, 60)
 SESSIONS = 40
 # A second here is so many seconds there: a slot of a minute comes ten times a second.
 HURRY = 600
@@ -152,6 +153,19 @@ def whoever_works(home, living):
     return told[-1][0] if told and told[-1][1] == "begins" and told[-1][0] in living else 0
 
 
+def somebody_stopped(home, living, after):
+    """A process that stands still in the middle of a run, some seconds after it was seen to work."""
+    pid = whoever_works(home, living)
+    if not pid:
+        return 0
+    time.sleep(after)
+    os.kill(pid, signals_of_unix.SIGSTOP)
+    if whoever_works(home, living) == pid:
+        return pid
+    os.kill(pid, signals_of_unix.SIGCONT)
+    return 0
+
+
 def runs_that_ended(home):
     return sum(what == "ends" for _pid, what in told_of_work(home))
 
@@ -174,12 +188,13 @@ def test_a_kill_at_any_moment_loses_and_doubles_nothing(program, clock):
             forge.one_more(wrong)
         for number in range(ROUNDS):
             # One that is at work, or any, when the work has gone on
+            moment = chance.uniform(0.0, 0.02)
             if number % 2:
-                victim = until(lambda: whoever_works(home, forge.living))
+                victim = until(partial(somebody_stopped, home, forge.living, moment))
             else:
                 until(partial(one_more_ended, home, runs_that_ended(home)))
+                time.sleep(moment)
                 victim = chance.choice(forge.living)
-            time.sleep(chance.uniform(0.0, 0.02))
             forge.kill(victim)
             # A clock far ahead comes, and goes again; another stands behind.
             forge.one_more((0, 0, -120, 3600)[number % 4])
