@@ -31,6 +31,8 @@ run: setup ## make the demo region if there is none, and serve it on 127.0.0.1:8
 
 test: $(VENV)/.filled-dev ## install what tests need and run everything that can run
 	@# Chromium fills both cores by itself, so the browser comes last and alone. Both parts run, whatever the first one says.
+	@# Programs that tests start need not compile what they load, also where Python was told to keep nothing that it compiled.
+	@$(BIN)/python -m compileall -q signaltable audit
 	@failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e" || failed=1; \
 	$(BIN)/python -m pytest -m e2e tests/e2e || failed=1; \
