@@ -13,11 +13,12 @@ from signaltable.access import Permission, require
 from signaltable.domain import Conflict, DisclosureState
 from signaltable.flow import mailing, referrals, sealing, sources
 from signaltable.flow.referrals import feedback_place
+from signaltable.mail_rules import beginning_of
 from signaltable.models import Disclosure, Feedback, Mail, Signal
 from signaltable.queries import agency_titles, disclosure_by_reference
 from signaltable.transaction import Transaction
 
-# Nobody gets the same reminder twice within this time.
+# How long after a reminder of what is late the next one goes.
 REMIND_EVERY = timedelta(days=3)
 AT_ONCE = 500
 
@@ -106,7 +107,7 @@ def pass_up(tx: Transaction, reference: str) -> str:
 def remind(tx: Transaction) -> tuple[int, int]:
     """Tell receivers that feedback is expected soon or is late, and who disclosed that it is late.
 
-    Nobody gets the same reminder twice within `REMIND_EVERY`. Returns how many disclosures and mails. For the job.
+    Once before the day, and every `REMIND_EVERY` after it. Returns how many disclosures and mails. For the job.
     """
     soon = tx.today + timedelta(days=referrals.feedback_rules(tx).remind_before_days)
     expected = tx.session.scalars(
@@ -133,21 +134,28 @@ def awaited() -> tuple[ColumnElement[bool], ...]:
 
 def _remind_receiver(tx: Transaction, row: Disclosure) -> int:
     accounts = mailing.accounts_with(tx, [row.recipient_agency], Permission.REFERRAL_RECEIVE_OWN)
-    return _tell(tx, accounts, "feedback-due", ("feedback", row.reference))
+    return _tell(tx, accounts, "feedback-due", ("feedback", row.reference), _told_from(tx, row))
 
 
 def _remind_provider(tx: Transaction, row: Disclosure) -> int:
-    return _tell(tx, [row.requested_by], "feedback-missing", ("awaited", row.reference))
+    return _tell(tx, [row.requested_by], "feedback-missing", ("awaited", row.reference), _told_from(tx, row))
 
 
-def _tell(tx: Transaction, accounts: Iterable[str], template: str, task: mailing.Task) -> int:
-    recently = set(
-        tx.session.scalars(
-            select(Mail.account_id).where(
-                Mail.template == template, Mail.task_id == task[1], Mail.created_at > tx.now - REMIND_EVERY
-            )
-        )
+def _told_from(tx: Transaction, row: Disclosure) -> datetime:
+    """Whoever was told since then hears nothing now: before the day one mail is enough, and a new one follows on the day after it."""
+    due = row.feedback_due_on or tx.today
+    if due >= tx.today:
+        return beginning_of(due - timedelta(days=referrals.feedback_rules(tx).remind_before_days))
+    return max(beginning_of(due + timedelta(days=1)), tx.now - REMIND_EVERY)
+
+
+def _tell(tx: Transaction, accounts: Iterable[str], template: str, task: mailing.Task, since: datetime) -> int:
+    # A mail of a later day was written while the clock stood ahead, and says nothing about today.
+    ends = beginning_of(tx.today + timedelta(days=1))
+    told = select(Mail.account_id).where(
+        Mail.template == template, Mail.task_id == task[1], Mail.created_at > since, Mail.created_at < ends
     )
+    recently = set(tx.session.scalars(told))
     wanted = [one for one in accounts if one not in recently]
     mailing.tell(tx, wanted, template, task=task)
     return len(wanted)

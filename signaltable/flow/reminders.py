@@ -36,10 +36,8 @@ from signaltable.models import (
 )
 from signaltable.transaction import Transaction
 
-# Nobody gets the same reminder twice within this time.
-REMIND_EVERY: Final = timedelta(hours=20)
-# So many things of a kind are looked at in one run, the first due first; the next run has the rest.
-AT_ONCE: Final = 500
+# So many things stand by name in one entry of the log; their count is of all.
+MOST_NAMED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,6 @@ def _late_questions(tx: Transaction) -> Iterator[Owed]:
             Signal.state.not_in(ENDED),
         )
         .order_by(Question.due_on, Question.id)
-        .limit(AT_ONCE)
     )
     for row, urgency in rows:
         yield Owed(row.id, row.agency_id, ("question", row.id), row.signal_id, urgency, row.due_on)
@@ -101,7 +98,7 @@ def _late_questions(tx: Transaction) -> Iterator[Owed]:
 
 def _late_disclosures(tx: Transaction) -> Sequence[Disclosure]:
     query = select(Disclosure).where(*_waiting_for_receiver(), Disclosure.due_on < tx.today)
-    return tx.session.scalars(query.order_by(Disclosure.due_on, Disclosure.reference).limit(AT_ONCE)).all()
+    return tx.session.scalars(query.order_by(Disclosure.due_on, Disclosure.reference)).all()
 
 
 def _waiting_for_receiver() -> tuple[Any, ...]:
@@ -124,7 +121,7 @@ def _late_referrals(tx: Transaction, late: Iterable[Disclosure]) -> int:
 
 def _late_others(tx: Transaction) -> int:
     """Values to look at again, links to decide, texts to confirm."""
-    values = [Owed(row.id, row.owner_agency, ("exclusion", row.id)) for row in exclusions.late(tx)[:AT_ONCE]]
+    values = [Owed(row.id, row.owner_agency, ("exclusion", row.id)) for row in exclusions.late(tx)]
     told = _tell_late(tx, "exclusion-review", "exclusion", values, Permission.EXCLUSION_CHANGE_OWN, "exclusion-overdue")
     links = [one for one in _links(tx) if one.due_on is not None and one.due_on < tx.today]
     told += _tell_late(tx, "link-decision", "link", links, Permission.LINK_DECIDE_OWN, "link-overdue")
@@ -142,7 +139,6 @@ def _links(tx: Transaction) -> Iterator[Owed]:
         .where(Link.state == LinkState.PROPOSED, Signal.state.not_in(GONE), ~answered)
         .group_by(Link.id, Link.proposed_at, Signal.owner_agency)
         .order_by(Link.proposed_at, Link.id)
-        .limit(AT_ONCE)
     )
     deadline = tx.program.policy.deadlines["link-decision"]
     for row in rows:
@@ -157,7 +153,6 @@ def _texts(tx: Transaction) -> Iterator[Owed]:
         .join(Signal, Signal.id == TextCheck.signal_id)
         .where(TextCheck.state == CONFIRM, Signal.state.not_in(GONE))
         .order_by(TextCheck.asked_at, TextCheck.id)
-        .limit(AT_ONCE)
     )
     deadline = tx.program.policy.deadlines["text-confirmation"]
     for row in rows:
@@ -175,12 +170,13 @@ def _tell_late(
     *,
     silent: bool = False,
 ) -> int:
-    """One mail for each person who is late with one or more of these, unless they had it within `REMIND_EVERY`."""
-    recently = set(
-        tx.session.scalars(
-            select(Mail.account_id).where(Mail.template == template, Mail.created_at > tx.now - REMIND_EVERY)
-        )
-    )
+    """One mail for each person who is late with one or more of these, unless they had it today.
+
+    A mail of a later day was written while the clock stood ahead, and says nothing about today.
+    """
+    begins, ends = _start_of(tx.today), _start_of(tx.today + timedelta(days=1))
+    today = select(Mail.account_id).where(Mail.template == template, Mail.created_at >= begins, Mail.created_at < ends)
+    recently = set(tx.session.scalars(today))
     count = 0
     for agency, things in _by_agency(owed).items():
         whom = [one for one in mailing.accounts_with(tx, [agency], permission) if one not in recently]
@@ -206,7 +202,13 @@ def _record(tx: Transaction, rule: str, object_type: str, objects: Sequence[str]
     if not mails:
         return
     names = sorted(set(objects))
-    details = {"rule": rule, "count": len(names), "object_type": object_type, "objects": names, "mails": mails}
+    details = {
+        "rule": rule,
+        "count": len(names),
+        "object_type": object_type,
+        "objects": names[:MOST_NAMED],
+        "mails": mails,
+    }
     tx.record("deadline:overdue", object_type=object_type, details=details)
 
 
@@ -246,7 +248,7 @@ def _near_disclosures(tx: Transaction) -> Iterator[Owed]:
         .where(*_waiting_for_receiver(), Disclosure.due_on.between(tx.today, until))
         .order_by(Disclosure.due_on, Disclosure.id)
     )
-    for row, urgency in tx.session.execute(query.limit(AT_ONCE)):
+    for row, urgency in tx.session.execute(query):
         thing = row.reference
         yield Owed(thing, row.recipient_agency, ("disclosure", thing), row.signal_id, urgency, row.due_on)
 
@@ -261,7 +263,7 @@ def _near_tasks(tx: Transaction) -> Iterator[Owed]:
         .where(MeetingTask.settled_at.is_(None), MeetingTask.due_on.between(tx.today, until), Signal.state.not_in(GONE))
         .order_by(MeetingTask.due_on, MeetingTask.id)
     )
-    for row, urgency in tx.session.execute(query.limit(AT_ONCE)):
+    for row, urgency in tx.session.execute(query):
         yield Owed(row.id, row.agency_id, ("task", row.id), row.signal_id, urgency, row.due_on)
 
 
@@ -279,7 +281,7 @@ def _near_duties(tx: Transaction) -> Iterator[Owed]:
         )
         .order_by(Duty.due_at, Duty.id)
     )
-    for duty, signal_id in tx.session.execute(query.limit(AT_ONCE)):
+    for duty, signal_id in tx.session.execute(query):
         due = day_of(duty.due_at) if duty.due_at else None
         yield Owed(duty.id, duty.agency_id, ("duty", duty.id), signal_id, due_on=due)
 
@@ -295,7 +297,7 @@ def _near_identities(tx: Transaction) -> list[Owed]:
             row.signal_id,
             due_on=deadline.due(day_of(row.asked_at)),
         )
-        for row in tx.session.scalars(query.limit(AT_ONCE))
+        for row in tx.session.scalars(query)
     ]
     return _within(tx, "identity", owed)
 
@@ -305,7 +307,7 @@ def _near_exclusions(tx: Transaction) -> Iterator[Owed]:
     if until is None:
         return
     query = select(Exclusion).where(Exclusion.ended_at.is_(None), Exclusion.review_on.between(tx.today, until))
-    for row in tx.session.scalars(query.order_by(Exclusion.review_on, Exclusion.id).limit(AT_ONCE)):
+    for row in tx.session.scalars(query.order_by(Exclusion.review_on, Exclusion.id)):
         yield Owed(row.id, row.owner_agency, ("work", row.id), due_on=row.review_on)
 
 

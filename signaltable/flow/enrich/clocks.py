@@ -15,8 +15,6 @@ from signaltable.models import Agency, Postponement, Question, Signal
 from signaltable.transaction import Transaction
 
 REASON_LIMIT = 500
-# How many questions one run reminds of, so that it does not hold the database for long; the next run has the rest.
-AT_ONCE = 500
 
 NO_REASON = "expected a reason"
 NOT_LATER = "expected a later day than it is now"
@@ -43,7 +41,6 @@ def remind_before(tx: Transaction) -> int:
             Agency.active,
         )
         .order_by(Question.due_on, Question.id)
-        .limit(AT_ONCE)
     ).all()
     due = [(row.Question, row.Signal) for row in rows if not _reminded_in_time(tx, row.Question)]
     for question, signal in due:
@@ -124,7 +121,11 @@ def postpone(tx: Transaction, question_id: str, *, until: date | None, reason: s
     question.postponed += 1
     question.version += 1
     put_off(tx, QUESTION, question.id, question.signal_id, before=before, until=until, why=words)
-    told = {"due_at": day_milliseconds(until), "previous_due_at": day_milliseconds(before), "motivation_hash": text_hash(words)}
+    told = {
+        "due_at": day_milliseconds(until),
+        "previous_due_at": day_milliseconds(before),
+        "motivation_hash": text_hash(words),
+    }
     record(tx, "enrich:postpone", signal, question, asked=question.agency_id, **told)
 
 
