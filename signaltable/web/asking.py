@@ -19,7 +19,7 @@ from signaltable.web.ask_form import AskForm, about_something, ask_form, asking_
 from signaltable.web.dossier_words import WORDS, put_problems
 from signaltable.web.fact_words import asked_title, fact_title
 from signaltable.web.forms import DateParts
-from signaltable.web.guards import begin, only, only_fields, permission, submitted
+from signaltable.web.guards import begin, note_failure, only, only_fields, permission, submitted
 from signaltable.web.triage import consulted
 from signaltable.web.triage import page as triage_page
 from signaltable.web.validators import no_bsn
@@ -29,6 +29,8 @@ pages = Blueprint("asking", __name__, url_prefix="/triage")
 
 # The button of the preview that leads back to the form, with everything in it.
 CHANGE = "aanpassen"
+# What the preview showed, so that nothing else goes out.
+SEEN = "seen"
 
 
 class PostponeForm(FlaskForm):
@@ -76,10 +78,17 @@ def ask(reference: str) -> ResponseReturnValue:
         return _preview(view, form, status=422)
     try:
         with begin() as tx:
-            sent = enrich.ask(tx, reference, asking_of(form))
+            sent = enrich.ask(tx, reference, asking_of(form), seen=request.form.get(SEEN))
     except UnusableInput as error:
         put_problems(form, error.problems)
         return triage_page(view, asking=form), 422
+    except Conflict as conflict:
+        if conflict.reason != enrich.UNSEEN:
+            raise
+        note_failure("conflict", 409)
+        form.checked.errors = [_("Somebody changed this meanwhile. Look again.")]
+        form.checked.data = False
+        return _preview(view, form, status=409)
     except Refused as refusal:
         if refusal.reason != "no_ground":
             raise
@@ -94,14 +103,14 @@ def ask(reference: str) -> ResponseReturnValue:
 def _posted(reference: str) -> tuple[TriageView, AskForm]:
     view = consulted(reference)
     form = ask_form(view, posted=True)
-    only_fields(form, CHANGE)
+    only_fields(form, CHANGE, SEEN)
     if not view.may_ask:
         raise Conflict("state", "no question can be asked in this state")
     return view, form
 
 
 def _valid(form: AskForm) -> bool:
-    valid = submitted(form, CHANGE)
+    valid = submitted(form, CHANGE, SEEN)
     return about_something(form) and valid
 
 

@@ -1,10 +1,13 @@
 """The pages on which the coordinator asks partners and follows who answers."""
 
+import re
 from html import unescape
 
 import pytest
+from sqlalchemy import update
 
 from signaltable.flow import enrich
+from signaltable.models import Signal
 from tests.factories import a_signal
 from tests.table_steps import asked, log, row, triaged, use, visitor
 
@@ -44,6 +47,27 @@ def test_the_preview_shows_what_goes_and_sends_it_only_when_somebody_looked(sqli
     unseen = desk.post(f"{page}/vragen", _form(), page)
     assert (unseen.status_code, 'href="#checked"' in unseen.text, "RIEC Rotterdam" in unseen.text) == (422, True, True)
     assert desk.post(f"{page}/vragen", _form(checked="y"), page).status_code == 303
+    assert len(log(sqlite_program, "enrich:ask")) == 4
+
+
+def _seen(page):
+    return re.search(r'name="seen" value="([0-9a-f]{64})"', page.text)[1]
+
+
+def test_nothing_goes_out_that_differs_from_what_the_preview_showed(sqlite_program, desk, reference):
+    page = f"/triage/{reference}"
+    first = _seen(desk.post(f"{page}/vragen/voorbeeld", _form(), page))
+    # When the signal reads otherwise by the time somebody sends what was looked at, or the form asks something else
+    with sqlite_program.write_sessions() as session, session.begin():
+        session.execute(update(Signal).where(Signal.reference == reference).values(municipality="Elders"))
+    answer = desk.post(f"{page}/vragen", _form(checked="y", seen=first), page)
+    assert (answer.status_code, "Elders" in answer.text, " checked" in answer.text) == (409, True, False)
+    other = desk.post(f"{page}/vragen", _form(checked="y", seen=_seen(answer), note="Iets anders"), page)
+    assert other.status_code == 409
+    assert desk.post(f"{page}/vragen", _form(checked="y", seen="é" * 64), page).status_code == 409
+    assert log(sqlite_program, "enrich:ask") == []
+    # Then it comes back with what they would read now, and that can go
+    assert desk.post(f"{page}/vragen", _form(checked="y", seen=_seen(answer)), page).status_code == 303
     assert len(log(sqlite_program, "enrich:ask")) == 4
 
 

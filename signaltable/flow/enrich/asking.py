@@ -1,5 +1,8 @@
 """Asking partners whether they know a subject or a fact: what would go to whom on which ground, and asking it."""
 
+import hashlib
+import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -32,6 +35,7 @@ UNCHECKED = "expected your check that nobody can be recognised"
 ASKED_ALREADY = "expected a partner who does not have this question yet"
 TOO_MANY = "expected fewer partners, subjects and facts at once"
 TELLS_MORE = "expected a note without words of a kind that the ground of the question does not carry"
+UNSEEN = "unseen"
 
 ALREADY = Reason(
     "asked_already",
@@ -84,13 +88,17 @@ class Staying:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be asked: each question that goes, each that stays, and what is the same for all."""
+    """What would be asked: each question that goes, each that stays, and what is the same for all.
+
+    `seen` names exactly this, so that nothing else goes out than what somebody looked at.
+    """
 
     going: tuple[Going, ...]
     staying: tuple[Staying, ...]
     note: str
     purpose: str
     due_on: date
+    seen: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +160,29 @@ def plan(tx: Transaction, reference: str, asking: Asking) -> Plan:
         note=note,
         purpose=consultation.PURPOSE,
         due_on=due_on,
+        seen=_seen(tx, signal, pairs, note),
     )
 
 
-def ask(tx: Transaction, reference: str, asking: Asking) -> Sent:
+def _seen(tx: Transaction, signal: Signal, pairs: Iterable[_Pair], note: str) -> str:
+    """Names what would go to whom without saying it: an HMAC over all that partners would read, and on which ground."""
+    going = [_going(tx, signal, one) for one in pairs if isinstance(one.found, Carried)]
+    said = repr((signal.reference, note, going)).encode()
+    return hmac.new(tx.program.keys.derive("session", "asking-seen"), said, hashlib.sha256).hexdigest()
+
+
+def ask(tx: Transaction, reference: str, asking: Asking, *, seen: str | None = None) -> Sent:
     """Ask partners whether they know these subjects and facts. What a ground carries goes out; what none does is told.
 
-    Raises `Refused` (no_ground) when nothing at all can go, `Conflict` before triage or after the table is done,
-    `UnusableInput` for what was not offered.
+    `seen` is that of the plan that somebody looked at, None for whoever looked at none. Raises `Refused` (no_ground) when
+    nothing at all can go, `Conflict` before triage or after the table is done, and (unseen) when something else would go
+    now than what was seen; `UnusableInput` for what was not offered.
     """
     if not asking.checked:
         _all_problems(tx, reference, asking)
     signal, pairs, note, due_on = _weighed(tx, reference, asking, keep=True)
+    if seen is not None and not hmac.compare_digest(_seen(tx, signal, pairs, note).encode(), seen.encode()):
+        raise Conflict(UNSEEN, "something else would go out now than what was looked at")
     failed = [one.found for one in pairs if isinstance(one.found, NotCarried)]
     going = [one for one in pairs if isinstance(one.found, Carried)]
     if not going:
