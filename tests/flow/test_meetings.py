@@ -208,6 +208,18 @@ def test_a_calendar_file_says_when_and_where_and_nothing_of_a_case(sqlite_progra
     assert b"\n" not in raw.replace(b"\r\n", b"")
 
 
+@pytest.mark.parametrize("sign", ["\r\n", "\r", "\x0b", "\x1c", "\x85", "\u2028", "\x07"])
+def test_a_place_is_one_line_of_a_calendar_file_whatever_it_holds(sqlite_program, actor, sign):
+    place = f"Kamer 4{sign}ATTENDEE:mailto:x@voorbeeld.nl"
+    plan = {"held_on": sqlite_program.clock().date(), "title": "Overleg", "place": place}
+    meeting = use(sqlite_program, actor(sqlite_program, "coordinator"), table.schedule, **plan)
+    raw = use(sqlite_program, actor(sqlite_program, "avim"), calendar.file_of, meeting, "nl").decode()
+    lines = raw.splitlines()
+    assert [one for one in lines if one.startswith("LOCATION:Kamer 4 ")]
+    assert not [one for one in lines if one.startswith("ATTENDEE")]
+    assert all(one.isprintable() for one in raw.split("\r\n"))
+
+
 def test_a_meeting_that_was_called_off_is_told_to_calendars_and_one_without_a_time_takes_the_day(
     sqlite_program, people
 ):

@@ -167,7 +167,7 @@ def _event(meeting: Meeting, summary: str, now: datetime) -> Event:
     event.add("last-modified", (meeting.changed_at or meeting.created_at).astimezone(UTC).replace(microsecond=0))
     event.add("sequence", meeting.sequence)
     event.add("status", "CANCELLED" if meeting.cancelled_at is not None else "CONFIRMED")
-    event.add("summary", summary)
+    event.add("summary", _on_one_line(summary))
     event.add("class", "CONFIDENTIAL")
     if meeting.begins:
         event.add("dtstart", datetime.combine(meeting.held_on, time.fromisoformat(meeting.begins), ZONE))
@@ -177,5 +177,10 @@ def _event(meeting: Meeting, summary: str, now: datetime) -> Event:
         event.add("dtstart", meeting.held_on)
         event.add("dtend", meeting.held_on + timedelta(days=1))
     if meeting.place:
-        event.add("location", meeting.place)
+        event.add("location", _on_one_line(meeting.place))
     return event
+
+
+def _on_one_line(words: str) -> str:
+    """Without the signs that no text of a calendar may hold (RFC 5545, 3.3.11), some of which readers take for a new line."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in words).split())
