@@ -19,7 +19,8 @@ from signaltable.evidence_forms import ConditionSpec
 from signaltable.flow import decisions, evidence_store, mailing, sealing, second_person, sources, weighing
 from signaltable.flow.accounts import Confirmed
 from signaltable.flow.choices import Choice, case_of, choices_of
-from signaltable.flow.disclosing import decided, hand_over
+from signaltable.flow.disclosing import decided
+from signaltable.flow.handing_over import hand_over
 from signaltable.flow.masking import for_others
 from signaltable.flow.referrals import REASON_LIMIT, answer_place, place
 from signaltable.flow.sources import Source

@@ -10,26 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
-
-from signaltable import deadlines
 from signaltable import payload as document
-from signaltable.access import Permission
-from signaltable.audit_trail import milliseconds
-from signaltable.disclosure.outcome import Advice, Reason
 from signaltable.disclosure.outcome import Refused as NoGround
-from signaltable.domain import Conflict, DisclosureState, Refused, State
+from signaltable.domain import Conflict, DisclosureState
 from signaltable.evidence import NotMet
 from signaltable.evidence_forms import ConditionSpec, for_ground
 from signaltable.flow import (
     decisions,
-    duty_kinds,
-    duty_rows,
     evidence_store,
-    mailing,
-    near,
     sealing,
-    second_person,
     signals,
     sources,
     weighing,
@@ -52,15 +41,15 @@ from signaltable.flow.contents import (
     signal_part,
     subject_part,
 )
-from signaltable.flow.moves import move
-from signaltable.flow.near import NearRow
+from signaltable.flow.handing_over import ask_second_person, duties, hand_over
 from signaltable.flow.references import fresh_reference
 from signaltable.flow.referrals import place
+from signaltable.flow.refused_disclosures import NotPermitted, Refusal, explained, record_refusal, refused_details
 from signaltable.flow.sources import Source, own_source
 from signaltable.flow.weighing import Case, GroundOption, Permitted, Selection, Withheld
 from signaltable.grounds import CONSENTS, Ground
 from signaltable.identity import Identity, typed_values
-from signaltable.models import Account, Disclosure, RecordedDecision, Signal, Subject
+from signaltable.models import Disclosure, Signal, Subject
 from signaltable.payload import Payload, SentField, SentSubject
 from signaltable.queries import agency_titles, subjects_of
 from signaltable.recorded import OFFERS
@@ -77,35 +66,6 @@ class SubjectOption:
     role: str
     chosen: bool
     name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """It may not: why, which rows came near and where each falls short, what is missing, and what can be done instead.
-
-    `officers` are the people of the own organisation who can be asked.
-    """
-
-    reasons: tuple[Reason, ...]
-    near: tuple[NearRow, ...]
-    missing: tuple[tuple[ConditionSpec, NotMet], ...]
-    instead: tuple[Advice, ...]
-    officers: tuple[str, ...]
-
-
-class NotPermitted(Refused):
-    """No ground carries the disclosure with this evidence. Recorded as disclosure:refuse; `found` says why."""
-
-    def __init__(self, found: NoGround, source: Source, details: Mapping[str, Any], decision: RecordedDecision) -> None:
-        super().__init__(
-            "no_ground",
-            action="disclosure:refuse",
-            object_type=source.object_type,
-            object_id=source.reference,
-            details={**details, "decisions": [decision.id]},
-            rows=[decision],
-        )
-        self.found = found
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +141,7 @@ def preview(
     option = _shown(tx, source, choice, options, ground)
     selection, missing = _narrowed(tx, source, case, option, evidence) if option else (None, ())
     content = _frozen(tx, source, choice, option.ground, selection) if option and selection else None
-    found = refused or (None if option else _refused(tx, source, choice, case))
+    found = refused or (None if option else record_refusal(tx, source, choice, case))
     if option:
         _record_preview(tx, source, choice, case, option)
     return Preview(
@@ -197,7 +157,7 @@ def preview(
         categories=frozenset(weighing.categories_of(case, option.selection)) if option else frozenset(),
         consent={} if source.parent else source.signal.consent,
         prefill=_prefill(tx, source, choice),
-        refusal=_explained(tx, case, found) if found else None,
+        refusal=explained(tx, case, found) if found else None,
         seen=_seen(tx, source, content) if content else "",
         under_way=under_way(tx, source, choice),
         missing=missing,
@@ -427,51 +387,6 @@ def _record_preview(tx: Transaction, source: Source, choice: Choice, case: Case,
     )
 
 
-def _refused(tx: Transaction, source: Source, choice: Choice, case: Case) -> NoGround:
-    found = weighing.refusal(case, tx.program.policy.grounds)
-    requests = weighing.requests_of(case)
-    tx.record(
-        "disclosure:refuse",
-        object_type=source.object_type,
-        object_id=source.reference,
-        outcome="refused",
-        reason="no_ground",
-        details={
-            **refused_details(tx, source, choice, found),
-            "decisions": decisions.note_ground(tx, source.signal, requests, None, bound=case.bound),
-        },
-    )
-    return found
-
-
-def _explained(tx: Transaction, case: Case, found: NoGround) -> Refusal:
-    """The refusal as a page tells it, with the people of the own agency who can be asked."""
-    conditions, actor = tx.program.policy.conditions, tx.actor
-    asked_for = mailing.accounts_with(tx, [actor.agency_id], second_person.PERMISSION)
-    names = tx.session.scalars(select(Account.name).where(Account.id.in_(asked_for)).order_by(Account.name))
-    return Refusal(
-        reasons=found.reasons,
-        near=near.rows(case, found.near, tx.program.policy.grounds),
-        missing=tuple((conditions[unmet.code], unmet) for unmet in found.missing if unmet.code in conditions),
-        instead=found.instead,
-        officers=tuple(names),
-    )
-
-
-def refused_details(tx: Transaction, source: Source, choice: Choice, found: NoGround) -> dict[str, Any]:
-    """What the log says of a refused disclosure."""
-    return {
-        "signal": source.signal.reference,
-        **source.told,
-        "recipient": choice.agency_id,
-        "purpose": choice.purpose,
-        "reasons": list(dict.fromkeys(f"{reason.code}:{reason.row}".rstrip(":") for reason in found.reasons)),
-        "policy_digest": tx.program.policy.digest,
-        "near": list(found.near),
-        "missing": [unmet.code for unmet in found.missing],
-    }
-
-
 # -- disclosing --------------------------------------------------------------------------------------------------
 
 
@@ -517,7 +432,7 @@ def disclose(
     requests = weighing.requests_of(case, shown)
     noted = decisions.note_ground(tx, source.signal, requests, row.ground, disclosure=row, bound=case.bound)
     if option.second_person:
-        _ask_second_person(tx, source, row, permitted, noted)
+        ask_second_person(tx, source, row, permitted, noted)
     else:
         hand_over(tx, source, row, permitted, choice.urgency, noted, keep_copy=said.keep_copy)
     return Made(row.reference, row.state)
@@ -588,125 +503,3 @@ def _store(
 def _hashes(permitted: Permitted) -> dict[str, str]:
     """Without that of a second person: there is none yet."""
     return {code: digest for code, digest in permitted.evidence_hashes.items() if code != weighing.SECOND_PERSON}
-
-
-def duties(permitted: Permitted) -> list[dict[str, Any]]:
-    """What is still owed, as the row keeps it."""
-    return [
-        {"kind": duty.kind, "due_at": duty.due_at.isoformat() if duty.due_at else None}
-        for duty in permitted.obligations
-    ]
-
-
-def _ask_second_person(
-    tx: Transaction, source: Source, row: Disclosure, permitted: Permitted, noted: Sequence[str]
-) -> None:
-    for agency_id in evidence_store.second_look_agencies(tx, source.signal, row):
-        mailing.tell_agency(
-            tx,
-            [agency_id],
-            Permission.DISCLOSURE_APPROVE_OTHER,
-            "approval",
-            task=("approval", row.reference),
-            urgent=mailing.presses(tx, "approval", urgency=source.signal.urgency),
-        )
-    tx.record(
-        "disclosure:request",
-        object_type="disclosure",
-        object_id=row.reference,
-        details={
-            **_log_details(tx, source, row, permitted, met_without=weighing.SECOND_PERSON),
-            "decisions": list(noted),
-        },
-    )
-
-
-def hand_over(
-    tx: Transaction,
-    source: Source,
-    row: Disclosure,
-    permitted: Permitted,
-    urgency: str,
-    noted: Sequence[str],
-    *,
-    approver: str = "",
-    keep_copy: bool = True,
-) -> None:
-    """Seal the frozen document for the recipient, note what is owed, tell the recipient, record it.
-
-    An own signal moves along; what is passed on leaves the signal where it is with its owner. Without `keep_copy` whoever
-    passes on gets the task to erase what it has.
-    """
-    signal = source.signal
-    frozen = sealing.open_envelope(tx, row.provider_agency, row.payload_provider, place(row, row.provider_agency))
-    row.payload_recipient = tx.program.keys.seal(row.recipient_agency, frozen, place(row, row.recipient_agency))
-    row.state, row.disclosed_at = DisclosureState.DISCLOSED, tx.now
-    row.due_on = deadlines.acceptance_due(tx.program.policy, urgency, row.destination, tx.today)
-    row.policy_digest, row.ground_digest = tx.program.policy.digest, permitted.ground.digest
-    row.evidence_hashes, row.obligations = dict(permitted.evidence_hashes), duties(permitted)
-    duty_rows.arise(tx, signal, row, permitted)
-    if source.parent is None:
-        move(tx, signal, State.REFERRED)
-    else:
-        _tell_of_passing_on(tx, source.parent, keep_copy=keep_copy)
-    mailing.tell_agency(
-        tx,
-        [row.recipient_agency],
-        Permission.REFERRAL_RECEIVE_OWN,
-        "disclosure",
-        task=("disclosure", row.reference),
-        urgent=mailing.presses(tx, "disclosure", urgency=urgency, due_on=row.due_on),
-    )
-    moments = {
-        f"{duty.kind}_due_at": milliseconds(duty.due_at)
-        for duty in permitted.obligations
-        if duty.due_at and duty.kind in {"inform", "review"}
-    }
-    tx.record(
-        "signal:disclose",
-        object_type="disclosure",
-        object_id=row.reference,
-        details={
-            **_log_details(tx, source, row, permitted),
-            "sealed_for": [row.recipient_agency],
-            "decisions": list(noted),
-            "consent": sorted(CONSENTS & set(permitted.evidence_hashes)),
-            **moments,
-            **({"approver": approver} if approver else {}),
-            **({"parent_told": row.parent_told} if source.parent else {}),
-        },
-    )
-
-
-def _tell_of_passing_on(tx: Transaction, parent: Disclosure, *, keep_copy: bool) -> None:
-    """The one who gave it hears that it goes on; who keeps no copy has to erase it."""
-    mailing.tell(tx, [parent.requested_by], "went-on", task=("sent", parent.reference))
-    if not keep_copy and not duty_rows.is_owed(tx, parent, duty_kinds.PASSED_ON):
-        duty_rows.ask_receiver(tx, parent, duty_kinds.PASSED_ON)
-
-
-def _log_details(
-    tx: Transaction, source: Source, row: Disclosure, permitted: Permitted, *, met_without: str = ""
-) -> dict[str, Any]:
-    return {
-        "disclosure": row.reference,
-        "signal": source.signal.reference,
-        **source.told,
-        "provider": row.provider_agency,
-        "recipient": row.recipient_agency,
-        "purpose": row.purpose,
-        "subjects": sources.owner_numbers(tx, source, permitted.selection.subjects),
-        "ground": row.ground,
-        "ground_digest": row.ground_digest,
-        "categories": row.categories,
-        "fields": row.fields,
-        "conditions": [
-            {"code": code, "evidence_hash": digest}
-            for code, digest in permitted.evidence_hashes.items()
-            if code != met_without
-        ],
-        "legal_basis": [reference.code for reference in permitted.legal_basis],
-        "policy_digest": row.policy_digest,
-        "payload_hash": row.payload_hash,
-        "obligations": [duty["kind"] for duty in row.obligations],
-    }

@@ -21,6 +21,7 @@ from signaltable.domain import Conflict, DisclosureState, NotFound, UnusableInpu
 from signaltable.evidence import NotMet
 from signaltable.flow import choices, disclosing, disclosures, feedbacks, receipts, revoking, sources, withdrawing
 from signaltable.flow.disclosing import Onwards, Preview
+from signaltable.flow.refused_disclosures import NotPermitted
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.web.conditions import asked, condition_form, evidence_in, show_problems, summary_of
 from signaltable.web.duty_words import DUTY_WORDS, put_problems
@@ -163,7 +164,7 @@ def _disclosed(reference: str, key: str) -> ResponseReturnValue:
     except MissingEvidence as found:
         _show_missing(form, found.missing)
         return _page(page, form), 422
-    except disclosing.NotPermitted as refused:
+    except NotPermitted as refused:
         with begin() as tx:
             told = disclosing.preview(
                 tx, reference, key, ground=ground, chosen=chosen, evidence=evidence, refused=refused.found

@@ -14,7 +14,7 @@ from signaltable.access import Permission, require
 from signaltable.audit_trail import milliseconds
 from signaltable.disclosure.outcome import Refused as NoGround
 from signaltable.domain import ENDED, Conflict, Resource, State
-from signaltable.flow import decisions, disclosing, mailing, sealing, weighing
+from signaltable.flow import decisions, disclosing, handing_over, mailing, sealing, weighing
 from signaltable.flow.identity_requests import rows, ways
 from signaltable.flow.masking import for_others
 from signaltable.flow.second_person import roles_of
@@ -49,7 +49,7 @@ def agree(tx: Transaction, reference: str, reason: str) -> str:
         return row.state
     row.state, row.until = rows.APPROVED, tx.now + rows.open_within(tx)
     row.policy_digest, row.ground_digest = tx.program.policy.digest, outcome.ground.digest
-    row.obligations = disclosing.duties(outcome)
+    row.obligations = handing_over.duties(outcome)
     row.wrapped = sealing.grant(tx, subject.id, row.agency_id, row.id)
     met = [{"code": code, "evidence_hash": digest} for code, digest in outcome.evidence_hashes.items()]
     more = {
