@@ -7,14 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from signaltable.policy_errors import Finding
+from signaltable.policy_errors import Finding, found_twice
 from signaltable.shape import Line, Many, Name, Shape, Some, Words
 from signaltable.working_days import Calendar, Liberation
 
 FILE, REGION = "deadlines.toml", "region.toml"
 # How a reflection period ends that nobody ended.
 RAN_OUT = "ran-out"
-Days = Annotated[int, Field(ge=1)]
+# Ten years at most: a day beyond the calendar would end the jobs that count to it.
+Days = Annotated[int, Field(ge=1, le=3650)]
 
 
 class WorkingDays(Shape):
@@ -183,20 +184,16 @@ def _reflection(rule: Reflection, kinds: frozenset[str]) -> Iterator[Finding]:
             yield Finding(FILE, "reflection.kinds", f"expected a known kind of agency ({known}), found {name}")
     if not any(one.by_program and one.id == RAN_OUT for one in rule.result):
         yield Finding(FILE, f"reflection.result.{RAN_OUT}", "expected this result with by_program = true, found none")
-    ids = [one.id for one in rule.result]
-    for name in sorted({one for one in ids if ids.count(one) > 1}):
-        yield Finding(FILE, f"reflection.result.{name}", "expected this result once, found it again")
+    yield from found_twice(FILE, "reflection.result", (one.id for one in rule.result))
 
 
 def _destinations(file: str, key: str, periods: Iterable[AtDestination], known: frozenset[str]) -> Iterator[Finding]:
-    seen = set()
-    for one in periods:
-        if one.id not in known:
+    named = [one.id for one in periods]
+    for name in named:
+        if name not in known:
             names = ", ".join(sorted(known))
-            yield Finding(file, f"{key}.destination", f"expected a known destination ({names}), found {one.id}")
-        if one.id in seen:
-            yield Finding(file, f"{key}.destination.{one.id}", "expected this destination once, found it again")
-        seen.add(one.id)
+            yield Finding(file, f"{key}.destination", f"expected a known destination ({names}), found {name}")
+    yield from found_twice(file, f"{key}.destination", named)
 
 
 def _regional(

@@ -97,16 +97,12 @@ def escalation_of(file: EscalationFile, changes: EscalationChanges | None) -> Es
 
 
 def check_escalation(file: EscalationFile | None, changes: EscalationChanges | None) -> Iterator[Finding]:
-    """Ids twice, results that the program needs and does not find, and a region that changes nothing.
+    """Results that the program needs and does not find, and a region that changes nothing.
 
     None: rules that were kept from before there was such a file.
     """
     if file is None:
         return
-    for key, items in (("cause", file.cause), ("date", file.date), ("result", file.result)):
-        ids = [str(one.id) for one in items]
-        for name in sorted({one for one in ids if ids.count(one) > 1}):
-            yield Finding(FILE, f"{key}.{name}", "expected this once, found it again")
     for name in (ACCEPTED, ENDED):
         if not any(one.id == name and one.by_program for one in file.result):
             yield Finding(FILE, f"result.{name}", "expected this result with by_program = true, found none")

@@ -13,7 +13,7 @@ from signaltable.escalation_rules import check_escalation
 from signaltable.facts import FACTS, Fact, UnusableFacts, parse_facts
 from signaltable.mail_rules import check_mail
 from signaltable.outcome_rules import check_outcomes
-from signaltable.policy_errors import Finding
+from signaltable.policy_errors import Finding, found_twice
 from signaltable.policy_shapes import Example, Examples, FactTest, Meldroute
 from signaltable.region import check_region, is_regional
 from signaltable.table_rules import THEMES, check_agenda, check_themes
@@ -160,10 +160,9 @@ def _duplicates(files: Files) -> Iterator[Finding]:
         for key in () if file is None else type(file).model_fields:
             items = getattr(file, key)
             if isinstance(items, tuple) and all(hasattr(item, "id") for item in items):
-                yield from _twice(name, key, items)
-    yield from _twice(
-        "agency_kinds.toml", "capacities", _all(files["agency_kinds.toml"].kind, lambda kind: kind.capacities)
-    )
+                yield from found_twice(name, key, (item.id for item in items))
+    capacities = _all(files["agency_kinds.toml"].kind, lambda kind: kind.capacities)
+    yield from found_twice("agency_kinds.toml", "capacities", (one.id for one in capacities))
     urgencies = files["urgencies.toml"].urgency
     for order, count in Counter(urgency.order for urgency in urgencies).items():
         if count > 1:
@@ -172,12 +171,6 @@ def _duplicates(files: Files) -> Iterator[Finding]:
 
 def _all(items: Iterable[N], parts: Callable[[N], Iterable[Any]]) -> list[Any]:
     return list(chain.from_iterable(parts(item) for item in items))
-
-
-def _twice(file: str, key: str, items: Iterable[Named]) -> Iterator[Finding]:
-    for name, count in Counter(item.id for item in items).items():
-        if count > 1:
-            yield Finding(file, f"{key}.{name}", f"expected this id once, found it {count} times")
 
 
 def _missing(files: Files) -> Iterator[Finding]:

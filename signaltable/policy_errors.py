@@ -2,7 +2,8 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,13 @@ class Finding:
     def __str__(self) -> str:
         where = f"{self.file}: {self.key}" if self.key else self.file
         return f"{where}: {self.message}"
+
+
+def found_twice(file: str, key: str, names: Iterable[str]) -> Iterator[Finding]:
+    """Names that stand more than once where each may stand once. Ids of the lists of a file are compared for all files alike."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield Finding(file, f"{key}.{name}", f"expected this id once, found it {count} times")
 
 
 class BrokenPolicy(SignaltableError):

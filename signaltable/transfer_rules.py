@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from signaltable.grounds import CONDITIONS, PURPOSES, Ground
-from signaltable.policy_errors import Finding
+from signaltable.policy_errors import Finding, found_twice
 from signaltable.shape import Line, Many, Name, Shape, Some, Words
 
 FILE: Final = "transfers.toml"
@@ -132,8 +132,6 @@ def check_transfers(files: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _of_transfers(file: TransfersFile, kinds: set[str]) -> Iterator[Finding]:
-    yield from _twice(FILE, "rule", [one.id for one in file.rule])
-    yield from _twice(FILE, "cause", [one.id for one in file.cause])
     yield from _known("told_kinds", FILE, file.told_kinds, kinds, "an agency kind")
     if PARENT not in {one.id for one in file.cause}:
         yield Finding(FILE, f"cause.{PARENT}", "expected this id, because the program looks for it by name")
@@ -151,9 +149,8 @@ def _of_transfers(file: TransfersFile, kinds: set[str]) -> Iterator[Finding]:
 
 def _of_feedback(file: FeedbackFile, kinds: set[str]) -> Iterator[Finding]:
     categories = [one.id for one in file.category]
-    yield from _twice(FEEDBACK, "category", categories)
     given = [kind for one in file.allowed for kind in one.kinds]
-    yield from _twice(FEEDBACK, "allowed", given)
+    yield from found_twice(FEEDBACK, "allowed", given)
     yield from _known("allowed.kinds", FEEDBACK, given, kinds, "an agency kind")
     for missing in sorted(kinds - set(given)):
         yield Finding(FEEDBACK, f"allowed.{missing}", "expected each agency kind in one of the lists")
@@ -170,8 +167,3 @@ def check_grounds(transfers: TransfersFile | None, grounds: Iterable[str]) -> It
 def _known(key: str, file: str, given: Iterable[str], known: set[str], what: str) -> Iterator[Finding]:
     for name in sorted(set(given) - known):
         yield Finding(file, f"{key}.{name}", f"expected {what} that exists")
-
-
-def _twice(file: str, key: str, given: list[str]) -> Iterator[Finding]:
-    for name in sorted({one for one in given if given.count(one) > 1}):
-        yield Finding(file, f"{key}.{name}", "expected this once")
