@@ -234,7 +234,7 @@ class Urgency(Shape):
     id: Name
     order: Annotated[int, Field(ge=1)]
     title: Words
-    working_days: Annotated[int, Field(ge=0)] = 0
+    working_days: Annotated[int, Field(ge=0, le=365)] = 0
     region_decides: bool
     _calendar: Calendar = PrivateAttr(default=Calendar())
 
@@ -254,8 +254,8 @@ class Retention(Shape):
 
     id: Name
     title: Words
-    days: Annotated[int, Field(ge=1)] | None = None
-    years: Annotated[int, Field(ge=1)] | None = None
+    days: Annotated[int, Field(ge=1, le=36_525)] | None = None
+    years: Annotated[int, Field(ge=1, le=100)] | None = None
     counts_from: Words
     region_decides: bool
     source: Line
@@ -272,6 +272,10 @@ class Retention(Shape):
             raise ValueError("expected extend_days and extend_times together")
         if self.extend_days and not self.region_decides:
             raise ValueError("expected no extend_days: the law fixes this period")
+        if self.extend_days and not self.warn:
+            raise ValueError("expected warn beside extend_days: only who hears of the end can keep it longer")
+        if self.warn and self.days and self.warn >= self.days:
+            raise ValueError("expected warn to be fewer days than days")
         return self
 
     def ends(self, start: date) -> date:

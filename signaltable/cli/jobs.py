@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from signaltable.flow.job_status import JobStatus
     from signaltable.jobs.running import Result
 
+# The years in which everything that counts days still finds a day and a holiday.
+YEARS = range(2000, 2200)
 # A clock argument that differs by less than this is the clock of the machine.
 SAME = timedelta(minutes=1)
 
@@ -33,10 +35,10 @@ def jobs(context: click.Context) -> None:
 
 
 @jobs.command("run-due")
-@click.option("--now", "told", metavar="TIME", default="", help="Another time than the clock says (demo only).")
+@click.option("--now", "told", metavar="TIME", default=None, help="Another time than the clock says (demo only).")
 @click.option("--json", "as_json", is_flag=True)
 @plainly
-def run_due(told: str, *, as_json: bool) -> None:
+def run_due(told: str | None, *, as_json: bool) -> None:
     """Do everything that is due, once, and end. Exit code 1 when a job failed.
 
     Several at the same time, also beside the scheduler, do nothing twice: what another is at is left to it.
@@ -93,7 +95,7 @@ def status(*, as_json: bool) -> None:
     click.echo("\n".join(_status_line(one) for one in found))
 
 
-def _clock(settings: Settings, told: str) -> Callable[[], datetime]:
+def _clock(settings: Settings, told: str | None) -> Callable[[], datetime]:
     """The clock of the machine, or one that starts at the time given and runs on from there.
 
     In production it has to be the clock of the machine: what is due at a later time would be erased early, and the log would
@@ -101,7 +103,7 @@ def _clock(settings: Settings, told: str) -> Callable[[], datetime]:
     """
     from signaltable.program import now
 
-    if not told:
+    if told is None:
         return now
     given, real, since = _moment(told), now(), time.monotonic()
     if abs(given - real) < SAME:
@@ -121,9 +123,12 @@ def _moment(told: str) -> datetime:
     """A time in ISO 8601; without a zone it is Dutch time."""
     try:
         given = datetime.fromisoformat(told)
-        return (given if given.tzinfo else given.replace(tzinfo=ZONE)).astimezone(UTC)
+        moment = (given if given.tzinfo else given.replace(tzinfo=ZONE)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Stop("--now: expected a time such as 2026-11-23T08:30 or 2026-11-23T07:30:00+00:00", UNUSABLE) from None
+    if moment.year not in YEARS:
+        raise Stop(f"--now: expected a time in the years {YEARS[0]} to {YEARS[-1]}", UNUSABLE)
+    return moment
 
 
 def _result_line(one: "Result") -> str:

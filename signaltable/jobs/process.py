@@ -70,7 +70,7 @@ def main() -> int:
         with working_in(settings.home):
             return _run(program)
     except SignaltableError as error:
-        print(f"signaltable: {error}", file=sys.stderr)  # noqa: T201 -- the one line that a start script shows
+        print(f"signaltable: {'; '.join(str(error).splitlines())}", file=sys.stderr)  # noqa: T201 -- the one line that a start script shows
         return 2
 
 

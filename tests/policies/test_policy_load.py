@@ -401,6 +401,22 @@ BROKEN: dict[str, tuple[Break, str, str, str]] = {
         replaced("retention.toml", "years = 5", "years = 5\ndays = 3"),
         "retention.toml", "retention.log-access", "expected either days or years",
     ),
+    "retention beyond the calendar": (
+        replaced("retention.toml", "years = 5", "years = 20000"),
+        "retention.toml", "retention.log-access.years", "expected less than or equal to 100",
+    ),
+    "a warning before it begins": (
+        replaced("retention.toml", "warn = 28", "warn = 180"),
+        "retention.toml", "retention.signal", "expected warn to be fewer days than days",
+    ),
+    "longer without a warning": (
+        replaced("retention.toml", "warn = 28\nextend", "extend"),
+        "retention.toml", "retention.signal", "expected warn beside extend_days",
+    ),
+    "a deadline beyond the calendar": (
+        replaced("deadlines.toml", "days = 28\n", "days = 99999999\n"),
+        "deadlines.toml", "deadline.feedback.days", "expected less than or equal to 3650",
+    ),
     "flag that the program needs": (
         replaced("flags.toml", 'id = "lvb"', 'id = "mild"'),
         "flags.toml", "flag.lvb", "expected this id, because the program uses it by name",
