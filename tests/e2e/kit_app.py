@@ -1,6 +1,6 @@
 """A program around templates/kit.html: every component with invented content, and the policy that the real one sends."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +21,9 @@ from wtforms import (
 from wtforms.validators import DataRequired, Optional, ValidationError
 
 from signaltable import pictures
+from signaltable.flow.meanwhile import Change
+from signaltable.texts import Text
+from signaltable.web.filters import in_words, moment
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = (
@@ -165,6 +168,13 @@ def sample_lines():
     return [SimpleNamespace(**dict(zip(keys, row, strict=True))) for row in rows]
 
 
+def sample_changes():
+    """What happened meanwhile: by another organisation, a colleague, oneself and the program."""
+    at, what = datetime(2026, 11, 16, 9, 12, tzinfo=UTC), Text(nl="Signaal beoordeeld", en="Signal triaged")
+    makers = (("Veilig Thuis", "", False), ("Politie", "B. Proef", False), ("Politie", "", True), ("", "", False))
+    return [Change(at, agency, person, mine, what) for agency, person, mine in makers]
+
+
 SIGNS = (
     "Persoon kan niet vrij bewegen of bellen",
     "Paspoort of papieren zijn afgenomen",
@@ -189,6 +199,7 @@ def make_kit_app(translations=ROOT / "signaltable" / "translations"):
     app.config.update(SECRET_KEY="only for this test page", WTF_CSRF_TIME_LIMIT=None)
     app.jinja_env.undefined = StrictUndefined
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(translations)
+    app.jinja_env.filters.update(t=in_words, moment=moment)
     Babel(app, default_locale="nl")
     CSRFProtect(app)
 
@@ -237,7 +248,10 @@ def make_kit_app(translations=ROOT / "signaltable" / "translations"):
     @app.route("/error/<int:code>")
     def error(code):
         return render_template(
-            f"errors/{code}.html", reason="Alleen de coördinator van de tafel kan dit signaal openen."
+            f"errors/{code}.html",
+            reason="Alleen de coördinator van de tafel kan dit signaal openen.",
+            happened=sample_changes(),
+            typed=("De tafel vindt dat hulp voorgaat.",),
         ), code
 
     @app.after_request

@@ -152,7 +152,7 @@ def test_scene_3_the_coordinator_triages_and_asks_partners(visit, server, story)
     visitor.open("/triage")
     expect(page.locator("tbody tr")).to_have_count(2)
     visitor.check("triage")
-    page.get_by_role("link", name=story["signal"]).click()
+    page.get_by_role("link", name=story["signal"], exact=True).click()
     # Then there is the proposed link, drawn and as a table, and no name
     expect(page.locator("#koppelingen svg.pic")).to_be_visible()
     expect(page.locator("#koppelingen table")).to_contain_text(story["linked"])
@@ -290,7 +290,7 @@ def test_scene_5_the_table_reads_the_dossier_and_decides(visit, story):
     desk.check("agenda-error")
     choose(page, "signals", story["signal"])
     press(page, "/agenda")
-    expect(page.get_by_role("link", name=story["signal"])).to_be_visible()
+    expect(page.get_by_role("link", name=story["signal"], exact=True)).to_be_visible()
     desk.check("agenda")
     # And the chair opens the signal
     chair = visit("voorzitter")
@@ -298,7 +298,7 @@ def test_scene_5_the_table_reads_the_dossier_and_decides(visit, story):
     chair.open("/tafel")
     chair.check("table")
     page.get_by_role("link", name="Tafel van deze week").click()
-    page.get_by_role("link", name=story["signal"]).click()
+    page.get_by_role("link", name=story["signal"], exact=True).click()
     # Then the dossier holds a picture of the linked signals and the same as a table, and no name
     expect(page.locator("#koppelingen svg.pic")).to_be_visible()
     expect(page.locator("#koppelingen table")).to_contain_text(story["linked"])
@@ -324,7 +324,7 @@ def test_scene_5_the_table_reads_the_dossier_and_decides(visit, story):
     page.fill("#reason", "De zorgcoördinator kan vandaag nog bellen.")
     press(page, "/besluit")
     expect(page).to_have_url(re.compile(f"/tafel/{story['meeting']}$"))
-    page.get_by_role("link", name=story["signal"]).click()
+    page.get_by_role("link", name=story["signal"], exact=True).click()
     expect(page.locator("#besluit")).to_contain_text("De zorgcoördinator kan vandaag nog bellen.")
     chair.check("item-decided")
     # And a partner at the table reads the dossier, with nothing to decide
