@@ -1,6 +1,6 @@
 """Coming in, going out, choosing a language."""
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -94,6 +94,14 @@ def _is_inside(address: str) -> bool:
     """Whether an address that came along leads to a page of ours; browsers drop tabs and turn backslashes."""
     plain = address.isascii() and address.isprintable() and "\\" not in address
     return plain and address.startswith("/") and not address.startswith("//")
+
+
+def _readable(address: str) -> str:
+    """The address, or the nearest above it that can be read: a form with a mistake stands at one that only takes forms."""
+    readers = current_app.create_url_adapter(request)
+    while readers and address != "/" and not readers.test(address.partition("?")[0], "GET"):
+        address = address.rpartition("/")[0] or "/"
+    return address
 
 
 class OwnPasswordForm(FlaskForm):
@@ -195,7 +203,7 @@ def choose_language() -> ResponseReturnValue:
     only("lang", "next")
     session["lang"] = offered("lang", LANGUAGES)
     back = request.form.get("next", "/")
-    return redirect(back if _is_inside(back) else "/")
+    return redirect(_readable(back) if _is_inside(back) else "/")
 
 
 @pages.get("/gezond")

@@ -30,6 +30,7 @@ WITHIN = {
     "minutes": "table",
     "misuse": "auditor",
     "recusals": "table",
+    "reflection": "signals",
     "samples": "auditor",
     "screen": "table",
     "subject_erasures": "subject_reports",

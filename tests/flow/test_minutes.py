@@ -8,7 +8,7 @@ from sqlalchemy import select
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import retention, signals, table
 from signaltable.flow.leaving_out import leave_out
-from signaltable.flow.table import closing, minutes, minutes_parts, minutes_work, screen, task_lists, tasks
+from signaltable.flow.table import attending, closing, minutes, minutes_parts, minutes_work, screen, task_lists, tasks
 from signaltable.models import Mail, MinutesPart, Recusal
 from signaltable.transaction import reading
 from tests.meeting_steps import REASON, a_meeting, cases, closed, decided, kept_from, there
@@ -46,7 +46,10 @@ def test_closing_says_what_is_left_over_and_wants_to_hear_that_it_may(met, peopl
     assert set(refused.value.problems) == {"leave_over"}
     with pytest.raises(Refused):
         use(program, people["avim"], closing.close, meeting, leave_over=True)
+    # Nobody is asked any more whether they come to a meeting that is over
+    assert [one.key for one in use(program, people["delinde"], lambda tx: list(attending.work(tx)))] == [meeting]
     closed(program, people["voorzitter"], meeting)
+    assert use(program, people["delinde"], lambda tx: list(attending.work(tx))) == []
     assert row(program, open_one).state == "tabled"
     # What is left over can go on another agenda at once, also of the same day
     another = a_meeting(program, people["coordinator"])

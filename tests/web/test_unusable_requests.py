@@ -99,6 +99,16 @@ def test_an_address_that_no_page_of_ours_has_is_not_followed(program, wanted):
 
 
 @pytest.mark.parametrize(
+    ("shown", "leads_to"),
+    [("/verstrekkingen/D-1/terugnemen", "/verstrekkingen/D-1"), ("/tafel/kalender?maand=1", "/tafel/kalender?maand=1")],
+)
+def test_the_other_language_leads_to_a_page_that_can_be_read(sqlite_program, shown, leads_to):
+    person = Person(sqlite_program, "havendam")
+    answer = person.post("/taal", {"lang": "en", "next": shown}, page="/overzicht")
+    assert (answer.status_code, answer.location) == (302, leads_to)
+
+
+@pytest.mark.parametrize(
     "page",
     [
         "/plichten/%00",

@@ -248,6 +248,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
             TableMember.agency_id == tx.actor.agency_id,
             Meeting.held_on >= tx.today,
             Meeting.cancelled_at.is_(None),
+            Meeting.closed_at.is_(None),
             ~said,
         )
         .order_by(Meeting.held_on, Meeting.id)
