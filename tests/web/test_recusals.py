@@ -3,11 +3,16 @@
 import re
 
 import pytest
+from flask import g
+from sqlalchemy import select
 
 from signaltable.flow import recusals, setup, signals
 from signaltable.flow.accounts import record_account
+from signaltable.models import Signal
 from signaltable.transaction import transaction
+from signaltable.web.guards import begin
 from tests.conftest import PASSWORD
+from tests.serving import served
 from tests.table_steps import log, on_the_agenda, triaged, use
 from tests.web.people import Person
 
@@ -57,6 +62,24 @@ def test_from_the_page_of_a_case_to_seeing_nothing_of_it_and_back(sqlite_program
     assert other.post(end, {"reason": ""}).status_code == 422
     assert other.post(end, {"reason": "Het bleek een ander"}).status_code == 303
     assert person.get(f"/triage/{reference}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "method", "seen"),
+    [("/overzicht", "GET", False), ("/overzicht", "POST", True), ("/audit", "GET", True)],
+)
+def test_a_page_reads_nothing_of_the_case_whatever_its_queries_leave_out_themselves(
+    sqlite_program, actor, case, address, method, seen
+):
+    _meeting, reference = case
+    who = actor(sqlite_program, "coordinator")
+    use(sqlite_program, who, recusals.declare, "signal", reference, interest="knows_person")
+    with served(sqlite_program).test_request_context(address, method=method):
+        g.actor = who
+        with begin() as tx:
+            found = tx.session.scalars(select(Signal.reference)).all()
+            tx.record("signal:list", object_type="agency", object_id=who.agency_id, details={"view": "own", "count": 0})
+    assert (reference in found) is seen
 
 
 def test_the_last_one_hears_what_to_do_first_and_nothing_is_kept(sqlite_program, actor, case):
