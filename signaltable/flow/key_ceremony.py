@@ -4,7 +4,6 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,9 +18,6 @@ from signaltable.keys.file_ring import read_ring
 from signaltable.models import Agency
 from signaltable.settings import PKCS11, Settings
 from signaltable.transaction import Program, transaction
-
-NEWER: Final = "newer"
-OLDER: Final = "older"
 
 
 class CannotRestore(SignaltableError):

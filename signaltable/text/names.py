@@ -92,7 +92,6 @@ _QUOTED: Final = re.compile(
     re.IGNORECASE,
 )
 _QUOTED_WORD: Final = re.compile(r"(?<=[\"“„'‘])[A-ZÀ-Ý][\w'’-]{2,20}(?=[\"“”'’](?![\w]))")
-_INITIAL_CAP: Final = re.compile(r"[ .]{0,2}")
 _SENDER: Final = re.compile(
     r"^[ \t>*]{0,4}(\[?\d{1,4}[-/.:]\d{1,2}[-/.:]?[\d ,:./]{0,18}\]?[ \t]{0,2}[-–]?[ \t]{0,2})?"
     r"([^\W\d_][\w'’.-]{0,24}(?: [^\W\d_][\w'’.-]{0,24}){0,4}?)(?::(?=[ \t\n])|[ \t]{1,3}\d{1,2}:\d{2}[ \t]*$)",

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import retention, signals
 from signaltable.flow.table import task_lists, tasks
+from signaltable.flow.table.around import around
 from signaltable.models import AgendaItem, Mail, MeetingTask, Postponement
 from signaltable.transaction import reading
 from tests.meeting_steps import a_meeting, cases, decided, kept_from, task_of
@@ -163,12 +164,12 @@ def test_the_next_meeting_sees_what_is_open_and_not_what_is_settled(asked, peopl
     use(program, people["voorzitter"], tasks.assign, first, reference, agency="avim", text="Rooster", due_on=DAY)
     clock.forward(days=7)
     second = a_meeting(program, people["coordinator"], days=1)
-    lines = use(program, people["delinde"], task_lists.of_earlier_meetings, second)
+    lines = use(program, people["delinde"], around, second).followed
     assert {(one.agency == "Gemeente Havendam", one.text) for one in lines} == {(True, ""), (False, "Rooster")}
-    assert use(program, people["delinde"], task_lists.of_earlier_meetings, first) == ()
+    assert use(program, people["delinde"], around, first).followed == ()
     mine = next(one for one in lines if one.agency == "Gemeente Havendam")
     use(program, people["havendam"], tasks.settle, mine.id, result="done", answer="", version=1)
-    left = use(program, people["delinde"], task_lists.of_earlier_meetings, second)
+    left = use(program, people["delinde"], around, second).followed
     assert [one.text for one in left] == ["Rooster"]
 
 
@@ -182,8 +183,8 @@ def test_who_is_kept_from_a_case_meets_its_tasks_nowhere(asked, people, clock):
     assert refused.value.reason == "conflict_of_interest"
     clock.forward(days=7)
     second = a_meeting(program, people["coordinator"], days=1)
-    assert use(program, chair, task_lists.of_earlier_meetings, second) == ()
-    assert len(use(program, people["avim"], task_lists.of_earlier_meetings, second)) == 1
+    assert use(program, chair, around, second).followed == ()
+    assert len(use(program, people["avim"], around, second).followed) == 1
 
 
 def test_a_withdrawn_signal_takes_its_tasks_along_and_an_erased_one_their_words(asked, people, clock):

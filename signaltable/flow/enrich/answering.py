@@ -44,13 +44,7 @@ def answer(
     ("version"); `UnusableInput` for another answer or an unusable context; `contexts.ContextStays` when no ground carries
     the context. In all these cases nothing is stored.
     """
-    question = own_question(tx, question_id)
-    signal = signal_of(tx, question)
-    tx.session.refresh(question, with_for_update=True)
-    if not is_answerable(tx, signal, question):
-        raise Conflict("answered", "the question can no longer be answered")
-    if version is not None and version != question.version:
-        raise Conflict("version", "a colleague answered this question meanwhile")
+    question, signal = _locked(tx, question_id, version)
     if answer not in [*Answer]:
         raise UnusableInput({"answer": NO_ANSWER})
     offered = Offered(for_others(tx, context, "context", limit=CONTEXT_LIMIT), capacity, necessity, checked)
@@ -73,13 +67,20 @@ def answer(
         **grounded,
     )
     if not correction:
-        mailing.tell(
-            tx,
-            [question.asked_by],
-            "answer",
-            task=("signal", signal.reference),
-            urgent=mailing.presses(tx, "answer", urgency=signal.urgency),
-        )
+        urgent = mailing.presses(tx, "answer", urgency=signal.urgency)
+        mailing.tell(tx, [question.asked_by], "answer", task=("signal", signal.reference), urgent=urgent)
+
+
+def _locked(tx: Transaction, question_id: str, version: int | None) -> tuple[Question, Signal]:
+    """The question to answer, which nobody else answers at this moment, with its signal."""
+    question = own_question(tx, question_id)
+    signal = signal_of(tx, question)
+    tx.session.refresh(question, with_for_update=True)
+    if not is_answerable(tx, signal, question):
+        raise Conflict("answered", "the question can no longer be answered")
+    if version is not None and version != question.version:
+        raise Conflict("version", "a colleague answered this question meanwhile")
+    return question, signal
 
 
 def _take_context(tx: Transaction, signal: Signal, question: Question, offered: Offered) -> dict[str, Any]:

@@ -9,11 +9,10 @@ from sqlalchemy import Select, select, tuple_
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, NotFound
-from signaltable.flow.table.meetings import meeting_of
 from signaltable.flow.table.task_lines import TaskLine, lines_of
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.models import AgendaItem, Meeting, MeetingTask, Signal
-from signaltable.queries import PAGE, PageKey, not_kept_from, tables_of
+from signaltable.queries import PAGE, PageKey, newest_first, not_kept_from, tables_of
 from signaltable.transaction import Transaction
 
 # Whose tasks a list shows, and which of them.
@@ -43,7 +42,8 @@ def listing(tx: Transaction, *, side: str = OWN, state: str = OPEN, after: PageK
         raise NotFound("no such list")
     query = _of_side(tx, chosen)
     if state == SETTLED:
-        rows, following = _settled(tx, query, after)
+        done = query.where(MeetingTask.settled_at.is_not(None))
+        rows, following = newest_first(tx, done, MeetingTask.settled_at, MeetingTask.id, after)
     else:
         rows, following = _open(tx, query.where(MeetingTask.due_on < tx.today) if state == LATE else query, after)
     tx.record(
@@ -81,25 +81,6 @@ def _open(tx: Transaction, query: Select[Any], after: PageKey | None) -> tuple[l
     rows = list(found)
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     return rows[:PAGE], (datetime.combine(last.due_on, time.min, UTC), last.id) if last else None
-
-
-def _settled(tx: Transaction, query: Select[Any], after: PageKey | None) -> tuple[list[MeetingTask], PageKey | None]:
-    query = query.where(MeetingTask.settled_at.is_not(None))
-    if after is not None:
-        query = query.where(tuple_(MeetingTask.settled_at, MeetingTask.id) < after)
-    found = tx.session.scalars(query.order_by(MeetingTask.settled_at.desc(), MeetingTask.id.desc()).limit(PAGE + 1))
-    rows = list(found)
-    last = rows[PAGE - 1] if len(rows) > PAGE else None
-    return rows[:PAGE], (last.settled_at, last.id) if last and last.settled_at else None
-
-
-def of_earlier_meetings(tx: Transaction, meeting_id: str) -> tuple[TaskLine, ...]:
-    """What earlier meetings of the same table asked and is still open, for the agenda; the first due first.
-
-    At most `MOST_FOLLOWED`. Nothing about cases that the actor is kept from.
-    """
-    meeting = meeting_of(tx, meeting_id, Permission.TABLE_CONSULT_OWN_TABLE)
-    return lines_of(tx, followed(tx, meeting))
 
 
 def followed(tx: Transaction, meeting: Meeting) -> list[MeetingTask]:
