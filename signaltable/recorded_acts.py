@@ -232,7 +232,7 @@ WEB: Mapping[str, Leaves] = {
     "POST approvals.reject": _leaves("disclosure:reject", also="disclosure:consult"),
     "GET inbox.listing": _leaves("signal:list"),
     "GET inbox.show": _leaves("disclosure:consult"),
-    "POST inbox.accept": _leaves("disclosure:accept", also="duty:fulfil"),
+    "POST inbox.accept": _leaves("disclosure:accept", also="duty:fulfil escalation:settle"),
     "POST inbox.give_back": _leaves("disclosure:return", also="text:confirm duty:fulfil"),
     "POST inbox.feed_back": _leaves("disclosure:feedback", also="text:confirm duty:fulfil"),
     "GET duties.listing": _leaves("signal:list"),

@@ -152,12 +152,17 @@ def ask_partners(desk):
     """Two partners are asked, after a look at what each of them will read."""
     owner = accounts.actor_of_login(desk.program, "havendam")
     reference = triaged(desk.program, owner, accounts.actor_of_login(desk.program, desk.who))
-    page, day = f"/triage/{reference}", dict(zip(("day", "month", "year"), "1 6 2099".split(), strict=True))
-    form = {f"due_on-{part}": value for part, value in day.items()}
+    page, day = f"/triage/{reference}", desk.program.clock().date() + timedelta(days=1)
+    form = {f"due_on-{part}": str(getattr(day, part)) for part in ("day", "month", "year")}
     form |= {"subject": ["1"], "fact": ["forms"], "agencies": ["essm", "fairwork"], "note": WHY}
     assert desk.post(f"{page}/vragen/voorbeeld", {**form, "csrf_token": desk.token(page)}).status_code == 200
     sent = desk.post(f"{page}/vragen", {**form, "checked": "y", "csrf_token": desk.token(page)})
     assert sent.status_code == 303
+    # Which signal a walk comes to first, and whether it has questions, is chance; here is one that can be put off, and one
+    # that is open for so long that its partner can be reminded.
+    late = re.search(r'href="(/triage/S-[^"#]+)', desk.get("/triage/antwoorden").text)[1]
+    for question in re.findall(r'href="(/triage/vragen/[0-9a-f]{32})"', desk.get(page).text + desk.get(late).text):
+        desk.walk(question, steps=0)
 
 
 def meet(people):
