@@ -178,9 +178,12 @@ def test_withdrawn_consent_reaches_those_to_whom_it_was_passed_on(sqlite_program
     program, owner, essm = sqlite_program, actor(sqlite_program, "havendam"), actor(sqlite_program, "essm")
     _signal, parent = given(program, actor)
     child = disclosed(program, essm, parent, SHELTER).reference
+    use(program, actor(program, "opvang"), referrals.accept, child)
+    other = disclosed(program, actor(program, "opvang"), child, "fairwork").reference
     use(program, owner, withdrawing.withdraw, parent, on=clock().date(), everywhere=False)
     assert rows_of(program, parent)["consent-withdrawn"].fulfilled_at is None
     assert rows_of(program, child)["recall"].agency_id == "opvang"
+    assert rows_of(program, other)["recall"].agency_id == "fairwork"
     assert use(program, essm, choices.choose, parent).hindrance == "consent_withdrawn"
 
 
