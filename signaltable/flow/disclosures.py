@@ -14,7 +14,7 @@ from signaltable.flow import duty_lists, evidence_store, feedbacks, holders, rev
 from signaltable.flow.duty_lists import DutyStatus
 from signaltable.flow.feedbacks import FeedbackLine
 from signaltable.flow.holders import Holdings
-from signaltable.flow.referrals import answer_place, is_overdue, place
+from signaltable.flow.referrals import answer_place, is_overdue, keeps, place
 from signaltable.grounds import Ground
 from signaltable.models import Disclosure, Signal
 from signaltable.payload import Payload, from_bytes
@@ -225,8 +225,12 @@ def _ground(tx: Transaction, row: Disclosure) -> Ground | None:
 
 
 def _content(tx: Transaction, row: Disclosure) -> Payload | None:
-    """What went, or None once it was erased at the end of its term."""
-    if not row.payload_provider:
+    """What went, or None once it was erased, and while what it was passed on from was taken back.
+
+    Whoever does not read any more what it received does not read it in its own record of passing it on either.
+    """
+    parent = sources.parent_of(tx, row)
+    if not row.payload_provider or (parent and parent.revoked_at is not None and not keeps(tx, parent)):
         return None
     own = tx.actor.agency_id
     return from_bytes(sealing.open_envelope(tx, own, row.payload_provider, place(row, own)))

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from sqlalchemy import select
+
 from signaltable.access import Permission, require
 from signaltable.audit_trail import milliseconds
 from signaltable.conditions.shape import MOTIVATION_LENGTH
@@ -187,8 +189,13 @@ def _unreadable(place: str, text: str) -> Iterable[tuple[str, str]]:
 
 
 def _wipe(tx: Transaction, row: Disclosure) -> None:
-    """Take away the copy that was sealed for the receiver; in this program it then no longer exists for anybody."""
+    """Take away the copy that was sealed for the receiver, and what it kept itself of what it passed on from there.
+
+    In this program it then no longer exists for the receiver. That it was passed on, and its digest, stay.
+    """
     row.payload_recipient = b""
+    for one in tx.session.scalars(select(Disclosure).where(Disclosure.parent_id == row.id)).all():
+        one.payload_provider = b""
     tx.record(
         "retention:erase",
         object_type="disclosure",

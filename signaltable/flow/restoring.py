@@ -304,7 +304,9 @@ def _receivers_copy(tx: Transaction, reference: str, erasure: Erasure) -> None:
     rows = update(Disclosure).where(Disclosure.reference == reference)
     held = select(Disclosure.id).where(Disclosure.reference == reference, Disclosure.payload_recipient != b"")
     if tx.session.scalar(held) is not None:
+        further = Disclosure.parent_id.in_(select(Disclosure.id).where(Disclosure.reference == reference))
         tx.session.execute(rows.values(payload_recipient=b""))
+        tx.session.execute(update(Disclosure).where(further).values(payload_provider=b""))
         _record(tx, reference, erasure)
 
 

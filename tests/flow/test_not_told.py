@@ -3,18 +3,21 @@
 from datetime import timedelta
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import undefer_group
 
-from signaltable.flow import enrich, recusals, triage
+from signaltable.flow import disclosures, duties, enrich, recusals, revoking, triage
 from signaltable.flow.escalations import listing, looking
 from signaltable.flow.linking import telling
 from signaltable.jobs import JOBS
 from signaltable.models import Disclosure, Escalation, Signal, Subject, TableMember
 from signaltable.transaction import Transaction, reading
 from tests.disclosure_steps import disclosed
+from tests.duty_steps import rows_of
 from tests.table_steps import asked, triaged, use
 from tests.transfer_steps import given, made_once  # noqa: F401 -- a fixture
 
 SHELTER = "crisis-shelter"
+WHY = "Het ging om een andere persoon met dezelfde naam."
 
 
 # -- to whom a receiver passed something on ----------------------------------------------------------------------
@@ -73,6 +76,41 @@ def test_the_log_of_who_ends_a_link_does_not_name_to_whom_something_was_passed_o
         # It is told all the same
         shelter = Transaction(program, actor(program, "opvang"), session, program.clock())
         assert {one.relation for one in telling.notices(shelter)} == {"receiver"}
+
+
+# -- what was passed on, once it was taken back or erased ----------------------------------------------------------
+
+
+def content_of(program, who, reference):
+    return use(program, who, disclosures.read_own, reference).content
+
+
+def test_whoever_passed_something_on_does_not_read_it_there_once_it_was_taken_back(sqlite_program, actor):
+    program, owner, essm = sqlite_program, actor(sqlite_program, "havendam"), actor(sqlite_program, "essm")
+    _signal, parent = given(program, actor)
+    child = disclosed(program, essm, parent, SHELTER).reference
+    assert content_of(program, essm, child) is not None
+    use(program, owner, revoking.revoke, parent, cause="wrong_data", motivation=WHY)
+    assert content_of(program, essm, child) is None
+    # Who keeps it on a ground of its own reads it again
+    recall = rows_of(program, parent)["recall"].id
+    use(program, essm, duties.fulfil, recall, result="kept_own_ground", on=program.clock().date(), note=WHY)
+    assert content_of(program, essm, child) is not None
+
+
+def test_whoever_erases_what_it_got_keeps_no_copy_of_it_as_what_it_passed_on(sqlite_program, actor):
+    program, owner, essm = sqlite_program, actor(sqlite_program, "havendam"), actor(sqlite_program, "essm")
+    _signal, parent = given(program, actor)
+    child = disclosed(program, essm, parent, SHELTER).reference
+    use(program, owner, revoking.revoke, parent, cause="wrong_data", motivation=WHY)
+    recall = rows_of(program, parent)["recall"].id
+    use(program, essm, duties.fulfil, recall, result="destroyed", on=program.clock().date())
+    with reading(program) as session:
+        rows = session.scalars(select(Disclosure).options(undefer_group("sealed"))).all()
+        left = {one.reference: (bool(one.payload_provider), bool(one.payload_recipient)) for one in rows}
+    # The owner keeps what it gave, and the shelter answers for itself
+    assert left == {parent: (True, False), child: (False, True)}
+    assert content_of(program, essm, child) is None
 
 
 # -- who answered what -------------------------------------------------------------------------------------------
