@@ -470,8 +470,11 @@ def meeting_days(tx: Transaction, signal_id: str) -> tuple[date, ...]:
 
 
 def met_since(days: Iterable[date], question: Question, today: date) -> bool:
-    """Whether the table met about the signal after the question was asked: anonymity and corrections end then."""
-    return any(day_of(question.asked_at) <= day <= today for day in days)
+    """Whether the table met about the signal after the question was answered: anonymity and corrections end then.
+
+    An answer that came too late for a meeting waits for the next one.
+    """
+    return question.answered_at is not None and any(day_of(question.answered_at) <= day <= today for day in days)
 
 
 # -- what the table decided ----------------------------------------------------------------------------------------

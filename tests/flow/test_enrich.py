@@ -289,6 +289,23 @@ def test_an_anonymous_answer_gets_its_name_at_the_meeting_and_can_be_corrected_u
     assert not use(program, people["avim"], enrich.read_question, first).may_answer
 
 
+def test_an_answer_after_the_meeting_stays_without_a_name_until_the_next(program, people, clock):
+    reference = triaged(program, people["havendam"], people["coordinator"])
+    (question,) = asked(program, people["coordinator"], reference, "avim")
+    on_the_agenda(program, people["coordinator"], reference, days=1)
+    clock.forward(days=2)
+    use(program, people["avim"], enrich.answer, question, answer="hit", anonymous=True)
+
+    def agencies():
+        return {one.agency for one in use(program, people["coordinator"], triage.consult, reference).dossier.answers}
+
+    assert agencies() == {""}
+    use(program, people["avim"], enrich.answer, question, answer="no_hit", anonymous=True)
+    on_the_agenda(program, people["coordinator"], reference, days=3)
+    clock.forward(days=3)
+    assert agencies() == {"Politie, AVIM team TMM"}
+
+
 def test_open_questions_come_by_due_date_and_a_page_at_a_time(program, people, clock):
     for _ in range(enrich.PAGE + 2):
         reference = triaged(
