@@ -74,7 +74,7 @@ def start_server(home: Path, **environment: str) -> Server:
         stderr=(home / "stderr.txt").open("wb"),
     )
     address = f"http://127.0.0.1:{port}"
-    for _try in range(200):
+    for _try in range(600):
         try:
             urllib.request.urlopen(f"{address}/gezond", timeout=1)
         except OSError:
