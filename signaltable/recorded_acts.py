@@ -76,7 +76,7 @@ WEB: Mapping[str, Leaves] = {
     "POST admin.add_table": _leaves("table:record"),
     "GET admin.change_table": _leaves("agency:consult"),
     "POST admin.change_table": _leaves("agency:consult table:record"),
-    "POST admin.close_table": _leaves("table:record", also="request:refuse"),
+    "POST admin.close_table": _leaves(also="table:record request:refuse"),
     "POST admin.reopen_table": _leaves("table:record"),
     "GET keys.show": _leaves("key:consult"),
     "GET mails.show": _leaves("job:consult"),
