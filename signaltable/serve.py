@@ -11,12 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pwd import struct_passwd
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from signaltable import working_days
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
 from signaltable.users import check_key_apart, hand_over_home, web_user
@@ -77,6 +79,7 @@ def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader:
     options = _options(settings, port, beside)
     for one in beside:
         one.start()
+    working_days.prepare(datetime.now(UTC).year)
     # What stands now is shared by the workers; a collection that visits it would give each of them a copy of its own.
     gc.collect()
     gc.freeze()

@@ -62,6 +62,11 @@ def easter_sunday(year: int) -> date:
     raise LookupError(f"expected a year from 1966 on, found {year}")
 
 
+def prepare(year: int) -> None:
+    """Have the holidays of a year at hand. The library loads those of the whole world first, 8 MB: once before a fork."""
+    _holidays(year)
+
+
 @lru_cache(maxsize=YEARS_KEPT)
 def _holidays(year: int) -> dict[date, tuple[str, ...]]:
     """The holidays of a year with their Dutch names, those that are free for some only among them."""
