@@ -162,8 +162,10 @@ def test_settling_asks_for_a_result_and_a_usable_explanation(program, incident, 
 
 def test_open_incidents_stand_first_on_the_overview(program, incident):
     page = Person(program, "fg.delinde").get("/overzicht").text.split("<main")[1]
-    first = re.search(r'<a class="st-figure[^>]+href="([^"]+)">\s*<span class="st-figure__number">(\d+)', page)
-    assert first.groups() == ("/meldingen", "1")
+    row = re.search(r"<tbody.*?</tr>", page, re.DOTALL)[0]
+    assert f'href="/meldingen/{incident}"' in row
+    (counted,) = re.findall(r'href="/meldingen">\s*(\d[^<]+)</a>', page)
+    assert counted.split()[0] == "1"
 
 
 def test_a_check_is_asked_for_made_by_the_jobs_and_told(program, clock):
