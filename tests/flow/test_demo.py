@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from signaltable.demo import cases
+from signaltable.demo import cases, story
 from signaltable.domain import State
 from signaltable.flow import (
     accounts,
@@ -489,5 +489,5 @@ def test_a_link_that_is_not_there_is_named_by_its_case(sqlite_settings):
         played, told = step.args
         played.references["other"] = played.references[told.case]
         lost = replace(told, said={"by": "havendam", "with": "other"})
-        with pytest.raises(cases.BrokenDemo, match=told.case):
+        with pytest.raises(story.BrokenDemo, match=told.case):
             cases.VERBS["link"](played, lost)
