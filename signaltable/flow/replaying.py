@@ -101,7 +101,9 @@ def _differences(
     given, day = decision.input, decision.day
     if decision.kind == recorded.ROUTE:
         return recorded.differences(decision.outcome, recorded.route_outcome(given, policy, day))
-    found = recorded.differences(decision.outcome, recorded.ground_outcome(given, policy.grounds, day, policy.transfers))
+    found = recorded.differences(
+        decision.outcome, recorded.ground_outcome(given, policy.grounds, day, policy.transfers)
+    )
     if evidence is not None:
         found += _judged_again(decision, policy, evidence)
     return found

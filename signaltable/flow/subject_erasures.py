@@ -293,7 +293,9 @@ def hanging(tx: Transaction, signal: Signal, subject: Subject) -> Hanging:
         links=links.count(LinkState.CONFIRMED),
         proposed_links=links.count(LinkState.PROPOSED),
         agenda=_count(tx, AgendaItem, AgendaItem.signal_id == signal.id, AgendaItem.decision == ""),
-        questions=_count(tx, Question, Question.subject_id == subject.id, Question.answer == "", Question.withdrawn_at.is_(None)),
+        questions=_count(
+            tx, Question, Question.subject_id == subject.id, Question.answer == "", Question.withdrawn_at.is_(None)
+        ),
         identity_requests=_count(
             tx,
             IdentityRequest,

@@ -146,7 +146,9 @@ def test_a_home_from_before_the_log_spoke_of_rows_is_taken_up_once(busy):
     def without_rows(connection):
         tree = merkle.CompactRange()
         rows = connection.execute(
-            text("SELECT e.seq, entry, details, salt FROM log_entries e JOIN log_details d ON d.seq=e.seq")
+            text(
+                "SELECT e.seq, entry, details, salt FROM log_entries e JOIN log_details d ON d.seq=e.seq ORDER BY e.seq"
+            )
         )
         for seq, entry, details, salt in rows.all():
             told = {name: value for name, value in json.loads(details).items() if name != "rows"}

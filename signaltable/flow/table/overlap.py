@@ -29,7 +29,9 @@ def other_tables(tx: Transaction, signal_id: str) -> tuple[str, ...]:
     """The ids of those tables for one signal, in a fixed order: where it can go to be together with the other case."""
     first = aliased(Signal)
     rows = tx.session.execute(_pairs(first, first.id == signal_id, told=(RegionalTable.id, RegionalTable.title)))
-    return tuple(table_id for table_id, _title in sorted({(row[0], row[1]) for row in rows}, key=lambda row: (row[1], row[0])))
+    return tuple(
+        table_id for table_id, _title in sorted({(row[0], row[1]) for row in rows}, key=lambda row: (row[1], row[0]))
+    )
 
 
 def overlapping(table_ids: Sequence[str]) -> Select[Any]:
