@@ -22,9 +22,9 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "signals": ("signal", "draft", "identity", "attachment", "text"),
     "links": ("link", "exclusion"),
     "enriching": ("enrich",),
-    "table": ("table",),
+    "table": ("table", "escalation"),
     "disclosing": ("disclosure", "signal:disclose"),
-    "duties": ("duty", "consent", "deadline"),
+    "duties": ("duty", "consent", "deadline", "reflection"),
     "refusals": ("access", "request"),
     "logins": ("login",),
     "accounts": ("account", "agency"),
@@ -35,7 +35,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "log": ("log", "checkpoint", "receipt"),
     "incidents": ("incident",),
     "keys": ("key",),
-    "program": ("system", "job"),
+    "program": ("system", "job", "mail"),
 }
 # Counting stops here: "more than a thousand" says as much, and a page must answer at once in a log of any length.
 MOST_COUNTED: Final = 1000
