@@ -83,6 +83,7 @@ def start_server(home: Path, **environment: str) -> Server:
                 break
         else:
             return Server(address, home, process)
+    process.kill()
     raise RuntimeError((home / "stderr.txt").read_text())
 
 
