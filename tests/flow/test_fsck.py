@@ -558,7 +558,7 @@ IN_THE_ROWS = {
     "member": (
         "DELETE FROM table_members WHERE agency_id = 'riec'",
         "entry-without-row",
-        "SELECT 'table_members ' || id || '/riec' FROM regional_tables",
+        "SELECT 'table_members ' || id || '/riec' FROM regional_tables WHERE theme = ''",
     ),
     "disclosure ground": (
         f"UPDATE disclosures SET ground = 'D1' WHERE reference = {DISCLOSURE}",

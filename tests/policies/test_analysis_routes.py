@@ -238,6 +238,7 @@ NOBODY = [
                  '[[kind]]\nid = "embassy"\ntitle = { nl = "A", en = "E" }\nside = "care"\n'),
             swap("destinations.toml", ('agency_kind = "return-support"', 'agency_kind = "embassy"')),
             swap("processing_activities.toml", ('kinds = ["table"]', 'kinds = ["table", "embassy"]')),
+            swap("feedback.toml", ('"data-subject"]', '"data-subject", "embassy"]')),
         ),
     ),
     Defect(
