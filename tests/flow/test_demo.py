@@ -46,6 +46,7 @@ from signaltable.models import (
 from signaltable.queries import signal_by_reference
 from signaltable.transaction import Program, reading, transaction
 from tests.conftest import PASSWORD, Clock, _own_home, open_for_test
+from tests.thorough import many
 
 # A Monday, some months after the region of the tests was made: the log must not run back.
 NOW = datetime(2027, 6, 14, 10, 15, tzinfo=UTC)
@@ -443,10 +444,10 @@ def test_the_log_never_runs_back_and_holds_what_it_promises(demo: Made) -> None:
 
 ANY_DAY = (
     datetime(2027, 1, 3, 23, 5, tzinfo=UTC),  # It is Monday in the Netherlands already.
-    datetime(2027, 4, 4, 6, 0, tzinfo=UTC),  # A Sunday, a week after summer time began.
     datetime(2028, 2, 29, 12, 0, tzinfo=UTC),
+    datetime(2027, 4, 4, 6, 0, tzinfo=UTC),  # A Sunday, a week after summer time began.
     datetime(2029, 11, 3, 0, 1, tzinfo=UTC),
-)
+)[: many(2, 4)]
 
 
 @pytest.mark.parametrize("now", ANY_DAY)
