@@ -30,12 +30,13 @@ run: setup ## make the demo region if there is none, and serve it on 127.0.0.1:8
 	@$(BIN)/signaltable run --port $(PORT)
 
 test: $(VENV)/.filled-dev ## install what tests need and run everything that can run
-	@# Chromium fills both cores by itself, so the browser comes last and alone. Both parts run, whatever the first one says.
+	@# The browser comes last and in processes of its own: its loop and that of a mail server cannot share one. Both parts run, whatever
+	@# the first one says.
 	@# Programs that tests start need not compile what they load, also where Python was told to keep nothing that it compiled.
 	@$(BIN)/python -m compileall -q signaltable audit
 	@failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e" || failed=1; \
-	$(BIN)/python -m pytest -m e2e tests/e2e || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e tests/e2e || failed=1; \
 	exit $$failed
 
 bench: $(VENV)/.filled-dev ## how fast the rules decide and the log is checked, beside what others use, in the same run
