@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import cedarpy
 
@@ -91,17 +92,22 @@ def _scope(row: Ground) -> Iterator[str]:
         yield f"{_set({*row.person_role, *(['unknown'] if denies else [])})}.contains(context.role)"
 
 
-def tasks_of(row: Ground) -> set[str]:
+def tasks_of(row: Ground) -> frozenset[str]:
     """The tasks (and kinds whose task nobody said) that a row is about."""
+    return _tasks(row.provider, denies=row.effect == "deny")
+
+
+@cache
+def _tasks(provider: tuple[str, ...], *, denies: bool) -> frozenset[str]:
     found = set()
     for kind, task in PROVIDERS:
         tasks = CAPACITIES[kind]
         said = tasks[0] if len(tasks) == 1 and task == kind else task
-        if said in row.provider or (kind in row.provider and kind not in tasks):
+        if said in provider or (kind in provider and kind not in tasks):
             found.add(task)
-        if row.effect == "deny" and said not in tasks and set(tasks) & set(row.provider):
+        if denies and said not in tasks and set(tasks) & set(provider):
             found.add(task)
-    return found
+    return frozenset(found)
 
 
 def _stands(deny: Ground) -> Iterator[str]:

@@ -34,7 +34,7 @@ from audit.merkle import leaf_hash, root
 from audit.note import ML_DSA_44, Signer
 from audit.reader import Reader
 from audit.verify import Report, verify
-from tests.thorough import THOROUGH, many
+from tests.thorough import THOROUGH
 
 SECOND = Signer(ORIGIN, b"2" * 32)
 LATTICE = Signer(ORIGIN, b"3" * 32, ML_DSA_44)
@@ -165,7 +165,7 @@ def test_a_stolen_retired_key_signs_nothing_newer(tmp_path: Path) -> None:
 def test_no_flipped_bit_is_overlooked_with_rotated_keys_and_two_lines(rotated: Path) -> None:
     for path in sorted(file for file in rotated.rglob("*") if file.is_file()):
         honest = path.read_bytes()
-        for at in range(0, len(honest), max(1, len(honest) // many(20, 60))):
+        for at in range(0, len(honest), max(1, len(honest) // 60)):
             path.write_bytes(honest[:at] + bytes([honest[at] ^ 1 << at % 8]) + honest[at + 1 :])
             for key in (SIGNER, SECOND):
                 assert not verify(rotated, public_key=key.verifier().to_text()).ok, f"{path.name} byte {at}"

@@ -46,7 +46,6 @@ from signaltable.models import (
 from signaltable.queries import signal_by_reference
 from signaltable.transaction import Program, reading, transaction
 from tests.conftest import PASSWORD, Clock, _own_home, open_for_test
-from tests.thorough import many
 
 # A Monday, some months after the region of the tests was made: the log must not run back.
 NOW = datetime(2027, 6, 14, 10, 15, tzinfo=UTC)
@@ -447,7 +446,7 @@ ANY_DAY = (
     datetime(2028, 2, 29, 12, 0, tzinfo=UTC),
     datetime(2027, 4, 4, 6, 0, tzinfo=UTC),  # A Sunday, a week after summer time began.
     datetime(2029, 11, 3, 0, 1, tzinfo=UTC),
-)[: many(2, 4)]
+)
 
 
 @pytest.mark.parametrize("now", ANY_DAY)

@@ -257,6 +257,6 @@ def test_the_log_stays_one_history_whatever_happens(sqlite_region, sqlite_progra
     run_state_machine_as_test(
         machine(sqlite_region, sqlite_program.policy, tmp_path / "homes"),
         settings=settings(
-            max_examples=many(8, 40), stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=many(15, 40), stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -11,11 +11,10 @@ import pytest
 from signaltable.ground_index import GroundIndex, build, verdict
 from signaltable.grounds import CATEGORIES, Ground, GroundSet, load_grounds
 from tests.cedar_grounds import Question, policies, questions
-from tests.thorough import many
 
 GROUNDS = load_grounds(Path(__file__).resolve().parents[2] / "policies" / "grondslagen")
 DAY = max(row.valid_from for row in GROUNDS.rows)
-COUNT = many(25_000, 100_000)
+COUNT = 100_000
 IN_FORCE = GROUNDS.on(DAY)
 
 
@@ -50,7 +49,7 @@ def cedar(asked: list[Question]) -> list[bool]:
     return ask_cedar(IN_FORCE, asked)
 
 
-def test_cedar_says_the_same_about_many_thousands_of_requests(asked: list[Question], cedar: list[bool]) -> None:
+def test_cedar_says_the_same_about_a_hundred_thousand_requests(asked: list[Question], cedar: list[bool]) -> None:
     ours = list(effects(build(GROUNDS, DAY), asked))
 
     different = [question for question, mine, theirs in zip(asked, ours, cedar, strict=True) if mine != theirs]
