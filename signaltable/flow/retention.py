@@ -28,7 +28,7 @@ from signaltable.flow import (
 )
 from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.flow.log_export import REQUESTED
-from signaltable.flow.mail import sending as mail_sending
+from signaltable.flow.mail.forgetting import forget_old as forget_old_mails
 from signaltable.flow.moves import move
 from signaltable.flow.table import erasing as meeting_words
 from signaltable.models import (
@@ -352,5 +352,5 @@ def _forget_old_rows(tx: Transaction) -> None:
     before = tx.now - KEEP_RUNS
     tx.session.execute(delete(LoginSession).where(LoginSession.seen_at < before))
     tx.session.execute(delete(JobRun).where(JobRun.claimed_at < before, JobRun.job != REQUESTED))
-    mail_sending.forget_old(tx)
+    forget_old_mails(tx)
     tx.session.execute(delete(BudgetUse).where(BudgetUse.day < day_of(before)))

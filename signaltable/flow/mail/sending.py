@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from signaltable.domain import Actor
@@ -184,9 +184,3 @@ def _record(tx: Transaction, mail: Mail, result: str) -> None:
     """That it did not arrive, for whom by number, and the code; no address."""
     details = {"count": 1, "cause": mail.problem, "result": result}
     tx.record("mail:fail", object_type="account", object_id=mail.account_id, details=details)
-
-
-def forget_old(tx: Transaction) -> None:
-    """The mails of long ago, sent or not: after so many days their links lead nowhere."""
-    before = tx.now - timedelta(days=rules_of(tx.program).keep.days)
-    tx.session.execute(delete(Mail).where(Mail.created_at < before))
