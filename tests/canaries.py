@@ -21,7 +21,8 @@ from signaltable.flow import (
     subject_reports,
     table,
 )
-from signaltable.flow.accounts import record_account, record_agency
+from signaltable.flow.accounts import record_account
+from signaltable.flow.agencies import record_agency
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of
 from signaltable.flow.identity_requests import asking
 from signaltable.flow.table import closing

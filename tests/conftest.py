@@ -24,7 +24,8 @@ from werkzeug.routing import Rule
 from signaltable import db
 from signaltable.db import make_engine
 from signaltable.domain import Actor, Channel
-from signaltable.flow import accounts, setup
+from signaltable.flow import setup
+from signaltable.flow.coming_in import actors, passwords
 from signaltable.keys import KeyRing
 from signaltable.policy import PolicySet
 from signaltable.program import assemble, load_policy, migrate
@@ -65,8 +66,8 @@ hypothesis_settings.load_profile("untimed")
 
 
 # A password takes as long to check as the program makes it take: thousands of logins of people who do not exist need not.
-SHIPPED_HASHER = accounts._HASHER
-accounts._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+SHIPPED_HASHER = passwords._HASHER
+passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class _Compiled(BytecodeCache):
@@ -341,6 +342,6 @@ def actor() -> Callable[[Program, str], Actor]:
     """actor(program, "havendam"): the person with this login of the demo region, coming in over the web."""
 
     def make(program: Program, login: str) -> Actor:
-        return replace(accounts.actor_of_login(program, login), channel=Channel.WEB, strength="password")
+        return replace(actors.actor_of_login(program, login), channel=Channel.WEB, strength="password")
 
     return make

@@ -12,7 +12,7 @@ from signaltable.conditions.shape import Context
 from signaltable.domain import Actor
 from signaltable.evidence_examples import example
 from signaltable.flow import approvals, choices, disclosing
-from signaltable.flow.accounts import confirm_password
+from signaltable.flow.coming_in.proving import confirm_password
 from signaltable.flow.disclosing import Made, Preview
 from signaltable.grounds import CONDITIONS
 from signaltable.transaction import Program

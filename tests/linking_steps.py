@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from signaltable.domain import Actor, LinkState
-from signaltable.flow import accounts, linking
+from signaltable.flow import linking
+from signaltable.flow.coming_in import actors
 from signaltable.flow.linking import storing
 from signaltable.flow.linking.clusters import Clusters
 from signaltable.flow.references import fresh_reference
@@ -121,5 +122,5 @@ def shared_program(region: Settings, folder: Path) -> Iterator[Program]:
 def at_desk(program: Program) -> Iterator[Desk]:
     """A desk of which nothing stays."""
     with program.write_sessions() as session:
-        yield Desk(program, session, cache(lambda login: accounts.actor_of_login(program, login)))
+        yield Desk(program, session, cache(lambda login: actors.actor_of_login(program, login)))
         session.rollback()

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from signaltable import jobs
 from signaltable.domain import Actor
 from signaltable.flow import mailing
-from signaltable.flow.accounts import actor_of_login
+from signaltable.flow.coming_in.actors import actor_of_login
 from signaltable.flow.mail import sending
 from signaltable.mail_settings import MailServer
 from signaltable.models import Account, Incident, Mail

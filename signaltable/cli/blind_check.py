@@ -27,15 +27,16 @@ def blind_check(source: Path, login: str, *, as_json: bool) -> None:
 
     Only hits come back: which line may be the subject of which question. Nothing is answered by it; a person does that.
     """
-    from signaltable.flow import accounts, setup
+    from signaltable.flow import setup
     from signaltable.flow.blind_check import check
+    from signaltable.flow.coming_in import actors
     from signaltable.program import open_program
     from signaltable.transaction import transaction
 
     with click.open_file(str(source), "rb") as file:
         content = file.read()
     program = open_program(Settings.from_env())
-    actor = accounts.actor_of_login(program, login) if login else setup.INSTALLER
+    actor = actors.actor_of_login(program, login) if login else setup.INSTALLER
     found = check(program, lambda: transaction(program, actor), content, progress=progress_bar())
     if as_json:
         click.echo(

@@ -26,14 +26,14 @@ def submit(login: str | None, source: str | None, *, example: bool, as_json: boo
         raise Stop("expected --as LOGIN and --file FILE (or --example)", UNUSABLE)
     draft = parse(read_json(source))
 
-    from signaltable.flow import accounts as accounts_flow
     from signaltable.flow import signals
+    from signaltable.flow.coming_in import actors
     from signaltable.program import open_program
     from signaltable.route import to_json
     from signaltable.transaction import transaction
 
     program = open_program(Settings.from_env())
-    with transaction(program, accounts_flow.actor_of_login(program, login)) as tx:
+    with transaction(program, actors.actor_of_login(program, login)) as tx:
         receipt = signals.submit(tx, draft)
     answer = {
         "reference": receipt.reference,

@@ -20,7 +20,7 @@ from signaltable.demo.story import Demo, Step, moment_of, working_day
 from signaltable.domain import day_of
 from signaltable.facts import Facts, parse_facts
 from signaltable.flow import retention
-from signaltable.flow.accounts import SYSTEM
+from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.flow.escalations.looking import look
 from signaltable.flow.signing import sign_checkpoint
 from signaltable.intake import SubjectDraft, facts_of, victims

@@ -21,7 +21,7 @@ from signaltable.flow import (
     setup,
     withdrawing,
 )
-from signaltable.flow.accounts import confirm_password
+from signaltable.flow.coming_in.proving import confirm_password
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of
 from signaltable.flow.identity_requests import asking, deciding, lists, ways
 from signaltable.flow.setup import INSTALLER

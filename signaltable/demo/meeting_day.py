@@ -6,7 +6,7 @@ from signaltable.demo.at_table import CHAIR, COORDINATOR
 from signaltable.demo.story import BrokenDemo, Demo, Step, working_day
 from signaltable.domain import day_of
 from signaltable.flow import recusals, reflection
-from signaltable.flow.accounts import actor_of_login
+from signaltable.flow.coming_in.actors import actor_of_login
 from signaltable.flow.dossier import pseudonym
 from signaltable.flow.table import attending, closing, minutes, tables, tasks
 from signaltable.models import MeetingTask, Signal

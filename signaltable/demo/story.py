@@ -8,7 +8,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sqlalchemy import select
 
 from signaltable.domain import ZONE, Actor, SignaltableError
-from signaltable.flow.accounts import actor_of_login
+from signaltable.flow.coming_in.actors import actor_of_login
 from signaltable.models import RegionalTable
 from signaltable.transaction import Program, Transaction, reading, transaction
 

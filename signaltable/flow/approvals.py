@@ -17,8 +17,8 @@ from signaltable.access import require
 from signaltable.domain import Conflict, DisclosureState, NotFound
 from signaltable.evidence_forms import ConditionSpec
 from signaltable.flow import decisions, evidence_store, mailing, sealing, second_person, sources, weighing
-from signaltable.flow.accounts import Confirmed
 from signaltable.flow.choices import Choice, case_of, choices_of
+from signaltable.flow.coming_in.proving import Confirmed
 from signaltable.flow.disclosing import decided
 from signaltable.flow.handing_over import hand_over
 from signaltable.flow.masking import for_others

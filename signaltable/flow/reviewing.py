@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from signaltable.conditions.shape import MOTIVATION_LENGTH
 from signaltable.domain import NotFound, UnusableInput, day_of
 from signaltable.flow import approvals, duty_kinds, duty_lists, duty_rows, evidence_store, mailing, second_person
-from signaltable.flow.accounts import Confirmed
 from signaltable.flow.approvals import Approval
+from signaltable.flow.coming_in.proving import Confirmed
 from signaltable.flow.duty_lists import DutyStatus
 from signaltable.flow.masking import for_others
 from signaltable.models import Disclosure, Duty, Signal

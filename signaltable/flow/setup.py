@@ -17,7 +17,9 @@ from signaltable import VERSION
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import linking, log_keys, policy_versions
-from signaltable.flow.accounts import SYSTEM, record_account, record_agency
+from signaltable.flow.accounts import record_account
+from signaltable.flow.agencies import record_agency
+from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.keys import PURPOSES
 from signaltable.keys.chosen import create_keys
 from signaltable.models import Agency, RegionalTable

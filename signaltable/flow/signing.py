@@ -26,7 +26,7 @@ from audit.tree_head import parse_text
 from signaltable import audit_trail
 from signaltable.domain import Actor, SignaltableError
 from signaltable.flow import log_keys
-from signaltable.flow.accounts import SYSTEM
+from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.models import LogCheckpoint, LogDetail, LogEntry, LogHead
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, reading, transaction

@@ -10,7 +10,6 @@ from audit.findings import Finding
 from signaltable.access import Permission
 from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import (
-    accounts,
     auditing,
     exclusions,
     incidents,
@@ -24,6 +23,7 @@ from signaltable.flow import (
     text_checks,
     witnesses,
 )
+from signaltable.flow.coming_in import sessions
 from signaltable.flow.escalations import looking
 from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.flow.mail import bounces as mail_bounces
@@ -124,7 +124,7 @@ def run_reports(program: Program) -> str:
 
 def run_sessions(program: Program) -> str:
     """End the sessions that nobody used for too long."""
-    ended = accounts.end_those_over(program, JOBS)
+    ended = sessions.end_those_over(program, JOBS)
     return f"ended:{ended}" if ended else ""
 
 

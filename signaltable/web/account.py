@@ -12,6 +12,7 @@ from wtforms.validators import EqualTo, InputRequired
 from signaltable.access import Permission
 from signaltable.domain import Refused, UnusableInput
 from signaltable.flow import accounts
+from signaltable.flow.coming_in import actors, passwords, proving, sessions, signing_in
 from signaltable.flow.mail import addresses
 from signaltable.web.errors import reason_text
 from signaltable.web.guards import (
@@ -41,7 +42,7 @@ class Visitor(UserMixin):
 @login_manager.user_loader
 def load_visitor(token: str) -> Visitor | None:
     """The session behind the token, when it still runs."""
-    return Visitor(token) if accounts.is_known(actor()) else None
+    return Visitor(token) if actors.is_known(actor()) else None
 
 
 def language() -> str:
@@ -66,7 +67,7 @@ def log_in() -> ResponseReturnValue:
         status = 422
         if submitted(form):
             try:
-                token = accounts.log_in(program(), form.login.data, form.password.data, visitor=actor())
+                token = signing_in.log_in(program(), form.login.data, form.password.data, visitor=actor())
             except Refused as refusal:
                 problem, status = reason_text(refusal.reason), 401
             else:
@@ -75,8 +76,8 @@ def log_in() -> ResponseReturnValue:
 
 
 def _welcome(token: str, wanted: str) -> ResponseReturnValue:
-    if accounts.is_known(actor()):  # Who was signed in here before is no longer, on the server too.
-        accounts.log_out(program(), actor(), session.get("_user_id", ""))
+    if actors.is_known(actor()):  # Who was signed in here before is no longer, on the server too.
+        sessions.log_out(program(), actor(), session.get("_user_id", ""))
     _forget_session()  # A new session for a new person: nothing of before the login lives on (ASVS 7.2.4).
     login_user(Visitor(token))
     return redirect(wanted if _is_inside(wanted) else url_for("overview.show"))
@@ -123,14 +124,14 @@ def choose_password() -> ResponseReturnValue:
     form, problem, status = OwnPasswordForm(), "", 422 if request.method == "POST" else 200
     if submitted(form):
         try:
-            confirmed = accounts.confirm_password(program(), actor(), form.current.data or "")
+            confirmed = proving.confirm_password(program(), actor(), form.current.data or "")
             with begin() as tx:
                 accounts.choose_password(tx, confirmed, form.password.data or "")
         except Refused as refusal:
             problem, status = reason_text(refusal.reason), 403
         except UnusableInput:
             form.password.errors = [
-                _("Choose another password of at least %(count)s characters", count=accounts.MINIMUM_PASSWORD),
+                _("Choose another password of at least %(count)s characters", count=passwords.MINIMUM_PASSWORD),
             ]
         else:
             logout_user()
@@ -190,7 +191,7 @@ def confirm() -> ResponseReturnValue:
 def log_out() -> ResponseReturnValue:
     """End the session on the server and in the browser."""
     only()
-    accounts.log_out(program(), actor(), session.get("_user_id", ""))
+    sessions.log_out(program(), actor(), session.get("_user_id", ""))
     logout_user()
     _forget_session()
     return redirect(url_for("account.log_in"))

@@ -12,8 +12,9 @@ from wtforms.validators import EqualTo, InputRequired, Length
 
 from signaltable.access import Permission
 from signaltable.domain import Conflict, NotFound, UnusableInput
-from signaltable.flow import accounts
-from signaltable.flow.accounts import MINIMUM_PASSWORD, AccountLine
+from signaltable.flow import accounts, agencies
+from signaltable.flow.accounts import AccountLine
+from signaltable.flow.coming_in.passwords import MINIMUM_PASSWORD
 from signaltable.flow.mail import addresses
 from signaltable.transaction import Transaction
 from signaltable.web.at_once import seen_version
@@ -83,12 +84,12 @@ def listing() -> ResponseReturnValue:
     chosen, after = request.args.get("organisatie", ""), request.args.get("na", "")
     with begin() as tx:
         lines, following = accounts.accounts_page(tx, agency_id=chosen, after=after)
-        agencies = [(agency_id, title) for agency_id, title, _active in accounts.agency_choices(tx)]
+        choices = [(agency_id, title) for agency_id, title, _active in agencies.agency_choices(tx)]
     kept: dict[str, Any] = {"organisatie": chosen} if chosen else {}
     older = url_for("admin.listing", **kept, na=following) if following else None
     first = url_for("admin.listing", **kept) if after else None
     return render_template(
-        "admin/accounts.html", lines=lines, agencies=agencies, chosen=chosen, older=older, first=first
+        "admin/accounts.html", lines=lines, agencies=choices, chosen=chosen, older=older, first=first
     )
 
 
@@ -98,7 +99,7 @@ def add_account() -> ResponseReturnValue:
     """A new account with a first password, typed twice."""
     form = NewAccountForm()
     with begin() as tx:
-        open_agencies = [(agency_id, title) for agency_id, title, active in accounts.agency_choices(tx) if active]
+        open_agencies = [(agency_id, title) for agency_id, title, active in agencies.agency_choices(tx) if active]
     form.roles.choices = _roles()
     form.agency.choices = [("", _("Choose")), *open_agencies]
     if submitted(form) and _tried(form, lambda tx: _record_account(tx, form)):
@@ -200,12 +201,12 @@ def _show_account(
 # -- agencies -----------------------------------------------------------------------------------------------------
 
 
-@pages.get("/organisaties")
+@pages.get("/organisaties", endpoint="agencies")
 @permission(Permission.AGENCY_CHANGE_ALL)
-def agencies() -> ResponseReturnValue:
+def list_agencies() -> ResponseReturnValue:
     """The organisations of the region, with what they receive."""
     with begin() as tx:
-        lines = accounts.list_agencies(tx)
+        lines = agencies.list_agencies(tx)
     return render_template("admin/agencies.html", lines=lines)
 
 
@@ -215,7 +216,7 @@ def add_agency() -> ResponseReturnValue:
     """A new organisation, with a key pair of its own."""
     policy, form = program().policy, AgencyForm()
     with begin() as tx:
-        tables = accounts.own_tables(tx)
+        tables = agencies.own_tables(tx)
     form.kind.choices = [(kind.id, in_words(kind.title)) for kind in policy.agency_kinds.values()]
     form.destinations.choices = [
         (one.id, in_words(one.title)) for one in policy.destinations.values() if one.disclosable
@@ -230,7 +231,7 @@ def add_agency() -> ResponseReturnValue:
 
 
 def _record_agency(tx: Transaction, form: AgencyForm) -> None:
-    accounts.record_agency(
+    agencies.record_agency(
         tx,
         title=form.title.data or "",
         kind=form.kind.data,

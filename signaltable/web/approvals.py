@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, Length
 from signaltable.access import Permission
 from signaltable.domain import Refused
 from signaltable.flow import approvals
-from signaltable.flow.accounts import confirm_password
+from signaltable.flow.coming_in.proving import confirm_password
 from signaltable.flow.referrals import REASON_LIMIT
 from signaltable.web.conditions import asked
 from signaltable.web.guards import actor, begin, permission, program, submitted

@@ -6,7 +6,7 @@ from datetime import datetime
 from flask import request
 
 from signaltable.flow import meanwhile
-from signaltable.flow.accounts import is_known
+from signaltable.flow.coming_in.actors import is_known
 from signaltable.flow.meanwhile import Attempt, Change
 from signaltable.web.guards import actor, begin
 

@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, InputRequired, Optional
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Refused, UnusableInput
 from signaltable.flow import duties, duty_kinds, duty_lists, reviewing
-from signaltable.flow.accounts import confirm_password
+from signaltable.flow.coming_in.proving import confirm_password
 from signaltable.web.at_once import seen_version
 from signaltable.web.conditions import asked
 from signaltable.web.duty_words import DUTY_WORDS, put_problems, result_choices, result_word

@@ -12,7 +12,8 @@ from werkzeug.routing import BuildError
 from signaltable import pictures
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import day_of
-from signaltable.flow.accounts import agency_title, is_known
+from signaltable.flow.agencies import agency_title
+from signaltable.flow.coming_in.actors import is_known
 from signaltable.flow.mail.addresses import trouble
 from signaltable.texts import Text
 from signaltable.web.at_once import tried, version

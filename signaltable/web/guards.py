@@ -23,7 +23,9 @@ from wtforms.fields import RadioField, SelectField, SelectMultipleField
 from signaltable.access import Denied, Permission, may
 from signaltable.domain import Actor, NotFound, Refused
 from signaltable.flow import sent_forms
-from signaltable.flow.accounts import ANONYMOUS, PROVED_FOR, actor_of_session, is_known, prove, proved_at
+from signaltable.flow.coming_in.actors import ANONYMOUS, is_known
+from signaltable.flow.coming_in.proving import PROVED_FOR, prove, proved_at
+from signaltable.flow.coming_in.sessions import actor_of_session
 from signaltable.flow.leaving_out import leave_out
 from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive

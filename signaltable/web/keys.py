@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from signaltable.access import Permission
 from signaltable.flow import key_status
-from signaltable.flow.accounts import agency_choices
+from signaltable.flow.agencies import agency_choices
 from signaltable.flow.rotating import Progress
 from signaltable.web.guards import begin, permission
 

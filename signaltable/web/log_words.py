@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from audit.vocabulary import ACTIONS
-from signaltable.flow.accounts import agency_title
+from signaltable.flow.agencies import agency_title
 from signaltable.flow.auditing import CheckLine, EntryLine
 from signaltable.texts import Text
 from signaltable.web.duty_words import kind_label as duty_label

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from signaltable.access import Permission
 from signaltable.domain import NotFound
 from signaltable.flow import linking, work_list
-from signaltable.flow.accounts import is_known
+from signaltable.flow.coming_in.actors import is_known
 from signaltable.web.guards import actor, begin, permission
 from signaltable.web.work_words import WORK_WORDS
 

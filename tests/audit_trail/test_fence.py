@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 
 from signaltable import audit_trail
 from signaltable.audit_trail import fence
-from signaltable.flow.accounts import SYSTEM
+from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.models import LogCheckpoint, LogErased
 from signaltable.transaction import Program, transaction
 from tests.log_tools import without_fence

@@ -13,7 +13,7 @@ from audit.entry import parse
 from signaltable import audit_trail
 from signaltable.audit_trail import Wanted, terms
 from signaltable.domain import Channel
-from signaltable.flow.accounts import SYSTEM
+from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.models import LogDetail, LogEntry, LogErased, LogTerm
 from signaltable.transaction import Program, transaction
 

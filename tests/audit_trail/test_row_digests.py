@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from signaltable import row_digests
 from signaltable.db import Base
-from signaltable.flow import accounts
-from signaltable.flow.accounts import SYSTEM
+from signaltable.flow.coming_in import proving, signing_in
+from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.models import Agency, AgencyDestination, LogDetail, MatchTag, Signal, Subject, SubjectField
 from signaltable.row_digests import GONE, UnknownRows, rows_in
 from signaltable.transaction import Transaction, reading, transaction
@@ -59,9 +59,9 @@ def test_a_submitted_signal_is_told_row_by_row(program, actor):
 
 
 def test_a_session_goes_on_to_fit_when_its_person_proves_once_more_who_they_are(sqlite_program, actor):
-    token = accounts.log_in(sqlite_program, "havendam", PASSWORD)
-    accounts.prove(sqlite_program, actor(sqlite_program, "havendam"), token, PASSWORD)
-    assert accounts.proved_at(sqlite_program, token) is not None
+    token = signing_in.log_in(sqlite_program, "havendam", PASSWORD)
+    proving.prove(sqlite_program, actor(sqlite_program, "havendam"), token, PASSWORD)
+    assert proving.proved_at(sqlite_program, token) is not None
     check(sqlite_program)
 
 

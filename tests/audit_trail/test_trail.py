@@ -12,7 +12,7 @@ from sqlalchemy import event, select, text
 from audit import entry, merkle
 from signaltable import audit_trail
 from signaltable.domain import Refused, UnauditedWrite
-from signaltable.flow.accounts import SYSTEM
+from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.models import Agency, LogCheckpoint, LogDetail, LogEntry, LogHead
 from signaltable.transaction import Program, refuse, transaction
 

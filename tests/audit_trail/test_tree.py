@@ -10,7 +10,7 @@ from audit.canonical import canonical_bytes
 from audit.entry import commit, parse
 from audit.errors import BadProof
 from signaltable import audit_trail
-from signaltable.flow.accounts import SYSTEM
+from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.models import LogDetail, LogEntry, LogHead, LogNode, LogTerm
 from signaltable.program import migrate
 from signaltable.transaction import Program, transaction

@@ -25,7 +25,8 @@ import click
 
 from signaltable import link
 from signaltable.db import make_engine
-from signaltable.flow import accounts, sealing, setup
+from signaltable.flow import sealing, setup
+from signaltable.flow.coming_in import actors
 from signaltable.flow.linking import proposing, storing
 from signaltable.identity import Identity, identity_from
 from signaltable.keys import KeyRing, new_data_key
@@ -205,7 +206,7 @@ def _write(database: sqlite3.Connection, ids: Sequence[str], numbers: range, own
 
 def against(program: Program, newcomers: Sequence[Identity], subjects: int) -> Took:
     """The linking step for each of the newcomers."""
-    who = accounts.actor_of_login(program, "havendam")
+    who = actors.actor_of_login(program, "havendam")
     seconds: list[float] = []
     found = likely = 0
     with program.read_sessions() as session:

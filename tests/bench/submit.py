@@ -18,7 +18,8 @@ from statistics import median
 from signaltable import transaction as the_transaction
 from signaltable.db import make_engine
 from signaltable.domain import Actor
-from signaltable.flow import accounts, setup, signals
+from signaltable.flow import setup, signals
+from signaltable.flow.coming_in import actors
 from signaltable.intake import SignalDraft
 from signaltable.keys import KeyRing
 from signaltable.program import assemble, migrate
@@ -86,7 +87,7 @@ def _open(home: Path) -> _Bench:
     program = assemble(settings, make_engine(settings.database_url), keys)
     setup.start_log(program)
     setup.seed_region(program, "een-lang-proefwachtwoord")
-    return _Bench(program, accounts.actor_of_login(program, "havendam"), random.Random(20261122))
+    return _Bench(program, actors.actor_of_login(program, "havendam"), random.Random(20261122))
 
 
 def _line(name: str, bench: _Bench, where: object, part: str) -> Line:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
-from signaltable.flow import accounts, duty_kinds, duty_rows
+from signaltable.flow import duty_kinds, duty_rows
+from signaltable.flow.coming_in import actors
 from signaltable.queries import disclosure_by_reference
 from signaltable.settings import Settings
 from signaltable.transaction import Program
@@ -23,7 +24,7 @@ LONG_AGO = timedelta(days=31)
 
 
 def _actor(program: Program, login: str):
-    return accounts.actor_of_login(program, login)
+    return actors.actor_of_login(program, login)
 
 
 def _told_late(program: Program) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from signaltable.flow import accounts
+from signaltable.flow.coming_in import actors
 from signaltable.program import open_program
 from tests.conftest import PASSWORD
 from tests.factories import a_signal
@@ -18,7 +18,7 @@ def test_who_looks_stands_across_the_page_and_on_paper(visit, server, region_of_
     program = open_program(
         replace(region_of_today, home=server.home, database_url=f"sqlite:///{server.home}/signaltable.db")
     )
-    actor = accounts.actor_of_login
+    actor = actors.actor_of_login
     today = datetime.now(UTC).date().isoformat()
     case = on_the_table(program, actor, a_signal(consent={**CONSENTED, "on": today}))
     made = approved(program, actor(program, "essm"), actor(program, "fg.havendam"), case)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
-from signaltable.flow import accounts
+from signaltable.flow.coming_in import actors
 from signaltable.flow.table import tasks
 from signaltable.models import AgendaItem, MeetingTask
 from signaltable.settings import Settings
@@ -38,13 +38,13 @@ class Meeting:
     def __init__(self, settings: Settings) -> None:
         program = next(open_for_test(settings, Clock(datetime.now(UTC))))
         self.program: Program = program
-        owner, coordinator = (accounts.actor_of_login(program, login) for login in ("havendam", "coordinator"))
+        owner, coordinator = (actors.actor_of_login(program, login) for login in ("havendam", "coordinator"))
         people = [a_person(), a_person(role="possible_perpetrator", gender="man")]
         drafts = [a_signal(subjects=people), *(a_signal(subjects=[]) for _each in range(CASES - 1))]
         self.references = [triaged(program, owner, coordinator, draft) for draft in drafts]
         asked(program, coordinator, self.references[0], "avim")
         self.id = on_the_agenda(program, coordinator, *self.references)
-        self.member = accounts.actor_of_login(program, "avim")
+        self.member = actors.actor_of_login(program, "avim")
         there(program, coordinator, self.id, self.member)
         hidden = self.references[HIDDEN - 1]
         kept_from(program, self.member, hidden, row(program, hidden).id)

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from signaltable.cli import main
 from signaltable.domain import Refused, UnusableInput
-from signaltable.flow import accounts, blind_check, budget, enrich, exclusions
+from signaltable.flow import blind_check, budget, enrich, exclusions
+from signaltable.flow.coming_in import actors
 from signaltable.flow.setup import INSTALLER
 from signaltable.transaction import reading, transaction
 from tests.factories import a_person, a_signal
@@ -77,12 +78,12 @@ def test_nothing_of_the_list_is_kept_anywhere(sqlite_program, people, question):
 
 
 def test_a_login_at_the_command_line_has_its_own_questions_and_budget_and_no_more(sqlite_program, people, question):
-    at_the_terminal = accounts.actor_of_login(sqlite_program, "opvang")
+    at_the_terminal = actors.actor_of_login(sqlite_program, "opvang")
     outcome = check(sqlite_program, at_the_terminal, HEAD + SHE)
     assert (outcome.questions, outcome.hits) == (0, ())
     assert outcome.left == sqlite_program.policy.budgets[budget.BLIND_CHECK].person - 1
     with pytest.raises(Refused):
-        check(sqlite_program, accounts.actor_of_login(sqlite_program, "auditor"), HEAD + SHE)
+        check(sqlite_program, actors.actor_of_login(sqlite_program, "auditor"), HEAD + SHE)
     everywhere = check(sqlite_program, INSTALLER, HEAD + SHE)
     assert (question in {hit.question for hit in everywhere.hits}, everywhere.left) == (True, None)
 

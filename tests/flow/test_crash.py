@@ -19,13 +19,14 @@ ROUNDS = 6
 SUBMITTER = """
 import sys
 from signaltable.flow import accounts, signals
+from signaltable.flow.coming_in import actors
 from signaltable.program import open_program
 from signaltable.settings import Settings
 from signaltable.transaction import transaction
 from tests.factories import a_signal
 
 program = open_program(Settings.from_env())
-who = accounts.actor_of_login(program, "havendam")
+who = actors.actor_of_login(program, "havendam")
 print("ready", flush=True)
 while True:
     with transaction(program, who) as tx:

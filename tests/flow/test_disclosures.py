@@ -12,7 +12,8 @@ from sqlalchemy.orm import undefer_group
 from signaltable import payload
 from signaltable.domain import Conflict, NotFound, Refused
 from signaltable.flow import approvals, choices, disclosing, disclosures, referrals, signals, work_list
-from signaltable.flow.accounts import ATTEMPTS, confirm_password
+from signaltable.flow.coming_in.attempts import ATTEMPTS
+from signaltable.flow.coming_in.proving import confirm_password
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.keys import CannotOpen
 from signaltable.models import Disclosure, Mail

@@ -21,7 +21,7 @@ from signaltable.flow import (
     withdrawing,
     work_list,
 )
-from signaltable.flow.accounts import confirm_password
+from signaltable.flow.coming_in.proving import confirm_password
 from signaltable.flow.moves import move
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.models import Account, Disclosure, Mail, Signal

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from signaltable.db import make_engine
-from signaltable.flow import accounts, duty_lists, referrals
+from signaltable.flow import duty_lists, referrals
+from signaltable.flow.coming_in import actors
 from signaltable.program import migrate
 from signaltable.settings import Settings
 from tests.conftest import Clock, open_for_test
@@ -44,7 +45,7 @@ def test_an_upgrade_gives_earlier_disclosures_their_duties(settings, revision, s
     # Given a region with three disclosures, of which one was given back, as the program kept them before
     for program in open_for_test(settings, Clock()):
         region = owing(program, INFORM, RECORD)
-        owner, receiver = (accounts.actor_of_login(program, login) for login in ("havendam", "essm"))
+        owner, receiver = (actors.actor_of_login(program, login) for login in ("havendam", "essm"))
         taken_up = referred(region, owner, receiver).reference
         waiting = referred(region, owner).reference
         returned = referred(region, owner).reference
@@ -61,5 +62,5 @@ def test_an_upgrade_gives_earlier_disclosures_their_duties(settings, revision, s
         assert (made["destroy"].agency_id, made["record"].result) == ("essm", "logged")
         assert set(rows_of(program, waiting)) == {"inform", "record", "destroy"}
         assert rows_of(program, returned) == {}
-        owner = accounts.actor_of_login(program, "havendam")
+        owner = actors.actor_of_login(program, "havendam")
         assert {line.disclosure for line in use(program, owner, duty_lists.listing)[0]} == {taken_up, waiting}

@@ -24,6 +24,7 @@ from signaltable.db import Base, make_engine
 from signaltable.demo import cases
 from signaltable.domain import UnusableInput
 from signaltable.flow import accounts, incidents, retention, withdrawing, witnesses
+from signaltable.flow.coming_in import actors
 from signaltable.flow.fsck import inspect
 from signaltable.models import Account, Disclosure, LogEntry, Signal
 from signaltable.transaction import reading, transaction
@@ -733,7 +734,7 @@ def test_an_agency_that_keeps_another_state_of_the_log_is_told_once(busy):
 
 
 def lines(program, login="coordinator"):
-    with transaction(program, accounts.actor_of_login(program, login)) as tx:
+    with transaction(program, actors.actor_of_login(program, login)) as tx:
         return incidents.listing(tx)[0]
 
 
@@ -744,7 +745,7 @@ def test_a_finding_stays_one_incident_until_it_is_settled_and_then_opens_anew(bu
     (line,) = lines(busy)
     assert (line.kind, line.place, line.times) == ("changed-row", "agencies riec", 2)
 
-    with transaction(busy, accounts.actor_of_login(busy, "fg.havendam")) as tx:
+    with transaction(busy, actors.actor_of_login(busy, "fg.havendam")) as tx:
         incidents.settle(tx, line.id, "repaired", "Met de hand hersteld door de beheerder, zie het draaiboek.")
     assert lines(busy) == []
     incidents.check(busy, jobs.JOBS)
@@ -771,7 +772,7 @@ ANY_TABLE = {
 
 def _settle(program, login, result):
     for line in lines(program):
-        with transaction(program, accounts.actor_of_login(program, login)) as tx:
+        with transaction(program, actors.actor_of_login(program, login)) as tx:
             incidents.settle(tx, line.id, result, "Door de beheerder gedaan, zie wijziging 12 in het draaiboek.")
 
 
@@ -786,7 +787,7 @@ def test_a_row_that_somebody_explained_counts_as_it_is(busy, name):
     assert found(busy, seals="none") == set()
     told = log(busy, "log:rows")
     assert {(details["cause"], details["at"]) for _entry, details in told} == {("explained", at) for at in places}
-    assert {entry.actor for entry, _details in told} == {accounts.actor_of_login(busy, "fg.havendam").account_id}
+    assert {entry.actor for entry, _details in told} == {actors.actor_of_login(busy, "fg.havendam").account_id}
     assert {details["incident"] for _entry, details in told} == {entry.object for entry, _details in told} != {""}
 
 

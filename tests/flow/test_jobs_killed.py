@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from signaltable import jobs
-from signaltable.flow.accounts import IDLE
+from signaltable.flow.coming_in.sessions import IDLE
 from signaltable.flow.job_locks import is_held
 from signaltable.flow.turns import KILLED
 from signaltable.jobs.running import take_turn

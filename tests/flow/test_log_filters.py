@@ -13,6 +13,7 @@ from audit.vocabulary import ACTIONS
 from signaltable.flow import auditing
 from signaltable.flow.auditing import KINDS, Filters, kind_of
 from signaltable.flow.auditing import filters as finding
+from signaltable.flow.coming_in import actors
 from signaltable.flow.fsck import as_bytes
 from signaltable.models import LogDetail, LogEntry
 from signaltable.transaction import reading, transaction
@@ -28,7 +29,6 @@ def told(sqlite_region, tmp_path_factory):
     import shutil
 
     from signaltable.domain import Channel
-    from signaltable.flow import accounts
 
     home = tmp_path_factory.mktemp("filters") / "home"
     shutil.copytree(sqlite_region.home, home)
@@ -38,7 +38,7 @@ def told(sqlite_region, tmp_path_factory):
     program = next(opened)
 
     def actor(login):
-        return replace(accounts.actor_of_login(program, login), channel=Channel.WEB, strength="password")
+        return replace(actors.actor_of_login(program, login), channel=Channel.WEB, strength="password")
 
     for _turn in range(2):
         made = referred(program, actor("havendam"), actor("essm"))
@@ -158,9 +158,8 @@ def test_every_action_has_one_kind_and_no_kind_is_empty():
 
 def test_consulting_says_which_filters_and_never_their_values(told):
     program, _rows, made, _foreign = told
-    from signaltable.flow import accounts
 
-    auditor = accounts.actor_of_login(program, "auditor")
+    auditor = actors.actor_of_login(program, "auditor")
     with transaction(program, auditor) as tx:
         auditing.entries(tx, Filters(case=made, person="x" * 32))
     with reading(program) as session:

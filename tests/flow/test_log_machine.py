@@ -31,7 +31,8 @@ from audit.verify import verify
 from signaltable import erasures, jobs, transaction
 from signaltable.db import make_engine
 from signaltable.domain import Channel, Refused
-from signaltable.flow import accounts, auditing, fsck, retention, setup, signals, signing
+from signaltable.flow import auditing, fsck, retention, setup, signals, signing
+from signaltable.flow.coming_in import actors
 from signaltable.keys import KeyRing
 from signaltable.models import LogCheckpoint, LogDetail, LogEntry, LogErased, LogHead
 from signaltable.program import assemble
@@ -87,10 +88,10 @@ def machine(region, policy, folder):
             self.told, self.alive, self.kept = Counter(), {}, {}
             self.open()
             self.owner = replace(
-                accounts.actor_of_login(self.program, "havendam"), channel=Channel.WEB, strength="password"
+                actors.actor_of_login(self.program, "havendam"), channel=Channel.WEB, strength="password"
             )
             self.stranger = replace(
-                accounts.actor_of_login(self.program, "avim"), channel=Channel.WEB, strength="password"
+                actors.actor_of_login(self.program, "avim"), channel=Channel.WEB, strength="password"
             )
 
         def open(self):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from signaltable import jobs
 from signaltable.domain import ZONE, day_of
 from signaltable.flow import mailing
-from signaltable.flow.accounts import actor_of_login
+from signaltable.flow.coming_in.actors import actor_of_login
 from signaltable.flow.mail.following import follow
 from signaltable.mail_rules import MailFile, beginning_of
 from signaltable.models import Mail

@@ -459,7 +459,7 @@ def test_a_period_or_a_rule_that_is_not_there(program, auditor, night):
 
 def test_no_finding_of_a_program_at_work_and_of_nobody(program, auditor, clock):
     from signaltable import jobs
-    from signaltable.flow.accounts import ANONYMOUS
+    from signaltable.flow.coming_in.actors import ANONYMOUS
 
     clock.now = NIGHT
     _refused(program, ANONYMOUS, 12)

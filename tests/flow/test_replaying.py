@@ -21,7 +21,7 @@ from signaltable.flow import (
     retention,
     setup,
 )
-from signaltable.flow.accounts import SYSTEM
+from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.flow.policy_versions import DamagedVersion, load_version, versions
 from signaltable.flow.sources import own_source
 from signaltable.models import Disclosure, PolicyVersion, RecordedDecision

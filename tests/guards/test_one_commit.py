@@ -35,5 +35,5 @@ def test_one_place_appends_to_the_log():
 
 
 def test_actors_are_made_in_few_places():
-    # accounts.py: web login, command line and the two fixed actors; setup.py: the installer; retention and jobs: the job.
-    assert set(_calls("Actor")) <= {"flow/accounts.py", "flow/setup.py", "jobs/work.py", "flow/retention.py"}
+    # actors.py: web login, command line and the two fixed actors; setup.py: the installer; retention and jobs: the job.
+    assert set(_calls("Actor")) <= {"flow/coming_in/actors.py", "flow/setup.py", "jobs/work.py", "flow/retention.py"}

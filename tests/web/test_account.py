@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from signaltable.domain import Refused
-from signaltable.flow import accounts, setup
+from signaltable.flow import setup
+from signaltable.flow.coming_in import attempts, passwords, signing_in
 from signaltable.models import LogEntry
 from signaltable.transaction import reading
 from tests.conftest import PASSWORD, SHIPPED_HASHER
@@ -80,13 +81,13 @@ def test_a_stored_password_costs_nineteen_megabytes_to_try():
 
 def test_many_attempts_at_once_are_not_all_looked_at(program, monkeypatch):
     # What makes them overlap is that each takes its time.
-    monkeypatch.setattr(accounts, "_HASHER", SHIPPED_HASHER)
+    monkeypatch.setattr(passwords, "_HASHER", SHIPPED_HASHER)
     # Given forty wrong passwords for one account at the same moment
     reasons = []
 
     def guess(number):
         with pytest.raises(Refused) as refused:
-            accounts.log_in(program, "avim", f"geraden-wachtwoord-{number}")
+            signing_in.log_in(program, "avim", f"geraden-wachtwoord-{number}")
         reasons.append(refused.value.reason)
 
     threads = [threading.Thread(target=guess, args=(number,)) for number in range(40)]
@@ -95,13 +96,13 @@ def test_many_attempts_at_once_are_not_all_looked_at(program, monkeypatch):
     for thread in threads:
         thread.join()
     # Then no more are looked at than one after the other
-    assert reasons.count("wrong_credentials") == accounts.ATTEMPTS
-    assert reasons.count("too_many_attempts") == 40 - accounts.ATTEMPTS
+    assert reasons.count("wrong_credentials") == attempts.ATTEMPTS
+    assert reasons.count("too_many_attempts") == 40 - attempts.ATTEMPTS
 
 
 def test_right_passwords_are_not_counted(program):
-    for _login in range(accounts.ATTEMPTS + 2):
-        assert accounts.log_in(program, "avim", PASSWORD)
+    for _login in range(attempts.ATTEMPTS + 2):
+        assert signing_in.log_in(program, "avim", PASSWORD)
 
 
 @pytest.mark.parametrize(

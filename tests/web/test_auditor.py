@@ -15,7 +15,7 @@ from audit.note import Verifier
 from audit.vocabulary import ACTIONS
 from signaltable import jobs
 from signaltable.flow import checking, processing_log, triage
-from signaltable.flow.accounts import agency_title
+from signaltable.flow.agencies import agency_title
 from signaltable.models import LogCheckpoint, LogEntry
 from signaltable.transaction import reading
 from signaltable.web import create_app

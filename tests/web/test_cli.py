@@ -184,11 +184,11 @@ def test_a_real_home_starts_with_an_administrator_and_refuses_the_demo(tmp_path,
     assert home.stat().st_mode & 0o077 == 0
     assert (home / "signaltable.db").stat().st_mode & 0o077 == 0, "also in a home that others can enter"
     login, password = made.stdout.split()[:2]
-    from signaltable.flow import accounts
+    from signaltable.flow.coming_in import signing_in
     from signaltable.program import open_program
     from signaltable.settings import Settings
 
-    assert accounts.log_in(open_program(Settings.from_env()), login, password)
+    assert signing_in.log_in(open_program(Settings.from_env()), login, password)
     # And the same home with demo accounts in it is refused
     (home / "demo-accounts.json").write_text("[]")
     assert CliRunner().invoke(main, ["submit", "--as", "baas", "--file", "-"], input="{}").exit_code == 1

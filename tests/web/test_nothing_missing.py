@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from signaltable import jobs, recorded_acts
 from signaltable.cli import main
-from signaltable.flow import accounts, auditing, linking, referrals, setup
+from signaltable.flow import auditing, linking, referrals, setup
+from signaltable.flow.coming_in import actors, signing_in
 from signaltable.flow.escalations import looking
 from signaltable.flow.table import tables
 from signaltable.program import open_program
@@ -150,8 +151,8 @@ def somebody(people):
 
 def ask_partners(desk):
     """Two partners are asked, after a look at what each of them will read."""
-    owner = accounts.actor_of_login(desk.program, "havendam")
-    reference = triaged(desk.program, owner, accounts.actor_of_login(desk.program, desk.who))
+    owner = actors.actor_of_login(desk.program, "havendam")
+    reference = triaged(desk.program, owner, actors.actor_of_login(desk.program, desk.who))
     page, day = f"/triage/{reference}", desk.program.clock().date() + timedelta(days=1)
     form = {f"due_on-{part}": str(getattr(day, part)) for part in ("day", "month", "year")}
     form |= {"subject": ["1"], "fact": ["forms"], "agencies": ["essm", "fairwork"], "note": WHY}
@@ -169,7 +170,7 @@ def meet(people):
     """Two cases go over the screen of a meeting, a task is put off and settled, and the next meeting approves the minutes."""
     chair, member = people["voorzitter"], people["avim"]
     program = chair.program
-    owner, coordinator = (accounts.actor_of_login(program, login) for login in ("havendam", "coordinator"))
+    owner, coordinator = (actors.actor_of_login(program, login) for login in ("havendam", "coordinator"))
     meeting, (first, second) = cases(program, owner, coordinator, 2)
     later = a_meeting(program, coordinator)
     screen, page, minutes = f"/tafel/{meeting}/scherm", f"/tafel/{meeting}/{second}", f"/tafel/{meeting}/verslag"
@@ -217,7 +218,7 @@ def soon_erased(program, reference, days):
 def clocks(people):
     """A stuck case is settled, a signal that is erased soon is kept longer, a reflection period begins and ends."""
     havendam, desk = people["havendam"], people["coordinator"]
-    program, owner = havendam.program, accounts.actor_of_login(havendam.program, "havendam")
+    program, owner = havendam.program, actors.actor_of_login(havendam.program, "havendam")
     reference = submitted(program, owner, a_signal())
     today = soon_erased(program, reference, days=3)
     page, until = f"/signalen/{reference}", today + timedelta(days=12)
@@ -241,7 +242,7 @@ def clocks(people):
 def close(people):
     """A case that its receiver took up is closed, once by its owner and once at its table."""
     program = people["havendam"].program
-    owner, receiver = (accounts.actor_of_login(program, login) for login in ("havendam", "essm"))
+    owner, receiver = (actors.actor_of_login(program, login) for login in ("havendam", "essm"))
     for person, page in ((people["havendam"], "/signalen"), (people["coordinator"], "/triage")):
         reference = submitted(program, owner, a_signal(consent=GIVEN))
         use(program, receiver, referrals.accept, disclosed(program, owner, reference, "essm", ground="X1").reference)
@@ -254,12 +255,12 @@ def close(people):
 def elsewhere(people):
     """A table beside the first one: a signal goes there, and a table without any closes and opens again."""
     desk, admin = people["coordinator"], people["beheer"]
-    reference = submitted(desk.program, accounts.actor_of_login(desk.program, "havendam"), a_signal(subjects=[]))
+    reference = submitted(desk.program, actors.actor_of_login(desk.program, "havendam"), a_signal(subjects=[]))
     for title in ("Tafel hiernaast", "Lege tafel"):
         form = {"title": title, "region": "", "theme": "", "members": ["var"]}
         sent = admin.post("/beheer/tafels/nieuw", {**form, "csrf_token": admin.token("/beheer/tafels/nieuw")})
         assert sent.status_code == 303, sent.text
-    with transaction(admin.program, accounts.actor_of_login(admin.program, "beheer")) as tx:
+    with transaction(admin.program, actors.actor_of_login(admin.program, "beheer")) as tx:
         ids = {one.title: one.id for one in tables.list_tables(tx)}
     move = f"/tafel/dossier/{reference}/andere-tafel"
     version = re.search(r'name="version"[^>]* value="(\d+)"', desk.get(move).text)[1]
@@ -273,8 +274,8 @@ def elsewhere(people):
 def who_is_it(people):
     """Somebody at the table asks who a person is, is refused, asks again, sees it, and closes it."""
     care, officer = people["essm"], people["fg.havendam"]
-    reference = on_the_table(care.program, accounts.actor_of_login)
-    name = name_at_table(care.program, accounts.actor_of_login(care.program, "essm"), reference)
+    reference = on_the_table(care.program, actors.actor_of_login)
+    name = name_at_table(care.program, actors.actor_of_login(care.program, "essm"), reference)
     ask = f"/identiteit/vragen/zaak/{reference}/{name}"
     pages = []
     for decision in ({"weigeren": {"refuse_reason": WHY}}, {"akkoord": {"agree_reason": WHY}}):
@@ -296,7 +297,7 @@ def who_is_it(people):
 
 def erase(officer, focal):
     """A person who is erased on request, asked by one and decided by another."""
-    reference = submitted(officer.program, accounts.actor_of_login(officer.program, focal.who), a_signal())
+    reference = submitted(officer.program, actors.actor_of_login(officer.program, focal.who), a_signal())
     asked = {"signal": reference, "number": "1", "ground": "not_needed", "reason": WHY}
     page = officer.form("/wissen/nieuw", asked)
     safe = {"check-asker": "checked", "check-danger": "no", "check-needed": "no", "step_up_password": focal.password}
@@ -351,7 +352,7 @@ def files(person, page, why):
 
 def link(person):
     """Two own signals said to be about one, taken back, said again, and taken apart."""
-    who = accounts.actor_of_login(person.program, person.who)
+    who = actors.actor_of_login(person.program, person.who)
     one, other = (submitted(person.program, who, a_signal()) for _turn in range(2))
     named = {"one_reference": one, "one_number": "1", "other_reference": other, "other_number": "1", "reason": WHY}
     person.form("/koppelingen/samenvoegen", named)
@@ -369,7 +370,7 @@ def link(person):
 
 def disclose(person):
     """A signal with consent, disclosed to a care coordinator after a look at what goes."""
-    who = accounts.actor_of_login(person.program, person.who)
+    who = actors.actor_of_login(person.program, person.who)
     reference = submitted(person.program, who, a_signal(consent=GIVEN))
     address = f"/signalen/{reference}/verstrekken/{key_for(person.program, who, reference, 'essm')}"
     carried = hidden(person.get(address).text, "ground", "seen", "subjects")
@@ -382,7 +383,7 @@ def disclose(person):
 def pass_on(person):
     """A receiver passes on what it took up; what the next one tells goes up, and then it is taken back."""
     program = person.program
-    owner, giver, shelter = (accounts.actor_of_login(program, login) for login in ("havendam", person.who, "opvang"))
+    owner, giver, shelter = (actors.actor_of_login(program, login) for login in ("havendam", person.who, "opvang"))
     signal = submitted(program, owner, a_signal(consent=GIVEN))
     parent = disclosed(program, owner, signal, "essm", ground="X1").reference
     use(program, giver, referrals.accept, parent)
@@ -521,14 +522,14 @@ def test_every_job_leaves_what_it_declares(home):
     without_reader = replace(settings, text_reader="off")
     later = replace(program, clock=lambda: program_now() + timedelta(days=40), settings=without_reader)
     with_reader = replace(program, settings=replace(settings, text_reader="on"))
-    soon_erased(program, submitted(with_reader, accounts.actor_of_login(program, "havendam"), a_signal()), days=50)
-    with transaction(program, accounts.actor_of_login(program, "auditor")) as tx:
+    soon_erased(program, submitted(with_reader, actors.actor_of_login(program, "havendam"), a_signal()), days=50)
+    with transaction(program, actors.actor_of_login(program, "auditor")) as tx:
         auditing.request_export(tx)
-    accounts.log_in(program, "auditor", setup.demo_accounts(settings)[0]["password"])
+    signing_in.log_in(program, "auditor", setup.demo_accounts(settings)[0]["password"])
     # Two people who share the number of a desk and nothing else, before somebody says that it is one.
     for name in ("Aap", "Wim"):
-        submitted(program, accounts.actor_of_login(program, "havendam"), somebody_of(given_name=name, **DESK))
-    put(program, accounts.actor_of_login(program, "opvang"), "phone", DESK)
+        submitted(program, actors.actor_of_login(program, "havendam"), somebody_of(given_name=name, **DESK))
+    put(program, actors.actor_of_login(program, "opvang"), "phone", DESK)
     (home / "bounces").mkdir()
     (home / "bounces" / "1.eml").touch()
     for job in sorted(jobs.jobs(settings), key=lambda one: one.name != "sessions"):

@@ -6,7 +6,8 @@ import pytest
 
 from signaltable import jobs
 from signaltable.domain import UnusableInput
-from signaltable.flow import accounts, signals
+from signaltable.flow import signals
+from signaltable.flow.coming_in import sessions
 from tests.table_steps import log, submitted, use
 from tests.web.people import Person
 
@@ -55,7 +56,7 @@ def test_a_session_that_nobody_used_ends_once_in_the_log(program, clock):
     (job,) = [one for one in jobs.jobs(program.settings) if one.name == "sessions"]
     assert jobs.run_once(program, job) == "ended:1"
     assert len(told(program, "login:end")) == 2
-    assert accounts.end_those_over(program, jobs.JOBS) == 0
+    assert sessions.end_those_over(program, jobs.JOBS) == 0
 
 
 def test_what_ends_the_sessions_of_somebody_else_is_told_for_each(program):

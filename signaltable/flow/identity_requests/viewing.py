@@ -13,7 +13,7 @@ from signaltable.access import Permission, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import ENDED, State
 from signaltable.flow import sealing
-from signaltable.flow.accounts import PROVED_FOR
+from signaltable.flow.coming_in.proving import PROVED_FOR
 from signaltable.flow.identity_requests import rows, ways
 from signaltable.flow.identity_requests.deciding import judged
 from signaltable.flow.second_person import roles_of

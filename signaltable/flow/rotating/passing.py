@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from signaltable.flow import naming
-from signaltable.flow.accounts import ABSOLUTE
+from signaltable.flow.coming_in.sessions import ABSOLUTE
 from signaltable.flow.rotating.state import Batch
 from signaltable.keys import KeyProvider
 from signaltable.models import Draft, KeyRotation
