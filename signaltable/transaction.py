@@ -30,7 +30,18 @@ from signaltable.trace_context import Trace, start
 # out, a failed attempt that its own login:fail entry describes, a checkpoint that its checkpoint:sign entry announced
 # before it. Writing only these needs no further entry.
 HOUSEKEEPING = frozenset(
-    {"budget_uses", "sessions", "job_runs", "job_turns", "mails", "login_attempts", "log_checkpoints"}
+    {
+        "budget_uses",
+        "sessions",
+        "job_runs",
+        "job_turns",
+        "mails",
+        "login_attempts",
+        "login_steps",
+        "log_checkpoints",
+        "machine_tokens",
+        "request_rates",
+    }
 )
 # Digests of rows go with the entry whose details are kept longest.
 KEPT_LONGEST = ("login", "access", "case", "disclosure", "program")

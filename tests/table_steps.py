@@ -14,8 +14,8 @@ from signaltable.flow import enrich, signals, table, triage
 from signaltable.intake import SignalDraft
 from signaltable.models import LogDetail, LogEntry, Signal
 from signaltable.transaction import Program, Transaction, reading, transaction
-from tests.conftest import PASSWORD
 from tests.factories import a_signal
+from tests.letting_in import let_in
 from tests.serving import served
 
 T = TypeVar("T")
@@ -94,10 +94,8 @@ def log(program: Program, action: str) -> list[tuple[LogEntry, dict[str, Any]]]:
 class Visitor:
     """A browser without script: keeps cookies, posts forms with their token."""
 
-    def __init__(self, client: FlaskClient, login: str) -> None:
+    def __init__(self, client: FlaskClient) -> None:
         self._client = client
-        answer = self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")
-        assert answer.status_code == 302, answer.text
 
     def get(self, path: str) -> TestResponse:
         return self._client.get(path)
@@ -110,4 +108,6 @@ class Visitor:
 
 def visitor(program: Program, login: str) -> Visitor:
     """This person, logged in, with a browser of their own."""
-    return Visitor(served(program).test_client(), login)
+    client = served(program).test_client()
+    let_in(client, program, login)
+    return Visitor(client)

@@ -48,6 +48,9 @@ INSTALLER = Actor(
             Permission.AGENCY_CHANGE_ALL,
             Permission.KEY_CONSULT_ALL,
             Permission.JOB_CONSULT_ALL,
+            Permission.MACHINE_CHANGE_ALL,
+            Permission.GRANT_CHANGE_ALL,
+            Permission.RIGHTS_CONSULT_ALL,
         }
     ),
     Channel.CLI,

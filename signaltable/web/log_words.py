@@ -382,6 +382,7 @@ def kind_title(kind: str) -> str:
         "disclosing": _("Disclosing data"),
         "duties": _("What is owed afterwards, and consent"),
         "refusals": _("Refused access and requests"),
+        "emergencies": _("Access in acute danger"),
         "logins": _("Signing in"),
         "accounts": _("Accounts and organisations"),
         "rules": _("The rules and decisions"),
@@ -431,6 +432,14 @@ def strength_label(strength: str) -> str:
     """How somebody proved who they are."""
     return {
         "password": _("with a password"),
+        "two_factors": _("with a password and a second factor"),
+        "passkey": _("with a passkey"),
+        "provider": _("at the own organisation"),
+        "code": _("with a code of an app"),
+        "recovery": _("with a recovery code"),
+        "activation": _("with a code that counts once"),
+        "secret": _("with the secret of a system"),
+        "certificate": _("with the certificate of a system"),
         "machine": _("as owner of the machine"),
         "none": _("not signed in"),
     }.get(strength, strength)

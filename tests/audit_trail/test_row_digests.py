@@ -186,7 +186,9 @@ def test_what_a_migration_fills_in_for_rows_of_before_is_empty_so_that_their_dig
             if column["default"] is not None
         }
     assert ("links", "origin") in filled_in
-    assert {place: value for place, value in filled_in.items() if value not in {"''", "'[]'", "'0'", "false"}} == {}
+    assert {
+        place: value for place, value in filled_in.items() if value not in {"''", "'[]'", "'0'", "0", "false"}
+    } == {}
 
 
 def test_very_many_rows_are_told_in_entries_of_their_own(sqlite_program):

@@ -152,6 +152,10 @@ def test_permissions_of_several_roles_come_together_and_unknown_roles_give_none(
         "identity:decide:own-agency",
         "exclusion:change:own-agency",
         "erasure:request:own-agency",
+        "emergency:consult:all",
+        "emergency:review:all",
+        "rights:consult:all",
+        "rights:sign:own-agency",
     }
     assert policy.permissions_of(["auditor", "administrator"]) >= {"log:export:all", "account:change:all"}
 

@@ -6,18 +6,17 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from signaltable.transaction import Program
-from tests.conftest import PASSWORD
+from tests.letting_in import let_in
 from tests.serving import served
 
 
 class Person:
     """Somebody at a browser."""
 
-    def __init__(self, program: Program, login: str = "", password: str = PASSWORD) -> None:
+    def __init__(self, program: Program, login: str = "") -> None:
         self.client = served(program).test_client()
         if login:
-            answer = self.post("/aanmelden", {"login": login, "password": password, "next": ""}, page="/aanmelden")
-            assert answer.status_code == 302, answer.text
+            let_in(self.client, program, login)
 
     def get(self, path: str) -> TestResponse:
         return self.client.get(path)

@@ -13,7 +13,7 @@ from signaltable.flow import recusals
 from signaltable.web import create_app
 from tests import canaries
 from tests.canaries import MAY_READ
-from tests.conftest import PASSWORD
+from tests.letting_in import let_in
 from tests.mail_steps import written
 from tests.table_steps import use
 from tests.web.people import Person
@@ -38,8 +38,7 @@ class Reader(Person):
 
     def __init__(self, app, program, login):
         self.client = app.test_client()
-        answer = self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")
-        assert answer.status_code == 302
+        let_in(self.client, program, login)
         self.urls = app.url_map.bind("localhost")
 
     def view(self, path):

@@ -9,19 +9,19 @@ from sqlalchemy import func, select
 from signaltable.models import Draft, LogDetail, LogEntry, Signal
 from signaltable.transaction import reading
 from signaltable.web import create_app
-from tests.conftest import PASSWORD
+from tests.letting_in import let_in
 
 
 @pytest.fixture
 def browser(sqlite_program):
     """A client of the whole application that keeps cookies, with the token that every form needs."""
     app = create_app(sqlite_program.settings, sqlite_program)
-    return Person(app.test_client())
+    return Person(app.test_client(), sqlite_program)
 
 
 class Person:
-    def __init__(self, client):
-        self.client = client
+    def __init__(self, client, program):
+        self.client, self.program = client, program
 
     def get(self, path, **options):
         return self.client.get(path, **options)
@@ -33,8 +33,7 @@ class Person:
         return self.client.post(path, data={"csrf_token": self.token(page), **data})
 
     def log_in(self, login):
-        answer = self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""})
-        assert answer.status_code == 302, answer.text
+        let_in(self.client, self.program, login)
         return self
 
 

@@ -8,9 +8,8 @@ import pytest
 from signaltable.flow import drafts, signals, table
 from signaltable.flow.table import tables
 from signaltable.flow.table.tables import Described
-from signaltable.web import create_app
 from tests.factories import a_signal
-from tests.table_steps import Visitor, log, row, submitted, triaged, use
+from tests.table_steps import log, row, submitted, triaged, use, visitor
 
 DAY = {"held_on-day": "1", "held_on-month": "12", "held_on-year": "2026"}
 PLAN = {"title": "Decembertafel", **DAY, "begins": "13:30", "ends": "15:00", "place": "Stadhuis", "chair": ""}
@@ -24,8 +23,7 @@ def people(sqlite_program, actor):
 @pytest.fixture
 def visit(sqlite_program):
     """visit("avim"): this person, logged in, with a browser of their own."""
-    app = create_app(sqlite_program.settings, sqlite_program)
-    return lambda login: Visitor(app.test_client(), login)
+    return lambda login: visitor(sqlite_program, login)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from signaltable.transaction import Program, reading
 
 # Who acts before anybody is known, and when the program itself does.
 ANONYMOUS = Actor("anonymous", "", "", frozenset(), frozenset(), Channel.WEB, "none")
-_TERMINAL = Actor("anonymous", "", "", frozenset(), frozenset(), Channel.CLI, "none")
+_TERMINAL = Actor("anonymous", "", "", frozenset(), frozenset(), Channel.CLI, "machine")
 SYSTEM = Actor("system", "", "", frozenset({"system"}), frozenset(), Channel.SYSTEM, "none")
 
 
@@ -41,7 +41,7 @@ def actor_of_account(program: Program, session: Session, account: Account, visit
         roles=roles,
         permissions=program.policy.permissions_of(roles),
         channel=visitor.channel,
-        strength="password" if visitor.channel is Channel.WEB else "machine",
+        strength=visitor.strength,
         name=account.name,
         trace_id=visitor.trace_id,
         span_id=visitor.span_id,

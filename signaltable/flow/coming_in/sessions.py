@@ -18,16 +18,23 @@ ABSOLUTE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
 
 
-def open_session(program: Program, account: Account, visitor: Actor) -> str:
+def open_session(program: Program, account: Account, visitor: Actor, *, strength: str = "password") -> str:
+    """Begin a session of somebody who proved who they are, in the way that `strength` says; gives its token."""
     token = program.randomness(32).hex()
-    visitor = replace(visitor, session_hash=session_hash(program.keys, token_digest(token)))
+    visitor = replace(visitor, session_hash=session_hash(program.keys, token_digest(token)), strength=strength)
     with reading(program) as session:
         actor = actor_of_account(program, session, account, visitor)
     with transaction(program, actor) as tx:
         tx.session.add(
-            LoginSession(token_digest=token_digest(token), account_id=account.id, created_at=tx.now, seen_at=tx.now),
+            LoginSession(
+                token_digest=token_digest(token),
+                account_id=account.id,
+                created_at=tx.now,
+                seen_at=tx.now,
+                strength=strength,
+            ),
         )
-        tx.record("login:succeed", object_type="account", object_id=account.id, details={"method": "password"})
+        tx.record("login:succeed", object_type="account", object_id=account.id, details={"method": strength})
     return token
 
 
@@ -48,7 +55,9 @@ def actor_of_session(program: Program, token: str, *, visitor: Actor = ANONYMOUS
         account = session.get(Account, found.account_id)
         if account is None or not account.active:
             return None
-        visitor = replace(visitor, session_hash=session_hash(program.keys, digest))
+        # Sessions of before the program kept it began with a password.
+        strength = found.strength or "password"
+        visitor = replace(visitor, session_hash=session_hash(program.keys, digest), strength=strength)
         actor = actor_of_account(program, session, account, visitor)
     if _is_over(found, now):
         with transaction(program, actor) as tx:
