@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 from signaltable.demo import cases, story
 from signaltable.domain import State
 from signaltable.flow import (
-    accounts,
     approvals,
     auditing,
     disclosures,
@@ -27,6 +26,7 @@ from signaltable.flow import (
     triage,
     work_list,
 )
+from signaltable.flow.coming_in import actors
 from signaltable.flow.dossier import dossier_of
 from signaltable.flow.escalations import listing
 from signaltable.models import (
@@ -60,12 +60,12 @@ class Made:
     signals: dict[str, signals.OwnSignal]
 
     def use(self, login, use_case, *args, **options):
-        with transaction(self.program, accounts.actor_of_login(self.program, login)) as tx:
+        with transaction(self.program, actors.actor_of_login(self.program, login)) as tx:
             return use_case(tx, *args, **options)
 
     def sent(self, login, name):
         """The disclosures of a signal, as its owner sees them."""
-        with transaction(self.program, accounts.actor_of_login(self.program, login)) as tx:
+        with transaction(self.program, actors.actor_of_login(self.program, login)) as tx:
             return disclosures.disclosures_of(tx, signal_by_reference(tx, self.signals[name].reference))
 
 
@@ -82,7 +82,7 @@ def _play(program):
 def _owned(program):
     found = {}
     for login in OWNERS:
-        who = accounts.actor_of_login(program, login)
+        who = actors.actor_of_login(program, login)
         with transaction(program, who) as tx:
             lines, following = signals.own_signals(tx)
             assert following is None
@@ -205,7 +205,7 @@ def test_the_picture_of_mascha_changes_with_each_signal(demo: Made) -> None:
     seen = [{one["destination"] for one in demo.signals[name].routes} for name in ("Mascha", "Masja", "Masha")]
     assert seen[0] != seen[1] != seen[2] != seen[0]
     # Two agencies confirmed that it is one woman, so the card of today adds the table.
-    with transaction(demo.program, accounts.actor_of_login(demo.program, "coordinator")) as tx:
+    with transaction(demo.program, actors.actor_of_login(demo.program, "coordinator")) as tx:
         advice = triage.consult(tx, demo.signals["Mascha"].reference).dossier.advice
     assert advice.linked_agencies == 2
     assert "M17" in {one.id for one in advice.added}
@@ -393,7 +393,7 @@ def test_names_stay_with_their_owner(demo: Made) -> None:
         for name, value in subject.identity.items()
         if name not in {"city", "house_number", "nationality", "addition"}
     }
-    with transaction(demo.program, accounts.actor_of_login(demo.program, "coordinator")) as tx:
+    with transaction(demo.program, actors.actor_of_login(demo.program, "coordinator")) as tx:
         shown = repr([dossier_of(tx, signal, "table") for signal in tx.session.scalars(select(Signal))]).casefold()
         shown += repr(tx.session.scalars(select(Note.text)).all()).casefold()
     assert typed
@@ -434,7 +434,7 @@ def test_the_log_never_runs_back_and_holds_what_it_promises(demo: Made) -> None:
     assert max(recorded.values()) - min(recorded.values()) > timedelta(days=35)
     assert refused == {"disclosure:refuse"}
     assert signed == 8
-    auditor = accounts.actor_of_login(demo.program, "auditor")
+    auditor = actors.actor_of_login(demo.program, "auditor")
     assert [line.code for line in auditing.check(demo.program, auditor) if not line.ok] == []
 
 
