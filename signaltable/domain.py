@@ -112,6 +112,8 @@ class Actor:
     network_hash: str = ""
     acting_for: str = ""
     must_choose_password: bool = False
+    # For what a machine may ask (policies/purposes.toml); empty for people, whose forms and grounds say it.
+    purposes: frozenset[str] = frozenset()
 
     @property
     def role_label(self) -> str:
