@@ -42,7 +42,7 @@ from signaltable.flow import (
     setup,
     signing,
 )
-from signaltable.flow.coming_in import actors
+from signaltable.flow.coming_in.actors import actor_of_login
 from signaltable.flow.log_parts import Part
 from signaltable.identity import identity_from
 from signaltable.keys import CannotOpen, KeyRing, KeyRingError, derive_key, pseudonym_key
@@ -94,7 +94,7 @@ def home(sqlite_region, tmp_path_factory) -> Iterator[Home]:
     ring = KeyRing.load(settings.key_ring, require_private=True)
     program = replace(assemble(settings, engine, ring, _shipped_rules(settings)), clock=clock)
     actors = {
-        login: replace(actors.actor_of_login(program, login), channel=Channel.WEB, strength="password")
+        login: replace(actor_of_login(program, login), channel=Channel.WEB, strength="password")
         for login in ("havendam", "delinde", "essm", "fairwork")
     }
     yield _lived_in(program, actors, clock)
