@@ -53,11 +53,13 @@ LAYERS = (
         "signaltable.deadline_rules",
         "signaltable.escalation_rules",
         "signaltable.outcome_rules",
+        "signaltable.rights_rules",
         "signaltable.policy_checks",
         "signaltable.policy_shapes",
         "signaltable.attachment_rules",
         "signaltable.processing_activities",
         "signaltable.shelters",
+        "signaltable.sign_in_rules",
         "signaltable.pseudonymise",
         "signaltable.identity",
         "signaltable.grounds",
@@ -85,13 +87,13 @@ LAYERS = (
         "signaltable.keys",
         "signaltable.facts",
         "signaltable.opening",
-        "signaltable.policy_errors",
-        "signaltable.shape",
+        "signaltable.passkeys",
         "signaltable.slots",
-        "signaltable.texts",
         "signaltable.working_days",
     ),
-    ("signaltable.settings", "signaltable.mail_settings", "signaltable.users"),
+    ("signaltable.settings", "signaltable.mail_settings", "signaltable.provider_settings", "signaltable.users"),
+    ("signaltable.private_file",),
+    ("signaltable.policy_errors", "signaltable.shape", "signaltable.texts"),
     ("signaltable.home_in_use",),
     ("signaltable.disk", "signaltable.domain", "signaltable.recorded_acts", "signaltable.trace_context"),
     ("audit",),
@@ -99,7 +101,7 @@ LAYERS = (
 # The steps: pure functions that know neither the web nor the database (design.md, "The house").
 PURE = LAYERS[
     LAYERS.index(("signaltable.db",)) + 1 : LAYERS.index(
-        ("signaltable.settings", "signaltable.mail_settings", "signaltable.users")
+        ("signaltable.settings", "signaltable.mail_settings", "signaltable.provider_settings", "signaltable.users")
     )
 ]
 NEVER_IN_PURE = {
