@@ -28,6 +28,8 @@ from signaltable.fields import FieldSet, load_fields
 from signaltable.grounds import GroundSet, load_grounds
 from signaltable.identity import IdentifierPolicy, load_identifiers
 from signaltable.linking_rules import LinkingPolicy, load_linking
+from signaltable.machine_rules import FILE as MACHINES
+from signaltable.machine_rules import MachinesFile
 from signaltable.mail_rules import FILE as MAIL
 from signaltable.mail_rules import MailFile
 from signaltable.outcome_rules import FILE as OUTCOMES
@@ -36,13 +38,19 @@ from signaltable.policy_checks import Named, check, check_examples
 from signaltable.policy_errors import BrokenPolicy, Finding, expectation, parse_toml, read_text
 from signaltable.processing_activities import FILE as ACTIVITIES
 from signaltable.processing_activities import ActivitiesFile, Register, check_activities
+from signaltable.rate_rules import FILE as RATES
+from signaltable.rate_rules import RatesFile
 from signaltable.region import FILE as REGION_FILE
 from signaltable.region import FOLDER as REGION
 from signaltable.region import Overlay, destinations_of, is_regional, overlay_of, routes_of
+from signaltable.rights_rules import FILE as RIGHTS
+from signaltable.rights_rules import RightsFile
 from signaltable.route_index import RouteTables, Sentences
 from signaltable.shape import Shape
 from signaltable.shelters import FILE as SHELTERS
 from signaltable.shelters import SheltersFile
+from signaltable.sign_in_rules import FILE as SIGN_IN
+from signaltable.sign_in_rules import SignInFile
 from signaltable.table_rules import AGENDA, THEMES, AgendaFile, Theme, ThemesFile, agenda_of
 from signaltable.text_categories import TextPolicy, load_text_categories
 from signaltable.texts import Text
@@ -88,6 +96,10 @@ SHAPES: Mapping[str, type[Shape]] = {
     FEEDBACK: FeedbackFile,
     ESCALATION: EscalationFile,
     OUTCOMES: OutcomesFile,
+    MACHINES: MachinesFile,
+    RATES: RatesFile,
+    RIGHTS: RightsFile,
+    SIGN_IN: SignInFile,
 }
 # A set of rules that was kept before this file existed is whole without it.
 LATER = frozenset(
@@ -107,6 +119,10 @@ LATER = frozenset(
         AGENDA,
         ESCALATION,
         OUTCOMES,
+        MACHINES,
+        RATES,
+        RIGHTS,
+        SIGN_IN,
     }
 )
 # Read and checked by the modules that use them.
@@ -206,6 +222,10 @@ class PolicySet:
     feedback: FeedbackFile | None = None
     escalation: EscalationFile | None = None
     outcomes: OutcomesFile | None = None
+    machines: MachinesFile | None = None
+    rates: RatesFile | None = None
+    rights_file: RightsFile | None = None
+    sign_in: SignInFile | None = None
     route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
     examples: Mapping[str, shapes.Examples] = field(default_factory=dict)
     overlay: Overlay = field(default_factory=Overlay)
@@ -216,6 +236,20 @@ class PolicySet:
     def __post_init__(self) -> None:
         tables = RouteTables(self.meldroutes, self.derived, self.urgencies, self.sentences)
         object.__setattr__(self, "route_tables", tables)
+
+    @property
+    def rights(self) -> RightsFile:
+        """Rights beside those of a role. Raises BrokenPolicy for rules from before there was such a file."""
+        if self.rights_file is None:
+            raise BrokenPolicy([Finding(RIGHTS, "", "expected this file, found none")])
+        return self.rights_file
+
+    @property
+    def coming_in(self) -> SignInFile:
+        """How people come in. Raises BrokenPolicy for rules from before there was such a file; nobody comes in with those."""
+        if self.sign_in is None:
+            raise BrokenPolicy([Finding(SIGN_IN, "", "expected this file, found none")])
+        return self.sign_in
 
     @property
     def how_known(self) -> Mapping[str, shapes.ScaleValue]:
@@ -491,4 +525,8 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
         "feedback": files[FEEDBACK],
         "escalation": escalation_of(files[ESCALATION], region.escalation) if files[ESCALATION] else None,
         "outcomes": files[OUTCOMES],
+        "machines": files[MACHINES],
+        "rates": files[RATES],
+        "rights_file": files[RIGHTS],
+        "sign_in": files[SIGN_IN],
     }

@@ -11,11 +11,15 @@ from signaltable.daily import check_daily
 from signaltable.deadline_rules import check_deadlines
 from signaltable.escalation_rules import check_escalation
 from signaltable.facts import FACTS, Fact, UnusableFacts, parse_facts
+from signaltable.machine_rules import check_machines
 from signaltable.mail_rules import check_mail
 from signaltable.outcome_rules import check_outcomes
 from signaltable.policy_errors import Finding, found_twice
 from signaltable.policy_shapes import Example, Examples, FactTest, Meldroute
+from signaltable.rate_rules import check_rates
 from signaltable.region import check_region, is_regional
+from signaltable.rights_rules import check_rights
+from signaltable.sign_in_rules import check_sign_in
 from signaltable.table_rules import THEMES, check_agenda, check_themes
 from signaltable.transfer_rules import check_transfers
 
@@ -52,7 +56,7 @@ REQUIRED = (
 )
 
 # What the program counts by the day (signaltable/flow/budget.py); how often is allowed stands in budgets.toml.
-BUDGETS = frozenset({"compare", "blind-check", "identity-request"})
+BUDGETS = frozenset({"compare", "blind-check", "identity-request", "emergency"})
 # What the program looks for in the log (flow/misuse); its thresholds stand in misuse.toml.
 MISUSE_PATTERNS = frozenset(
     {
@@ -103,8 +107,12 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None, *, k
         *_misuse(files),
         *_budgets(files),
         *check_mail(files.get("mail.toml"), _ids(files["urgencies.toml"].urgency)),
+        *check_machines(files.get("machines.toml"), permissions),
+        *check_rates(files.get("rates.toml")),
         *check_transfers(files),
         *check_outcomes(files.get("outcomes.toml")),
+        *check_rights(files.get("rights.toml")),
+        *check_sign_in(files.get("sign_in.toml")),
         *check_escalation(files.get("escalation.toml"), files["region.toml"].escalation),
         *_purposes(files),
         *_tables(files),
