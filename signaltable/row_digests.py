@@ -152,6 +152,7 @@ UNTRACKED: Mapping[str, str] = {
     "login_attempts": "lives for minutes; each attempt is an entry of its own",
     "login_steps": "lives for minutes; what comes of a step is an entry of its own",
     "machine_tokens": "lives for minutes; each token is an entry of its own",
+    "machine_uses": "counters of a day; each question that counts is an entry of its own",
     "request_rates": "counts for a minute; what goes over the limit is an entry of its own",
     "budget_uses": "counters of a day; each question that counts is an entry of its own",
     "job_turns": "how far jobs got; what a job does is recorded by what it does",

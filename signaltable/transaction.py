@@ -40,6 +40,7 @@ HOUSEKEEPING = frozenset(
         "login_steps",
         "log_checkpoints",
         "machine_tokens",
+        "machine_uses",
         "request_rates",
     }
 )
@@ -153,7 +154,11 @@ def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
 
 
 def at_work(program: Program, actor: Actor) -> Actor:
-    """The actor with the ids of the piece of work: those of the request, of the process, or new ones."""
+    """The actor with the moment and the rules by which the gate judges, and with the ids of the piece of work.
+
+    The ids are those of the request, of the process, or new ones.
+    """
+    actor = replace(actor, now=program.clock(), rules=program.policy.access)
     if actor.trace_id and actor.span_id:
         return actor
     work = program.work or start(program.randomness)

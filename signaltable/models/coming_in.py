@@ -1,9 +1,9 @@
 """How people and machines come in: factors, steps of a login, sessions, attempts, accounts of machines."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from signaltable.db import Base
@@ -43,6 +43,8 @@ class SecondFactor(Base):
     # The last time step of which a code was taken (RFC 6238): that one and those before it count no more.
     last_step: Mapped[int] = mapped_column(default=0)
     credential_id: Mapped[str | None] = mapped_column(String(1400), unique=True)
+    # What a passkey calls its owner: random, the same for all passkeys of one person, and told to nobody else.
+    user_handle: Mapped[str] = mapped_column(String(64), default="")
     public_key: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     sign_count: Mapped[int] = mapped_column(default=0)
     transports: Mapped[list[str]] = mapped_column(JSON, default=list)
@@ -99,6 +101,8 @@ class LoginSession(Base):
     strength: Mapped[str] = mapped_column(Code, default="", server_default="")
     # What a person recognises the own session by: kind of browser and system, never a version or an address.
     device: Mapped[str] = mapped_column(String(60), default="", server_default="")
+    # The keyed digest of the network in which it began, so that its owner can see "the same as now" or "another".
+    network: Mapped[str] = mapped_column(String(64), default="", server_default="")
     # When somebody proved once more who they are, for something that asks it (step-up); empty: only at the start.
     proved_at: Mapped[datetime | None]
     # What was sent last in it, as a keyed digest, so that a second click counts for nothing.
@@ -167,9 +171,25 @@ class MachineToken(Base):
     id: Mapped[str] = key()
     machine_id: Mapped[str] = to("machine_accounts.id", index=True)
     token_digest: Mapped[str] = mapped_column(String(64))
+    # What was asked for it: never more than the account has at the moment of use. The certificate that it is bound to.
+    permissions: Mapped[list[str]] = mapped_column(JSON, default=list)
+    purposes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    certificate: Mapped[str] = mapped_column(String(64), default="")
     made_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
+
+
+class MachineUse(Base):
+    """How much of its query budget a machine used on a day; it counts for its agency beside that of its people."""
+
+    __tablename__ = "machine_uses"
+    __table_args__ = (Index("ix_machine_uses_agency", "agency_id", "kind", "day"),)
+    machine_id: Mapped[str] = mapped_column(Id, ForeignKey("machine_accounts.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(Code, primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    agency_id: Mapped[str] = to("agencies.id")
+    used: Mapped[int]
 
 
 class RequestRate(Base):

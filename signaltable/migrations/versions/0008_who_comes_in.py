@@ -101,6 +101,9 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("machine_id", sa.String(length=36), nullable=False),
         sa.Column("token_digest", sa.String(length=64), nullable=False),
+        sa.Column("permissions", sa.JSON(), nullable=False),
+        sa.Column("purposes", sa.JSON(), nullable=False),
+        sa.Column("certificate", sa.String(length=64), nullable=False),
         sa.Column("made_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
@@ -113,6 +116,22 @@ def upgrade() -> None:
     with op.batch_alter_table("machine_tokens", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_machine_tokens_expires_at"), ["expires_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_machine_tokens_machine_id"), ["machine_id"], unique=False)
+
+    op.create_table(
+        "machine_uses",
+        sa.Column("machine_id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("agency_id", sa.String(length=36), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["agency_id"], ["agencies.id"], name=op.f("fk_machine_uses_agency_id_agencies")),
+        sa.ForeignKeyConstraint(
+            ["machine_id"], ["machine_accounts.id"], name=op.f("fk_machine_uses_machine_id_machine_accounts")
+        ),
+        sa.PrimaryKeyConstraint("machine_id", "kind", "day", name=op.f("pk_machine_uses")),
+    )
+    with op.batch_alter_table("machine_uses", schema=None) as batch_op:
+        batch_op.create_index("ix_machine_uses_agency", ["agency_id", "kind", "day"], unique=False)
 
     op.create_table(
         "provider_logins",
@@ -173,6 +192,7 @@ def upgrade() -> None:
         sa.Column("secret_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("last_step", sa.Integer(), nullable=False),
         sa.Column("credential_id", sa.String(length=1400), nullable=True),
+        sa.Column("user_handle", sa.String(length=64), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("sign_count", sa.Integer(), nullable=False),
         sa.Column("transports", sa.JSON(), nullable=False),
@@ -204,6 +224,7 @@ def upgrade() -> None:
         sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.Column("review_due_at", UtcDateTime(), nullable=False),
         sa.Column("reminded_at", UtcDateTime(), nullable=True),
+        sa.Column("escalated_at", UtcDateTime(), nullable=True),
         sa.Column("reviewed_by", sa.String(length=36), nullable=False),
         sa.Column("reviewed_at", UtcDateTime(), nullable=True),
         sa.Column("verdict", sa.String(length=64), nullable=False),
@@ -233,10 +254,12 @@ def upgrade() -> None:
     with op.batch_alter_table("sessions", schema=None) as batch_op:
         batch_op.add_column(sa.Column("strength", sa.String(length=64), server_default="", nullable=False))
         batch_op.add_column(sa.Column("device", sa.String(length=60), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("network", sa.String(length=64), server_default="", nullable=False))
 
 
 def downgrade() -> None:
     with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.drop_column("network")
         batch_op.drop_column("device")
         batch_op.drop_column("strength")
 
@@ -271,6 +294,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_provider_logins_account_id"))
 
     op.drop_table("provider_logins")
+    with op.batch_alter_table("machine_uses", schema=None) as batch_op:
+        batch_op.drop_index("ix_machine_uses_agency")
+
+    op.drop_table("machine_uses")
     with op.batch_alter_table("machine_tokens", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_machine_tokens_machine_id"))
         batch_op.drop_index(batch_op.f("ix_machine_tokens_expires_at"))
