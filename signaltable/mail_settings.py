@@ -1,22 +1,20 @@
 """Which mail server sends the mails, as the environment names it, and the file that holds its password."""
 
 import ipaddress
-import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from signaltable.domain import UnusableSettings
+from signaltable.private_file import read_private_line
 
 PREFIX: Final = "SIGNALTABLE_SMTP"
 STARTTLS, TLS, NONE = "starttls", "tls", "none"
 WAYS: Final = (STARTTLS, TLS, NONE)
 # A password is a line, not a file.
 LONGEST_PASSWORD: Final = 1024
-OTHERS_CAN_READ: Final = 0o077
 
 # What mail servers everywhere take: a dot-atom of ASCII at a domain with at least two labels (RFC 5321, 4.1.2).
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -52,7 +50,9 @@ class MailServer:
 
     def password(self) -> str:
         """The password, read anew each time; "" when nobody signs in. Raises `UnusableSettings`."""
-        return _read_password(self.password_file) if self.password_file else ""
+        if self.password_file is None:
+            return ""
+        return read_private_line(self.password_file, f"{PREFIX}_PASSWORD_FILE", LONGEST_PASSWORD, "the password")
 
 
 def check_password(server: MailServer | None) -> None:
@@ -102,39 +102,16 @@ def _place(text: str) -> tuple[str, int]:
 def _way(tls: str, host: str) -> str:
     if tls not in WAYS:
         raise UnusableSettings(f"{PREFIX}_TLS: expected one of {', '.join(WAYS)}")
-    if tls == NONE and not _is_here(host):
+    if tls == NONE and not is_here(host):
         raise UnusableSettings(
             f"{PREFIX}_TLS: expected starttls or tls; none is for a mail server on this machine only"
         )
     return tls
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Whether a host is this machine itself, which no network lies before."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _read_password(path: Path) -> str:
-    """The one line of the file, which nobody else may read. Raises `UnusableSettings`, never with what stands there."""
-    name = f"{PREFIX}_PASSWORD_FILE"
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        reason = error.strerror or "no reason given"
-        raise UnusableSettings(f"{name}: expected a file that this program can read ({reason})") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_uid not in {os.geteuid(), 0}:
-            raise UnusableSettings(f"{name}: expected a file of the user who runs this program")
-        if status.st_mode & OTHERS_CAN_READ:
-            raise UnusableSettings(f"{name}: others can read it; expected mode 0600")
-        raw = file.read(LONGEST_PASSWORD + 1)
-    try:
-        password = raw.decode().rstrip("\r\n")
-    except UnicodeDecodeError:
-        password = ""
-    if not password or len(raw) > LONGEST_PASSWORD or "\n" in password or "\0" in password:
-        raise UnusableSettings(f"{name}: expected the password on one line")
-    return password

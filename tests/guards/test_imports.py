@@ -50,6 +50,7 @@ LAYERS = (
     ("signaltable.disclosure",),
     ("signaltable.policy",),
     (
+        "signaltable.access_rules",
         "signaltable.daily",
         "signaltable.deadline_rules",
         "signaltable.escalation_rules",
