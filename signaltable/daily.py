@@ -12,7 +12,7 @@ from signaltable.shape import Many, Name, Shape
 FILE: Final = "jobs.toml"
 # For a set of rules that was kept before there was such a file; nothing runs by it.
 USUAL: Final = time(3, 10)
-# The jobs that run once a day (signaltable/jobs/work.py); tests/guards compare the two.
+# The jobs that run once a day (signaltable/job_times.py); a test compares the two.
 DAILY_JOBS: Final = frozenset({"retention", "witnesses", "fsck"})
 
 

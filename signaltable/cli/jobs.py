@@ -75,13 +75,13 @@ def run_due(told: str | None, *, as_json: bool) -> None:
 def status(*, as_json: bool) -> None:
     """Per job: when it ran last, what came of it, when it runs next, and whether it fails or is late."""
     from signaltable.flow import job_status, setup
-    from signaltable.jobs import schedules
+    from signaltable.job_times import schedules
     from signaltable.program import open_program
     from signaltable.transaction import transaction
 
     program = open_program(Settings.from_env())
     with transaction(program, setup.INSTALLER) as tx:
-        found = job_status.overview(tx, schedules(program), "command")
+        found = job_status.overview(tx, schedules(program.settings.checkpoint_minutes, program.policy.daily), "command")
         now = tx.now
     if as_json:
         told: dict[str, Any] = {

@@ -5,7 +5,7 @@ What the jobs do and when each has a turn stands in `work`, how a turn is done o
 """
 
 from signaltable.jobs.job import Job
-from signaltable.jobs.running import TAKEN, run_check_requests, run_once, run_requests, run_rotations, schedules
+from signaltable.jobs.running import TAKEN, run_check_requests, run_once, run_requests, run_rotations
 from signaltable.jobs.work import (
     JOBS,
     jobs,
@@ -48,5 +48,4 @@ __all__ = [
     "run_sessions",
     "run_text_checks",
     "run_witness",
-    "schedules",
 ]

@@ -3,18 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from signaltable.job_times import schedule_of
 from signaltable.policy import PolicySet
-from signaltable.slots import Daily, Every, Schedule
+from signaltable.slots import Schedule
 from signaltable.transaction import Program
-
-DAY = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """What runs, how often (minutes), and what the log says of a run.
 
-    One that runs every `DAY` has its turn once a day in the Netherlands, at the hour that policies/jobs.toml gives it.
+    How often stands in signaltable/job_times.py.
 
     A run that did something, or failed, leaves a job:run, unless it `tells_itself` what it did; runs without a result
     are counted in the next one, at least once a day, or each is told with `always_recorded`.
@@ -28,4 +27,4 @@ class Job:
 
     def schedule(self, policy: PolicySet) -> Schedule:
         """When it has its turns."""
-        return Daily(policy.daily.time_of(self.name)) if self.minutes == DAY else Every(self.minutes)
+        return schedule_of(self.name, self.minutes, policy.daily)

@@ -13,11 +13,13 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from signaltable.domain import SignaltableError
 from signaltable.home_in_use import working_in
+from signaltable.job_times import CHECKING
 from signaltable.jobs.running import run_check_requests, run_once, run_requests, run_rotations
-from signaltable.jobs.work import CHECKING, STOPPING, jobs
+from signaltable.jobs.work import STOPPING, jobs
 from signaltable.mail_settings import check_password
 from signaltable.program import open_program
 from signaltable.settings import Settings
+from signaltable.surroundings import keep_to_itself
 from signaltable.transaction import Program
 from signaltable.users import work_as_web_user
 
@@ -63,6 +65,7 @@ def make_scheduler(program: Program) -> BlockingScheduler:
 def main() -> int:
     """Run until SIGTERM, Ctrl-C, or the end of the process that started this one."""
     try:
+        keep_to_itself()
         settings = Settings.from_env()
         work_as_web_user(settings)
         check_password(settings.mail_server)

@@ -8,7 +8,7 @@ from typing import Any
 from signaltable.flow.turns import ERROR, INTERRUPTED, NotNow, Overtaken, Turn, end, turn
 from signaltable.jobs.job import Job
 from signaltable.jobs.work import JOBS, Interrupted, go_on_rotating, jobs, run_checks, run_exports, run_reports
-from signaltable.slots import Schedule, name_of
+from signaltable.slots import name_of
 from signaltable.trace_context import start
 from signaltable.transaction import Program
 
@@ -92,11 +92,6 @@ def run_due(program: Program) -> list[Result]:
 def _answered(program: Program, name: str, work: Callable[[Program], str]) -> Result:
     outcome = _outcome_of(name, work, _at_new_work(program))
     return Result(name, FAILED if outcome.startswith(ERROR) else DONE if outcome else NOT_DUE, outcome)
-
-
-def schedules(program: Program) -> dict[str, Schedule]:
-    """When each job has its turns, in the order of the table."""
-    return {job.name: job.schedule(program.policy) for job in jobs(program.settings)}
 
 
 def run_requests(program: Program) -> str:

@@ -5,6 +5,7 @@ a process was killed in the middle, comes to the same as once.
 """
 
 import threading
+from collections.abc import Callable
 
 from audit.findings import Finding
 from signaltable.access import Permission
@@ -28,7 +29,8 @@ from signaltable.flow.escalations import looking
 from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.flow.mail import bounces as mail_bounces
 from signaltable.flow.mail import sending as mail_sending
-from signaltable.jobs.job import DAY, Job
+from signaltable.job_times import CHECKING, CHECKPOINT, minutes_of
+from signaltable.jobs.job import Job
 from signaltable.settings import Settings
 from signaltable.transaction import Program, transaction
 
@@ -43,7 +45,10 @@ JOBS = Actor(
     "machine",
 )
 # The job that reads everything; it has a thread of its own, so that signing and mails do not wait for it.
-CHECKING = "fsck"
+# What it did stands in its own entries; a further one would have to be signed, or checked, in the next turn.
+TELLS_ITSELF = frozenset({CHECKPOINT, CHECKING})
+# What has to be seen to have run, also when there was nothing to do.
+ALWAYS_RECORDED = frozenset({"retention", "witnesses"})
 STOPPING = threading.Event()
 
 
@@ -177,20 +182,26 @@ def _go_on(_done: int, _of: int) -> None:
 
 
 def jobs(settings: Settings) -> tuple[Job, ...]:
-    """All jobs with a slot."""
-    return (
-        # What it did stands in its own checkpoint:sign; a further entry would have to be signed in the next turn.
-        Job("checkpoint", settings.checkpoint_minutes, run_checkpoint, tells_itself=True),
-        Job("retention", DAY, run_retention, always_recorded=True),
-        Job("overdue", 60, run_overdue),
-        Job("stuck", 60, run_stuck),
-        Job("retention-warning", 60, run_retention_warning),
-        Job("witnesses", DAY, run_witness, always_recorded=True),
-        Job("outbox", 1, run_outbox),
-        Job("bounces", 5, run_bounces),
-        Job("sessions", 15, run_sessions),
-        Job("check-texts", 1, run_text_checks),
-        Job("identities", 1, run_identities),
-        Job("exclusions", 15, run_exclusions),
-        Job(CHECKING, DAY, run_fsck, tells_itself=True),
+    """All jobs with a slot, in the order of signaltable/job_times.py."""
+    work: dict[str, Callable[[Program], str]] = {
+        CHECKPOINT: run_checkpoint,
+        "retention": run_retention,
+        "overdue": run_overdue,
+        "stuck": run_stuck,
+        "retention-warning": run_retention_warning,
+        "witnesses": run_witness,
+        "outbox": run_outbox,
+        "bounces": run_bounces,
+        "sessions": run_sessions,
+        "check-texts": run_text_checks,
+        "identities": run_identities,
+        "exclusions": run_exclusions,
+        CHECKING: run_fsck,
+    }
+    times = minutes_of(settings.checkpoint_minutes)
+    if work.keys() != times.keys():
+        raise SignaltableError(f"jobs without work or without a time: {sorted(work.keys() ^ times.keys())}")
+    return tuple(
+        Job(name, minutes, work[name], always_recorded=name in ALWAYS_RECORDED, tells_itself=name in TELLS_ITSELF)
+        for name, minutes in times.items()
     )

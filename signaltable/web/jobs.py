@@ -6,8 +6,8 @@ from flask.typing import ResponseReturnValue
 from signaltable.access import Permission
 from signaltable.domain import NotFound
 from signaltable.flow import job_status
-from signaltable.jobs import schedules
-from signaltable.slots import AGAIN, NAME_LENGTH, moment_of
+from signaltable.job_times import schedules
+from signaltable.slots import AGAIN, NAME_LENGTH, Schedule, moment_of
 from signaltable.web.guards import begin, permission, program
 from signaltable.web.job_words import outcome_of, rhythm_of, title_of, work_of
 
@@ -15,12 +15,16 @@ pages = Blueprint("jobs", __name__, url_prefix="/beheer/taken")
 WORDS = {"outcome_of": outcome_of, "rhythm_of": rhythm_of, "title_of": title_of, "work_of": work_of}
 
 
+def _schedules() -> dict[str, Schedule]:
+    return schedules(program().settings.checkpoint_minutes, program().policy.daily)
+
+
 @pages.get("")
 @permission(Permission.JOB_CONSULT_ALL)
 def listing() -> ResponseReturnValue:
     """Every job, those that fail or are late first."""
     with begin() as tx:
-        found = job_status.overview(tx, schedules(program()), "jobs")
+        found = job_status.overview(tx, _schedules(), "jobs")
         now = tx.now
     found.sort(key=lambda one: (one.failing_since is None, not one.late))
     return render_template(
@@ -40,7 +44,7 @@ def history(job: str) -> ResponseReturnValue:
     """All runs of one job that are kept, newest first, page by page."""
     before = _slot(request.args.get("na", ""))
     with begin() as tx:
-        runs, following = job_status.history(tx, schedules(program()), job, before)
+        runs, following = job_status.history(tx, _schedules(), job, before)
     return render_template(
         "admin/job_history.html",
         job=job,

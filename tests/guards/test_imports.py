@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("wsgi",),
     ("signaltable.cli", "signaltable.serve"),
+    ("signaltable.web_server",),
     ("signaltable.web", "signaltable.jobs", "signaltable.api"),
     ("signaltable.demo", "signaltable.invented_people"),
     ("signaltable.program",),
@@ -19,7 +20,7 @@ LAYERS = (
     ("signaltable.transaction",),
     ("signaltable.concerned",),
     ("signaltable.text_reader",),
-    ("signaltable.audit_trail", "signaltable.erasures", "signaltable.row_digests"),
+    ("signaltable.audit_trail", "signaltable.erasures", "signaltable.row_digests", "signaltable.row_level"),
     ("signaltable.models",),
     ("signaltable.db",),
     (
@@ -45,7 +46,7 @@ LAYERS = (
         "signaltable.reports",
         "signaltable.seating",
     ),
-    ("signaltable.onward",),
+    ("signaltable.job_times", "signaltable.onward"),
     ("signaltable.route", "signaltable.disclose", "signaltable.link", "signaltable.text"),
     ("signaltable.disclosure",),
     ("signaltable.policy",),
@@ -96,10 +97,17 @@ LAYERS = (
         "signaltable.working_days",
     ),
     ("signaltable.settings", "signaltable.mail_settings", "signaltable.provider_settings", "signaltable.users"),
-    ("signaltable.private_file",),
+    ("signaltable.private_file", "signaltable.surroundings"),
     ("signaltable.policy_errors", "signaltable.shape", "signaltable.texts"),
     ("signaltable.home_in_use",),
-    ("signaltable.disk", "signaltable.domain", "signaltable.recorded_acts", "signaltable.trace_context"),
+    (
+        "signaltable.answer_headers",
+        "signaltable.disk",
+        "signaltable.domain",
+        "signaltable.log_lines",
+        "signaltable.recorded_acts",
+        "signaltable.trace_context",
+    ),
     ("audit",),
 )
 # The steps: pure functions that know neither the web nor the database (design.md, "The house").

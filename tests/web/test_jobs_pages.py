@@ -10,7 +10,7 @@ from signaltable import jobs
 from signaltable.cli import main
 from signaltable.daily import DAILY_JOBS
 from signaltable.flow.job_status import PAGE
-from signaltable.jobs.job import DAY
+from signaltable.job_times import DAY
 from signaltable.models import JobRun, JobTurn, LogEntry
 from signaltable.settings import Settings
 from signaltable.transaction import reading, transaction
