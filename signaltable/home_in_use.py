@@ -37,6 +37,8 @@ def alone_in(home: Path) -> Iterator[None]:
 def _locked(home: Path, how: int) -> Iterator[None]:
     # Opened for reading, so that a web user who does not own the home can hold it as well.
     held = os.open(home / LOCK, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    if os.fstat(held).st_uid == os.geteuid():
+        os.fchmod(held, 0o644)  # Whatever the umask: it holds nothing, and who cannot open it cannot hold it.
     try:
         fcntl.flock(held, how | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -14,12 +14,14 @@ from sqlalchemy import Engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from signaltable import row_level
 from signaltable.access import Permission
 from signaltable.db import make_engine, make_sessions, refuse_writes
 from signaltable.domain import SignaltableError
 from signaltable.flow.field_names import check_fields
 from signaltable.keys import KeyProvider
 from signaltable.keys.chosen import load_keys
+from signaltable.log_lines import OneLine
 from signaltable.policy import PolicySet, load
 from signaltable.settings import Settings
 from signaltable.trace_context import start
@@ -59,7 +61,9 @@ def open_to_read(settings: Settings) -> Program:
 
 
 def _opened(settings: Settings, engine: Engine) -> Program:
-    program = assemble(settings, engine, load_keys(settings))
+    keys = load_keys(settings)
+    _refuse_open_fence(settings, engine, keys)
+    program = assemble(settings, engine, keys)
     return replace(program, work=start(program.randomness))
 
 
@@ -106,8 +110,43 @@ def migrate(settings: Settings) -> None:
     _reachable(settings).dispose()
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["url"] = settings.database_url
+    config.attributes["url"] = settings.owner_url or settings.database_url
     command.upgrade(config, "head")
+    _finish_fence(settings)
+
+
+def _finish_fence(settings: Settings) -> None:
+    """Put up what is missing of row-level security, and let the database know the passes of this key ring.
+
+    Only the owner of the tables can; whoever is not leaves it as it is, and `_refuse_open_fence` says what that means.
+    """
+    engine = make_engine(settings.owner_url or settings.database_url)
+    with engine.begin() as connection:
+        if row_level.owns_tables(connection):
+            if row_level.table_gaps(connection):
+                row_level.put_up(connection)
+            row_level.arm(connection, load_keys(settings))
+            if settings.owner_url:
+                row_level.grant_to(connection, make_url(settings.database_url).username or "")
+    engine.dispose()
+
+
+def _refuse_open_fence(settings: Settings, engine: Engine, keys: KeyProvider) -> None:
+    """Refuse a role for which row-level security does not count, and a database that does not know this key ring.
+
+    Outside production such a role is told in the program's own messages only. Raises `NotInitialised`.
+    """
+    with engine.connect() as connection:
+        gaps = row_level.role_gaps(connection)
+        known = bool(gaps) or row_level.knows_pass(connection, keys)
+    if gaps and not settings.demo:
+        raise NotInitialised(f"{gaps[0].what}; give DATABASE_URL another role (docs/operate.md)")
+    for gap in gaps:
+        logging.getLogger("signaltable").warning("no row-level security: %s", gap.what)
+    if not known:
+        raise NotInitialised(
+            "the database does not know this key ring; run `signaltable init --keep` once with DATABASE_OWNER_URL"
+        )
 
 
 def _make_own_file(settings: Settings) -> None:
@@ -129,6 +168,6 @@ def write_to_log_file(settings: Settings) -> None:
     if any(isinstance(handler, WatchedFileHandler) for handler in logger.handlers):
         return
     handler = WatchedFileHandler(settings.log_file)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(message)s"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -21,8 +21,10 @@ from gunicorn.app.base import BaseApplication
 from signaltable import working_days
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
+from signaltable.surroundings import DATABASE_URL_FILE, for_child, hand_over, holds_password, keep_to_itself
 from signaltable.users import check_key_apart, hand_over_home, web_user
 from signaltable.web import create_app
+from signaltable.web_server import OPTIONS
 
 LOG = logging.getLogger("signaltable")
 
@@ -69,6 +71,7 @@ def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader:
     """
     _check_port(port)
     check_key_apart(settings)
+    keep_to_itself()
     _limit_pools()
     app = create_app(settings)
     hand_over_home(settings)
@@ -101,14 +104,11 @@ def _stop(beside: Sequence["Beside"]) -> None:
 
 def _options(settings: Settings, port: int, beside: Sequence["Beside"]) -> dict[str, Any]:
     options: dict[str, Any] = {
+        **OPTIONS,
         "bind": f"127.0.0.1:{port}",
         "workers": WORKERS,
         "threads": THREADS,
-        "worker_class": "gthread",
         "preload_app": True,
-        "loglevel": "warning",
-        "accesslog": None,  # Addresses hold references; who looked at what stands in the audit log.
-        "control_socket_disable": True,
         "graceful_timeout": 10,
     }
     options |= {"when_ready": lambda _server: _watch(beside), "on_exit": lambda _server: _stop(beside)}
@@ -136,26 +136,25 @@ def _check_port(port: int) -> None:
 
 def jobs_process(settings: Settings, port: int) -> "Beside":
     """The jobs, with what they need to know of the web beside them."""
-    return Beside(
-        "jobs process",
-        "signaltable.jobs",
-        {
-            **os.environ,
-            "SIGNALTABLE_HOME": str(settings.home),
-            "SIGNALTABLE_TEXT_READER": settings.text_reader,
-            "SIGNALTABLE_ADDRESS": os.environ.get("SIGNALTABLE_ADDRESS", f"http://127.0.0.1:{port}"),
-        },
-    )
+    environment = {
+        **for_child(os.environ, database=True),
+        "SIGNALTABLE_HOME": str(settings.home),
+        "SIGNALTABLE_TEXT_READER": settings.text_reader,
+        "SIGNALTABLE_ADDRESS": os.environ.get("SIGNALTABLE_ADDRESS", f"http://127.0.0.1:{port}"),
+    }
+    handed = ()
+    if holds_password(settings.database_url) and DATABASE_URL_FILE not in os.environ:
+        handed = (hand_over(settings.database_url),)
+        environment[DATABASE_URL_FILE] = f"/dev/fd/{handed[0]}"
+    return Beside("jobs process", "signaltable.jobs", environment, handed=handed)
 
 
 def reader_process(settings: Settings) -> "Beside":
     """The text reader, as the user of the web. It is told where the home is and nothing that opens database or keys."""
-    known = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
-    environment = {name: os.environ[name] for name in known if name in os.environ}
     return Beside(
         "text reader",
         "signaltable.text_reader.process",
-        {**environment, "SIGNALTABLE_HOME": str(settings.home)},
+        {**for_child(os.environ), "SIGNALTABLE_HOME": str(settings.home)},
         most_pause=MOST_PAUSE,
         user=web_user(settings),
     )
@@ -172,10 +171,11 @@ class Beside:
         *,
         most_pause: int = RESTART_AFTER,
         user: struct_passwd | None = None,
+        handed: Sequence[int] = (),
     ) -> None:
         # When the parent is gone, the process ends by itself.
         self._environment = {**environment, "SIGNALTABLE_PARENT": str(os.getpid())}
-        self._name, self._module, self._user = name, module, user
+        self._name, self._module, self._user, self._handed = name, module, user, handed
         self._pauses = Pauses(most_pause)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
@@ -189,6 +189,7 @@ class Beside:
             user=self._user.pw_uid if self._user else None,
             group=self._user.pw_gid if self._user else None,
             extra_groups=[] if self._user else None,
+            pass_fds=tuple(self._handed),
         )
 
     def watch(self) -> None:

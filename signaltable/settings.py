@@ -1,12 +1,16 @@
 """Settings: parsed once from the environment, frozen, and refused when they cannot be right."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from signaltable.domain import UnusableSettings
 from signaltable.mail_settings import MailServer, read_mail_server
+from signaltable.provider_settings import VARIABLE, IdentityProvider, read_providers
+from signaltable.surroundings import database_url, host_of, refuse_secrets
 
 __all__ = ["CHECKOUT", "KEY_PROVIDERS", "KEY_SUITES", "MODES", "PKCS11", "TEXT_READER", "Settings", "UnusableSettings"]
 
@@ -18,6 +22,9 @@ TEXT_READER = ("auto", "on", "off")
 PKCS11 = "pkcs11"
 KEY_PROVIDERS = ("file", PKCS11)
 KEY_SUITES = ("x25519", "mlkem768-x25519")
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]")
+# How the machine itself calls the program, for a start script and for a proxy beside it.
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 def _shipped(name: str) -> Path:
@@ -36,7 +43,9 @@ class Settings:
     read that key, unless `log_key_shared` accepts that it can. `clamd` is where ClamAV listens, a path or host:port; ""
     when there is none. `text_reader`: whether texts wait until the helper process read them. `key_provider` says where the keys are: in a file of the home, or in the token `pkcs11_token`
     behind `pkcs11_module`, of which `pkcs11_pin_file` holds the PIN; `key_suite` how new key pairs of a file seal.
-    `mail_server` is what sends the mails; without one they stay in the outbox.
+    `mail_server` is what sends the mails; without one they stay in the outbox. Through `identity_providers` people of some
+    agencies come in. `owner_url` is the address by which the tables are
+    made, where the program itself comes as a role that owns nothing. `names`: the hosts under which browsers ask, besides that of `address`.
     """
 
     home: Path
@@ -60,11 +69,19 @@ class Settings:
     clamd: str = ""
     text_reader: str = TEXT_READER[0]
     mail_server: MailServer | None = None
+    owner_url: str = ""
+    identity_providers: tuple[IdentityProvider, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def demo(self) -> bool:
         """Whether demo accounts and unreviewed grounds count."""
         return self.mode == "demo"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Every name under which a request may ask for the program, in small letters and without a port."""
+        return frozenset({host_of(urlsplit(self.address).netloc), *self.names, *LOOPBACK} - {""})
 
     @property
     def key_ring(self) -> Path:
@@ -122,10 +139,12 @@ class Settings:
         mode = env.get("SIGNALTABLE_MODE", "demo")
         if mode not in MODES:
             raise UnusableSettings(f"SIGNALTABLE_MODE: expected one of {', '.join(MODES)}")
-        url = env.get("DATABASE_URL") or f"sqlite:///{home / 'signaltable.db'}"
+        refuse_secrets(env)
+        url = database_url(env, home)
         if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:", "postgres:")):
             raise UnusableSettings("DATABASE_URL: expected an address that starts with sqlite: or postgresql:")
         log_key = env.get("SIGNALTABLE_LOG_KEY", "")
+        address = env.get("SIGNALTABLE_ADDRESS") or "http://127.0.0.1:8000/"
         return cls(
             home=home,
             database_url=_with_driver(url),
@@ -134,7 +153,7 @@ class Settings:
             templates=_shipped("templates"),
             secure_cookies=_yes(env, "SIGNALTABLE_SECURE_COOKIES", "no" if mode == "demo" else "yes"),
             checkpoint_minutes=_minutes(env.get("SIGNALTABLE_CHECKPOINT_MINUTES", "5")),
-            address=env.get("SIGNALTABLE_ADDRESS") or "http://127.0.0.1:8000/",
+            address=address,
             proxies=_proxies(env.get("SIGNALTABLE_PROXIES", "0")),
             log_key_elsewhere=Path(log_key).expanduser().resolve() if log_key else None,
             log_key_shared=_yes(env, "SIGNALTABLE_LOG_KEY_SHARED", "no"),
@@ -148,7 +167,20 @@ class Settings:
             clamd=_listens(env, "SIGNALTABLE_CLAMD"),
             text_reader=_one_of(env, "SIGNALTABLE_TEXT_READER", TEXT_READER),
             mail_server=read_mail_server(env),
+            owner_url=_owner(env, url),
+            identity_providers=read_providers(_path(env, VARIABLE), demo=mode == "demo", address=address),
+            names=_hosts(env, "SIGNALTABLE_HOSTS"),
         )
+
+
+def _owner(env: Mapping[str, str], database: str) -> str:
+    """The address of the role that owns the tables; only PostgreSQL has roles."""
+    url = env.get("DATABASE_OWNER_URL", "")
+    if url and not url.startswith(("postgresql:", "postgresql+psycopg:", "postgres:")):
+        raise UnusableSettings("DATABASE_OWNER_URL: expected an address that starts with postgresql:")
+    if url and not database.startswith("postgres"):
+        raise UnusableSettings("DATABASE_OWNER_URL: expected a DATABASE_URL that starts with postgresql: beside it")
+    return _with_driver(url)
 
 
 def _one_of(env: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
@@ -180,6 +212,14 @@ def _listens(env: Mapping[str, str], name: str) -> str:
     if value and not value.startswith("/") and not (host and port.isascii() and port.isdigit() and int(port) < 65536):
         raise UnusableSettings(f"{name}: expected the path of a socket that starts with /, or host:port")
     return value
+
+
+def _hosts(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Names of hosts with commas between them, in small letters."""
+    given = tuple(one.strip().lower() for one in env.get(name, "").split(",") if one.strip())
+    if not all(_HOST.fullmatch(one) for one in given):
+        raise UnusableSettings(f"{name}: expected names of hosts with commas between them, without port or path")
+    return given
 
 
 def _proxies(text: str) -> int:

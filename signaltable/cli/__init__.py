@@ -3,6 +3,8 @@
 Commands import what they need when they run: `signaltable route` must not wait for the web or the database.
 """
 
+import os
+
 import click
 
 from signaltable.cli import (
@@ -35,6 +37,7 @@ from signaltable.cli.kit import Commands
 @click.version_option(package_name="signaltable")
 def main() -> None:
     """Open source software for the Dutch signaaltafel mensenhandel."""
+    os.umask(0o077)  # Whatever a command writes is for its user alone.
 
 
 for command in (

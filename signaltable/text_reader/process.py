@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import queue
-import resource
 import signal
 import socket
 import struct
@@ -21,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
+from signaltable.surroundings import keep_to_itself, no_network
 from signaltable.text_reader.heavy import CACHE, Read, load
 from signaltable.text_reader.wire import (
     FAILED,
@@ -163,7 +163,8 @@ def _is_allowed(connection: socket.socket) -> bool:
 
 def main(home: Path, parent: str) -> int:
     """Be the reader of a home until told to end, or until the process that started this one is gone."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keep_to_itself()
+    no_network()
     sys.excepthook = _tell_type
     threading.excepthook = lambda _told: None
     desk = Desk(load(home / CACHE))

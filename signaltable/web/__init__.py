@@ -29,6 +29,7 @@ from signaltable.web import (
     filters,
     guards,
     headers,
+    hosts,
     identity_requests,
     inbox,
     incidents,
@@ -113,7 +114,9 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
-        MAX_CONTENT_LENGTH=1_000_000,
+        MAX_CONTENT_LENGTH=uploads.FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=uploads.FORM_BYTES,
+        MAX_FORM_PARTS=uploads.FORM_PARTS,
         # The token is the proof. The referrer that Flask-WTF would also ask over TLS is never sent: Referrer-Policy.
         WTF_CSRF_SSL_STRICT=False,
         WTF_CSRF_TIME_LIMIT=None,  # The token lives as long as the session; a long form must not lose what was typed.
@@ -134,5 +137,6 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
         app.register_blueprint(blueprint)
     for part in (guards, headers, errors, filters):
         part.register(app)
+    hosts.register(app, settings)
     guards.check_every_view(app)
     return app

@@ -195,6 +195,8 @@ def _identify() -> None:
     token = session.get("_user_id", "")
     g.work, g.actor = work, visitor
     g.actor = (actor_of_session(program(), token, visitor=visitor) if token else None) or visitor
+    # What the browser kept of a session that ended goes with this answer (headers.py).
+    g.session_over = bool(token) and not is_known(g.actor) and bool(session.pop("_user_id", ""))
 
 
 def _tell_trace(response: Response) -> Response:

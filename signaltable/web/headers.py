@@ -1,29 +1,15 @@
-"""Headers on every answer: nothing from elsewhere, nothing inline, nothing kept."""
+"""Headers on every answer of the application: pages, errors, redirects, downloads and static files alike.
 
-from flask import Flask, Response, request
+Whether browsers may come over HTTPS alone is decided by the settings, never by what a request says of itself.
+"""
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",  # The design system's style sheet holds its icons as data addresses.
-        "font-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    ),
-)
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-}
+from flask import Flask, Response, g, request
+
+from signaltable.answer_headers import ALWAYS_HTTPS, FORGET, HEADERS, KEEP_AN_HOUR, KEEP_NOTHING, SANDBOX
+from signaltable.web.guards import program
+
+# Who left keeps nothing of what was on the screen.
+LEAVING = frozenset({"account.log_out"})
 
 
 def register(app: Flask) -> None:
@@ -32,15 +18,17 @@ def register(app: Flask) -> None:
 
 
 def _add(response: Response) -> Response:
+    if response.headers.get("Content-Disposition", "").startswith("attachment"):
+        response.headers["Content-Security-Policy"] = SANDBOX
     for name, value in HEADERS.items():
-        # A download has a policy of its own that allows less.
         response.headers.setdefault(name, value)
-    if request.endpoint == "static":
-        response.headers["Cache-Control"] = "public, max-age=3600"
+    if request.endpoint == "static" and response.status_code in {200, 206, 304}:
+        response.headers["Cache-Control"] = KEEP_AN_HOUR
     else:
-        response.headers["Cache-Control"] = "no-store"
-    if request.is_secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if request.endpoint == "account.log_out":
-        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        response.headers["Cache-Control"] = KEEP_NOTHING
+        response.vary.add("Cookie")
+    if program().settings.secure_cookies:
+        response.headers["Strict-Transport-Security"] = ALWAYS_HTTPS
+    if request.endpoint in LEAVING or g.get("session_over"):
+        response.headers.setdefault("Clear-Site-Data", FORGET)
     return response

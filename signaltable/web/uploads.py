@@ -14,6 +14,8 @@ from signaltable.transaction import Program
 ENDPOINTS = frozenset({"attachments.draft", "attachments.signal"})
 # What a form needs besides its files.
 FORM_BYTES = 1_000_000
+# The largest form of ours, a signal about many people, has some hundreds of fields.
+FORM_PARTS = 2_000
 # So many files of the largest size fit in one request.
 AT_ONCE = 2
 
