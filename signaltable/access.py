@@ -1,10 +1,17 @@
-"""The one gate: may this actor do this to that thing? Deny by default, with a reason that page, log and test share."""
+"""The one gate: may this actor do this to that thing? Deny by default, with a reason that page, log and test share.
+
+Pure: the actor brings the rules (policies/access.toml) and the moment, the thing its relations. First come the forbids, of
+which each one is enough; then the actor needs one relation that the rule names. docs/access.md says the same in a table
+that people wrote, and tests compare the two cell by cell.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
-from signaltable.domain import Actor, Channel, Refused, Resource
+from signaltable.domain import ENDED, AccessRule, Actor, Channel, Refused, Resource
 
 
 class Permission(StrEnum):
@@ -86,64 +93,152 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """`reason` is one of no_permission, other_agency, not_asked, other_table, not_receiver, own_request, conflict_of_interest."""
+    """`reason` is one of REASONS."""
 
     permission: Permission
     reason: str
 
 
-def _own_agency(actor: Actor, resource: Resource) -> str:
-    if resource.receiving_agency:
-        return "" if resource.receiving_agency == actor.agency_id else "not_receiver"
-    return "" if resource.owner_agency == actor.agency_id else "other_agency"
-
-
-def _asked(actor: Actor, resource: Resource) -> str:
-    return "" if actor.agency_id in resource.asked_agencies else "not_asked"
-
-
-def _own_table(actor: Actor, resource: Resource) -> str:
-    return "" if actor.agency_id in resource.table_agencies else "other_table"
-
-
-def _other_person(actor: Actor, resource: Resource) -> str:
-    return "own_request" if resource.requester == actor.account_id else _own_agency_or_table(actor, resource)
-
-
-def _own_agency_or_table(actor: Actor, resource: Resource) -> str:
-    return (
-        "" if actor.agency_id == resource.owner_agency or actor.agency_id in resource.table_agencies else "other_table"
-    )
-
-
-def _anything(_actor: Actor, _resource: Resource) -> str:
-    return ""
-
-
-# One check per scope; each answers with a reason to refuse, or with nothing.
-_SCOPES: Mapping[str, Callable[[Actor, Resource], str]] = {
-    "all": _anything,
-    "self": _anything,
-    "own-agency": _own_agency,
-    "asked": _asked,
-    "own-table": _own_table,
-    "tabled": _own_table,
-    "other-person": _other_person,
-}
+# Why the gate refuses, as codes: web/errors.reason_text has the words, the log keeps the code.
+REASONS: Final = (
+    "conflict_of_interest",
+    "no_permission",
+    "right_ended",
+    "second_factor_first",
+    "passkey_first",
+    "no_machine",
+    "other_purpose",
+    "own_request",
+    "not_proved",
+    "signal_ended",
+    "wrong_state",
+    "other_agency",
+    "not_receiver",
+    "not_asked",
+    "other_table",
+    "not_on_an_agenda",
+)
+# For what an agency opens the names in its own signal; the purposes of a disclosure are those of purposes.toml.
+OWN_CASE: Final = "own_case"
+# Who came in with one factor only, or with none.
+ONE_FACTOR: Final = frozenset({"", "none", "password"})
+# The program itself; what it may do is said where it is made.
+PROGRAM: Final = frozenset({Channel.JOB, Channel.SYSTEM})
 
 
 def may(actor: Actor, permission: Permission, resource: Resource | None = None) -> Allowed | Denied:
-    """Decide. Without a resource only the role counts: use that to show a menu, never to open a record."""
-    program = actor.channel in {Channel.JOB, Channel.SYSTEM}
+    """Decide. Without a resource only the actor counts: use that to show a menu, never to open a record."""
+    if actor.channel in PROGRAM:
+        return Allowed(permission) if _has(actor, permission) else Denied(permission, "no_permission")
     # Before the role: which role would see something says that there is something.
-    if resource is not None and not program and actor.account_id in resource.kept_from:
+    if resource is not None and actor.account_id in resource.kept_from:
         return Denied(permission, "conflict_of_interest")
-    if permission not in FOR_EVERYBODY and permission.value not in actor.permissions:
+    rule = actor.rules.get(permission.value)
+    if rule is None or not _has(actor, permission):
         return Denied(permission, "no_permission")
-    if resource is None or program:
-        return Allowed(permission)
-    reason = _SCOPES[permission.scope](actor, resource)
+    reason = _about_the_actor(actor, permission, rule) or (_about_the_thing(actor, rule, resource) if resource else "")
     return Denied(permission, reason) if reason else Allowed(permission)
+
+
+def _has(actor: Actor, permission: Permission) -> bool:
+    return permission in FOR_EVERYBODY or permission.value in actor.permissions
+
+
+# -- the forbids: each answers with a reason to refuse, or with nothing ------------------------------------------------
+
+
+def _about_the_actor(actor: Actor, permission: Permission, rule: AccessRule) -> str:
+    return _ended(actor, permission) or _too_weak(actor, rule) or _no_machine(actor, rule)
+
+
+def _about_the_thing(actor: Actor, rule: AccessRule, resource: Resource) -> str:
+    return (
+        ("own_request" if rule.two_people and resource.requester == actor.account_id else "")
+        or _unrelated(actor, rule, resource)
+        or _other_purpose(actor, rule, resource)
+        or _wrong_state(rule, resource)
+        or _not_proved(actor, rule)
+    )
+
+
+def _ended(actor: Actor, permission: Permission) -> str:
+    """A right for some time counts until its moment; an actor without a moment of its own has none that ends."""
+    until = actor.ends.get(permission.value)
+    return "right_ended" if until is not None and (actor.now is None or actor.now >= until) else ""
+
+
+def _too_weak(actor: Actor, rule: AccessRule) -> str:
+    if actor.strength in rule.strengths:
+        return ""
+    return "second_factor_first" if actor.strength in ONE_FACTOR else "passkey_first"
+
+
+def _no_machine(actor: Actor, rule: AccessRule) -> str:
+    """A system of a partner may do what the rule leaves to machines, for purposes of its own and never without any."""
+    if actor.channel is not Channel.API:
+        return ""
+    return "no_machine" if not rule.machines else "" if actor.purposes else "other_purpose"
+
+
+def _other_purpose(actor: Actor, rule: AccessRule, resource: Resource) -> str:
+    """A permission that is bound to purposes is used for one of them; a system of a partner acts for its own ones only."""
+    if rule.purposes and resource.object_id and resource.purpose not in rule.purposes:
+        return "other_purpose"
+    machine = actor.channel is Channel.API
+    return "other_purpose" if machine and resource.object_id and resource.purpose not in actor.purposes else ""
+
+
+def _wrong_state(rule: AccessRule, resource: Resource) -> str:
+    """About a case the rule can ask a state. Of a signal it has to be known: an unknown one is a wrong one."""
+    about_one = bool(resource.state) or (resource.object_type == "signal" and bool(resource.object_id))
+    if not rule.states or not about_one or resource.state in rule.states:
+        return ""
+    return "signal_ended" if resource.state in ENDED else "wrong_state"
+
+
+def _not_proved(actor: Actor, rule: AccessRule) -> str:
+    """Only of a person at a browser can it be asked to prove once more who they are."""
+    if rule.proof_minutes is None or actor.channel is not Channel.WEB:
+        return ""
+    if actor.proved_at is None or actor.now is None:
+        return "not_proved"
+    return "not_proved" if actor.now - actor.proved_at >= timedelta(minutes=rule.proof_minutes) else ""
+
+
+# -- the relations: one that the rule names is enough ------------------------------------------------------------------
+
+
+def _opened_in_danger(actor: Actor, resource: Resource) -> bool:
+    until = actor.emergencies.get(resource.case_id) if resource.case_id else None
+    return until is not None and actor.now is not None and actor.now < until
+
+
+def _is(agency_id: str, actor: Actor) -> bool:
+    return bool(agency_id) and agency_id == actor.agency_id
+
+
+RELATIONS: Final[Mapping[str, Callable[[Actor, Resource], bool]]] = {
+    "anyone": lambda _actor, _resource: True,
+    "owner": lambda actor, resource: _is(resource.owner_agency, actor),
+    "provider": lambda actor, resource: _is(resource.providing_agency, actor),
+    "receiver": lambda actor, resource: _is(resource.receiving_agency, actor),
+    "asked": lambda actor, resource: actor.agency_id in resource.asked_agencies,
+    "seated": lambda actor, resource: actor.agency_id in resource.table_agencies,
+    "tabled": lambda actor, resource: resource.on_agenda and actor.agency_id in resource.table_agencies,
+    "emergency": _opened_in_danger,
+}
+
+
+def _unrelated(actor: Actor, rule: AccessRule, resource: Resource) -> str:
+    if any(RELATIONS[name](actor, resource) for name in rule.relations):
+        return ""
+    if "tabled" in rule.relations and RELATIONS["seated"](actor, resource):
+        return "not_on_an_agenda"
+    if rule.relations & {"seated", "tabled"}:
+        return "other_table"
+    if "receiver" in rule.relations and resource.receiving_agency:
+        return "not_receiver"
+    return "not_asked" if "asked" in rule.relations else "other_agency"
 
 
 def require(actor: Actor, permission: Permission, resource: Resource | None = None) -> None:

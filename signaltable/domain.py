@@ -89,12 +89,36 @@ class Channel(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AccessRule:
+    """What the gate asks for one permission besides the role that gives it (policies/access.toml).
+
+    `relations`: the actor needs one of them to the thing. `states`: the case has to be in one of them; empty: in any.
+    `purposes`: it is done for one of them; empty: it is bound to none. `strengths`: how the actor has to have come in.
+    `proof_minutes`: how long ago somebody may have proved once more who they are, None: that is not asked.
+    `two_people`: never whoever asked for it. `machines`: a system of a partner may hold it.
+    """
+
+    relations: frozenset[str]
+    states: frozenset[str] = frozenset()
+    purposes: frozenset[str] = frozenset()
+    strengths: frozenset[str] = frozenset()
+    proof_minutes: int | None = None
+    two_people: bool = False
+    machines: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts: an opaque account id, an agency with its kind, roles with their permissions, and how they came in.
 
     `trace_id`, `span_id` and `parent_span_id` are those of W3C Trace Context; `session_hash` and `network_hash` are keyed
     digests that say "the same session, the same network" and nothing else; `acting_for` is the account for which a
     program works.
+
+    For the gate: `rules` are those of policies/access.toml by permission, none where nothing is allowed; `now` is the moment
+    at which the actor acts; `ends` says until when a permission counts that ends by itself; `emergencies` until when a
+    case (by the id of its signal) is open to this person alone, in acute danger; `proved_at` when the person last proved
+    once more who they are.
     """
 
     account_id: str
@@ -114,6 +138,11 @@ class Actor:
     must_choose_password: bool = False
     # For what a machine may ask (policies/purposes.toml); empty for people, whose forms and grounds say it.
     purposes: frozenset[str] = frozenset()
+    ends: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    emergencies: Mapping[str, datetime] = field(default_factory=dict, hash=False)
+    proved_at: datetime | None = None
+    now: datetime | None = field(default=None, compare=False)
+    rules: Mapping[str, AccessRule] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def role_label(self) -> str:
@@ -236,14 +265,24 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What an actor wants to touch, reduced to the relations that decide about access."""
+    """What an actor wants to touch, reduced to what decides about access: whose it is, where it lies, how it stands.
+
+    `case_id` is the id of the signal that it is about, and `state` that signal's state, where it is about one signal;
+    `on_agenda` says that the table where it lies had it on an agenda; `purpose` is for what it is touched.
+    """
 
     object_type: str
     object_id: str = ""
     owner_agency: str = ""
     asked_agencies: frozenset[str] = field(default_factory=frozenset)
+    providing_agency: str = ""
     receiving_agency: str = ""
     table_agencies: frozenset[str] = field(default_factory=frozenset)
+    on_agenda: bool = False
+    case_id: str = ""
+    state: str = ""
+    purpose: str = ""
+    # Who asked for what a second person has to agree to.
     requester: str = ""
     # Accounts with a conflict of interest in the case, who see nothing of it, whatever their role.
     kept_from: frozenset[str] = field(default_factory=frozenset)

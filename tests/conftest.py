@@ -5,6 +5,7 @@ The region is made once through the administrator's use cases; every test gets i
 
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,16 +20,18 @@ from hypothesis import settings as hypothesis_settings
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from signaltable import db
+from signaltable import db, row_level, transaction
 from signaltable.db import make_engine
 from signaltable.domain import Actor, Channel
 from signaltable.flow import setup
 from signaltable.flow.coming_in import actors, passwords
 from signaltable.keys import KeyRing
 from signaltable.policy import PolicySet
-from signaltable.program import assemble, load_policy, migrate
+from signaltable.migrating import migrate
+from signaltable.program import assemble, load_policy
 from signaltable.settings import CHECKOUT, Settings
 from signaltable.transaction import Program
 
@@ -66,8 +69,9 @@ hypothesis_settings.load_profile("untimed")
 
 
 # A password takes as long to check as the program makes it take: thousands of logins of people who do not exist need not.
-SHIPPED_HASHER = passwords._HASHER
-passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+SHIPPED_HASHER = passwords.hasher_of
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+passwords.hasher_of = lambda _rules: CHEAP_HASHER  # type: ignore[assignment]
 
 
 class _Compiled(BytecodeCache):
@@ -113,9 +117,9 @@ class Clock:
         self.now += timedelta(**by)
 
 
-def _prepare(home: Path, url: str, clock: Clock | None = None) -> Settings:
+def _prepare(home: Path, url: str, clock: Clock | None = None, owner: str = "") -> Settings:
     home.mkdir(parents=True, exist_ok=True)
-    settings = replace(Settings.from_env({"SIGNALTABLE_HOME": str(home), "DATABASE_URL": url}))
+    settings = Settings.from_env({"SIGNALTABLE_HOME": str(home), "DATABASE_URL": url, "DATABASE_OWNER_URL": owner})
     setup.make_keys(settings)
     migrate(settings)
     engine = make_engine(settings.database_url)
@@ -188,15 +192,29 @@ _SHIPPED_PREPARING = db._prepare_sqlite
 db._prepare_sqlite = _hurry_sqlite
 
 
+# Whom the program comes as on PostgreSQL, and who owns its tables: neither walks around row-level security. The role that
+# runs the server makes and drops databases, and nothing else.
+PROGRAM_ROLE, OWNER_ROLE = "signaltable_test_program", "signaltable_test_owner"
+
+
 @pytest.fixture(scope="session")
 def postgres_region(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    for role in (PROGRAM_ROLE, OWNER_ROLE):
+        _administer(postgres_server, f"DROP ROLE IF EXISTS {role}")
+        _administer(postgres_server, f"CREATE ROLE {role} LOGIN PASSWORD '{role}'")
     _createdb(postgres_server, "region", "")
     home = tmp_path_factory.mktemp("pgregion") / "home"
-    return _prepare(home, postgres_server.format("region"))
+    address = postgres_server.format("region")
+    return _prepare(home, coming_as(address, PROGRAM_ROLE), owner=coming_as(address, OWNER_ROLE))
+
+
+def coming_as(address: str, role: str) -> str:
+    """The address of a database with another role."""
+    return make_url(address).set(username=role, password=role).render_as_string(hide_password=False)
 
 
 def _createdb(server: str, name: str, template: str) -> None:
-    _administer(server, f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+    _administer(server, f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}' + (f' TEMPLATE "{template}"' if template else ""))
 
 
 def _administer(server: str, statement: str) -> None:
@@ -224,6 +242,8 @@ def sqlite_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
 
 
 def _own_home(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Settings:
+    if os.environ.get("TEST_ALL_ON") == "postgresql":
+        kind = "postgresql"
     region: Settings = request.getfixturevalue("sqlite_region" if kind == "sqlite" else "postgres_region")
     home = tmp_path / "home"
     shutil.copytree(region.home, home)
@@ -232,7 +252,10 @@ def _own_home(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Sett
     server: str = request.getfixturevalue("postgres_server")
     name = f"t{uuid.uuid4().hex[:12]}"
     _createdb(server, name, "region")
-    return replace(region, home=home, database_url=server.format(name))
+    address = server.format(name)
+    return replace(
+        region, home=home, database_url=coming_as(address, PROGRAM_ROLE), owner_url=coming_as(address, OWNER_ROLE)
+    )
 
 
 _read_once: dict[Path, PolicySet] = {}
@@ -250,9 +273,37 @@ def open_for_test(settings: Settings, clock: Callable[[], datetime]) -> Iterator
     # The shipped rules never change during a run; reading them anew for every test took longer than most tests.
     shipped = _shipped_rules(settings) if settings.policies == CHECKOUT / "policies" else None
     program = assemble(settings, engine, KeyRing.load(settings.key_ring, require_private=True), shipped)
-    yield replace(program, clock=clock)
+    yield replace(
+        program,
+        clock=clock,
+        write_sessions=_seeing_all(program, program.write_sessions),
+        read_sessions=_seeing_all(program, program.read_sessions),
+    )
     engine.dispose()
     del _engines[settings.database_url]
+
+
+def _seeing_all(program: Program, sessions: Callable[[], Session]) -> Callable[[], Session]:
+    """Sessions in which a test looks around itself; the program gives each of its own the pass that belongs to it."""
+
+    def make() -> Session:
+        session = sessions()
+        row_level.bear(session, program.keys, row_level.PROGRAM)
+        return session
+
+    return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tests_look_around() -> None:
+    """What a test reads to see what came of something, it reads as the program: the fence is for who is tried."""
+
+    def look(program: Program) -> Any:
+        return transaction.reading(program, whole="a test looks at what came of it")
+
+    for module in list(sys.modules.values()):
+        if (module.__name__ or "").startswith("tests.") and getattr(module, "reading", None) is transaction.reading:
+            module.reading = look  # type: ignore[attr-defined]
 
 
 _engines: dict[str, Engine] = {}
@@ -342,6 +393,6 @@ def actor() -> Callable[[Program, str], Actor]:
     """actor(program, "havendam"): the person with this login of the demo region, coming in over the web."""
 
     def make(program: Program, login: str) -> Actor:
-        return replace(actors.actor_of_login(program, login), channel=Channel.WEB, strength="password")
+        return replace(actors.actor_of_login(program, login), channel=Channel.WEB, strength="two_factors")
 
     return make

@@ -5,11 +5,11 @@ begins, because that takes a second or two and a database that writes would wait
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
 
-from signaltable.access import Permission, require
+from signaltable.access import OWN_CASE, Permission, require
 from signaltable.attached import PARTLY, PICTURE, Cleaned, clean
 from signaltable.attached.unfit import Unfit
 from signaltable.attachment_rules import MEDIA_TYPES, AttachmentsFile
@@ -106,7 +106,7 @@ def _kinds(program: Program, who: Actor, cleaned: Cleaned) -> tuple[tuple[str, .
         raise Unfit("bsn", cleaned.kind)
     if not cleaned.text.strip():
         return (), True
-    with reading(program) as session:
+    with reading(program, actor=who) as session:
         # Only looks up the names of organisations: a transaction that writes would make everybody wait.
         read = masking.read(Transaction(program, who, session, program.clock()), cleaned.text[:TEXT_LIMIT])
     return tuple(sorted({span.kind for span in read.spans})), read.complete and len(cleaned.text) <= TEXT_LIMIT
@@ -260,7 +260,7 @@ def check_may_add(tx: Transaction, reference: str) -> None:
 
 def download(tx: Transaction, reference: str, number: int) -> Download:
     """An attachment of an own signal, checked whole before its first byte leaves. Raises `CannotOpen` when it is not whole."""
-    signal = _own_signal(tx, reference, Permission.IDENTITY_CONSULT_OWN)
+    signal = _own_signal(tx, reference, Permission.IDENTITY_CONSULT_OWN, purpose=OWN_CASE)
     row = _numbered(attachment_rows.of_signal(tx.session, signal.id), number)
     data_key = sealing.signal_key(tx, signal.id)
     if data_key is None:
@@ -283,7 +283,7 @@ def _checked(tx: Transaction, row: Attachment, data_key: DataKey, signal: Signal
 
 def pieces(program: Program, download: Download) -> Iterator[bytes]:
     """The content of a file that was handed out, a piece at a time, so that it need not be in memory as a whole."""
-    with reading(program) as session:
+    with reading(program, whole="the file was handed out by the gate") as session:
         yield from attachment_rows.opened(session, download.kept, download.data_key)
 
 
@@ -309,9 +309,9 @@ def _destroy(tx: Transaction, row: Attachment, signal: Signal | None, cause: str
     attachment_rows.erase(tx, [row])
 
 
-def _own_signal(tx: Transaction, reference: str, permission: Permission) -> Signal:
+def _own_signal(tx: Transaction, reference: str, permission: Permission, *, purpose: str = "") -> Signal:
     signal = signal_by_reference(tx, reference)
-    require(tx.actor, permission, resource_of(tx, signal))
+    require(tx.actor, permission, replace(resource_of(tx, signal), purpose=purpose))
     return signal
 
 

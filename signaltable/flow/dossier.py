@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, Refused, State, day_of
+from signaltable.domain import GONE, ZONE, Decision, LinkState, NotFound, State, day_of
 from signaltable.fields import FieldContext
 from signaltable.flow import consultation, contexts, naming, seats, text_checks
 from signaltable.flow.advice import WITHHELD, Advice, advice_of
@@ -27,7 +27,6 @@ from signaltable.queries import (
     agency_titles,
     links_of,
     not_kept_from,
-    on_an_agenda,
     resource_of,
     signal_by_reference,
     subjects_of,
@@ -195,13 +194,6 @@ def consult(tx: Transaction, reference: str) -> Dossier:
     resource = resource_of(tx, signal)
     if not isinstance(may(tx.actor, Permission.DOSSIER_CONSULT_OWN_TABLE, resource), Allowed):
         require(tx.actor, Permission.DOSSIER_CONSULT_TABLED, resource)
-        if not on_an_agenda(tx, signal.id):
-            raise Refused(
-                "not_on_an_agenda",
-                object_type="signal",
-                object_id=signal.reference,
-                details={"permission": Permission.DOSSIER_CONSULT_TABLED.value},
-            )
     return read_at_table(tx, signal, "dossier")
 
 

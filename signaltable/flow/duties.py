@@ -7,7 +7,7 @@ Looking back is a use case of its own (`reviewing`). How a duty arises and ends 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -15,7 +15,7 @@ from sqlalchemy import select
 from signaltable.access import Permission, require
 from signaltable.audit_trail import milliseconds
 from signaltable.conditions.shape import MOTIVATION_LENGTH
-from signaltable.domain import Conflict, DisclosureState, NotFound, Resource, UnusableInput, day_of
+from signaltable.domain import Conflict, DisclosureState, NotFound, UnusableInput, day_of
 from signaltable.flow import mailing
 from signaltable.flow.duty_kinds import (
     DESTROYED,
@@ -49,7 +49,7 @@ from signaltable.flow.duty_rows import (
 )
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.models import Disclosure, Duty, Signal
-from signaltable.queries import agency_titles, kept_from_signal
+from signaltable.queries import agency_titles, resource_of_disclosure
 from signaltable.text import contains_bsn
 from signaltable.transaction import Transaction
 
@@ -127,12 +127,7 @@ def _own(tx: Transaction, duty_id: str, *, locked: bool = False) -> tuple[Duty, 
     if duty is None or duty.kind == REVIEW:
         raise NotFound("no such duty")
     row = tx.session.get_one(Disclosure, duty.disclosure_id)
-    resource = Resource(
-        "disclosure",
-        row.reference,
-        owner_agency=duty.agency_id,
-        kept_from=kept_from_signal(tx, row.signal_id),
-    )
+    resource = replace(resource_of_disclosure(tx, row), owner_agency=duty.agency_id)
     require(tx.actor, Permission.DUTY_FULFIL_OWN, resource)
     if locked:
         lock(tx, duty, row)

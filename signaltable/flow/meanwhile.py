@@ -5,7 +5,7 @@ and of the own organisation also who; what stands in the log beyond that stays t
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -123,7 +123,8 @@ def is_gone(tx: Transaction, reference: str) -> bool:
     signal = tx.session.scalars(select(Signal).where(Signal.reference == reference.upper())).first()
     if signal is None or State(signal.state) not in GONE:
         return False
-    resource = resource_of(tx, signal)
+    # Whose it was to work with until a moment ago: of what is gone nobody may do anything any more.
+    resource = replace(resource_of(tx, signal), state=State.TRIAGED)
     if isinstance(may(tx.actor, Permission.SIGNAL_CONSULT_OWN, resource), Allowed):
         return True
     leads = isinstance(may(tx.actor, Permission.SIGNAL_TRIAGE_OWN_TABLE, resource), Allowed)

@@ -15,12 +15,12 @@ from audit import receipt
 from audit.errors import AuditError
 from signaltable import audit_trail
 from signaltable.access import Permission, require
-from signaltable.domain import Actor, NotFound, Resource, SignaltableError
+from signaltable.domain import Actor, NotFound, SignaltableError
 from signaltable.flow import log_keys, sources
 from signaltable.flow.referrals import RECEIVED
 from signaltable.flow.signing import sign_checkpoint
 from signaltable.models import Disclosure, LogCheckpoint, LogEntry
-from signaltable.queries import disclosure_by_reference, kept_from_signal
+from signaltable.queries import disclosure_by_reference, resource_of_disclosure
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, reading, transaction
 
@@ -108,17 +108,7 @@ def _sent(tx: Transaction, reference: str) -> Disclosure:
 
 def _received(tx: Transaction, reference: str) -> Disclosure:
     row = disclosure_by_reference(tx, reference)
-    require(
-        tx.actor,
-        Permission.REFERRAL_RECEIVE_OWN,
-        Resource(
-            "disclosure",
-            row.reference,
-            row.provider_agency,
-            receiving_agency=row.recipient_agency,
-            kept_from=kept_from_signal(tx, row.signal_id),
-        ),
-    )
+    require(tx.actor, Permission.REFERRAL_RECEIVE_OWN, resource_of_disclosure(tx, row, receiver=True))
     if row.state not in RECEIVED:
         raise NotFound("no such disclosure")
     return row

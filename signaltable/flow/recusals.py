@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import ENDED, GONE, Actor, Channel, Conflict, NotFound, Resource, State, UnusableInput
+from signaltable.domain import ENDED, GONE, Actor, Channel, Conflict, NotFound, State, UnusableInput
 from signaltable.flow import sealing
 from signaltable.flow.identity_requests import ending, rows
 from signaltable.flow.masking import for_others, text_hash
@@ -35,8 +35,9 @@ from signaltable.queries import (
     kept_from_subject,
     mine,
     not_kept_from,
-    on_an_agenda,
     resource_of,
+    resource_of_disclosure,
+    resource_of_question,
     signal_by_reference,
     tables_of,
 )
@@ -238,9 +239,9 @@ def _case(tx: Transaction, kind: str, thing: str) -> Signal:
     resource = resource_of(tx, signal)
     own = (Permission.SIGNAL_CONSULT_OWN, Permission.SIGNAL_TRIAGE_OWN_TABLE, Permission.DOSSIER_CONSULT_OWN_TABLE)
     if not any(isinstance(may(tx.actor, one, resource), Allowed) for one in own):
-        require(tx.actor, Permission.DOSSIER_CONSULT_TABLED, resource)
-        if not on_an_agenda(tx, signal.id):
+        if not resource.on_agenda and tx.actor.agency_id in resource.table_agencies:
             raise NotFound("the signal was never on an agenda")
+        require(tx.actor, Permission.DOSSIER_CONSULT_TABLED, resource)
     return signal
 
 
@@ -248,28 +249,18 @@ def _asked(tx: Transaction, question_id: str) -> Signal:
     found = tx.session.get(Question, question_id)
     if found is None:
         raise NotFound("no such question")
-    resource = Resource(
-        "question",
-        question_id,
-        asked_agencies=frozenset({found.agency_id}),
-        kept_from=kept_from_signal(tx, found.signal_id),
-    )
-    require(tx.actor, Permission.ENRICH_ANSWER_ASKED, resource)
+    require(tx.actor, Permission.ENRICH_ANSWER_ASKED, resource_of_question(tx, found))
     return tx.session.get_one(Signal, found.signal_id)
 
 
 def _received(tx: Transaction, reference: str) -> Signal:
     row = disclosure_by_reference(tx, reference)
-    keeps = kept_from_signal(tx, row.signal_id)
-    given = Resource("disclosure", row.reference, owner_agency=row.provider_agency, kept_from=keeps)
-    got = Resource("disclosure", row.reference, receiving_agency=row.recipient_agency, kept_from=keeps)
-    looks = Resource(
-        "disclosure", row.reference, row.provider_agency, table_agencies=_seats(tx, row.signal_id), kept_from=keeps
-    )
+    given = resource_of_disclosure(tx, row, provider=True)
+    got = resource_of_disclosure(tx, row, receiver=True)
     asked = (
         (Permission.SIGNAL_DISCLOSE_OWN, given),
-        (Permission.DUTY_FULFIL_OWN, given),
-        (Permission.DISCLOSURE_APPROVE_OTHER, looks),
+        (Permission.DUTY_FULFIL_OWN, replace(given, owner_agency=row.provider_agency)),
+        (Permission.DISCLOSURE_APPROVE_OTHER, replace(given, table_agencies=_seats(tx, row.signal_id))),
     )
     if not any(isinstance(may(tx.actor, one, resource), Allowed) for one, resource in asked):
         if row.disclosed_at is None and row.provider_agency != tx.actor.agency_id:

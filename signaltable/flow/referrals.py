@@ -38,9 +38,9 @@ from signaltable.queries import (
     PageKey,
     agency_titles,
     disclosure_by_reference,
-    kept_from_signal,
     newest_first,
     not_kept_from,
+    resource_of_disclosure,
 )
 from signaltable.transaction import Transaction
 from signaltable.transfer_rules import AllowedFeedback, FeedbackFile
@@ -242,17 +242,7 @@ def feedback_rules(tx: Transaction) -> FeedbackFile:
 def _received(tx: Transaction, reference: str, *, locked: bool = False) -> Disclosure:
     """The disclosure, for its receiver only. A request that was never granted does not exist for anybody outside."""
     row = disclosure_by_reference(tx, reference)
-    require(
-        tx.actor,
-        Permission.REFERRAL_RECEIVE_OWN,
-        Resource(
-            "disclosure",
-            row.reference,
-            row.provider_agency,
-            receiving_agency=row.recipient_agency,
-            kept_from=kept_from_signal(tx, row.signal_id),
-        ),
-    )
+    require(tx.actor, Permission.REFERRAL_RECEIVE_OWN, resource_of_disclosure(tx, row, receiver=True))
     if locked:
         # The signal first, as everybody does who changes something about it: two never wait for each other.
         tx.session.refresh(tx.session.get_one(Signal, row.signal_id), with_for_update=True)

@@ -35,6 +35,7 @@ from signaltable.queries import (
     kept_from_signal,
     not_kept_from,
     resource_of,
+    resource_of_disclosure,
     signal_by_reference,
     subjects_of,
 )
@@ -98,8 +99,7 @@ def find(tx: Transaction, way: str, thing: str, known_as: str) -> Whom:
         names = {str(one.number): one for one in subjects_of(tx, signal.id)}
     elif way == DISCLOSURE:
         row = disclosure_by_reference(tx, thing)
-        kept_from = kept_from_signal(tx, row.signal_id)
-        received = Resource("disclosure", row.reference, receiving_agency=row.recipient_agency, kept_from=kept_from)
+        received = resource_of_disclosure(tx, row, receiver=True)
         require(tx.actor, Permission.REFLECTION_RECORD_OWN, received)
         if row.state != DisclosureState.ACCEPTED or row.revoked_at is not None:
             raise NotFound("no such case that this agency took up")

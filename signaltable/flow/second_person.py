@@ -5,13 +5,14 @@ acute danger they look back (`reviewing`).
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select
 
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import Refused, Resource
+from signaltable.domain import Refused
 from signaltable.models import Disclosure, Signal, TableMember
-from signaltable.queries import kept_from_signal, not_kept_from, tables_of
+from signaltable.queries import not_kept_from, resource_of_disclosure, tables_of
 from signaltable.transaction import Transaction
 
 PERMISSION = Permission.DISCLOSURE_APPROVE_OTHER
@@ -50,14 +51,8 @@ def require_second_person(tx: Transaction, row: Disclosure, signal: Signal) -> N
         members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id)).all()
         if row.parent_id and row.provider_agency not in members:
             members = ()
-    resource = Resource(
-        "disclosure",
-        row.reference,
-        owner_agency=row.provider_agency,
-        table_agencies=frozenset(members),
-        requester=row.requested_by,
-        kept_from=kept_from_signal(tx, row.signal_id),
-    )
+    given = resource_of_disclosure(tx, row, provider=True)
+    resource = replace(given, table_agencies=frozenset(members), requester=row.requested_by)
     require(tx.actor, PERMISSION, resource)
 
 

@@ -6,14 +6,14 @@ store, with the audit entries in the same commit.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import insert, select
 
 from signaltable import route
-from signaltable.access import Permission, require
+from signaltable.access import OWN_CASE, Permission, require
 from signaltable.domain import UNDISCLOSED, Conflict, Resource, State, UnusableInput
 from signaltable.facts import Facts, parse_facts
 from signaltable.flow import attachment_rows, attachments, decisions, drafts, linking, sealing, seats, text_checks
@@ -474,7 +474,7 @@ def consult(tx: Transaction, reference: str, *, with_identity: bool = False) -> 
     resource = resource_of(tx, signal)
     require(tx.actor, Permission.SIGNAL_CONSULT_OWN, resource)
     if with_identity:
-        require(tx.actor, Permission.IDENTITY_CONSULT_OWN, resource)
+        require(tx.actor, Permission.IDENTITY_CONSULT_OWN, replace(resource, purpose=OWN_CASE))
     tx.record(
         "signal:consult",
         object_type="signal",
@@ -539,7 +539,7 @@ def _own_subjects(
     for subject in subjects:
         identity: Mapping[str, str] = {}
         if with_identity and subject.erased_at is None:
-            identity = open_identity_of(tx, signal, subject, purpose="own_case")
+            identity = open_identity_of(tx, signal, subject, purpose=OWN_CASE)
         yield OwnSubject(
             subject.id,
             subject.number,
@@ -582,7 +582,7 @@ def reason_of_owner(tx: Transaction, signal: Signal, reason: str, *, required: b
     """
     # What the owner sealed must not come back in clear with the reason.
     opened = [
-        Identity(kind=subject.kind, **open_identity_of(tx, signal, subject, purpose="own_case"))
+        Identity(kind=subject.kind, **open_identity_of(tx, signal, subject, purpose=OWN_CASE))
         for subject in subjects_of(tx, signal.id)
         if subject.erased_at is None and reason.strip()
     ]

@@ -20,7 +20,7 @@ from signaltable.identity import IDENTITY_FIELDS, Identity, typed_values
 from signaltable.models import Disclosure, Signal
 from signaltable.onward import Onward
 from signaltable.payload import Payload, SentField, SentSubject, from_bytes, typed
-from signaltable.queries import disclosure_by_reference, kept_from_signal, resource_of, signal_by_reference
+from signaltable.queries import disclosure_by_reference, resource_of, resource_of_disclosure, signal_by_reference
 from signaltable.transaction import Transaction
 from signaltable.transfer_rules import Came, TransfersFile
 
@@ -88,20 +88,13 @@ def is_received(reference: str) -> bool:
 
 def transfer_resource(tx: Transaction, parent: Disclosure) -> Resource:
     """The relations that decide who may pass this disclosure on: its receiver."""
-    return Resource(
-        "disclosure",
-        parent.reference,
-        parent.provider_agency,
-        receiving_agency=parent.recipient_agency,
-        kept_from=kept_from_signal(tx, parent.signal_id),
-    )
+    return resource_of_disclosure(tx, parent, receiver=True)
 
 
 def sender_resource(tx: Transaction, row: Disclosure) -> tuple[Permission, Resource]:
     """What whoever sent this disclosure needs to look at it, and its relations."""
     permission = Permission.REFERRAL_TRANSFER_OWN if row.parent_id else Permission.SIGNAL_DISCLOSE_OWN
-    kept = kept_from_signal(tx, row.signal_id)
-    return permission, Resource("disclosure", row.reference, owner_agency=row.provider_agency, kept_from=kept)
+    return permission, resource_of_disclosure(tx, row, provider=True)
 
 
 def source_of(tx: Transaction, row: Disclosure, signal: Signal) -> Source:

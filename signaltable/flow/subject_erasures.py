@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import undefer_group
 
-from signaltable.access import Allowed, Permission, may, require
+from signaltable.access import OWN_CASE, Allowed, Permission, may, require
 from signaltable.domain import Conflict, DisclosureState, LinkState, NotFound, Refused, Resource, UnusableInput
 from signaltable.flow import (
     chains,
@@ -373,7 +373,7 @@ def erase(tx: Transaction, reference: str, *, answers: Mapping[str, str], reason
     if _report_open(tx, subject):
         raise Conflict("report_open", "somebody waits for who saw the data of this person")
     told = _tell_receivers(tx, signal, subject)
-    identity = signals.open_identity_of(tx, signal, subject, purpose="own_case")
+    identity = signals.open_identity_of(tx, signal, subject, purpose=OWN_CASE)
     forgetting.mask_account(tx, signal, subject, identity)
     row.answers, row.told = dict(answers), len(told)
     _sign(tx, row, signal, subject, ERASED, reason, {"recipients_told": told})
@@ -398,15 +398,9 @@ def refuse(tx: Transaction, reference: str, *, answers: Mapping[str, str], excep
 
 def _to_decide(tx: Transaction, reference: str) -> tuple[SubjectErasure, Signal, Subject]:
     row = _row(tx, reference, locked=True)
-    resource = Resource(OBJECT, row.reference, owner_agency=row.agency_id)
+    kept = kept_from_subject(tx, row.subject_id)
+    resource = Resource(OBJECT, row.reference, owner_agency=row.agency_id, requester=row.account_id, kept_from=kept)
     require(tx.actor, Permission.ERASURE_DECIDE_OWN, resource)
-    if row.account_id == tx.actor.account_id:
-        raise Refused(
-            "own_request",
-            object_type=OBJECT,
-            object_id=row.reference,
-            details={"permission": Permission.ERASURE_DECIDE_OWN.value},
-        )
     subject = tx.session.get_one(Subject, row.subject_id)
     signal = tx.session.get_one(Signal, subject.signal_id)
     tx.session.refresh(signal, with_for_update=True)

@@ -385,11 +385,9 @@ def decide(
     (decided; version: somebody decided meanwhile), `NotFound`, and `Refused` (own_request) for whoever asked.
     """
     row = _row(tx, reference, locked=True)
-    resource = Resource("report", row.reference, owner_agency=row.agency_id)
+    kept = kept_from_subject(tx, row.subject_id)
+    resource = Resource("report", row.reference, owner_agency=row.agency_id, requester=row.requested_by, kept_from=kept)
     require(tx.actor, Permission.REPORT_DECIDE_OWN, resource)
-    if row.requested_by == tx.actor.account_id:
-        details = {"permission": Permission.REPORT_DECIDE_OWN.value}
-        raise Refused("own_request", object_type="report", object_id=row.reference, details=details)
     require_version(tx, version, row.reference, "report:decide")
     if _state(tx, row) in {"refuse", "gone"}:
         raise Conflict("decided", "this request was decided for good")

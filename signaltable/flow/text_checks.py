@@ -17,7 +17,7 @@ from signaltable.flow import mailing, sealing
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, Reading, read
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Signal, TextCheck
-from signaltable.queries import kept_from_signal, not_kept_from
+from signaltable.queries import not_kept_from, resource_of
 from signaltable.text import Span, contains_bsn, find_typed, mask, merged
 from signaltable.text_reader import client
 from signaltable.transaction import Program, Transaction, reading, transaction
@@ -135,7 +135,7 @@ def forget_values(tx: Transaction, signal: Signal, values: Sequence[str]) -> Non
 
 def check_waiting(program: Program, actor: Actor) -> Checked:
     """Have the oldest texts that wait read, each in a transaction of its own. Does nothing while the reader is away."""
-    with reading(program) as session:
+    with reading(program, whole="texts of every agency wait for the reader") as session:
         due = session.scalars(
             select(TextCheck.id).where(TextCheck.state == WAITING).order_by(TextCheck.asked_at, TextCheck.id)
         )
@@ -288,13 +288,7 @@ def _of_own(tx: Transaction, check_id: str) -> tuple[TextCheck, Signal]:
     if row is None:
         raise NotFound("no such text")
     signal = tx.session.get_one(Signal, row.signal_id)
-    resource = Resource(
-        "signal",
-        signal.reference,
-        owner_agency=signal.owner_agency,
-        kept_from=kept_from_signal(tx, signal.id),
-    )
-    require(tx.actor, Permission.SIGNAL_SUBMIT_OWN, resource)
+    require(tx.actor, Permission.SIGNAL_SUBMIT_OWN, resource_of(tx, signal))
     if row.state != CONFIRM or State(signal.state) in GONE:
         raise Conflict("text_settled", "this text was settled meanwhile")
     return row, signal

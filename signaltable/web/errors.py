@@ -25,6 +25,12 @@ def reason_text(reason: str) -> str:
     """A refusal's reason code in words."""
     return {
         "no_permission": _("Your role does not include this."),
+        "right_ended": _("You had this right for some time, and that time is over."),
+        "second_factor_first": _("Sign in with a second factor first, or set one up."),
+        "passkey_first": _("Sign in with a passkey first. Your region asks that for this."),
+        "no_machine": _("Only people may do this, and no system."),
+        "other_purpose": _("This is not meant for this purpose."),
+        "wrong_state": _("This is not possible with a signal in this state."),
         "other_auditor": _("Another auditor drew this sample. You can read it."),
         "other_agency": _("This belongs to another organisation."),
         "other_table": _("This is not at your table."),
@@ -70,6 +76,9 @@ def register(app: Flask) -> None:
 def _refused(error: Refused) -> ResponseReturnValue:
     if error.reason == "conflict_of_interest":  # For this person there is no such thing; the log has the reason.
         return _page(404)
+    if error.reason == "signal_ended" and (taken := taken_back()):
+        # It was theirs to work with until a moment ago: what happened meanwhile says more, and nothing typed is lost.
+        return render_template("errors/409.html", happened=taken, typed=typed(), page=""), 409
     return render_template("errors/403.html", reason=reason_text(error.reason)), 403
 
 

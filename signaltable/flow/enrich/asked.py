@@ -4,12 +4,12 @@ from datetime import date
 from typing import Any, Final
 
 from signaltable.access import Permission, require
-from signaltable.domain import GONE, NotFound, Resource, State, day_of
+from signaltable.domain import GONE, NotFound, State, day_of
 from signaltable.flow import consultation
 from signaltable.flow.consultation import About
 from signaltable.flow.dossier import meeting_days, met_since
 from signaltable.models import Question, Signal, Subject
-from signaltable.queries import kept_from_signal, resource_of
+from signaltable.queries import resource_of, resource_of_question
 from signaltable.transaction import Transaction
 
 # In these states partners can be asked: before triage nobody looked, afterwards the signal is with a receiver.
@@ -29,13 +29,7 @@ def own_question(tx: Transaction, question_id: str) -> Question:
     if found is None:
         require(tx.actor, Permission.ENRICH_ANSWER_ASKED)
         raise NotFound("no such question")
-    asked = frozenset({found.agency_id})
-    kept = kept_from_signal(tx, found.signal_id)
-    require(
-        tx.actor,
-        Permission.ENRICH_ANSWER_ASKED,
-        Resource("question", question_id, asked_agencies=asked, kept_from=kept),
-    )
+    require(tx.actor, Permission.ENRICH_ANSWER_ASKED, resource_of_question(tx, found))
     return found
 
 
@@ -46,9 +40,9 @@ def led_question(tx: Transaction, question_id: str) -> tuple[Question, Signal]:
         require(tx.actor, Permission.ENRICH_ASK_OWN_TABLE)
         raise NotFound("no such question")
     signal = tx.session.get_one(Signal, found.signal_id)
-    require(tx.actor, Permission.ENRICH_ASK_OWN_TABLE, resource_of(tx, signal))
     if State(signal.state) in GONE:
         raise NotFound("the signal was taken back or has expired")
+    require(tx.actor, Permission.ENRICH_ASK_OWN_TABLE, resource_of(tx, signal))
     return found, signal
 
 

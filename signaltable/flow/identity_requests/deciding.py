@@ -79,6 +79,8 @@ def _open_row(tx: Transaction, reference: str) -> tuple[IdentityRequest, Signal,
         rows.OBJECT,
         row.reference,
         owner_agency=row.owner_agency,
+        requester=row.account_id,
+        case_id=row.signal_id,
         kept_from=kept_from_signal(tx, row.signal_id),
     )
     require(tx.actor, Permission.IDENTITY_DECIDE_OWN, resource)

@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import select
 
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import ENDED, GONE, DisclosureState, NotFound, Refused, Resource, State
+from signaltable.domain import GONE, DisclosureState, NotFound, Refused, Resource, State
 from signaltable.flow import mailing
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of
 from signaltable.models import Disclosure, Question, Signal, Subject, TableMember
@@ -61,12 +61,14 @@ def require_reach(tx: Transaction, signal: Signal) -> None:
         "signal",
         signal.reference,
         owner_agency=signal.owner_agency,
+        # Whoever works on the case counts as having it on an agenda.
         table_agencies=within_reach(tx, signal),
+        on_agenda=True,
+        case_id=signal.id,
+        state=signal.state,
         kept_from=kept_from_signal(tx, signal.id),
     )
     require(tx.actor, Permission.IDENTITY_REQUEST_TABLED, resource)
-    if State(signal.state) in ENDED:
-        raise _refused(signal, "signal_ended")
 
 
 def within_reach(tx: Transaction, signal: Signal, *, led_by: str = "") -> frozenset[str]:

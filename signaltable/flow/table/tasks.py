@@ -183,6 +183,7 @@ def _found(tx: Transaction, task_id: str, *, locked: bool = False) -> tuple[Meet
         task_id,
         owner_agency=task.agency_id,
         table_agencies=frozenset(agency for agency, _title in members(tx, signal.table_id)),
+        case_id=signal.id,
         kept_from=kept_from_signal(tx, task.signal_id),
     )
     leads = may(tx.actor, Permission.TABLE_MINUTE_OWN_TABLE, resource)
