@@ -16,11 +16,14 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from signaltable import policy_shapes as shapes
+from signaltable.access_rules import FILE as ACCESS
+from signaltable.access_rules import AccessFile, rules_of
 from signaltable.attachment_rules import FILE as ATTACHMENTS
 from signaltable.attachment_rules import AttachmentsFile
 from signaltable.daily import FILE as JOBS
 from signaltable.daily import DailyTimes, JobsFile, times_of
 from signaltable.deadline_rules import Deadline, DeadlinesFile, Reflection, calendar_of, deadlines_of
+from signaltable.domain import AccessRule
 from signaltable.escalation_rules import FILE as ESCALATION
 from signaltable.escalation_rules import EscalationFile, escalation_of
 from signaltable.evidence_forms import ConditionSpec, load_conditions
@@ -96,6 +99,7 @@ SHAPES: Mapping[str, type[Shape]] = {
     FEEDBACK: FeedbackFile,
     ESCALATION: EscalationFile,
     OUTCOMES: OutcomesFile,
+    ACCESS: AccessFile,
     MACHINES: MachinesFile,
     RATES: RatesFile,
     RIGHTS: RightsFile,
@@ -119,6 +123,7 @@ LATER = frozenset(
         AGENDA,
         ESCALATION,
         OUTCOMES,
+        ACCESS,
         MACHINES,
         RATES,
         RIGHTS,
@@ -222,6 +227,8 @@ class PolicySet:
     feedback: FeedbackFile | None = None
     escalation: EscalationFile | None = None
     outcomes: OutcomesFile | None = None
+    # What the gate asks, by permission; without any it allows nothing.
+    access: Mapping[str, AccessRule] = field(default_factory=dict)
     machines: MachinesFile | None = None
     rates: RatesFile | None = None
     rights_file: RightsFile | None = None
@@ -525,6 +532,7 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
         "feedback": files[FEEDBACK],
         "escalation": escalation_of(files[ESCALATION], region.escalation) if files[ESCALATION] else None,
         "outcomes": files[OUTCOMES],
+        "access": rules_of(files[ACCESS], region.access) if files[ACCESS] else MappingProxyType({}),
         "machines": files[MACHINES],
         "rates": files[RATES],
         "rights_file": files[RIGHTS],

@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 from typing import Any, Protocol, TypeVar
 
 from audit.vocabulary import RETENTION_CLASSES
+from signaltable.access_rules import check_access
 from signaltable.daily import check_daily
 from signaltable.deadline_rules import check_deadlines
 from signaltable.escalation_rules import check_escalation
@@ -100,6 +101,7 @@ def check(files: Files, routes: Routes, permissions: frozenset[str] | None, *, k
         *([] if kept else _missing(files)),
         *_agencies(files),
         *_roles(files, permissions),
+        *_access(files, permissions),
         *_fact_words(files),
         *_first_line_form(files),
         *_attention(files),
@@ -233,6 +235,11 @@ def _roles(files: Files, permissions: frozenset[str] | None) -> Iterator[Finding
     recusals = files.get("recusals.toml")
     for permission in recusals.needed if recusals else ():
         yield from _one_of("recusals.toml", "needed", permission, permissions, "permission")
+
+
+def _access(files: Files, permissions: frozenset[str] | None) -> Iterator[Finding]:
+    given = {permission for role in files["roles.toml"].role for permission in role.permissions}
+    yield from check_access(files.get("access.toml"), files["region.toml"].access, given, permissions)
 
 
 def _fact_words(files: Files) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from signaltable.access_rules import AccessChanges
 from signaltable.deadline_rules import RegionalPeriod, WarnDays, WarnOf, WorkingDays
 from signaltable.escalation_rules import EscalationChanges
 from signaltable.opening import Begin, OpenHours
@@ -518,6 +519,7 @@ class RegionFile(Shape):
     daily: dict[Name, Begin] = Field(default_factory=dict)
     escalation: EscalationChanges | None = None
     warn: dict[WarnOf, WarnDays] = Field(default_factory=dict)
+    access: AccessChanges | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from signaltable.domain import Channel, NotFound, Resource
+from signaltable.grounds import CONSULT
 from signaltable.models import (
+    Account,
     Agency,
     AgencyDestination,
     AgendaItem,
@@ -66,7 +68,7 @@ def subjects_of(tx: Transaction, signal_id: str) -> Sequence[Subject]:
 
 
 def resource_of(tx: Transaction, signal: Signal) -> Resource:
-    """The relations of a signal that decide about access: owner, who was asked, and its table once it is there."""
+    """What decides about access to a signal: owner, who was asked, its table once it is there, and how it stands."""
     asked = tx.session.scalars(select(Question.agency_id).where(Question.signal_id == signal.id))
     members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
     return Resource(
@@ -75,7 +77,41 @@ def resource_of(tx: Transaction, signal: Signal) -> Resource:
         owner_agency=signal.owner_agency,
         asked_agencies=frozenset(asked),
         table_agencies=frozenset(members),
+        on_agenda=on_an_agenda(tx, signal.id),
+        case_id=signal.id,
+        state=signal.state,
         kept_from=kept_from_signal(tx, signal.id),
+    )
+
+
+def resource_of_question(tx: Transaction, question: Question) -> Resource:
+    """What decides about access to a question: who was asked, and for what."""
+    return Resource(
+        "question",
+        question.id,
+        asked_agencies=frozenset({question.agency_id}),
+        case_id=question.signal_id,
+        purpose=question.purpose or CONSULT,
+        kept_from=kept_from_signal(tx, question.signal_id),
+    )
+
+
+def resource_of_disclosure(
+    tx: Transaction, row: Disclosure, *, provider: bool = False, receiver: bool = False
+) -> Resource:
+    """What decides about access to a disclosure, from the side of whoever gave it or of whoever got it.
+
+    Only that side counts, so that nobody reads what the other one sees of it. The state is that of the disclosure's own
+    life and not of the signal: what somebody holds outlives the case.
+    """
+    return Resource(
+        "disclosure",
+        row.reference,
+        providing_agency=row.provider_agency if provider else "",
+        receiving_agency=row.recipient_agency if receiver else "",
+        case_id=row.signal_id,
+        purpose=row.purpose,
+        kept_from=kept_from_signal(tx, row.signal_id),
     )
 
 
@@ -93,6 +129,9 @@ def kept_from(tx: Transaction, signal_ids: Iterable[str]) -> Mapping[str, frozen
     found: dict[str, set[str]] = {}
     for row in rows:
         found.setdefault(row.signal_id, set()).add(row.account_id)
+    if tx.actor.channel is Channel.API:
+        for signal_id in mine(tx) & found.keys():
+            found[signal_id].add(tx.actor.account_id)
     return {signal_id: frozenset(accounts) for signal_id, accounts in found.items()}
 
 
@@ -108,13 +147,17 @@ def kept_from_subject(tx: Transaction, subject_id: str) -> frozenset[str]:
 
 
 def mine(tx: Transaction) -> frozenset[str]:
-    """The signals that the actor sees nothing of. Empty for the program itself, which tells nobody anything."""
+    """The signals that the actor sees nothing of. Empty for the program itself, which tells nobody anything.
+
+    For a system of a partner those of everybody in its agency: nobody knows who reads what it fetched.
+    """
     if tx.kept_from is None:
         found: Iterable[str] = ()
         if tx.actor.account_id and tx.actor.channel not in {Channel.JOB, Channel.SYSTEM}:
-            query = select(Recusal.signal_id).where(
-                Recusal.account_id == tx.actor.account_id, Recusal.ended_at.is_(None)
-            )
+            who = Recusal.account_id == tx.actor.account_id
+            if tx.actor.channel is Channel.API:
+                who = Recusal.account_id.in_(select(Account.id).where(Account.agency_id == tx.actor.agency_id))
+            query = select(Recusal.signal_id).where(who, Recusal.ended_at.is_(None))
             found = tx.session.scalars(query)
         tx.kept_from = frozenset(found)
     return tx.kept_from
@@ -133,6 +176,16 @@ def subject_not_kept_from(tx: Transaction, column: InstrumentedAttribute[Any]) -
     """The same where `column` holds the id of a subject."""
     hidden = mine(tx)
     return column.not_in(select(Subject.id).where(Subject.signal_id.in_(sorted(hidden)))) if hidden else true()
+
+
+def for_own_purposes(tx: Transaction, column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The condition that leaves out what a system of a partner was not let in for; people say it in their forms.
+
+    `column` holds a purpose of policies/purposes.toml, "" for the one that was the only one before it was kept.
+    """
+    if tx.actor.channel is not Channel.API:
+        return true()
+    return func.coalesce(func.nullif(column, ""), CONSULT).in_(sorted(tx.actor.purposes))
 
 
 def disclosure_by_reference(tx: Transaction, reference: str) -> Disclosure:

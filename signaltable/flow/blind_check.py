@@ -22,11 +22,12 @@ from signaltable.flow.dossier import pseudonym
 from signaltable.flow.enrich import ANSWERABLE
 from signaltable.flow.linking.sides import ANY_VERSION, Stored, excluded_among, stored
 from signaltable.flow.setup import INSTALLER
+from signaltable.grounds import CONSULT
 from signaltable.identity import Identity, identity_from, validate_identity
 from signaltable.models import Question, Signal, Subject
 from signaltable.person_list import ListLine, PersonList, UnusableList, read_list
 from signaltable.pseudonymise import Tag, match_tags
-from signaltable.queries import not_kept_from
+from signaltable.queries import for_own_purposes, not_kept_from
 from signaltable.transaction import Program, Transaction
 
 FILE: Final = "file"
@@ -115,7 +116,7 @@ def checks_left(tx: Transaction) -> int:
 
 
 def _own(tx: Transaction) -> Resource:
-    return Resource("agency", tx.actor.agency_id, asked_agencies=frozenset({tx.actor.agency_id}))
+    return Resource("agency", tx.actor.agency_id, asked_agencies=frozenset({tx.actor.agency_id}), purpose=CONSULT)
 
 
 def _read(tx: Transaction, content: bytes) -> PersonList:
@@ -142,6 +143,7 @@ def _asked(tx: Transaction, *, everywhere: bool) -> list[Asked]:
             Signal.state.in_(ANSWERABLE),
             Subject.erased_at.is_(None),
             not_kept_from(tx, Signal.id),
+            for_own_purposes(tx, Question.purpose),
         )
         .order_by(Question.due_on, Question.id)
     ).all()
