@@ -108,7 +108,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class Proved:
     """That a passkey answered a challenge, after its owner showed the device who they are."""
 
     sign_count: int
@@ -277,7 +277,7 @@ def _read_claim(answer: dict[str, Any]) -> Claim:
     return Claim(bytes_to_base64url(credential.raw_id), credential.response.user_handle)
 
 
-def read_proof(answer: str, site: Site, challenge: bytes, public_key: bytes) -> Proof:
+def read_proof(answer: str, site: Site, challenge: bytes, public_key: bytes) -> Proved:
     """The proof that the passkey with this key answered this challenge at this site, after user verification.
 
     Raises `UnusablePasskey` when anything does not hold. Whether the count went back is for the caller to judge, who
@@ -286,7 +286,7 @@ def read_proof(answer: str, site: Site, challenge: bytes, public_key: bytes) -> 
     return _held(lambda: _read_proof(_readable(answer), site, challenge, public_key))
 
 
-def _read_proof(answer: dict[str, Any], site: Site, challenge: bytes, public_key: bytes) -> Proof:
+def _read_proof(answer: dict[str, Any], site: Site, challenge: bytes, public_key: bytes) -> Proved:
     credential = parse_authentication_credential_json(answer)
     _refuse_framed(credential)
     verified = verify_authentication_response(
@@ -298,7 +298,7 @@ def _read_proof(answer: dict[str, Any], site: Site, challenge: bytes, public_key
         credential_current_sign_count=0,
         require_user_verification=True,
     )
-    return Proof(verified.new_sign_count, verified.credential_backed_up)
+    return Proved(verified.new_sign_count, verified.credential_backed_up)
 
 
 def went_back(before: int, now: int) -> bool:

@@ -50,6 +50,8 @@ class SecondFactor(Base):
     transports: Mapped[list[str]] = mapped_column(JSON, default=list)
     aaguid: Mapped[str] = mapped_column(String(36), default="")
     backed_up: Mapped[bool] = mapped_column(default=False)
+    # When its count went back, which says that it is on two devices; its owner is told.
+    copied_at: Mapped[datetime | None]
     # In a demonstration the page shows the code that the app would show: nobody there has that app.
     shown: Mapped[bool] = mapped_column(default=False)
     made_at: Mapped[datetime]

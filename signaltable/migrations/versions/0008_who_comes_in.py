@@ -198,6 +198,7 @@ def upgrade() -> None:
         sa.Column("transports", sa.JSON(), nullable=False),
         sa.Column("aaguid", sa.String(length=36), nullable=False),
         sa.Column("backed_up", sa.Boolean(), nullable=False),
+        sa.Column("copied_at", UtcDateTime(), nullable=True),
         sa.Column("shown", sa.Boolean(), nullable=False),
         sa.Column("made_at", UtcDateTime(), nullable=False),
         sa.Column("confirmed_at", UtcDateTime(), nullable=True),
