@@ -1,5 +1,6 @@
 """Settings: parsed once from the environment, frozen, and refused when they cannot be right."""
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ TEXT_READER = ("auto", "on", "off")
 PKCS11 = "pkcs11"
 KEY_PROVIDERS = ("file", PKCS11)
 KEY_SUITES = ("x25519", "mlkem768-x25519")
+# `signaltable run` listens there and nowhere else, so a proxy on the same machine comes from there.
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]")
 # How the machine itself calls the program, for a start script and for a proxy beside it.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -38,14 +41,15 @@ class Settings:
     """Everything the program reads from its surroundings. `home` holds all that it writes.
 
     `checkpoint_minutes` is how often the log is signed; `address` where people find the program, for mails; `proxies`
-    how many proxies of our own stand between a browser and the program, each of which adds to X-Forwarded-For. The log
+    how many proxies of our own stand between a browser and the program, each of which adds to X-Forwarded-For, from the
+    networks `proxy_networks`; `client_certificate_header` is the header in which they tell the certificate of a partner's
+    system, "" when none does. The log
     is signed with `log_key`, by ML-DSA-44 too when `log_ml_dsa`; in production the web runs as `web_user`, who cannot
     read that key, unless `log_key_shared` accepts that it can. `clamd` is where ClamAV listens, a path or host:port; ""
     when there is none. `text_reader`: whether texts wait until the helper process read them. `key_provider` says where the keys are: in a file of the home, or in the token `pkcs11_token`
     behind `pkcs11_module`, of which `pkcs11_pin_file` holds the PIN; `key_suite` how new key pairs of a file seal.
     `mail_server` is what sends the mails; without one they stay in the outbox. Through `identity_providers` people of some
-    agencies come in. `owner_url` is the address by which the tables are
-    made, where the program itself comes as a role that owns nothing. `names`: the hosts under which browsers ask, besides that of `address`.
+    agencies come in. `names`: the hosts under which browsers ask, besides that of `address`.
     """
 
     home: Path
@@ -57,6 +61,8 @@ class Settings:
     checkpoint_minutes: int = 5
     address: str = "http://127.0.0.1:8000/"
     proxies: int = 0
+    proxy_networks: tuple[str, ...] = LOOPBACK
+    client_certificate_header: str = ""
     log_key_elsewhere: Path | None = None
     log_key_shared: bool = False
     log_ml_dsa: bool = False
@@ -69,7 +75,6 @@ class Settings:
     clamd: str = ""
     text_reader: str = TEXT_READER[0]
     mail_server: MailServer | None = None
-    owner_url: str = ""
     identity_providers: tuple[IdentityProvider, ...] = ()
     names: tuple[str, ...] = ()
 
@@ -155,6 +160,8 @@ class Settings:
             checkpoint_minutes=_minutes(env.get("SIGNALTABLE_CHECKPOINT_MINUTES", "5")),
             address=address,
             proxies=_proxies(env.get("SIGNALTABLE_PROXIES", "0")),
+            proxy_networks=_networks(env, "SIGNALTABLE_PROXY_NETWORKS", LOOPBACK),
+            client_certificate_header=_header(env, "SIGNALTABLE_CLIENT_CERTIFICATE_HEADER"),
             log_key_elsewhere=Path(log_key).expanduser().resolve() if log_key else None,
             log_key_shared=_yes(env, "SIGNALTABLE_LOG_KEY_SHARED", "no"),
             log_ml_dsa=_yes(env, "SIGNALTABLE_LOG_ML_DSA", "no"),
@@ -167,20 +174,9 @@ class Settings:
             clamd=_listens(env, "SIGNALTABLE_CLAMD"),
             text_reader=_one_of(env, "SIGNALTABLE_TEXT_READER", TEXT_READER),
             mail_server=read_mail_server(env),
-            owner_url=_owner(env, url),
             identity_providers=read_providers(_path(env, VARIABLE), demo=mode == "demo", address=address),
             names=_hosts(env, "SIGNALTABLE_HOSTS"),
         )
-
-
-def _owner(env: Mapping[str, str], database: str) -> str:
-    """The address of the role that owns the tables; only PostgreSQL has roles."""
-    url = env.get("DATABASE_OWNER_URL", "")
-    if url and not url.startswith(("postgresql:", "postgresql+psycopg:", "postgres:")):
-        raise UnusableSettings("DATABASE_OWNER_URL: expected an address that starts with postgresql:")
-    if url and not database.startswith("postgres"):
-        raise UnusableSettings("DATABASE_OWNER_URL: expected a DATABASE_URL that starts with postgresql: beside it")
-    return _with_driver(url)
 
 
 def _one_of(env: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
@@ -220,6 +216,23 @@ def _hosts(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     if not all(_HOST.fullmatch(one) for one in given):
         raise UnusableSettings(f"{name}: expected names of hosts with commas between them, without port or path")
     return given
+
+
+def _networks(env: Mapping[str, str], name: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    """Networks or single addresses, apart by commas."""
+    given = tuple(part.strip() for part in env.get(name, "").split(",") if part.strip())
+    try:
+        return tuple(str(ipaddress.ip_network(one)) for one in given) or otherwise
+    except ValueError:
+        raise UnusableSettings(f"{name}: expected networks such as 10.0.0.0/24, apart by commas") from None
+
+
+def _header(env: Mapping[str, str], name: str) -> str:
+    """The name of a header; with dashes only, because a proxy cannot tell a name with an underscore from one with a dash."""
+    value = env.get(name, "")
+    if value and not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(-[A-Za-z0-9]+)+", value):
+        raise UnusableSettings(f"{name}: expected the name of a header with a dash, such as Client-Cert")
+    return value
 
 
 def _proxies(text: str) -> int:
