@@ -6,10 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
-from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -26,8 +23,6 @@ from signaltable.policy import PolicySet, load
 from signaltable.settings import Settings
 from signaltable.trace_context import start
 from signaltable.transaction import Program
-
-MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 
 
 class NotInitialised(SignaltableError):
@@ -75,13 +70,13 @@ def _existing(settings: Settings) -> Engine:
         )
     if not settings.demo and (settings.home / "demo-accounts.json").exists():
         raise NotInitialised(f"{settings.home} is a demo home; SIGNALTABLE_MODE=production needs one of its own")
-    engine = _reachable(settings)
+    engine = reachable(settings)
     if not inspect(engine).has_table("log_head"):
         raise NotInitialised("the database is empty; run `signaltable init` or `signaltable init --demo` first")
     return engine
 
 
-def _reachable(settings: Settings) -> Engine:
+def reachable(settings: Settings) -> Engine:
     """An engine whose database answers. Raises `NotInitialised`; the driver's own words hold addresses and names."""
     try:
         engine = make_engine(settings.database_url)
@@ -104,33 +99,6 @@ def assemble(settings: Settings, engine: Engine, keys: KeyProvider, policy: Poli
     return Program(settings, keys, policy or load_policy(settings), write_session, read_session, now, os.urandom)
 
 
-def migrate(settings: Settings) -> None:
-    """Bring the database to the newest schema (Alembic). Raises `NotInitialised` when it does not answer."""
-    _make_own_file(settings)
-    _reachable(settings).dispose()
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["url"] = settings.owner_url or settings.database_url
-    command.upgrade(config, "head")
-    _finish_fence(settings)
-
-
-def _finish_fence(settings: Settings) -> None:
-    """Put up what is missing of row-level security, and let the database know the passes of this key ring.
-
-    Only the owner of the tables can; whoever is not leaves it as it is, and `_refuse_open_fence` says what that means.
-    """
-    engine = make_engine(settings.owner_url or settings.database_url)
-    with engine.begin() as connection:
-        if row_level.owns_tables(connection):
-            if row_level.table_gaps(connection):
-                row_level.put_up(connection)
-            row_level.arm(connection, load_keys(settings))
-            if settings.owner_url:
-                row_level.grant_to(connection, make_url(settings.database_url).username or "")
-    engine.dispose()
-
-
 def _refuse_open_fence(settings: Settings, engine: Engine, keys: KeyProvider) -> None:
     """Refuse a role for which row-level security does not count, and a database that does not know this key ring.
 
@@ -149,14 +117,14 @@ def _refuse_open_fence(settings: Settings, engine: Engine, keys: KeyProvider) ->
         )
 
 
-def _make_own_file(settings: Settings) -> None:
+def make_own_file(settings: Settings) -> None:
     """Make the file of SQLite for its owner alone: a home that was there already may be open to others.
 
     What SQLite keeps beside the database gets the same mode. A file that is there stays as its administrator left it.
     """
     with suppress(
         OSError, SQLAlchemyError, ValueError
-    ):  # Whatever is wrong with it, `_reachable` says in our own words.
+    ):  # Whatever is wrong with it, `reachable` says in our own words.
         url = make_url(settings.database_url)
         if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
             os.close(os.open(url.database, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -29,8 +29,8 @@ from signaltable.domain import Actor, Channel
 from signaltable.flow import setup
 from signaltable.flow.coming_in import actors, passwords
 from signaltable.keys import KeyRing
-from signaltable.policy import PolicySet
 from signaltable.migrating import migrate
+from signaltable.policy import PolicySet
 from signaltable.program import assemble, load_policy
 from signaltable.settings import CHECKOUT, Settings
 from signaltable.transaction import Program

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from signaltable.audit_trail import fence
 from signaltable.db import make_engine
-from signaltable.program import MIGRATIONS
+from signaltable.schema import MIGRATIONS
 from signaltable.settings import Settings
 from signaltable.transaction import Program
 

@@ -26,7 +26,7 @@ def init(*, demo: bool, administrator: str, keep: bool) -> None:
     """Create SIGNALTABLE_HOME: keys, database, log."""
     from signaltable.demo import making
     from signaltable.flow import setup
-    from signaltable.program import migrate
+    from signaltable.migrating import migrate
 
     settings = Settings.from_env()
     if demo and not settings.demo:
@@ -48,7 +48,8 @@ def _make_home(settings: Settings, administrator: str) -> None:
     """A home without a region: keys, tables, the log, and one administrator."""
     from signaltable.domain import day_of
     from signaltable.flow import setup
-    from signaltable.program import migrate, now, open_program
+    from signaltable.migrating import migrate
+    from signaltable.program import now, open_program
 
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (settings.home / setup.UNFINISHED).touch()
@@ -79,7 +80,8 @@ def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
     from signaltable.flow import restoring, setup
     from signaltable.home_in_use import working_in
     from signaltable.mail_settings import check_password
-    from signaltable.program import migrate, open_program
+    from signaltable.migrating import migrate
+    from signaltable.program import open_program
 
     settings = Settings.from_env()
     _refuse_half_made(settings)

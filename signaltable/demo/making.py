@@ -19,8 +19,9 @@ from signaltable.demo import cases
 from signaltable.domain import SignaltableError, day_of
 from signaltable.flow import setup
 from signaltable.home_in_use import LOCK, alone_in
+from signaltable.migrating import migrate
 from signaltable.models import Account, Signal
-from signaltable.program import migrate, now, open_program
+from signaltable.program import now, open_program
 from signaltable.settings import PKCS11, Settings
 from signaltable.transaction import Program, reading
 

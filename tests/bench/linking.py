@@ -30,7 +30,8 @@ from signaltable.flow.coming_in import actors
 from signaltable.flow.linking import proposing, storing
 from signaltable.identity import Identity, identity_from
 from signaltable.keys import KeyRing, new_data_key
-from signaltable.program import assemble, migrate
+from signaltable.migrating import migrate
+from signaltable.program import assemble
 from signaltable.pseudonymise import match_tags
 from signaltable.settings import CHECKOUT, Settings
 from signaltable.transaction import Program, Transaction

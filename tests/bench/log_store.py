@@ -23,7 +23,7 @@ from audit import merkle
 from signaltable import audit_trail
 from signaltable.audit_trail.tree import node_rows
 from signaltable.db import make_engine, make_sessions
-from signaltable.program import migrate
+from signaltable.migrating import migrate
 from signaltable.settings import Settings
 from tests.bench.rate import Line
 

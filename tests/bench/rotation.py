@@ -40,7 +40,8 @@ from signaltable.flow.rotating.data import SUBJECTS
 from signaltable.flow.rotating.state import VERIFY
 from signaltable.keys import DataKey, KeyRing, new_data_key, seal_field
 from signaltable.keys.digests import bind
-from signaltable.program import assemble, migrate
+from signaltable.migrating import migrate
+from signaltable.program import assemble
 from signaltable.settings import Settings
 from signaltable.transaction import Program
 from tests.bench.rate import Line

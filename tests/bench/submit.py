@@ -22,7 +22,8 @@ from signaltable.flow import setup, signals
 from signaltable.flow.coming_in import actors
 from signaltable.intake import SignalDraft
 from signaltable.keys import KeyRing
-from signaltable.program import assemble, migrate
+from signaltable.migrating import migrate
+from signaltable.program import assemble
 from signaltable.settings import Settings
 from signaltable.transaction import Program, transaction
 from tests.bench.rate import Line

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from signaltable.db import make_engine
 from signaltable.flow import duty_lists, referrals
 from signaltable.flow.coming_in import actors
-from signaltable.program import migrate
+from signaltable.migrating import migrate
 from signaltable.settings import Settings
 from tests.conftest import Clock, open_for_test
 from tests.duty_steps import INFORM, RECORD, owing, referred, rows_of

@@ -186,7 +186,7 @@ def test_a_home_from_before_the_log_spoke_of_rows_is_taken_up_once(busy):
 
 
 def test_going_back_to_an_earlier_schema_and_forward_again_loses_what_only_newer_tables_hold_and_says_so(busy):
-    from signaltable.program import migrate
+    from signaltable.migrating import migrate
 
     newer = tables(busy)
     go_back(busy.settings, "0004")

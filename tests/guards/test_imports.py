@@ -107,6 +107,7 @@ LAYERS = (
         "signaltable.domain",
         "signaltable.log_lines",
         "signaltable.recorded_acts",
+        "signaltable.spreadsheets",
         "signaltable.schema",
         "signaltable.trace_context",
     ),

@@ -1,14 +1,12 @@
 """What stands outside the database: the clock, the signer, the witnesses, and the register of erasures."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 from sqlalchemy.orm import Session
 
 from audit.findings import printable
-from signaltable import audit_trail, erasures
+from signaltable import audit_trail, erasures, schema
 from signaltable.flow import witnesses
 from signaltable.flow.fsck.entries import Walk
 from signaltable.flow.fsck.reading import RECORDED_AT, as_bytes, moment_of
@@ -22,7 +20,6 @@ from signaltable.transaction import Program
 MISSED_TURNS = 3
 # So far a clock may stand before the newest entry: two machines are never quite equal.
 CLOCK_SLACK = timedelta(minutes=5)
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 # How the turns of jobs are called; what people ask for has an id instead.
 A_TURN = "____-__-__T__:__"
 # What a comparison by an agency gave when the log is not what it was.
@@ -61,10 +58,9 @@ def _check_turns(session: Session, found: Found, now: datetime) -> None:
 
 def _check_schema(session: Session, found: Found) -> None:
     """The mark of the schema: with another one the next start would change tables, or refuse to start."""
-    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     there = inspect(session.connection()).has_table("alembic_version")
     marks = session.scalars(text("SELECT version_num FROM alembic_version")).all() if there else []
-    if marks != [newest]:
+    if marks != [schema.newest()]:
         found.add("changed-row", "alembic_version", "this is not the mark of the schema of this program")
 
 
