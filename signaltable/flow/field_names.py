@@ -112,7 +112,7 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "signal_table_moves": frozenset("id signal_id from_table to_table at account_id agency_id".split()),
         "emergency_accesses": frozenset(
             "id signal_id account_id agency_id reason_sealed danger opened_at ends_at ended_at review_due_at reminded_at "
-            "reviewed_by reviewed_at verdict review_sealed version".split(),
+            "escalated_at reviewed_by reviewed_at verdict review_sealed version".split(),
         ),
         "recusals": frozenset(
             "id signal_id account_id agency_id kind reason_sealed declared_by declared_at ended_by ended_at".split(),

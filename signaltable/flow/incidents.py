@@ -15,13 +15,13 @@ from sqlalchemy import ColumnElement, func, select, update
 from audit.errors import AuditError
 from audit.findings import Finding
 from signaltable.access import Permission, require
-from signaltable.domain import Actor, Conflict, NotFound, UnusableInput
+from signaltable.domain import Actor, Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import fsck, mailing
 from signaltable.flow.claims import claim
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.on_behalf import on_behalf
 from signaltable.flow.work import MOST, WorkItem
-from signaltable.models import Account, Agency, Incident, JobRun
+from signaltable.models import Account, Agency, EmergencyAccess, Incident, JobRun
 from signaltable.queries import PageKey, newest_first
 from signaltable.transaction import Program, Transaction, reading, transaction
 
@@ -32,6 +32,8 @@ MANY = "log"
 ACCEPTING = "explained"
 # Tables whose rows say what one account may do.
 OF_A_PERSON = frozenset({"accounts", "account_roles"})
+# The place of an incident about an access in acute danger, before its id (flow/rights/looking_back.py).
+OF_EMERGENCY = "emergency"
 RESULTS = ("repaired", "explained", "false-alarm", "reported")
 EXPLANATION_LIMIT = 800
 PLACE_LENGTH, MESSAGE_LENGTH = 200, 500
@@ -113,6 +115,11 @@ def open_one(program: Program, actor: Actor, finding: Finding) -> None:
         same = select(Incident.id).where(_is_open(), Incident.kind == finding.kind, Incident.place == finding.at)
         if tx.session.scalar(same) is None:
             _open_incidents(tx, [finding])
+
+
+def open_in(tx: Transaction, finding: Finding) -> None:
+    """Open an incident with the step that found it; while the same one is open, that one counts once more."""
+    _open_incidents(tx, [finding])
 
 
 def _told(report: fsck.Report) -> dict[str, object]:
@@ -209,6 +216,7 @@ def settle(tx: Transaction, incident_id: str, result: str, explanation: str) -> 
     """
     require(tx.actor, Permission.INCIDENT_SETTLE_ALL)
     row = _row(tx, incident_id, locked=True)
+    _refuse_own(tx, row)
     if row.settled_at is not None:
         raise Conflict("settled", "this incident was settled already")
     if result not in RESULTS:
@@ -222,6 +230,15 @@ def settle(tx: Transaction, incident_id: str, result: str, explanation: str) -> 
     tx.record("incident:close", object_type="incident", object_id=row.id, details=details)
     if accepts:
         fsck.accept(tx, row.id, row.place)
+
+
+def _refuse_own(tx: Transaction, row: Incident) -> None:
+    """Nobody settles what was found about the own access in acute danger."""
+    what, _space, access = row.place.partition(" ")
+    of = select(EmergencyAccess.account_id).where(EmergencyAccess.id == access) if what == OF_EMERGENCY else None
+    if of is not None and tx.session.scalar(of) == tx.actor.account_id:
+        details = {"permission": Permission.INCIDENT_SETTLE_ALL.value}
+        raise Refused("own_request", object_type="incident", object_id=row.id, details=details)
 
 
 def _is_own(tx: Transaction, place: str) -> bool:

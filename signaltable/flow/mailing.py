@@ -1,13 +1,14 @@
 """Telling people that work is waiting: a row per person, never content (the mail itself is written by a job)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from sqlalchemy import select
 
 from signaltable.access import Permission
 from signaltable.flow.kept_apart import who_hears
-from signaltable.models import Account, AccountRole, Mail
+from signaltable.flow.rights.held import running
+from signaltable.models import Account, AccountRole, Mail, RoleGrant
 from signaltable.transaction import Transaction
 
 # What waits, as its kind and its id: the link in the mail leads whoever it is for to it, and nobody else.
@@ -67,11 +68,22 @@ def tell_agency(
 
 
 def accounts_with(tx: Transaction, agency_ids: Iterable[str], permission: Permission) -> list[str]:
-    """The active accounts at these agencies whose roles hold the permission."""
-    rows = tx.session.execute(
-        select(Account.id, AccountRole.role)
-        .join(AccountRole, AccountRole.account_id == Account.id)
-        .where(Account.agency_id.in_(sorted(set(agency_ids))), Account.active),
+    """The active accounts at these agencies whose roles hold the permission, those for some time among them."""
+    return sorted({account_id for account_id, _agency in _holders(tx, agency_ids, permission)})
+
+
+def agencies_with(tx: Transaction, agency_ids: Iterable[str], permission: Permission) -> list[str]:
+    """Those of these agencies where an active account holds the permission."""
+    return sorted({agency for _account, agency in _holders(tx, agency_ids, permission)})
+
+
+def _holders(tx: Transaction, agency_ids: Iterable[str], permission: Permission) -> Iterator[tuple[str, str]]:
+    policy, wanted = tx.program.policy, sorted(set(agency_ids))
+    holding = [role for role in policy.roles if permission.value in policy.permissions_of([role])]
+    people = select(Account.id, Account.agency_id).where(Account.agency_id.in_(wanted), Account.active)
+    own = people.join(AccountRole, AccountRole.account_id == Account.id).where(AccountRole.role.in_(holding))
+    granted = people.join(RoleGrant, RoleGrant.account_id == Account.id).where(
+        RoleGrant.role.in_(holding), running(tx.now)
     )
-    policy = tx.program.policy
-    return sorted({row.id for row in rows if permission.value in policy.permissions_of([row.role])})
+    for query in (own, granted):
+        yield from ((row.id, row.agency_id) for row in tx.session.execute(query))

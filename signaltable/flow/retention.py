@@ -27,6 +27,7 @@ from signaltable.flow import (
     text_checks,
 )
 from signaltable.flow.identity_requests import ending as identity_ending
+from signaltable.flow.rights import forgetting as emergency_words
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mail.forgetting import forget_old as forget_old_mails
 from signaltable.flow.moves import move
@@ -305,6 +306,7 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
     tx.session.execute(update(SignalTableMove).where(SignalTableMove.signal_id == signal.id).values(reason=""))
     meeting_words.erase_of(tx, signal)
     clock_events.erase_of(tx, signal)
+    emergency_words.erase_of(tx, signal)
 
 
 def _erase_documents(tx: Transaction, signal: Signal) -> None:

@@ -59,8 +59,12 @@ COLUMNS: Final = (
     SealedColumn("disclosures", "revoked_sealed", "provider_agency"),
     SealedColumn("feedbacks", "words_sealed", "agency_id"),
     SealedColumn("recusals", "reason_sealed", "agency_id"),
-    SealedColumn("emergency_accesses", "reason_sealed", "agency_id"),
-    SealedColumn("emergency_accesses", "review_sealed", "agency_id"),
+    SealedColumn(
+        "emergency_accesses", "reason_sealed", place="emergency_accesses|reason_sealed|{id}|{agency}", many=True
+    ),
+    SealedColumn(
+        "emergency_accesses", "review_sealed", place="emergency_accesses|review_sealed|{id}|{agency}", many=True
+    ),
     SealedColumn("second_factors", "secret_sealed", "agency_id"),
     SealedColumn("postponements", "reason_sealed", "agency_id"),
     SealedColumn("subject_reports", "reason_sealed", "agency_id"),

@@ -38,7 +38,7 @@ class EmergencyAccess(Base):
     signal_id: Mapped[str] = to("signals.id", index=True)
     account_id: Mapped[str] = to("accounts.id")
     agency_id: Mapped[str] = to("agencies.id")
-    # What the danger was, in the words of who opened it; sealed for the agency of that person.
+    # What the danger was, in the words of who opened it; an envelope for each agency of which somebody may read it.
     reason_sealed: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
     danger: Mapped[str] = mapped_column(Code)
     opened_at: Mapped[datetime]
@@ -46,6 +46,8 @@ class EmergencyAccess(Base):
     ended_at: Mapped[datetime | None]
     review_due_at: Mapped[datetime] = mapped_column(index=True)
     reminded_at: Mapped[datetime | None]
+    # When an incident was made of it that nobody looked back in time.
+    escalated_at: Mapped[datetime | None]
     reviewed_by: Mapped[str] = mapped_column(Id, default="")
     reviewed_at: Mapped[datetime | None]
     # "justified" or "not_justified".
