@@ -5,16 +5,16 @@ lists of common given names and surnames per language and joined at random; no p
 namesakes and housemates stand among them as people who must not fall together.
 """
 
-import csv
 import random
 import string
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from signaltable.link_lists import COLUMNS
+from signaltable.spreadsheets import table
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,14 +220,13 @@ def write_lists(lists: Lists, folder: Path) -> None:
     """left.csv, right.csv and truth.csv in a folder. Raises FileExistsError rather than write over one."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in (("left.csv", lists.left), ("right.csv", lists.right)):
-        with (folder / name).open("x", encoding="utf-8", newline="") as file:
-            out = csv.DictWriter(file, COLUMNS)
-            out.writeheader()
-            out.writerows(rows)
-    with (folder / "truth.csv").open("x", encoding="utf-8", newline="") as file:
-        pairs = csv.writer(file)
-        pairs.writerow(("left_id", "right_id"))
-        pairs.writerows(lists.truth)
+        _write(folder / name, COLUMNS, ([row[column] for column in COLUMNS] for row in rows))
+    _write(folder / "truth.csv", ("left_id", "right_id"), lists.truth)
+
+
+def _write(path: Path, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with path.open("x", encoding="utf-8", newline="") as file:
+        file.write(table(head, rows))
 
 
 # -- people ---------------------------------------------------------------------------------------------------------------

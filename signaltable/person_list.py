@@ -12,6 +12,7 @@ from typing import Final
 
 from signaltable.domain import SignaltableError
 from signaltable.identity import IDENTITY_FIELDS
+from signaltable.spreadsheets import plain
 
 # Heading, lower case without spaces, dashes and underscores -> the field of an identity.
 _HEADINGS: Final[Mapping[str, str]] = {
@@ -107,7 +108,7 @@ def read_list(content: bytes, *, most: int) -> PersonList:
         if len(lines) == most:
             raise UnusableList(f"expected at most {most} lines", line=number)
         found = dict(zip(columns, cells, strict=False))
-        values = {name: cell.strip() for name, cell in found.items() if name in IDENTITY_FIELDS and cell.strip()}
+        values = {name: plain(cell.strip()) for name, cell in found.items() if name in IDENTITY_FIELDS and cell.strip()}
         lines.append(ListLine(number, found.get("id", "").strip(), values))
     known = tuple(name for name in columns if name in IDENTITY_FIELDS)
     return PersonList(tuple(lines), known, sum(not name for name in columns))

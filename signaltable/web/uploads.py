@@ -9,19 +9,22 @@ from typing import IO
 from flask import Flask, Request, request, session
 
 from signaltable.transaction import Program
+from signaltable.web.parsing import FORM_PARTS, CountedParser
+
+__all__ = ["ENDPOINTS", "FORM_BYTES", "FORM_PARTS", "InMemoryRequest", "register"]
 
 # The pages that take attachments; their limit follows from policies/attachments.toml.
 ENDPOINTS = frozenset({"attachments.draft", "attachments.signal"})
 # What a form needs besides its files.
 FORM_BYTES = 1_000_000
-# The largest form of ours, a signal about many people, has some hundreds of fields.
-FORM_PARTS = 2_000
 # So many files of the largest size fit in one request.
 AT_ONCE = 2
 
 
 class InMemoryRequest(Request):
     """A request whose files are in memory. Only somebody with a session of ours may send more than a form."""
+
+    form_data_parser_class = CountedParser
 
     def _get_file_stream(
         self,
