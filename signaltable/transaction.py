@@ -6,16 +6,18 @@ transaction of its own: it leaves no trace in the data and always one in the log
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import wraps
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar, cast
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from audit.vocabulary import ACTIONS
-from signaltable import audit_trail, concerned, erasures, row_digests
+from signaltable import audit_trail, concerned, erasures, row_digests, row_level
 from signaltable.audit_trail import AuditEvent
 from signaltable.concerned import Concerned
 from signaltable.domain import Actor, Refused, UnauditedWrite, day_of
@@ -128,6 +130,54 @@ class Transaction:
         """A random id of 128 bits."""
         return self.program.randomness(16).hex()
 
+    @contextmanager
+    def whole(self, why: str) -> Iterator[None]:
+        """See and change, on PostgreSQL, also what the actor has nothing to do with (row_level.py), for as long as needed.
+
+        `why` is for who reads the code: docs/row-level-security.md lists every place. What was noted before belongs to the
+        actor and is written before; what is noted inside is written inside.
+        """
+        if not why:
+            raise ValueError("expected why this has to see all")
+        with _risen(self.session, self.program):
+            yield
+
+
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+
+def in_whole(why: str) -> Callable[[Step], Step]:
+    """`Transaction.whole` around a whole function, whose first argument is the transaction."""
+
+    def wrap(step: Step) -> Step:
+        @wraps(step)
+        def wide(tx: Transaction, *args: Any, **options: Any) -> Any:
+            with tx.whole(why):
+                return step(tx, *args, **options)
+
+        return cast(Step, wide)
+
+    return wrap
+
+
+@contextmanager
+def _risen(session: Session, program: Program) -> Iterator[None]:
+    before = row_level.borne(session)
+    if before in {None, row_level.PROGRAM}:
+        yield  # The program itself; or a session that a test made, which bears what it was given.
+        return
+    session.flush()
+    row_level.bear(session, program.keys, row_level.PROGRAM)
+    try:
+        yield
+        session.flush()
+    except BaseException:
+        # Where the database refused something it takes no more statements; the rollback takes the pass along with the rest.
+        with suppress(SQLAlchemyError):
+            row_level.bear(session, program.keys, before or row_level.AT_THE_DOOR)
+        raise
+    row_level.bear(session, program.keys, before or row_level.AT_THE_DOOR)
+
 
 @contextmanager
 def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
@@ -136,6 +186,7 @@ def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
     used: dict[str, int] = {}
     try:
         with program.write_sessions() as session:
+            row_level.bear(session, program.keys, row_level.bearer_of(actor))
             tx = Transaction(program, actor, session, program.clock(), keys_used=used)
             tx.written.watch(session)
             try:
@@ -168,9 +219,14 @@ def at_work(program: Program, actor: Actor) -> Actor:
 
 
 @contextmanager
-def reading(program: Program) -> Iterator[Session]:
-    """A session that only reads what is no personal data (the own account, agency names); it never commits."""
+def reading(program: Program, *, actor: Actor | None = None, whole: str = "") -> Iterator[Session]:
+    """A session that only reads what is no personal data (the own account, agency names); it never commits.
+
+    On PostgreSQL it sees no case at all, or what `actor` has to do with; `whole` says why it has to see all.
+    """
+    bearer = row_level.PROGRAM if whole else row_level.bearer_of(actor) if actor else row_level.AT_THE_DOOR
     with program.read_sessions() as session:
+        row_level.bear(session, program.keys, bearer)
         yield session
 
 
@@ -206,6 +262,11 @@ def _tell_keys(tx: Transaction) -> None:
 
 def _append(tx: Transaction) -> None:
     """Give the events their places, with what the log has to say of the rows that were written."""
+    with tx.whole("the log accounts for rows that the actor may write and not read"):
+        _append_all(tx)
+
+
+def _append_all(tx: Transaction) -> None:
     if tx.keys_used:
         tx.events[0].details.setdefault("keys", sorted(tx.keys_used))
     concerned.complete(tx.session, tx.program.policy.activities, tx.events, tx.about)
@@ -241,11 +302,13 @@ def _parts(rows: Rows) -> Iterator[Rows]:
 def _record_keys(program: Program, actor: Actor, used: dict[str, int]) -> None:
     if used:
         with program.write_sessions() as session:
+            row_level.bear(session, program.keys, row_level.PROGRAM)
             _finish(Transaction(program, actor, session, program.clock(), keys_used=used))
 
 
 def _record_refusal(program: Program, actor: Actor, refusal: Refused, used: dict[str, int]) -> None:
     with program.write_sessions() as session:
+        row_level.bear(session, program.keys, row_level.PROGRAM)
         tx = Transaction(program, actor, session, program.clock(), keys_used=used)
         tx.written.watch(session)
         session.add_all(refusal.rows)

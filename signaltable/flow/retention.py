@@ -40,6 +40,7 @@ from signaltable.models import (
     Feedback,
     JobRun,
     LoginSession,
+    MachineUse,
     MisuseQuestion,
     Note,
     Question,
@@ -118,7 +119,7 @@ def due_signals(program: Program) -> list[str]:
     """The ids of the signals whose term is over and of which something is left to erase."""
     today = day_of(program.clock())
     handed_over = exists().where(Disclosure.signal_id == Signal.id, Disclosure.state.in_(HANDED_OVER))
-    with reading(program) as session:
+    with reading(program, whole="terms end for every agency") as session:
         return list(
             session.scalars(
                 select(Signal.id)
@@ -356,3 +357,4 @@ def _forget_old_rows(tx: Transaction) -> None:
     tx.session.execute(delete(JobRun).where(JobRun.claimed_at < before, JobRun.job != REQUESTED))
     forget_old_mails(tx)
     tx.session.execute(delete(BudgetUse).where(BudgetUse.day < day_of(before)))
+    tx.session.execute(delete(MachineUse).where(MachineUse.day < day_of(before)))

@@ -22,7 +22,7 @@ class PlaceForm(FlaskForm):
 
 def must_look(form: PlaceForm, *texts: str | None) -> bool:
     """Whether the page has to come back with the reminder, because nobody confirmed it yet."""
-    with reading(program()) as session:
+    with reading(program(), actor=actor()) as session:
         # Only looks things up: a transaction that writes would make everybody wait.
         tx = Transaction(program(), actor(), session, program().clock())
         form.tells_place = shelters.tells_place(tx, [text for text in texts if text])

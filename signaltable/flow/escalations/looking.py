@@ -105,7 +105,7 @@ def _batches(program: Program) -> Iterator[Sequence[str]]:
     last = ""
     while True:
         query = select(Signal.id).where(Signal.state.not_in(ENDED), Signal.id > last).order_by(Signal.id)
-        with reading(program) as session:
+        with reading(program, whole="cases of every agency may be stuck") as session:
             some = session.scalars(query.limit(AT_ONCE)).all()
         if not some:
             return

@@ -16,7 +16,7 @@ from signaltable.transaction import Program, reading
 @contextmanager
 def snapshot(program: Program) -> Iterator[Session]:
     """A reading session that sees the log as it is at one moment, on both databases."""
-    with reading(program) as session:
+    with reading(program, whole="the check compares every row with the log") as session:
         if session.get_bind().dialect.name == "postgresql":
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session

@@ -55,7 +55,7 @@ def _people(program: Program) -> Sequence[str]:
         query = query.where(or_(Mail.urgent, Mail.account_id.not_in(_told_on(day_of(now)))))
     else:
         query = query.where(Mail.urgent)
-    with reading(program) as session:
+    with reading(program, whole="mails wait for everybody") as session:
         return session.scalars(query.distinct().order_by(Mail.account_id)).all()
 
 

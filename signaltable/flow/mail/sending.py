@@ -65,7 +65,7 @@ def send_mails(program: Program, actor: Actor) -> Sent:
 def _due(program: Program) -> Iterable[str]:
     """The mails that may be tried now, urgent ones first, as many as the hour still allows."""
     now, rules = program.clock(), rules_of(program)
-    with reading(program) as session:
+    with reading(program, whole="mails wait for everybody") as session:
         # What was sent while the clock stood ahead is not of this hour.
         sent = select(func.count()).where(
             Mail.written_at > now - AN_HOUR, Mail.written_at <= now, Mail.state.in_((states.SENT, states.BOUNCED))
