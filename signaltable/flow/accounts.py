@@ -9,24 +9,14 @@ from sqlalchemy import delete, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
-from signaltable.flow.coming_in.passwords import MINIMUM_PASSWORD, hash_password, password_matches
+from signaltable.flow.coming_in.passwords import hash_password, password_matches
 from signaltable.flow.coming_in.proving import Confirmed
 from signaltable.flow.coming_in.sessions import end_sessions
 from signaltable.flow.meanwhile import require_version
+from signaltable.flow.rights.mixing import mixes
 from signaltable.models import Account, AccountRole, Agency
 from signaltable.queries import PAGE
 from signaltable.transaction import Transaction
-
-# Whoever oversees the work does not do it, and the other way round (domain/workflow.md, "Roles").
-OVERSEEING = frozenset(
-    {
-        Permission.ACCOUNT_CHANGE_ALL,
-        Permission.AGENCY_CHANGE_ALL,
-        Permission.DISCLOSURE_AUDIT_ALL,
-        Permission.LOG_CONSULT_ALL,
-        Permission.LOG_EXPORT_ALL,
-    },
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +102,7 @@ def change_password(tx: Transaction, account_id: str, password: str) -> None:
     account = tx.session.get(Account, account_id)
     if account is None:
         raise NotFound("no such account")
-    if len(password) < MINIMUM_PASSWORD:
-        raise UnusableInput({"password": f"expected at least {MINIMUM_PASSWORD} characters"})
+    _require_long(tx, password)
     put_password(tx, account, password, first=True)
 
 
@@ -126,13 +115,21 @@ def choose_password(tx: Transaction, confirmed: Confirmed, password: str) -> Non
     if confirmed.account_id != tx.actor.account_id:
         raise Refused("other_agency", details={"permission": Permission.ACCOUNT_CONSULT_SELF.value})
     account = tx.session.get_one(Account, tx.actor.account_id)
-    if len(password) < MINIMUM_PASSWORD or password_matches(account, password):
-        raise UnusableInput({"password": f"expected another password of at least {MINIMUM_PASSWORD} characters"})
+    _require_long(tx, password)
+    if password_matches(tx.program.policy.coming_in.password, account, password):
+        raise UnusableInput({"password": "expected another password than the present one"})
     put_password(tx, account, password, first=False)
 
 
+def _require_long(tx: Transaction, password: str) -> None:
+    least = tx.program.policy.coming_in.password.least
+    if len(password) < least:
+        raise UnusableInput({"password": f"expected at least {least} characters"})
+
+
 def put_password(tx: Transaction, account: Account, password: str, *, first: bool) -> None:
-    account.password_hash, account.first_password = hash_password(password), first
+    rules = tx.program.policy.coming_in.password
+    account.password_hash, account.first_password = hash_password(rules, password), first
     end_sessions(tx, account.id, "password_changed")
     tx.record(
         "account:change",
@@ -164,15 +161,15 @@ def record_account(
         problems["login"] = "expected a login name without spaces"
     elif tx.session.scalar(select(Account.id).where(Account.login == login)):
         problems["login"] = "expected a login name that nobody else has"
-    if len(password) < MINIMUM_PASSWORD:
-        problems["password"] = f"expected at least {MINIMUM_PASSWORD} characters"
+    if len(password) < tx.program.policy.coming_in.password.least:
+        problems["password"] = "expected a longer password"
     if problems:
         raise UnusableInput(problems)
     account = Account(
         id=account_id or tx.new_id(),
         login=login,
         name=name.strip(),
-        password_hash=hash_password(password),
+        password_hash=hash_password(tx.program.policy.coming_in.password, password),
         first_password=first_password,
         agency_id=agency_id,
         created_at=tx.now,
@@ -243,10 +240,6 @@ def _account_problems(tx: Transaction, name: str, agency_id: str, roles: Sequenc
         problems["agency_id"] = "expected an existing agency"
     if not roles or set(roles) - set(tx.program.policy.roles):
         problems["roles"] = "expected one or more roles from policies/roles.toml"
-    elif len({_oversees(tx, role) for role in roles}) > 1:
+    elif mixes(tx.program.policy, roles):
         problems["roles"] = "expected roles that either oversee the work or do it"
     return problems
-
-
-def _oversees(tx: Transaction, role: str) -> bool:
-    return bool(tx.program.policy.permissions_of([role]) & OVERSEEING)

@@ -37,6 +37,7 @@ from signaltable.web import (
     intake_check,
     jobs,
     keys,
+    leaving,
     links,
     mails,
     meetings,
@@ -49,7 +50,9 @@ from signaltable.web import (
     reflection,
     samples,
     screen,
+    security,
     signals,
+    signing_in,
     subject_erasures,
     subject_reports,
     table_case,
@@ -63,7 +66,7 @@ from signaltable.web import (
 )
 
 BLUEPRINTS = (
-    account.pages,
+    *{account.pages, signing_in.pages, security.pages},
     *{admin.pages, tables.pages},
     approvals.pages,
     asking.pages,
@@ -82,6 +85,7 @@ BLUEPRINTS = (
     jobs.pages,
     *{intake_about.pages, intake_check.pages},  # One blueprint, to which each screen adds its own page.
     keys.pages,
+    leaving.pages,
     links.pages,
     mails.pages,
     minutes.pages,
@@ -130,7 +134,7 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["signaltable"] = program
     uploads.register(app, program)
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(leaving.pages)
     Babel(app, locale_selector=account.language)
     account.login_manager.init_app(app)
     for blueprint in BLUEPRINTS:

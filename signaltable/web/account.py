@@ -1,42 +1,38 @@
-"""Coming in, going out, choosing a language."""
+"""The own account: mails, language, the password, a proof once more, going out."""
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_login import LoginManager, UserMixin, login_user, logout_user
+from flask_login import LoginManager, logout_user
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, RadioField, SelectChoice, StringField
+from wtforms import PasswordField, RadioField, SelectChoice, StringField
 from wtforms.validators import EqualTo, InputRequired
 
 from signaltable.access import Permission
 from signaltable.domain import Refused, UnusableInput
 from signaltable.flow import accounts
-from signaltable.flow.coming_in import actors, passwords, proving, sessions, signing_in
+from signaltable.flow.coming_in import actors, proving, sessions
 from signaltable.flow.mail import addresses
+from signaltable.web.entering import Visitor, forget_session, is_inside, readable
 from signaltable.web.errors import reason_text
 from signaltable.web.guards import (
-    STEP_UP_FIELD,
+    STEP_UP_FIELDS,
     actor,
     begin,
+    confirm_page,
     offered,
     only,
     permission,
     program,
-    prove_again,
+    proof_needed,
+    prove_with_form,
     submitted,
 )
 
 pages = Blueprint("account", __name__)
 login_manager = LoginManager()
 LANGUAGES = ("nl", "en")
-
-
-class Visitor(UserMixin):
-    """What flask-login carries: the random session token, and nothing about the person."""
-
-    def __init__(self, token: str) -> None:
-        self.id = token
 
 
 @login_manager.user_loader
@@ -49,60 +45,6 @@ def language() -> str:
     """The chosen language, Dutch first."""
     chosen = session.get("lang", "")
     return chosen if chosen in LANGUAGES else "nl"
-
-
-class LoginForm(FlaskForm):
-    login = StringField(_l("Login name"), [InputRequired(_l("Fill in your login name"))])
-    password = PasswordField(_l("Password"), [InputRequired(_l("Fill in your password"))])
-    next = HiddenField()
-
-
-@pages.route("/aanmelden", methods=["GET", "POST"])
-@permission(None)
-def log_in() -> ResponseReturnValue:
-    """The login page."""
-    form = LoginForm(data={"next": request.args.get("next", "")} if request.method == "GET" else None)
-    problem, status = "", 200
-    if request.method == "POST":
-        status = 422
-        if submitted(form):
-            try:
-                token = signing_in.log_in(program(), form.login.data, form.password.data, visitor=actor())
-            except Refused as refusal:
-                problem, status = reason_text(refusal.reason), 401
-            else:
-                return _welcome(token, form.next.data or "")
-    return render_template("account/log_in.html", form=form, problem=problem), status
-
-
-def _welcome(token: str, wanted: str) -> ResponseReturnValue:
-    if actors.is_known(actor()):  # Who was signed in here before is no longer, on the server too.
-        sessions.log_out(program(), actor(), session.get("_user_id", ""))
-    _forget_session()  # A new session for a new person: nothing of before the login lives on (ASVS 7.2.4).
-    login_user(Visitor(token))
-    return redirect(wanted if _is_inside(wanted) else url_for("overview.show"))
-
-
-def _forget_session() -> None:
-    """Empty the session of this browser but for the language."""
-    chosen = session.get("lang", "")
-    session.clear()
-    if chosen:
-        session["lang"] = chosen
-
-
-def _is_inside(address: str) -> bool:
-    """Whether an address that came along leads to a page of ours; browsers drop tabs and turn backslashes."""
-    plain = address.isascii() and address.isprintable() and "\\" not in address
-    return plain and address.startswith("/") and not address.startswith("//")
-
-
-def _readable(address: str) -> str:
-    """The address, or the nearest above it that can be read: a form with a mistake stands at one that only takes forms."""
-    readers = current_app.create_url_adapter(request)
-    while readers and address != "/" and not readers.test(address.partition("?")[0], "GET"):
-        address = address.rpartition("/")[0] or "/"
-    return address
 
 
 class OwnPasswordForm(FlaskForm):
@@ -131,11 +73,14 @@ def choose_password() -> ResponseReturnValue:
             problem, status = reason_text(refusal.reason), 403
         except UnusableInput:
             form.password.errors = [
-                _("Choose another password of at least %(count)s characters", count=passwords.MINIMUM_PASSWORD),
+                _(
+                    "Choose another password of at least %(count)s characters",
+                    count=program().policy.coming_in.password.least,
+                ),
             ]
         else:
             logout_user()
-            _forget_session()
+            forget_session()
             flash(_("Your password is changed. Sign in with the new one."), "success")
             return redirect(url_for("account.log_in"), 303)
     first = actor().must_choose_password
@@ -173,17 +118,15 @@ def own() -> ResponseReturnValue:
 @pages.route("/account/bevestigen", methods=["GET", "POST"])
 @permission(Permission.ACCOUNT_CONSULT_SELF)
 def confirm() -> ResponseReturnValue:
-    """The password once more (step-up), and then on to what asked for it."""
-    if request.method == "GET":
-        wanted = request.args.get("next", "")
-        return render_template("account/confirm.html", carried=[("next", wanted)], action=request.path, problem="")
-    only(STEP_UP_FIELD, "next")
-    wanted = request.form.get("next", "")
-    problem = prove_again(request.form.get(STEP_UP_FIELD, ""))
-    if problem:
-        page = render_template("account/confirm.html", carried=[("next", wanted)], action=request.path, problem=problem)
-        return page, 422
-    return redirect(wanted if _is_inside(wanted) else url_for("overview.show"), 303)
+    """Who is it, once more (step-up), and then on to what asked for it."""
+    wanted = request.args.get("next", "") if request.method == "GET" else request.form.get("next", "")
+    problem = ""
+    if request.method == "POST":
+        only(*STEP_UP_FIELDS.values(), "next")
+        problem = prove_with_form()
+        if not problem and not proof_needed():
+            return redirect(wanted if is_inside(wanted) else url_for("overview.show"), 303)
+    return confirm_page([("next", wanted)], problem), 422 if request.method == "POST" else 200
 
 
 @pages.post("/afmelden")
@@ -193,7 +136,7 @@ def log_out() -> ResponseReturnValue:
     only()
     sessions.log_out(program(), actor(), session.get("_user_id", ""))
     logout_user()
-    _forget_session()
+    forget_session()
     return redirect(url_for("account.log_in"))
 
 
@@ -204,7 +147,7 @@ def choose_language() -> ResponseReturnValue:
     only("lang", "next")
     session["lang"] = offered("lang", LANGUAGES)
     back = request.form.get("next", "/")
-    return redirect(_readable(back) if _is_inside(back) else "/")
+    return redirect(readable(back) if is_inside(back) else "/")
 
 
 @pages.get("/gezond")

@@ -14,7 +14,6 @@ from signaltable.access import Permission
 from signaltable.domain import Conflict, NotFound, UnusableInput
 from signaltable.flow import accounts, agencies
 from signaltable.flow.accounts import AccountLine
-from signaltable.flow.coming_in.passwords import MINIMUM_PASSWORD
 from signaltable.flow.mail import addresses
 from signaltable.transaction import Transaction
 from signaltable.web.at_once import seen_version
@@ -23,8 +22,8 @@ from signaltable.web.guards import actor, begin, permission, program, submitted
 
 pages = Blueprint("admin", __name__, url_prefix="/beheer")
 
-AT_LEAST = _l("Use at least %(count)s characters", count=MINIMUM_PASSWORD)
-PASSWORD_RULES = [InputRequired(_l("Fill in a password")), Length(min=MINIMUM_PASSWORD, max=200, message=AT_LEAST)]
+AT_LEAST = _l("Use at least %(count)s characters", count=12)
+PASSWORD_RULES = [InputRequired(_l("Fill in a password")), Length(min=12, max=200, message=AT_LEAST)]
 AGAIN_RULES = [
     InputRequired(_l("Fill in the password again")),
     EqualTo("password", _l("The two passwords are not the same")),

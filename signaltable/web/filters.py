@@ -18,8 +18,9 @@ from signaltable.flow.mail.addresses import trouble
 from signaltable.texts import Text
 from signaltable.web.at_once import tried, version
 from signaltable.web.errors import reason_text
-from signaltable.web.guards import STEP_UP_FIELD, actor, program, proof_needed
+from signaltable.web.guards import STEP_UP_FIELDS, actor, program, proof_needed, shown_code, ways_to_prove
 from signaltable.web.opening_words import open_now
+from signaltable.web.sign_in_words import device_words, strength_words
 
 # Pages that are reached from the tabs of another entry of the menu.
 WITHIN = {
@@ -261,7 +262,11 @@ def register(app: Flask) -> None:
         pictures=pictures,
         proof_needed=proof_needed,
         reason_text=reason_text,
-        step_up_field=STEP_UP_FIELD,
+        device_words=device_words,
+        shown_code=shown_code,
+        strength_words=strength_words,
+        step_up_fields=STEP_UP_FIELDS,
+        ways_to_prove=ways_to_prove,
         tried=tried,
         version_of=version,
     )

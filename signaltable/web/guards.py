@@ -23,13 +23,15 @@ from wtforms.fields import RadioField, SelectField, SelectMultipleField
 from signaltable.access import Denied, Permission, may
 from signaltable.domain import Actor, NotFound, Refused
 from signaltable.flow import sent_forms
+from signaltable.flow.coming_in import app_codes, proving
 from signaltable.flow.coming_in.actors import ANONYMOUS, is_known
-from signaltable.flow.coming_in.proving import PROVED_FOR, prove, proved_at
-from signaltable.flow.coming_in.sessions import actor_of_session
+from signaltable.flow.coming_in.proving import proved_at
+from signaltable.flow.coming_in.sessions import FIRST_FACTOR, actor_of_session
 from signaltable.flow.leaving_out import leave_out
 from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive
 from signaltable.transaction import Program, Transaction, refuse, transaction
+from signaltable.web.known_browser import known_browser
 from signaltable.web.once import form_digest, session_digest
 
 LOG = logging.getLogger("signaltable")
@@ -55,14 +57,18 @@ FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-dat
 # How references of signals and disclosures look; nothing else of an address is written down.
 REFERENCE = re.compile(r"[SDsd]-[0-9A-Za-z]{4}-[0-9A-Za-z]{2}")
 
-# The box for the password in a form that asks it again; `step_up` takes it out before the view sees the form.
-STEP_UP_FIELD = "step_up_password"
+# The boxes of a form that asks once more who it is, by the way to prove it; `step_up` takes them out before the view sees
+# the form. What a passkey answers comes in a box that a script fills in (static/passkeys.js).
+STEP_UP_FIELDS = {"password": "step_up_password", "code": "step_up_code", "passkey": "step_up_passkey"}
 
 # The blueprints that show the log and what was found in it.
 ABOUT_THE_LOG = frozenset({"auditor", "incidents", "misuse", "samples", "witness"})
 
 # Where somebody may come whose password was typed by somebody else.
 BEFORE_OWN_PASSWORD = frozenset({"account.choose_password", "account.log_out"})
+
+# Where somebody may come who gave a password and has no second factor yet: setting one up, and nothing else.
+BEFORE_SECOND_FACTOR = BEFORE_OWN_PASSWORD | {"account.security", "account.begin_app", "account.app"}
 
 
 def permission(needed: Permission | None, *alternatives: Permission) -> Callable[[View], View]:
@@ -76,16 +82,16 @@ def permission(needed: Permission | None, *alternatives: Permission) -> Callable
 
 
 def step_up(view: View) -> View:
-    """Let a view through only within five minutes after somebody proved once more who they are.
+    """Let a view through only within some minutes (policies/sign_in.toml) after somebody proved once more who they are.
 
     Goes right below `permission`. A page leads to the confirming page and back. A form that was filled in comes back
-    with everything in it and a box for the password, unless it carried that box already (`STEP_UP_FIELD`, drawn by
+    with everything in it and boxes for a proof, unless it carried one already (`STEP_UP_FIELDS`, drawn by
     components/step_up.html): nothing is lost and nothing is kept. Files do not come back; such a form has to be sent anew.
     """
 
     @wraps(view)
     def asked(*args: Any, **options: Any) -> ResponseReturnValue:
-        problem = _prove_with_form()
+        problem = prove_with_form()
         if problem or proof_needed():
             return _ask_again(problem)
         answer: ResponseReturnValue = view(*args, **options)
@@ -97,8 +103,10 @@ def step_up(view: View) -> View:
 
 def proof_needed() -> bool:
     """Whether the person has to prove once more who they are before something that asks it."""
+    if actor().strength == FIRST_FACTOR:  # Comes nowhere but to a first second factor, and has only just begun.
+        return False
     proved = last_proof()
-    return proved is None or program().clock() - proved >= PROVED_FOR
+    return proved is None or program().clock() - proved >= program().policy.coming_in.session.step_up
 
 
 def last_proof() -> datetime | None:
@@ -106,27 +114,40 @@ def last_proof() -> datetime | None:
     return proved_at(program(), session.get("_user_id", ""))
 
 
-def prove_again(password: str) -> str:
-    """Prove who is signed in; the reason when that came to nothing, which is recorded."""
-    try:
-        prove(program(), actor(), session.get("_user_id", ""), password)
-    except Refused as refusal:
-        return refusal.reason
+def ways_to_prove() -> tuple[str, ...]:
+    """How whoever is signed in can prove once more who they are."""
+    return proving.ways_of(program(), actor())
+
+
+def prove_with_form() -> str:
+    """Prove who is signed in with what the form carries, if anything; the reason when it came to nothing, which is recorded."""
+    given = [(way, request.form.get(name, "")) for way, name in STEP_UP_FIELDS.items() if request.method == "POST"]
+    for way, one in given:
+        if one:
+            try:
+                proving.prove_with(program(), actor(), session.get("_user_id", ""), way, one, known_browser())
+            except Refused as refusal:
+                return refusal.reason
+            break
     return ""
 
 
-def _prove_with_form() -> str:
-    given = request.form.get(STEP_UP_FIELD, "") if request.method == "POST" else ""
-    return prove_again(given) if given else ""
+def shown_code() -> str:
+    """In the demonstration, the code that the app of who is signed in would show next; "" everywhere else."""
+    return app_codes.shown_code(program(), actor(), actor().account_id)
+
+
+def confirm_page(carried: list[tuple[str, str]], problem: str) -> str:
+    """The page that asks once more who it is, with all that was filled in; `problem` is the reason that the last try failed."""
+    return render_template("account/confirm.html", carried=carried, action=request.path, problem=problem)
 
 
 def _ask_again(problem: str) -> ResponseReturnValue:
     if request.method != "POST" or request.files:
         return redirect(url_for("account.confirm", next=request.path))
-    names = ("csrf_token", STEP_UP_FIELD)
+    names = ("csrf_token", *STEP_UP_FIELDS.values())
     carried = [(name, one) for name, values in request.form.lists() for one in values if name not in names]
-    page = render_template("account/confirm.html", carried=carried, action=request.path, problem=problem)
-    return page, 422
+    return confirm_page(carried, problem), 422
 
 
 def check_every_view(app: Flask) -> None:
@@ -223,6 +244,8 @@ def _open_the_door() -> ResponseReturnValue | None:
         return redirect(url_for("account.log_in", next=request.path))
     if actor().must_choose_password and request.endpoint not in BEFORE_OWN_PASSWORD:
         return redirect(url_for("account.choose_password"))
+    if actor().strength == FIRST_FACTOR and request.endpoint not in BEFORE_SECOND_FACTOR:
+        return redirect(url_for("account.security"))
     if all(isinstance(may(actor(), one), Denied) for one in needed):
         refuse(program(), actor(), Refused("no_permission", details={"permission": needed[0].value, **_asked()}))
     return None
@@ -268,7 +291,7 @@ def only_fields(form: Form, *buttons: str, many: Iterable[str] = ()) -> None:
 def only(*names: str, many: Iterable[str] = ()) -> None:
     """Refuse, and record, a name that the page did not offer, and one sent twice that is not among `many`."""
     several = set(many)
-    ours = {"csrf_token", STEP_UP_FIELD} if _asks_step_up() else {"csrf_token"}
+    ours = {"csrf_token", *STEP_UP_FIELDS.values()} if _asks_step_up() else {"csrf_token"}
     surplus = (set(request.form) | set(request.files) | set(request.args)) - {*names, *several, *ours}
     if surplus:
         refuse_request("not_on_the_form", sorted(surplus & TELLING_NAMES), len(surplus))

@@ -1,29 +1,29 @@
-"""Proving once more who one is (step-up), before something that asks it."""
+"""Proving once more who one is (step-up), before something that asks it. The one place that says how."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select, update
 
-from signaltable.domain import Actor
-from signaltable.flow.coming_in.sessions import token_digest
+from signaltable.domain import Actor, Refused
+from signaltable.flow.coming_in import browsers, factors
+from signaltable.flow.coming_in.attempts import TOO_MANY, claim, forget
+from signaltable.flow.coming_in.sessions import require_fresh_proof, token_digest
 from signaltable.flow.coming_in.signing_in import account_with
+from signaltable.flow.coming_in.ways import WAYS, wrong
 from signaltable.models import Account, LoginSession
-from signaltable.transaction import Program, reading, transaction
-
-# How long it counts that somebody proved once more who they are (step-up).
-PROVED_FOR = timedelta(minutes=5)
+from signaltable.transaction import Program, Transaction, reading, refuse, transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """That this person just typed the own password again; made by `confirm_password` and nowhere else."""
+    """That this person just proved once more who they are; made by this module and nowhere else."""
 
     account_id: str
 
 
 def confirm_password(program: Program, actor: Actor, password: str) -> Confirmed:
-    """Ask the password again before a second person agrees. Raises `Refused` as `log_in` does.
+    """Ask the password again before a second person agrees, where there is no session. Raises `Refused` as `log_in` does.
 
     Counts wrong ones as a login does, and takes its time before a transaction holds up others.
     """
@@ -32,23 +32,56 @@ def confirm_password(program: Program, actor: Actor, password: str) -> Confirmed
     return Confirmed(account_with(program, actor, login, password).id)
 
 
-def prove(program: Program, actor: Actor, token: str, password: str) -> None:
-    """Ask who is signed in to prove it once more (step-up), and remember for this session that they did.
+def confirmed_lately(tx: Transaction, token: str) -> Confirmed:
+    """That the actor proved in this session who they are, a few minutes ago at most. Raises `Refused` (not_proved)."""
+    if require_fresh_proof(tx, token):
+        raise Refused("not_proved")
+    return Confirmed(tx.actor.account_id)
 
-    The one place that says how somebody proves it. Counts and records wrong ones as a login does, and raises `Refused`
-    like `log_in`; a right one is a login:succeed that says so.
-    """
+
+def ways_of(program: Program, actor: Actor) -> tuple[str, ...]:
+    """How this person can prove once more who they are: "password", "code", "passkey", "provider"."""
     with reading(program) as session:
-        login = session.get_one(Account, actor.account_id).login
-    account = account_with(program, actor, login, password, step_up=True)
+        account = session.get_one(Account, actor.account_id)
+        there = factors.factors_of(session, actor.account_id)
+    has = {"password": bool(account.password_hash), "code": bool(there.totp), "passkey": bool(there.passkeys)}
+    return tuple(way for way in WAYS if WAYS[way].step_up and has.get(way, False))
+
+
+def prove_with(program: Program, actor: Actor, token: str, way: str, given: str, browser: str = "") -> None:
+    """Prove once more who is signed in, in one of their `ways_of`, and remember it for this session.
+
+    Counts and records wrong ones as a login does, and raises `Refused` (wrong_credentials, wrong_code, too_many_attempts,
+    not_offered); a right one is a login:succeed that says so. `browser` is the cookie of a known browser.
+    """
+    taken = WAYS.get(way)
+    if taken is None or not taken.step_up or way not in ways_of(program, actor):
+        refuse(program, actor, wrong("not_offered", actor.account_id, way if taken else "step", step_up=True))
+    with reading(program) as session:
+        account = session.get_one(Account, actor.account_id)
+    # Passwords are counted by what people type as their name, as at the login page.
+    who = account.login if taken.counted == "password" else account.id
+    known = browsers.known(program, browser, account.id)
+    attempt = claim(program, taken.counted, who, actor, known) if taken.counted else ""
+    if attempt is None:
+        refuse(program, actor, wrong(TOO_MANY, account.id, way, step_up=True))
+    proof = taken.prove(program, actor, account, given)
     with transaction(program, actor) as tx:
-        tx.session.execute(
-            update(LoginSession)
-            .where(LoginSession.token_digest == token_digest(token), LoginSession.account_id == account.id)
-            .values(proved_at=tx.now),
-        )
-        details = {"method": "password", "step_up": True}
-        tx.record("login:succeed", object_type="account", object_id=account.id, details=details)
+        proof(tx)
+        remember(tx, token, way)
+    if attempt:
+        forget(program, attempt)
+
+
+def remember(tx: Transaction, token: str, way: str) -> None:
+    """Note in the session that its owner just proved who they are."""
+    tx.session.execute(
+        update(LoginSession)
+        .where(LoginSession.token_digest == token_digest(token), LoginSession.account_id == tx.actor.account_id)
+        .values(proved_at=tx.now),
+    )
+    details = {"method": way, "step_up": True}
+    tx.record("login:succeed", object_type="account", object_id=tx.actor.account_id, details=details)
 
 
 def proved_at(program: Program, token: str) -> datetime | None:

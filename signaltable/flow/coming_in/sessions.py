@@ -1,30 +1,80 @@
 """Sessions on the server: opened at a login, looked at with each request, ended for good."""
 
 import hashlib
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 
-from signaltable.domain import Actor
+from signaltable.access import Permission, require
+from signaltable.domain import Actor, NotFound, Refused
+from signaltable.flow.coming_in import owner, steps
 from signaltable.flow.coming_in.actors import ANONYMOUS, actor_of_account
 from signaltable.models import Account, LoginSession
 from signaltable.origin import session_hash
 from signaltable.transaction import Program, Transaction, reading, transaction
 
-# A session ends after an hour without use, and at the end of a working day in any case (ASVS 7.3.1, 7.3.2).
-IDLE = timedelta(minutes=60)
-ABSOLUTE = timedelta(hours=12)
 SEEN_EVERY = timedelta(minutes=1)
+# What is looked at in the transaction that it opens the way for; raises `Refused`.
+Proof = Callable[[Transaction], None]
 
 
-def open_session(program: Program, account: Account, visitor: Actor, *, strength: str = "password") -> str:
-    """Begin a session of somebody who proved who they are, in the way that `strength` says; gives its token."""
+def nothing_more(_tx: Transaction) -> None:
+    """The proof of somebody who proved everything already."""
+
+
+# The strength of a session of somebody who gave a password and nothing else: it leads to setting up a second factor only.
+FIRST_FACTOR = "password"
+# How many of the last logins somebody sees of the own account.
+LAST_LOGINS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """A session as its owner sees it. `handle` names it in a form and is no token; `here`: the one of this request."""
+
+    handle: str
+    device: str
+    strength: str
+    same_network: bool
+    created_at: datetime
+    seen_at: datetime
+    running: bool
+    here: bool
+
+
+def open_session(
+    program: Program,
+    account: Account,
+    visitor: Actor,
+    *,
+    strength: str,
+    device: str = "",
+    known_browser: bool = True,
+    step: str = "",
+    instead_of: str = "",
+    proof: Proof = nothing_more,
+) -> str:
+    """Begin a session of somebody who proved who they are, in the way that `strength` says; gives its token, always a new one.
+
+    `device` is what its owner recognises it by, out of a fixed list of words. `step` is the token of the login that is
+    under way: it ends with this (`Refused` step_over when somebody was first). `instead_of` is the token of a session of
+    less strength that goes on in this one. `proof` is what is still to be proved, looked at in the same commit and raising
+    `Refused`. A login in a browser that is not known is told to the owner by mail.
+    """
     token = program.randomness(32).hex()
     visitor = replace(visitor, session_hash=session_hash(program.keys, token_digest(token)), strength=strength)
     with reading(program) as session:
         actor = actor_of_account(program, session, account, visitor)
     with transaction(program, actor) as tx:
+        proof(tx)
+        if step:
+            steps.end(tx, step)
+        if instead_of:
+            _end_sessions(tx, "strength", LoginSession.token_digest == token_digest(instead_of))
+        if not known_browser and strength != FIRST_FACTOR:
+            owner.tell_of_login(tx, account.id)
         tx.session.add(
             LoginSession(
                 token_digest=token_digest(token),
@@ -32,13 +82,31 @@ def open_session(program: Program, account: Account, visitor: Actor, *, strength
                 created_at=tx.now,
                 seen_at=tx.now,
                 strength=strength,
+                device=device,
+                network=visitor.network_hash,
             ),
         )
-        tx.record("login:succeed", object_type="account", object_id=account.id, details={"method": strength})
+        details = {"method": strength} | ({"device": device} if device else {})
+        tx.record("login:succeed", object_type="account", object_id=account.id, details=details)
     return token
 
 
+def require_fresh_proof(tx: Transaction, token: str) -> bool:
+    """Raise `Refused` (not_proved) unless the actor proved in this session who they are, a few minutes ago at most.
+
+    Returns whether this is a session of the first factor alone, which may do nothing but set up a second one.
+    """
+    found = tx.session.get(LoginSession, token_digest(token))
+    if found is not None and found.account_id == tx.actor.account_id and found.ended_at is None:
+        if (found.strength or FIRST_FACTOR) == FIRST_FACTOR:
+            return True
+        if found.proved_at is not None and tx.now - found.proved_at < tx.program.policy.coming_in.session.step_up:
+            return False
+    raise Refused("not_proved", details={"permission": Permission.ACCOUNT_CONSULT_SELF.value})
+
+
 def token_digest(token: str) -> str:
+    """What the database knows a session by."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -56,10 +124,10 @@ def actor_of_session(program: Program, token: str, *, visitor: Actor = ANONYMOUS
         if account is None or not account.active:
             return None
         # Sessions of before the program kept it began with a password.
-        strength = found.strength or "password"
+        strength = found.strength or FIRST_FACTOR
         visitor = replace(visitor, session_hash=session_hash(program.keys, digest), strength=strength)
         actor = actor_of_account(program, session, account, visitor)
-    if _is_over(found, now):
+    if _is_over(program, found, now):
         with transaction(program, actor) as tx:
             _end_those_over(tx, LoginSession.token_digest == digest)
         return None
@@ -83,17 +151,83 @@ def end_those_over(program: Program, actor: Actor) -> int:
         return _end_those_over(tx)
 
 
-def end_sessions(tx: Transaction, account_id: str, cause: str) -> None:
-    """End all running sessions of an account."""
-    _end_sessions(tx, cause, LoginSession.account_id == account_id)
+def end_sessions(tx: Transaction, account_id: str, cause: str, *, but: str = "") -> int:
+    """End all running sessions of an account, but the one with the token `but` when that is given. Returns how many."""
+    rest = [LoginSession.token_digest != token_digest(but)] if but else []
+    return _end_sessions(tx, cause, LoginSession.account_id == account_id, *rest)
 
 
-def _is_over(found: LoginSession, now: datetime) -> bool:
-    return now - found.seen_at > IDLE or now - found.created_at > ABSOLUTE
+def own_sessions(tx: Transaction, token: str) -> tuple[list[SessionLine], list[SessionLine]]:
+    """The sessions of the actor that still run, and the last logins whether they run or not, newest first (ASVS 7.5.2)."""
+    require(tx.actor, Permission.ACCOUNT_CONSULT_SELF)
+    lines = [_line(tx, one, token) for one in _last(tx, tx.actor.account_id)]
+    tx.record(
+        "session:consult",
+        object_type="account",
+        object_id=tx.actor.account_id,
+        details={"view": "own", "count": len(lines)},
+    )
+    return [one for one in lines if one.running], lines[:LAST_LOGINS]
+
+
+def end_own(tx: Transaction, handle: str, token: str) -> int:
+    """End one session of the actor by its handle, or with "" all but this one. Returns how many. Raises `NotFound`."""
+    require(tx.actor, Permission.ACCOUNT_CONSULT_SELF)
+    if not handle:
+        return end_sessions(tx, tx.actor.account_id, "ended_by_owner", but=token)
+    digests = [one.token_digest for one in _last(tx, tx.actor.account_id) if _handle(tx, one.token_digest) == handle]
+    if not digests:
+        raise NotFound("no such session")
+    return _end_sessions(tx, "ended_by_owner", LoginSession.token_digest == digests[0])
+
+
+def end_all_of(tx: Transaction, account_id: str) -> int:
+    """End every session of somebody, by the administrator (ASVS 7.4.5). Returns how many. Raises `NotFound`."""
+    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
+    if tx.session.get(Account, account_id) is None:
+        raise NotFound("no such account")
+    return end_sessions(tx, account_id, "ended_by_administrator")
+
+
+def last_used(tx: Transaction, account_ids: Sequence[str]) -> dict[str, datetime]:
+    """Account id -> when its last session was last used, as far back as sessions are kept."""
+    query = select(LoginSession.account_id, func.max(LoginSession.seen_at))
+    query = query.where(LoginSession.account_id.in_(account_ids)).group_by(LoginSession.account_id)
+    return {row[0]: row[1] for row in tx.session.execute(query)}
+
+
+def _last(tx: Transaction, account_id: str) -> Sequence[LoginSession]:
+    """Those that run (nobody has more than a hundred that count), and the last ones."""
+    query = select(LoginSession).where(LoginSession.account_id == account_id)
+    running = LoginSession.ended_at.is_(None)
+    return tx.session.scalars(query.order_by(running.desc(), LoginSession.created_at.desc()).limit(100)).all()
+
+
+def _line(tx: Transaction, one: LoginSession, token: str) -> SessionLine:
+    return SessionLine(
+        handle=_handle(tx, one.token_digest),
+        device=one.device,
+        strength=one.strength or FIRST_FACTOR,
+        same_network=bool(one.network) and one.network == tx.actor.network_hash,
+        created_at=one.created_at,
+        seen_at=one.seen_at,
+        running=one.ended_at is None and not _is_over(tx.program, one, tx.now),
+        here=one.token_digest == token_digest(token),
+    )
+
+
+def _handle(tx: Transaction, digest: str) -> str:
+    return session_hash(tx.program.keys, digest)
+
+
+def _is_over(program: Program, found: LoginSession, now: datetime) -> bool:
+    rules = program.policy.coming_in.session
+    return now - found.seen_at > rules.idle or now - found.created_at > rules.absolute
 
 
 def _end_those_over(tx: Transaction, *which: ColumnElement[bool]) -> int:
-    over = or_(LoginSession.seen_at < tx.now - IDLE, LoginSession.created_at < tx.now - ABSOLUTE)
+    rules = tx.program.policy.coming_in.session
+    over = or_(LoginSession.seen_at < tx.now - rules.idle, LoginSession.created_at < tx.now - rules.absolute)
     return _end_sessions(tx, "expired", over, *which)
 
 

@@ -13,7 +13,6 @@ from signaltable.access import Permission, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import ENDED, State
 from signaltable.flow import sealing
-from signaltable.flow.coming_in.proving import PROVED_FOR
 from signaltable.flow.identity_requests import rows, ways
 from signaltable.flow.identity_requests.deciding import judged
 from signaltable.flow.second_person import roles_of
@@ -107,7 +106,7 @@ def why_closed(tx: Transaction, row: IdentityRequest, signal: Signal, subject: S
 
 def _seen(tx: Transaction, row: IdentityRequest, signal: Signal, subject: Subject, proved_at: datetime | None) -> Seen:
     opened_at, until = row.opened_at or tx.now, row.until or tx.now
-    if proved_at is None or proved_at <= opened_at - PROVED_FOR:
+    if proved_at is None or proved_at <= opened_at - tx.program.policy.coming_in.session.step_up:
         raise rows.refusal(row, NOT_PROVED, PERMISSION)
     names = rows.identity_names(row.fields)
     values = _values(tx, row, subject, names)

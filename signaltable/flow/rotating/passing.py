@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from signaltable.flow import naming
-from signaltable.flow.coming_in.sessions import ABSOLUTE
 from signaltable.flow.rotating.state import Batch
 from signaltable.keys import KeyProvider
 from signaltable.models import Draft, KeyRotation
@@ -53,7 +52,7 @@ class Sessions(_Passing):
 
     def may_end(self, tx: Transaction, row: KeyRotation) -> bool:
         """When the longest session that began before has ended."""
-        return tx.now - row.started_at > ABSOLUTE
+        return tx.now - row.started_at > tx.program.policy.coming_in.session.absolute
 
 
 class Drafts(_Passing):
