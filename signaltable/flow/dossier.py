@@ -37,6 +37,8 @@ from signaltable.transaction import Transaction
 # For whom a dossier is made; any other word is the id of the agency that reads it.
 TABLE, OWNER = "table", "owner"
 FORMS: Final = "signal.forms"
+# How the log calls what somebody read who opened a case in acute danger.
+IN_DANGER: Final = "emergency"
 
 # How a decision of the table reads; the codes are those of domain.Decision.
 DECISIONS: Mapping[str, Text] = MappingProxyType(
@@ -206,8 +208,13 @@ def signal_at_table(tx: Transaction, reference: str) -> Signal:
 
 
 def read_at_table(tx: Transaction, signal: Signal, view: str, *, room: bool = False) -> Dossier:
-    """The dossier for the table, with the entries that say who read it. `room`: shown to the whole table at once."""
+    """The dossier for the table, with the entries that say who read it. `room`: shown to the whole table at once.
+
+    Whoever opened the case in acute danger reads this one case: nothing of those that it is linked to, and the log says so.
+    """
     dossier = dossier_of(tx, signal, TABLE, room=room)
+    if signal.id in tx.actor.emergencies:
+        dossier, view = replace(dossier, links=()), IN_DANGER
     tx.record(
         "signal:consult",
         object_type="signal",

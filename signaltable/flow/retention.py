@@ -27,10 +27,10 @@ from signaltable.flow import (
     text_checks,
 )
 from signaltable.flow.identity_requests import ending as identity_ending
-from signaltable.flow.rights import forgetting as emergency_words
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mail.forgetting import forget_old as forget_old_mails
 from signaltable.flow.moves import move
+from signaltable.flow.rights import forgetting as emergency_words
 from signaltable.flow.table import erasing as meeting_words
 from signaltable.models import (
     AgendaItem,

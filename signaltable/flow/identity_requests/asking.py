@@ -266,7 +266,8 @@ def _wait(tx: Transaction, whom: Whom, row: IdentityRequest, permitted: Permitte
     row.fields = list(permitted.selection.subjects.get(whom.subject.number, ()))
     row.ground_digest = permitted.ground.digest
     tx.session.flush()
-    urgent = mailing.presses(tx, "identity-request", urgency=whom.signal.urgency)
+    in_danger = whom.signal.id in tx.actor.emergencies
+    urgent = in_danger or mailing.presses(tx, "identity-request", urgency=whom.signal.urgency)
     mailing.tell_agency(
         tx,
         [row.owner_agency],

@@ -97,7 +97,7 @@ def _still_stands(tx: Transaction, row: IdentityRequest, signal: Signal, subject
     """What the request rests on besides the rules. Raises `Conflict` (changed)."""
     asker = tx.session.scalar(select(Account.active).where(Account.id == row.account_id))
     gone = subject.erased_at is not None or State(signal.state) in ENDED or not asker
-    if gone or row.agency_id not in ways.within_reach(tx, signal, led_by=row.agency_id):
+    if gone or row.agency_id not in ways.within_reach(tx, signal, led_by=row.agency_id, asker=row.account_id):
         raise Conflict("changed", "the case, the subject or the person who asked is no longer there")
 
 

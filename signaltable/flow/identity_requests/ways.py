@@ -12,7 +12,8 @@ from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, DisclosureState, NotFound, Refused, Resource, State
 from signaltable.flow import mailing
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of
-from signaltable.models import Disclosure, Question, Signal, Subject, TableMember
+from signaltable.flow.rights.emergencies import is_running
+from signaltable.models import Disclosure, EmergencyAccess, Question, Signal, Subject, TableMember
 from signaltable.queries import (
     disclosure_by_reference,
     kept_from_signal,
@@ -71,10 +72,11 @@ def require_reach(tx: Transaction, signal: Signal) -> None:
     require(tx.actor, Permission.IDENTITY_REQUEST_TABLED, resource)
 
 
-def within_reach(tx: Transaction, signal: Signal, *, led_by: str = "") -> frozenset[str]:
+def within_reach(tx: Transaction, signal: Signal, *, led_by: str = "", asker: str = "") -> frozenset[str]:
     """The agencies that work on the case: its table once it is there, who was asked about it, and who received it.
 
-    Whoever leads a table works on its cases before they are on an agenda: the actor by role, or the agency `led_by`.
+    Whoever leads a table works on its cases before they are on an agenda: the actor by role, or the agency `led_by`. So does
+    whoever opened the case in acute danger, for as long as that lasts: the account `asker`, the actor's without one.
     """
     members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
     seated = frozenset(members)
@@ -88,7 +90,13 @@ def within_reach(tx: Transaction, signal: Signal, *, led_by: str = "") -> frozen
     )
     received = select(Disclosure.recipient_agency).where(Disclosure.signal_id == signal.id, Disclosure.state.in_(_HELD))
     # Who left the table is no partner of it any more, asked before or not.
-    return at_table | (frozenset(asked) & seated) | frozenset(tx.session.scalars(received))
+    in_danger = select(EmergencyAccess.agency_id).where(
+        EmergencyAccess.signal_id == signal.id,
+        EmergencyAccess.account_id == (asker or tx.actor.account_id),
+        is_running(tx.now),
+    )
+    others = frozenset(tx.session.scalars(received)) | frozenset(tx.session.scalars(in_danger))
+    return at_table | (frozenset(asked) & seated) | others
 
 
 def _leading(tx: Transaction, agency_id: str) -> frozenset[str]:

@@ -4,7 +4,7 @@ Who somebody is stays sealed: for that there is the request with a ground and tw
 takes this access as a way in, and the owner, who can disclose at once. Every look asks the gate again and stands in the log.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import NotFound
 from signaltable.flow import mailing
-from signaltable.flow.dossier import Dossier, read_at_table
+from signaltable.flow.dossier import IN_DANGER, Dossier, read_at_table
 from signaltable.flow.rights import emergencies
 from signaltable.models import Account, Agency, EmergencyAccess, Signal, TableMember
 from signaltable.queries import agency_titles, resource_of
@@ -84,7 +84,7 @@ def _dossier(tx: Transaction, signal: Signal) -> Dossier:
     resource = resource_of(tx, signal)
     if not isinstance(may(tx.actor, Permission.DOSSIER_CONSULT_OWN_TABLE, resource), Allowed):
         require(tx.actor, Permission.DOSSIER_CONSULT_TABLED, resource)
-    return replace(read_at_table(tx, signal, emergencies.VIEW), links=())
+    return read_at_table(tx, signal, IN_DANGER)
 
 
 def _to_call(tx: Transaction, signal: Signal) -> tuple[ToCall, ...]:
