@@ -32,6 +32,12 @@ def _nothing(why: str) -> Leaves:
     return Leaves(why=why)
 
 
+def left_by(method: str, endpoint: str | None) -> frozenset[str]:
+    """What a page leaves in the log whenever it goes through, by which it counts for the budgets of a day (rates.toml)."""
+    row = WEB.get(f"{'GET' if method == 'HEAD' else method} {endpoint or ''}")
+    return row.acts | row.either if row else frozenset()
+
+
 EMPTY_FORM = "an empty form, with choices out of the rules; sending it is recorded"
 # What comes of a consultation of a signal's answers, and of opening it with the key of an agency.
 _DOSSIER = "signal:consult enrich:consult"
@@ -44,6 +50,8 @@ WEB: Mapping[str, Leaves] = {
     "GET account.log_in": _nothing("an empty form for strangers; every attempt is recorded"),
     "POST account.log_in": _leaves("login:succeed", also="login:fail login:end"),
     "POST account.log_out": _leaves("login:end"),
+    "POST leaving.leave": _leaves(also="login:end"),
+    "GET leaving.security": _nothing("who hears of weak places in the program, the same for everybody"),
     "POST account.choose_language": _nothing("a choice that is kept in the own browser"),
     "GET account.choose_password": _nothing("an empty form about the own account; sending it is recorded"),
     "POST account.choose_password": _leaves("account:change", also="login:end login:fail"),
@@ -62,6 +70,22 @@ WEB: Mapping[str, Leaves] = {
     "POST exclusions.add": _leaves("exclusion:record"),
     "GET exclusions.review": _leaves("exclusion:consult"),
     "POST exclusions.review": _leaves("exclusion:consult", either="exclusion:review exclusion:end"),
+    # --- systems of partners: their accounts, and what they ask by themselves
+    "GET machines.listing": _leaves("machine:consult"),
+    "GET machines.add": _nothing(EMPTY_FORM),
+    "POST machines.add": _leaves("machine:record"),
+    "GET machines.show": _leaves("machine:consult"),
+    "POST machines.change": _leaves("machine:consult machine:record"),
+    "POST machines.renew": _leaves("machine:consult machine:record"),
+    "POST machines.end": _leaves("machine:record"),
+    "POST api.token": _leaves("machine:token", also="login:fail"),
+    "GET api.own": _nothing("the own account, for nobody else"),
+    "GET api.description": _nothing("what the API is, the same for everybody"),
+    "GET api.checkpoint": _leaves("checkpoint:fetch"),
+    "GET api.questions": _leaves("signal:list"),
+    "GET api.question": _leaves("enrich:consult"),
+    "POST api.answer": _leaves("enrich:answer"),
+    "POST api.lists": _leaves("enrich:search"),
     # --- accounts and agencies
     "GET admin.listing": _leaves("account:consult"),
     "GET admin.account": _leaves("account:consult"),

@@ -228,21 +228,29 @@ def secret_digest(secret: str) -> str:
 
 
 def thumbprint(given: str | bytes) -> str:
-    """The SHA-256 thumbprint (RFC 8705) of one certificate in PEM or DER, or one that was typed, as 64 small hex digits.
+    """The SHA-256 thumbprint (RFC 8705) that an administrator typed, or that of a certificate in PEM or DER.
 
-    Raises `UnusableInput` at `certificate` for everything else: several certificates, a private key, another digest.
+    As 64 small hex digits. Raises `UnusableInput` at `certificate` as `certificate_digest` does.
     """
     text = given.decode("ascii", errors="replace") if isinstance(given, bytes) else given
     typed = text.replace(":", "").replace(" ", "").strip().lower()
     if len(typed) == _THUMBPRINT_SIGNS and set(typed) <= set("0123456789abcdef"):
         return typed
+    return certificate_digest(text.encode() if isinstance(given, str) else given)
+
+
+def certificate_digest(content: bytes) -> str:
+    """The SHA-256 thumbprint of one certificate in PEM or DER, as 64 small hex digits.
+
+    Raises `UnusableInput` at `certificate` for everything else: several certificates, a private key, other text.
+    """
     try:
-        if len(given) > MOST_PEM or "PRIVATE KEY" in text:
+        if len(content) > MOST_PEM or b"PRIVATE KEY" in content:
             raise ValueError("no certificate")
-        if isinstance(given, bytes) and not given.lstrip().startswith(b"-----"):
-            found = x509.load_der_x509_certificate(given)
+        if content.lstrip().startswith(b"-----"):
+            (found,) = x509.load_pem_x509_certificates(content)
         else:
-            (found,) = x509.load_pem_x509_certificates(text.encode("ascii"))
+            found = x509.load_der_x509_certificate(content)
         return hashlib.sha256(found.public_bytes(Encoding.DER)).hexdigest()
     except ValueError:
         raise UnusableInput({"certificate": "expected one certificate in PEM, or its SHA-256 thumbprint"}) from None

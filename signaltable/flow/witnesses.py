@@ -184,6 +184,13 @@ def kept(tx: Transaction) -> Kept | None:
     return Kept(newest.size, newest.signed_at, newest.note, tuple(key.fingerprint for key in keys), copies)
 
 
+def newest_size(tx: Transaction) -> int | None:
+    """How many entries the newest checkpoint covers; None before the first is signed."""
+    _require(tx.actor)
+    newest = audit_trail.newest_checkpoint(tx.session)
+    return newest.size if newest else None
+
+
 def fetch(tx: Transaction, size: int) -> str:
     """The note of a checkpoint, to keep. Raises `NotFound` when none of this size was signed."""
     _require(tx.actor)

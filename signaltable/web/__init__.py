@@ -7,6 +7,7 @@ from flask_babel import Babel
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import StrictUndefined
 
+from signaltable import api
 from signaltable.program import open_program
 from signaltable.settings import Settings
 from signaltable.transaction import Program
@@ -23,6 +24,7 @@ from signaltable.web import (
     cookies,
     disclosures,
     duties,
+    emergency,
     errors,
     escalations,
     exclusions,
@@ -46,8 +48,10 @@ from signaltable.web import (
     moving,
     overview,
     questions,
+    rates,
     recusals,
     reflection,
+    rights,
     samples,
     screen,
     security,
@@ -66,6 +70,7 @@ from signaltable.web import (
 )
 
 BLUEPRINTS = (
+    api.pages,
     *{account.pages, signing_in.pages, security.pages},
     *{admin.pages, tables.pages},
     approvals.pages,
@@ -76,7 +81,9 @@ BLUEPRINTS = (
     card.pages,
     disclosures.pages,
     duties.pages,
+    emergency.pages,
     exclusions.pages,
+    grants.pages,
     identity_requests.pages,
     inbox.pages,
     transfers.pages,
@@ -93,6 +100,7 @@ BLUEPRINTS = (
     overview.pages,
     questions.pages,
     recusals.pages,
+    rights.pages,
     samples.pages,
     screen.pages,
     reflection.pages,
@@ -134,7 +142,9 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["signaltable"] = program
     uploads.register(app, program)
-    CSRFProtect(app).exempt(leaving.pages)
+    forms = CSRFProtect(app)
+    forms.exempt(leaving.pages)
+    forms.exempt(api.pages)  # No cookie counts there, so no other site can send a browser.
     Babel(app, locale_selector=account.language)
     account.login_manager.init_app(app)
     for blueprint in BLUEPRINTS:
@@ -142,5 +152,6 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
     for part in (guards, headers, errors, filters):
         part.register(app)
     hosts.register(app, settings)
+    rates.register(app, program)
     guards.check_every_view(app)
     return app

@@ -2,12 +2,13 @@
 
 import logging
 
-from flask import Flask, render_template
+from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from signaltable.api import answer_of, is_api
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow.sent_forms import SentTwice
 from signaltable.web.at_once import happened, taken_back, typed
@@ -114,6 +115,8 @@ def _twice(_error: SentTwice) -> ResponseReturnValue:
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
+    if is_api(request.path):  # No operation is there: nobody was let in, so nothing is recorded.
+        return answer_of(error)
     if error.code in {301, 302, 303, 307, 308}:
         return error
     if error.code in TOLD:

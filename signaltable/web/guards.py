@@ -21,6 +21,7 @@ from wtforms import Form
 from wtforms.fields import RadioField, SelectField, SelectMultipleField
 
 from signaltable.access import Denied, Permission, may
+from signaltable.api import is_api
 from signaltable.domain import Actor, NotFound, Refused
 from signaltable.flow import sent_forms
 from signaltable.flow.coming_in import app_codes, proving
@@ -31,6 +32,7 @@ from signaltable.flow.leaving_out import leave_out
 from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive
 from signaltable.transaction import Program, Transaction, refuse, transaction
+from signaltable.web import rates
 from signaltable.web.known_browser import known_browser
 from signaltable.web.once import form_digest, session_digest
 
@@ -195,6 +197,7 @@ def begin() -> Iterator[Transaction]:
 def register(app: Flask) -> None:
     """Put the guards before every request."""
     app.before_request(_identify)
+    app.before_request(rates.ask)
     app.before_request(_open_the_door)
     app.after_request(_tell_trace)
 
@@ -213,7 +216,8 @@ def _identify() -> None:
         parent_span_id=work.parent_span_id,
         network_hash=network_hash(program().keys, address),
     )
-    token = session.get("_user_id", "")
+    # A cookie never counts for the API: systems come with a token (api/guards.py), which never counts for a page.
+    token = "" if is_api(request.path) else session.get("_user_id", "")
     g.work, g.actor = work, visitor
     g.actor = (actor_of_session(program(), token, visitor=visitor) if token else None) or visitor
     # What the browser kept of a session that ended goes with this answer (headers.py).
@@ -229,7 +233,7 @@ def _tell_trace(response: Response) -> Response:
 
 
 def _open_the_door() -> ResponseReturnValue | None:
-    if request.endpoint is None or request.endpoint == "static":
+    if request.endpoint is None or request.endpoint == "static" or is_api(request.path):
         return None
     if any(NOTHING in part for part in (request.path, *request.args, *request.args.values())):
         abort(404)

@@ -1,16 +1,22 @@
 """The actors of people: made out of an account, and out of nothing before anybody is known."""
 
+from dataclasses import replace
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from signaltable.domain import Actor, Channel, NotFound
-from signaltable.models import Account, AccountRole, Agency
+from signaltable.flow.coming_in.limits import emergencies_of, ends_of
+from signaltable.flow.rights.held import held_by
+from signaltable.models import Account, Agency, MachineAccount
 from signaltable.transaction import Program, reading
 
 # Who acts before anybody is known, and when the program itself does.
 ANONYMOUS = Actor("anonymous", "", "", frozenset(), frozenset(), Channel.WEB, "none")
 _TERMINAL = Actor("anonymous", "", "", frozenset(), frozenset(), Channel.CLI, "machine")
 SYSTEM = Actor("system", "", "", frozenset({"system"}), frozenset(), Channel.SYSTEM, "none")
+# What the log calls a system of a partner; no role of roles.toml, so nothing is given by it.
+MACHINE_ROLES = frozenset({"machine"})
 
 
 def is_known(actor: Actor) -> bool:
@@ -33,7 +39,9 @@ def actor_of_login(program: Program, login: str) -> Actor:
 def actor_of_account(program: Program, session: Session, account: Account, visitor: Actor) -> Actor:
     """The person with this account, coming in the way that `visitor` did."""
     agency = session.get_one(Agency, account.agency_id)
-    roles = frozenset(session.scalars(select(AccountRole.role).where(AccountRole.account_id == account.id)))
+    now = program.clock()
+    held = held_by(session, program.policy, account.id, now)
+    roles = held.all
     return Actor(
         account_id=account.id,
         agency_id=agency.id,
@@ -49,4 +57,32 @@ def actor_of_account(program: Program, session: Session, account: Account, visit
         session_hash=visitor.session_hash,
         network_hash=visitor.network_hash,
         must_choose_password=account.first_password,
+        ends=ends_of(session, program.policy, account.id, held, now),
+        emergencies=emergencies_of(session, account.id, now),
+        now=now,
+        rules=program.policy.access,
+    )
+
+
+def actor_of_machine(
+    program: Program,
+    machine: MachineAccount,
+    agency: Agency,
+    permissions: frozenset[str],
+    purposes: frozenset[str],
+    visitor: Actor,
+) -> Actor:
+    """The system of a partner with this account, with what its token holds, coming in the way that `visitor` did."""
+    return replace(
+        visitor,
+        account_id=machine.id,
+        agency_id=agency.id,
+        agency_kind=agency.kind,
+        roles=MACHINE_ROLES,
+        permissions=permissions,
+        purposes=purposes,
+        channel=Channel.API,
+        name=machine.title,
+        now=program.clock(),
+        rules=program.policy.access,
     )

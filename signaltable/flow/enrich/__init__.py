@@ -5,7 +5,14 @@ that the ground lets through. An answer says that a partner knows a subject, nev
 it is the partner's own, and goes on a ground of its own (flow/contexts.py).
 """
 
-from signaltable.flow.enrich.answering import CONTEXT_LIMIT, NO_ANSWER, NO_CONTEXT, answer, withdraw_context
+from signaltable.flow.enrich.answering import (
+    CONTEXT_LIMIT,
+    NO_ANSWER,
+    NO_CONTEXT,
+    answer,
+    answer_by_system,
+    withdraw_context,
+)
 from signaltable.flow.enrich.asked import ANSWERABLE, ASKABLE
 from signaltable.flow.enrich.asking import (
     ASKED_ALREADY,
@@ -96,6 +103,7 @@ __all__ = [
     "Staying",
     "UnreadableIdentity",
     "answer",
+    "answer_by_system",
     "ask",
     "asked_about",
     "compare",

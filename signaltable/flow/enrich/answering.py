@@ -71,6 +71,20 @@ def answer(
         mailing.tell(tx, [question.asked_by], "answer", task=("signal", signal.reference), urgent=urgent)
 
 
+def answer_by_system(tx: Transaction, question_id: str, given: str, *, anonymous: bool, version: int) -> int:
+    """The answer of a partner's system: one of the four, without words of its own, and never over that of a person.
+
+    Returns the version of the question from now on.
+
+    Raises as `answer_question` does, and `Conflict` ("answered_by_person") where a person answered or gave a context: that is theirs.
+    """
+    question, _signal = _locked(tx, question_id, version)
+    if question.context or question.answered_by not in ("", tx.actor.account_id):
+        raise Conflict("answered_by_person", "a person answered this question")
+    answer(tx, question_id, answer=given, anonymous=anonymous, version=version)
+    return question.version
+
+
 def _locked(tx: Transaction, question_id: str, version: int | None) -> tuple[Question, Signal]:
     """The question to answer, which nobody else answers at this moment, with its signal."""
     question = own_question(tx, question_id)

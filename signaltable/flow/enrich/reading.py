@@ -21,8 +21,8 @@ from signaltable.flow.enrich.asked import (
 from signaltable.flow.enrich.comparing import AskedField, compare_fields
 from signaltable.flow.enrich.shown import Shown, shown
 from signaltable.grounds import LegalReference
-from signaltable.models import Account, Agency, Question, Signal, Subject
-from signaltable.queries import PAGE, not_kept_from
+from signaltable.models import Account, Agency, MachineAccount, Question, Signal, Subject
+from signaltable.queries import PAGE, for_own_purposes, not_kept_from
 from signaltable.transaction import Transaction
 
 
@@ -39,6 +39,7 @@ class QuestionLine:
     overdue: bool
     answer: str
     late: bool
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,10 @@ class QuestionView(Shown):
     comparisons_left: int
 
 
-def open_questions(tx: Transaction, *, after: str = "") -> QuestionPage:
+def open_questions(tx: Transaction, *, after: str = "", answered: bool = True) -> QuestionPage:
     """The questions to the actor's agency: open ones by due date, and the last answered ones.
 
-    `after` is the id of the last question of the page before. Raises `NotFound` when it is not a question of theirs.
+    `after` is the id of the last question of the page before; without `answered` only the open ones are read. Raises `NotFound` when it is not a question of theirs.
     """
     agency = tx.actor.agency_id
     require(tx.actor, Permission.ENRICH_ANSWER_ASKED, Resource("question", asked_agencies=frozenset({agency})))
@@ -97,7 +98,11 @@ def open_questions(tx: Transaction, *, after: str = "") -> QuestionPage:
         select(Question, Subject.kind)
         .join(Signal, Signal.id == Question.signal_id)
         .outerjoin(Subject, Subject.id == Question.subject_id)
-        .where(Question.agency_id == agency, not_kept_from(tx, Question.signal_id))
+        .where(
+            Question.agency_id == agency,
+            not_kept_from(tx, Question.signal_id),
+            for_own_purposes(tx, Question.purpose),
+        )
     )
     waiting = mine.where(Question.answer == "", Question.withdrawn_at.is_(None), Signal.state.in_(ANSWERABLE))
     if after:
@@ -107,7 +112,7 @@ def open_questions(tx: Transaction, *, after: str = "") -> QuestionPage:
     done = tx.session.execute(
         mine.where(Question.answer != "", Signal.state.not_in(GONE))
         .order_by(Question.answered_at.desc(), Question.id)
-        .limit(PAGE),
+        .limit(PAGE if answered else 0),
     ).all()
     tx.record(
         "signal:list",
@@ -137,6 +142,7 @@ def _line(tx: Transaction, question: Question, kind: str | None) -> QuestionLine
         overdue=late and not question.answer,
         answer=question.answer,
         late=late and bool(question.answer),
+        version=question.version,
     )
 
 
@@ -206,4 +212,7 @@ def _colleague(tx: Transaction, question: Question) -> str:
     if not question.answered_by or question.answered_by == tx.actor.account_id:
         return ""
     account = tx.session.get(Account, question.answered_by)
-    return account.name if account else ""
+    if account is not None:
+        return account.name
+    machine = tx.session.get(MachineAccount, question.answered_by)
+    return machine.title if machine else ""
