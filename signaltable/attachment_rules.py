@@ -52,23 +52,12 @@ class Picture(Shape):
     frames: Size
 
 
-class AttachmentsFile(Shape):
-    """attachments.toml."""
+class FileRules(Shape):
+    """What counts for one file."""
 
-    per_signal: Annotated[int, Field(ge=1, le=100)]
-    total_kib: Size
     inside: Inside
     picture: Picture
     kind: Some[AttachmentKind]
-
-    @model_validator(mode="after")
-    def _once(self) -> "AttachmentsFile":
-        ids = [kind.id for kind in self.kind]
-        if len(set(ids)) != len(ids):
-            raise ValueError("expected each kind once")
-        if max(kind.largest_kib for kind in self.kind) > self.total_kib:
-            raise ValueError("expected total_kib to be at least the largest file that is allowed")
-        return self
 
     def kind_of(self, name: str) -> AttachmentKind | None:
         """The kind with this id, None when it may not go along."""
@@ -78,3 +67,19 @@ class AttachmentsFile(Shape):
     def largest(self) -> int:
         """The size in bytes of the largest file that any kind allows."""
         return max(kind.largest_kib for kind in self.kind) * 1024
+
+
+class AttachmentsFile(FileRules):
+    """attachments.toml."""
+
+    per_signal: Annotated[int, Field(ge=1, le=100)]
+    total_kib: Size
+
+    @model_validator(mode="after")
+    def _once(self) -> "AttachmentsFile":
+        ids = [kind.id for kind in self.kind]
+        if len(set(ids)) != len(ids):
+            raise ValueError("expected each kind once")
+        if max(kind.largest_kib for kind in self.kind) > self.total_kib:
+            raise ValueError("expected total_kib to be at least the largest file that is allowed")
+        return self

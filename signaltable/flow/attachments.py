@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import func, select
 
 from signaltable.access import OWN_CASE, Permission, require
-from signaltable.attached import PARTLY, PICTURE, Cleaned, clean
+from signaltable.attached import PARTLY, PICTURE, Cleaned
 from signaltable.attached.unfit import Unfit
 from signaltable.attachment_rules import MEDIA_TYPES, AttachmentsFile
 from signaltable.domain import ENDED, Actor, Conflict, NotFound, State
+from signaltable.file_cleaner import clean
 from signaltable.flow import attachment_rows, drafts, masking, sealing
 from signaltable.flow.attachment_rows import Kept, forget, forget_drafts
 from signaltable.flow.virus_scan import INFECTED, NOT_SCANNED, scan

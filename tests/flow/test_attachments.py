@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 
 from signaltable import jobs
-from signaltable.attached import clean
+from signaltable.attached.cleaning import clean
 from signaltable.attached.unfit import Unfit
 from signaltable.domain import NotFound, Refused
 from signaltable.flow import attachment_rows, attachments, drafts, retention, signals

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from signaltable.attached import clean as clean_file
+from signaltable.attached.cleaning import clean as clean_file
 from signaltable.domain import Channel, Conflict, Refused, UnusableInput
 from signaltable.flow import attachments, drafts, exclusions, fsck, naming, rotating, sealing
 from signaltable.flow.setup import INSTALLER

@@ -20,7 +20,7 @@ LAYERS = (
     ("signaltable.queries",),
     ("signaltable.transaction",),
     ("signaltable.concerned",),
-    ("signaltable.text_reader",),
+    ("signaltable.text_reader", "signaltable.file_cleaner"),
     ("signaltable.audit_trail", "signaltable.erasures", "signaltable.row_digests", "signaltable.row_level"),
     ("signaltable.models",),
     ("signaltable.db",),

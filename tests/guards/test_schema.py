@@ -7,9 +7,9 @@ from alembic.script import ScriptDirectory
 
 from signaltable import schema
 
-# What changes a schema, sends mails, plans jobs or finds names in texts: each takes megabytes in every worker, and more
+# What changes a schema, sends mails, plans jobs, cleans files or finds names in texts: each takes megabytes in every worker, and more
 # ways to be broken into.
-NOT_IN_THE_WEB = {"alembic", "apscheduler", "deduce", "smtplib", "signaltable.jobs.work"}
+NOT_IN_THE_WEB = {"alembic", "apscheduler", "deduce", "pikepdf", "puremagic", "smtplib", "signaltable.jobs.work"}
 
 
 def test_the_newest_migration_is_the_one_that_alembic_finds():

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from signaltable.attached import PARTLY, READ, Unfit, clean
+from signaltable.attached import PARTLY, READ
+from signaltable.attached.cleaning import clean
+from signaltable.attached.unfit import Unfit
 from signaltable.attached.pdf import clean_pdf
 from tests.attached_files import (
     CANARY,
