@@ -1,5 +1,6 @@
 """The shape of every file in policies/: which keys, of which type. What the values refer to is checked in policy_checks."""
 
+import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
@@ -32,14 +33,38 @@ def _tests_value(given: Any) -> str | int | float | tuple[str, ...]:
     raise ValueError("expected a text, a number or a list of texts")
 
 
+_HOST = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"
+
+
+def _public(given: Any) -> str:
+    """An https address of somebody else, without user, port or anything that a browser would read in another way."""
+    if isinstance(given, str) and re.fullmatch(rf"(?:https://{_HOST}(?:/[A-Za-z0-9/._~%=&?-]{{0,500}})?)?", given):
+        return given
+    raise ValueError("expected an address that starts with https:// and a name of a host, or nothing")
+
+
+def _contact(given: Any) -> str:
+    if isinstance(given, str) and re.fullmatch(rf"mailto:[A-Za-z0-9._+-]{{1,64}}@{_HOST}", given):
+        return given
+    try:
+        return _public(given)
+    except ValueError:
+        raise ValueError("expected mailto: with a mail address, an https address, or nothing") from None
+
+
+PublicAddress = Annotated[str, PlainValidator(_public)]
+Contact = Annotated[str, PlainValidator(_contact)]
+
 TestValue = Annotated[str | int | float | tuple[str, ...], PlainValidator(_tests_value)]
 
 
 class Region(Shape):
-    """Whose set of rules this is."""
+    """Whose set of rules this is, which neutral page one leaves to quickly, and who hears of weak places ("" for none)."""
 
     id: Name
     name: Words
+    leave_to: PublicAddress = ""
+    security_contact: Contact = ""
 
 
 class Capacity(Shape):

@@ -47,7 +47,7 @@ LATE = (
 ).split()
 # Whoever has an interest in a case sees nothing of it from then on.
 INTEREST = ("recusals.declare", "recusals.end")
-LAST = ("account.choose_password", "account.choose_language", "account.log_out", "admin.account", "admin.password")
+LAST = ("account.choose_password", "account.choose_language", "account.log_out", "leaving.leave", "admin.account", "admin.password")
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def walked(home):
     for _turn in INTEREST:
         try_forms([by_name["coordinator"]], lambda endpoint: endpoint in INTEREST)
         by_name["coordinator"].walk("/belangen", steps=1)
-    for who, last in zip(("havendam", "delinde", "avim", "beheer", "beheer"), LAST, strict=True):
+    for who, last in zip(("havendam", "delinde", "avim", "essm", "beheer", "beheer"), LAST, strict=True):
         try_forms([by_name[who]], lambda endpoint, last=last: endpoint == last)
     return people
 
@@ -130,6 +130,7 @@ def somebody(people):
         "/",
         "/aanmelden",
         "/taak/0",
+        "/.well-known/security.txt",
     ):
         havendam.get(path)
     for item in list(coordinator.left["GET table.item"]):
