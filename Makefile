@@ -47,6 +47,7 @@ thorough: $(VENV)/.filled-dev ## the tests that try a sample of something, with 
 
 mutate-policies: $(VENV)/.filled-dev ## change every rule in every small way and see that a test notices each
 	@$(BIN)/python -m tests.policies.mutate
+	@$(BIN)/python -m tests.policies.mutate_access
 
 lint: $(VENV)/.filled-dev ## ruff and mypy
 	$(BIN)/ruff check .

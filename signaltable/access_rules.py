@@ -120,6 +120,8 @@ def _contradictions(one: Rule, groups: set[str]) -> Iterator[Finding]:
         yield Finding(FILE, f"{key}.relations", f"expected anyone, alone, exactly where the scope is {_said()}")
     if "anyone" in one.relations and len(one.relations) > 1:
         yield Finding(FILE, f"{key}.relations", "expected no relation beside anyone")
+    if {"seated", "tabled"} <= set(one.relations):
+        yield Finding(FILE, f"{key}.relations", "expected no tabled beside seated: a seat is enough there already")
     if scope == OTHER_PERSON and not one.two_people:
         yield Finding(FILE, f"{key}.two_people", "expected true, for the scope is other-person")
     if one.states is not None and one.states not in groups:
