@@ -54,7 +54,9 @@ def rule_mutants() -> Iterator[Mutant]:
     rules = dict(policy().access)
     for name, rule in rules.items():
         for change, changed in _changes(rule):
-            yield Mutant(f"access.toml {name}", change, {**rules, name: changed}, GIVES, access.may, (Permission(name),))
+            yield Mutant(
+                f"access.toml {name}", change, {**rules, name: changed}, GIVES, access.may, (Permission(name),)
+            )
 
 
 def _changes(rule: AccessRule) -> Iterator[tuple[str, AccessRule]]:
@@ -82,7 +84,9 @@ def role_mutants() -> Iterator[Mutant]:
     for role, given in GIVES.items():
         for permission in set(Permission) - access.FOR_EVERYBODY:  # To give what everybody has changes nothing.
             changed = {**GIVES, role: given ^ {permission.value}}
-            yield Mutant(f"roles.toml {role}", permission.value, dict(policy().access), changed, access.may, (permission,))
+            yield Mutant(
+                f"roles.toml {role}", permission.value, dict(policy().access), changed, access.may, (permission,)
+            )
 
 
 # -- the engine -------------------------------------------------------------------------------------------------------
@@ -113,7 +117,7 @@ def _judges(node: ast.stmt) -> bool:
 def _run(tree: ast.Module) -> ModuleType:
     module = ModuleType("mutant")
     sys.modules["mutant"] = module  # Where its dataclasses look for the words of their fields.
-    exec(compile(ast.fix_missing_locations(tree), "mutant", "exec"), module.__dict__)  # noqa: S102 -- our own file
+    exec(compile(ast.fix_missing_locations(tree), "mutant", "exec"), module.__dict__)
     return module
 
 
