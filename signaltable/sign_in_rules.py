@@ -84,6 +84,12 @@ class BrowserRules(Shape):
     days: Annotated[int, Field(ge=1, le=730)]
 
 
+class BreakGlassRules(Shape):
+    """How many accounts for emergencies there may be; one that nobody can use (a lost key, a holiday) asks a second."""
+
+    most: Annotated[int, Field(ge=1, le=2)]
+
+
 class AttemptRules(Shape):
     """How often somebody may try one thing within so many minutes."""
 
@@ -110,6 +116,7 @@ class SignInFile(Shape):
     step: StepRules
     session: SessionRules
     browser: BrowserRules
+    break_glass: BreakGlassRules
     attempts: Some[AttemptRules]
 
     def attempts_of(self, kind: str) -> AttemptRules:

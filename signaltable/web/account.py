@@ -12,8 +12,11 @@ from wtforms.validators import EqualTo, InputRequired
 from signaltable.access import Permission
 from signaltable.domain import Refused, UnusableInput
 from signaltable.flow import accounts
-from signaltable.flow.coming_in import actors, proving, sessions
+from signaltable.flow.coming_in import actors, password_choice, passwords, proving, sessions
+from signaltable.flow.coming_in.provider_accounts import provider_of
 from signaltable.flow.mail import addresses
+from signaltable.models import Account
+from signaltable.transaction import reading
 from signaltable.web.entering import Visitor, forget_session, is_inside, readable
 from signaltable.web.errors import reason_text
 from signaltable.web.guards import (
@@ -29,6 +32,7 @@ from signaltable.web.guards import (
     prove_with_form,
     submitted,
 )
+from signaltable.web.sign_in_words import password_problem
 
 pages = Blueprint("account", __name__)
 login_manager = LoginManager()
@@ -66,25 +70,31 @@ def choose_password() -> ResponseReturnValue:
     form, problem, status = OwnPasswordForm(), "", 422 if request.method == "POST" else 200
     if submitted(form):
         try:
-            confirmed = proving.confirm_password(program(), actor(), form.current.data or "")
-            with begin() as tx:
-                accounts.choose_password(tx, confirmed, form.password.data or "")
+            _change_password(form.current.data or "", form.password.data or "")
         except Refused as refusal:
             problem, status = reason_text(refusal.reason), 403
-        except UnusableInput:
-            form.password.errors = [
-                _(
-                    "Choose another password of at least %(count)s characters",
-                    count=program().policy.coming_in.password.least,
-                ),
-            ]
+        except UnusableInput as unusable:
+            form.password.errors = [password_problem(unusable.problems["password"], _least())]
         else:
-            logout_user()
-            forget_session()
-            flash(_("Your password is changed. Sign in with the new one."), "success")
-            return redirect(url_for("account.log_in"), 303)
+            flash(_("Your password is changed. Your other sessions have ended."), "success")
+            return redirect(url_for("account.security"), 303)
     first = actor().must_choose_password
-    return render_template("account/password.html", form=form, problem=problem, first=first), status
+    return render_template("account/password.html", form=form, problem=problem, first=first, least=_least()), status
+
+
+def _change_password(present: str, wanted: str) -> None:
+    """Compare the present password, look at the new one, and only then hold up others."""
+    confirmed = proving.confirm_password(program(), actor(), present)
+    with reading(program()) as reader:
+        account = reader.get_one(Account, actor().account_id)
+    password_choice.require_fit(program(), account, wanted)
+    kept = passwords.hash_password(program().policy.coming_in.password, wanted)
+    with begin() as tx:
+        accounts.choose_password(tx, confirmed, kept, session.get("_user_id", ""))
+
+
+def _least() -> int:
+    return password_choice.least_for(program(), actor().account_id)
 
 
 class OwnAccountForm(FlaskForm):
@@ -134,10 +144,11 @@ def confirm() -> ResponseReturnValue:
 def log_out() -> ResponseReturnValue:
     """End the session on the server and in the browser."""
     only()
+    left = provider_of(program(), actor())
     sessions.log_out(program(), actor(), session.get("_user_id", ""))
     logout_user()
     forget_session()
-    return redirect(url_for("account.log_in"))
+    return redirect(url_for("account.log_in", afgemeld=left or None))
 
 
 @pages.post("/taal")

@@ -58,7 +58,9 @@ GROUPS: Mapping[str, str] = {
     "restored-database": "restored",
     **dict.fromkeys(("signing-stopped", "too-few-witnesses"), "signing"),
     "clock-set-back": "clock",
+    "break-glass": "break-glass",
     "changed-register": "register",
+    **dict.fromkeys(("emergency-unreviewed", "emergency-not-justified"), "emergency"),
 }
 
 
@@ -110,6 +112,7 @@ def place_label(place: str) -> str:
         "agencies": _("Organisation"),
         "agency_destinations": _("Destination of an organisation"),
         "accounts": _("Account"),
+        "break-glass": _("Emergency account"),
         "account_roles": _("Role of an account"),
         "activations": _("Code to come in once"),
         "second_factors": _("Second factor of an account"),
@@ -117,6 +120,7 @@ def place_label(place: str) -> str:
         "provider_logins": _("Login elsewhere of an account"),
         "machine_accounts": _("Account of a system"),
         "role_grants": _("Role for some time"),
+        "emergency": _("Case opened in acute danger"),
         "emergency_accesses": _("Case opened in acute danger"),
         "rights_reviews": _("Yearly review of rights"),
         "sessions": _("Session of somebody who signed in"),
@@ -211,6 +215,9 @@ def _titles() -> dict[str, str]:
         "too-few-witnesses": _("Too few organisations keep the checkpoints"),
         "clock-set-back": _("The clock was set back"),
         "changed-register": _("The register of erasures was changed"),
+        "break-glass": _("Somebody signed in with an emergency account"),
+        "emergency-unreviewed": _("Nobody looked back in time on access in acute danger"),
+        "emergency-not-justified": _("Access in acute danger was not justified"),
     }
 
 
@@ -306,6 +313,28 @@ def _group(name: str) -> tuple[str, tuple[str, ...]]:
                 "The newest entry is later than the clock of this machine says. Times in the log can no longer be relied on from then on."
             ),
             (_("Ask the technical administrator to set the clock right, by a time server."), look),
+        ),
+        "emergency": (
+            _(
+                "Somebody opened a case that was not theirs and said that there was acute danger. Nobody looked back in time, or a privacy officer found that it was not right."
+            ),
+            (
+                _("Look at what was opened and read, and talk with the person and their organisation."),
+                _("Is it not right? Then take the role away, and tell the organisation that owns the case."),
+                *breach,
+            ),
+        ),
+        "break-glass": (
+            _(
+                "An administrator came in with an account that is kept for when the sign-in service of the organisation is away. That is allowed, and somebody has to look back on it."
+            ),
+            (
+                _("Ask who it was and why. Was the sign-in service really away?"),
+                _("Look in the log what was done with the account."),
+                _(
+                    "Was it nobody of yours? Then close the account off at once, and ask who could reach its recovery codes."
+                ),
+            ),
         ),
         "register": (
             _("The list of what was erased, which is kept outside the database, was changed or damaged."),

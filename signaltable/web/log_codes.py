@@ -20,6 +20,7 @@ from signaltable.web.filters import answer_label, day, in_words, moment
 from signaltable.web.guards import program
 from signaltable.web.log_results import result_words
 from signaltable.web.log_views import view_title
+from signaltable.web.provider_words import cause_in_words
 from signaltable.web.wording import (
     article,
     articles,
@@ -183,7 +184,7 @@ def cause_words(code: str) -> str:
         "consent_gone": _("the consent does not count any more"),
         "continued": _("more of the entry before it"),
         "csrf": _("the form was not one of this session"),
-        "done": _("the person who asked had seen enough"),
+        "done": _("the person had seen enough"),
         "expired": _("it ended by itself"),
         "explained": _("somebody explained the difference"),
         "idle": _("nothing was done for too long"),
@@ -197,9 +198,12 @@ def cause_words(code: str) -> str:
         "older": _("the export was older than the keys that were there"),
         "not_opened": _("it was not opened in time"),
         "password_changed": _("the password was changed"),
+        "reviewed": _("somebody looked back and found it not right"),
         "restore": _("the database was put back from a copy"),
         "restored": _("the database was put back from a copy"),
         "submitted": _("it was submitted"),
+        "time_over": _("its time was over"),
+        "taken_away": _("it was taken away"),
         "taken_back": _("the organisation took its approval back"),
         "conflict_of_interest": _("the person who asked turned out to have an interest in the case"),
         "unanswered": _("nobody decided in time"),
@@ -208,6 +212,9 @@ def cause_words(code: str) -> str:
         "withdrawn": _("the person who asked took it back"),
     }
     stuck = stuck_cause(code)
+    at_provider = cause_in_words(code)
+    if at_provider != code:
+        return own.get(code) or at_provider
     return own.get(code) or (stuck if stuck != code else cause_label(code))
 
 
@@ -287,7 +294,9 @@ def _permission(code: str) -> str:
         "disclosure": _("disclosures"),
         "dossier": _("the dossier of a signal"),
         "duty": _("duties after a disclosure"),
+        "emergency": _("access in acute danger"),
         "enrich": _("questions to organisations"),
+        "grant": _("roles for some time"),
         "identity": _("the identity of a person"),
         "incident": _("incidents about the log"),
         "link": _("links between signals"),
@@ -295,6 +304,7 @@ def _permission(code: str) -> str:
         "policy": _("the rules"),
         "referral": _("received disclosures"),
         "report": _("who saw the data of a person"),
+        "rights": _("who can do what"),
         "sample": _("samples"),
         "signal": _("signals"),
         "table": _("the regional table"),
@@ -327,7 +337,13 @@ def _method(code: str) -> str:
 
 def _kind(code: str) -> str:
     whole = {"whole": _("the whole log"), "agency": _("the part of one organisation")}
-    return whole.get(code) or _evidence_kind(code) or _interest(code) or duty_label(code)
+    return whole.get(code) or _evidence_kind(code) or _interest(code) or _danger(code) or duty_label(code)
+
+
+def _danger(code: str) -> str:
+    rules = program().policy.rights_file
+    found = rules.danger_title(code) if rules else None
+    return in_words(found) if found else ""
 
 
 def _interest(code: str) -> str:

@@ -36,6 +36,8 @@ ROLES = frozenset({"roles", "roles_added", "roles_removed"})
 
 # The names of details in words.
 DETAILS: Mapping[str, Any] = {
+    "break_glass": _l("Emergency account"),
+    "identity_provider": _l("Sign-in service"),
     "urgent": _l("Urgent"),
     "to_table": _l("To the table"),
     "previous_starts_at": _l("Began before"),
@@ -86,6 +88,7 @@ DETAILS: Mapping[str, Any] = {
     "demo": _l("Demonstration"),
     "destinations": _l("Destinations"),
     "device": _l("Device"),
+    "digest": _l("Digest"),
     "different": _l("With another outcome"),
     "disclosure": _l("Disclosure"),
     "draft": _l("Draft"),
@@ -114,6 +117,7 @@ DETAILS: Mapping[str, Any] = {
     "form_version": _l("Version of the form"),
     "freed": _l("Words left readable"),
     "freed_kinds": _l("Kinds left readable"),
+    "grant": _l("Role for some time"),
     "ground": _l("Legal ground"),
     "ground_digest": _l("Digest of the ground"),
     "grounds": _l("Legal grounds"),
@@ -188,7 +192,9 @@ DETAILS: Mapping[str, Any] = {
     "resource_type": _l("Kind of thing asked for"),
     "result": _l("Result"),
     "retention_class": _l("Retention class"),
+    "review": _l("Review of rights"),
     "review_due_at": _l("Look back before"),
+    "role": _l("Role"),
     "roles": _l("Roles"),
     "roles_added": _l("Roles added"),
     "roles_removed": _l("Roles taken away"),
@@ -225,6 +231,7 @@ DETAILS: Mapping[str, Any] = {
     "subject_refs": _l("Subjects (pseudonyms)"),
     "subjects": _l("Subjects"),
     "table": _l("Table"),
+    "taken_away": _l("Taken away"),
     "task": _l("Task"),
     "tasks": _l("Tasks"),
     "text_state": _l("How its text was read"),

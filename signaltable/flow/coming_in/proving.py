@@ -8,10 +8,12 @@ from sqlalchemy import select, update
 from signaltable.domain import Actor, Refused
 from signaltable.flow.coming_in import browsers, factors
 from signaltable.flow.coming_in.attempts import TOO_MANY, claim, forget
+from signaltable.flow.coming_in.provider_accounts import comes_by_itself, is_bound
 from signaltable.flow.coming_in.sessions import require_fresh_proof, token_digest
 from signaltable.flow.coming_in.signing_in import account_with
 from signaltable.flow.coming_in.ways import WAYS, wrong
 from signaltable.models import Account, LoginSession
+from signaltable.provider_settings import provider_of_agency
 from signaltable.transaction import Program, Transaction, reading, refuse, transaction
 
 
@@ -44,8 +46,16 @@ def ways_of(program: Program, actor: Actor) -> tuple[str, ...]:
     with reading(program) as session:
         account = session.get_one(Account, actor.account_id)
         there = factors.factors_of(session, actor.account_id)
-    has = {"password": bool(account.password_hash), "code": bool(there.totp), "passkey": bool(there.passkeys)}
-    return tuple(way for way in WAYS if WAYS[way].step_up and has.get(way, False))
+        own = provider_of_agency(program.settings.identity_providers, account.agency_id)
+        bound = own is not None and is_bound(session, account.id, own.id)
+    has = {
+        "password": bool(account.password_hash) and comes_by_itself(program, account),
+        "code": bool(there.totp),
+        "passkey": bool(there.passkeys),
+    }
+    there_now = tuple(way for way in WAYS if WAYS[way].step_up and has.get(way, False))
+    # A proof at the provider begins at a page of its own (web/provider.py) and is no row of WAYS.
+    return (*there_now, "provider") if bound else there_now
 
 
 def prove_with(program: Program, actor: Actor, token: str, way: str, given: str, browser: str = "") -> None:

@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, NotFound, Refused
-from signaltable.flow.coming_in import owner, steps
+from signaltable.flow.coming_in import emergency_notice, owner, steps
 from signaltable.flow.coming_in.actors import ANONYMOUS, actor_of_account
 from signaltable.models import Account, LoginSession
 from signaltable.origin import session_hash
@@ -86,7 +87,10 @@ def open_session(
                 network=visitor.network_hash,
             ),
         )
-        details = {"method": strength} | ({"device": device} if device else {})
+        details: dict[str, object] = {"method": strength, **({"device": device} if device else {})}
+        if account.break_glass and strength != FIRST_FACTOR:
+            emergency_notice.tell_of_use(tx, account)
+            details["break_glass"] = True
         tx.record("login:succeed", object_type="account", object_id=account.id, details=details)
     return token
 

@@ -10,6 +10,7 @@ from signaltable.flow.coming_in import browsers, factors, owner, steps
 from signaltable.flow.coming_in.actors import ANONYMOUS
 from signaltable.flow.coming_in.attempts import TOO_MANY, claim, forget
 from signaltable.flow.coming_in.passwords import hash_password, is_weaker, password_matches
+from signaltable.flow.coming_in.provider_accounts import comes_by_itself
 from signaltable.flow.coming_in.sessions import FIRST_FACTOR, open_session
 from signaltable.flow.coming_in.ways import WAYS, wrong
 from signaltable.models import Account
@@ -104,7 +105,8 @@ def account_with(
 ) -> Account:
     """The active account with this login and password; every other answer is refused, recorded and counted.
 
-    The same is done, and takes as long, for a name that nobody has, for who was closed off, and for who has no password.
+    The same is done, and takes as long, for a name that nobody has, for who was closed off or has no password, and for who
+    comes in through the identity provider of the agency.
     """
     rules = program.policy.coming_in.password
     with reading(program) as session:
@@ -114,7 +116,7 @@ def account_with(
     if attempt is None:
         refuse(program, who, _failed(program, TOO_MANY, account, login, step_up=step_up))
     right = password_matches(rules, account, password)
-    if account is None or not right or not account.active:
+    if account is None or not right or not account.active or not comes_by_itself(program, account):
         refuse(program, who, _failed(program, "wrong_credentials", account, login, step_up=step_up))
     forget(program, attempt)
     if is_weaker(rules, account.password_hash):
