@@ -4,6 +4,7 @@
 (() => {
   const able = window.isSecureContext && window.PublicKeyCredential
     && PublicKeyCredential.parseCreationOptionsFromJSON && PublicKeyCredential.parseRequestOptionsFromJSON;
+  if (!able) return;
 
   // The challenge is made when it is needed, and asked with the token of the form.
   const ask = async (block, form) => {
@@ -17,7 +18,7 @@
     ? navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(asked) })
     : navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(asked) });
 
-  // Browsers tell "stopped", "nothing found" and "too late" by one name, so that sites learn nothing; the time tells one apart.
+  // Browsers tell "stopped", "nothing found" and "too late" by one name, so that sites learn nothing; the clock tells the last.
   const problem = (error, late) => ({
     NotAllowedError: late ? "late" : "stopped",
     AbortError: "stopped",
@@ -27,29 +28,34 @@
     SecurityError: "elsewhere",
   })[error.name] || "failed";
 
+  const send = (block, form) => {
+    const ways = form.querySelectorAll("button[type=submit]");
+    if (ways.length < 2) form.requestSubmit();
+    else block.querySelector("[data-said]").textContent = block.dataset.proved;
+  };
+
   document.querySelectorAll("[data-passkey]").forEach((block) => {
+    const kind = block.dataset.passkey;
     const form = block.closest("form");
-    const button = block.querySelector("button");
     const field = block.querySelector("input");
     const said = block.querySelector("[data-said]");
-    if (!able) {
-      said.textContent = block.dataset.old || "";
-      return;
-    }
     let busy = false;
-    button.hidden = false;
-    button.addEventListener("click", async () => {
+    block.hidden = false;
+    block.querySelector("button").addEventListener("click", async () => {
       if (busy) return;
+      // A passkey without the rest of its form would lie about on the device: what is missing is told first.
+      if (kind === "make" && [...form.querySelectorAll("[aria-required]")].some((one) => !one.value.trim())) {
+        form.requestSubmit();
+        return;
+      }
       busy = true;
       said.textContent = "";
       let until = Infinity;
       try {
         const asked = await ask(block, form);
         until = Date.now() + asked.timeout;
-        field.value = JSON.stringify((await answer(block.dataset.passkey, asked)).toJSON());
-        const ways = form.querySelectorAll("button[type=submit]");
-        if (ways.length > 1) said.textContent = block.dataset.proved;
-        else form.requestSubmit();
+        field.value = JSON.stringify((await answer(kind, asked)).toJSON());
+        send(block, form);
       } catch (error) {
         field.value = "";
         said.textContent = block.dataset[problem(error, Date.now() >= until)];
@@ -57,4 +63,6 @@
       busy = false;
     });
   });
+  document.querySelectorAll("[data-with-passkey]").forEach((one) => { one.hidden = false; });
+  document.querySelectorAll("[data-without-passkey]").forEach((one) => { one.hidden = true; });
 })();

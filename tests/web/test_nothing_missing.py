@@ -418,6 +418,14 @@ ELSEWHERE = {
     "POST minutes.close": "tests/web/test_meeting_pages.py",
     "GET text_checks.show": "tests/web/test_text_checks.py",
     "POST text_checks.confirm": "tests/web/test_text_checks.py",
+    # Only a script asks these, and only a device answers.
+    "POST passkeys.ask_anybody": "tests/web/test_passkey_pages.py",
+    "POST passkeys.ask_second": "tests/web/test_passkey_pages.py",
+    "POST passkeys.ask_again": "tests/web/test_passkey_pages.py",
+    "POST passkeys.ask_for_new": "tests/web/test_passkey_pages.py",
+    "POST passkeys.log_in": "tests/web/test_passkey_pages.py",
+    "GET passkeys.add": "tests/web/test_passkey_pages.py",
+    "POST passkeys.add": "tests/web/test_passkey_pages.py",
 }
 
 

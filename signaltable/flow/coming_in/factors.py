@@ -29,6 +29,8 @@ class FactorLine:
     used_at: datetime | None
     backed_up: bool
     shown: bool
+    # When a passkey turned out to be on two devices.
+    copied_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +153,4 @@ def _record(tx: Transaction, action: str, kind: str) -> None:
 
 
 def _line(one: SecondFactor) -> FactorLine:
-    return FactorLine(one.id, one.kind, one.title, one.made_at, one.used_at, one.backed_up, one.shown)
+    return FactorLine(one.id, one.kind, one.title, one.made_at, one.used_at, one.backed_up, one.shown, one.copied_at)

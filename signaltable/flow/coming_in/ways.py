@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from signaltable.domain import Actor, Refused
-from signaltable.flow.coming_in import app_codes, recovery
+from signaltable.flow.coming_in import app_codes, passkeys, recovery
 from signaltable.flow.coming_in.passwords import password_matches
 from signaltable.flow.coming_in.sessions import Proof, nothing_more
 from signaltable.models import Account
@@ -44,6 +44,7 @@ def wrong(reason: str, account_id: str, method: str, *, step_up: bool = False) -
 
 WAYS: Final[Mapping[str, Way]] = {
     "password": Way(_password, "password", step_up=True),
+    "passkey": Way(passkeys.proof, "", strength=passkeys.PASSKEY, step_up=True),
     "code": Way(app_codes.proof, "code", strength="two_factors", step_up=True),
     "recovery": Way(recovery.proof, "recovery", strength="two_factors"),
 }
