@@ -39,6 +39,7 @@ def left_by(method: str, endpoint: str | None) -> frozenset[str]:
 
 
 EMPTY_FORM = "an empty form, with choices out of the rules; sending it is recorded"
+CHALLENGE = "a random number for a device, kept for some minutes; what is answered is recorded"
 # What comes of a consultation of a signal's answers, and of opening it with the key of an agency.
 _DOSSIER = "signal:consult enrich:consult"
 _DISCLOSED = "disclosure:prepare identity:consult"
@@ -50,11 +51,28 @@ WEB: Mapping[str, Leaves] = {
     "GET account.log_in": _nothing("an empty form for strangers; every attempt is recorded"),
     "POST account.log_in": _leaves("login:succeed", also="login:fail login:end"),
     "POST account.log_out": _leaves("login:end"),
+    "POST passkeys.ask_anybody": _nothing(CHALLENGE),
+    "POST passkeys.ask_second": _nothing(CHALLENGE),
+    "POST passkeys.ask_again": _nothing(CHALLENGE),
+    "POST passkeys.ask_for_new": _nothing(CHALLENGE),
+    "POST passkeys.log_in": _leaves("login:succeed", also="login:fail login:end"),
+    "GET passkeys.add": _nothing("an empty form about the own account; sending it is recorded"),
+    "POST passkeys.add": _leaves("factor:record", also="login:succeed login:fail login:end"),
     "POST leaving.leave": _leaves(also="login:end"),
     "GET leaving.security": _nothing("who hears of weak places in the program, the same for everybody"),
     "POST account.choose_language": _nothing("a choice that is kept in the own browser"),
     "GET account.choose_password": _nothing("an empty form about the own account; sending it is recorded"),
     "POST account.choose_password": _leaves("account:change", also="login:end login:fail"),
+    "GET provider.start": _nothing("leads a stranger to their organisation; what comes back is recorded"),
+    "GET provider.come_back": _leaves(
+        also="login:succeed login:fail login:end provider:bind account:record account:change key:use incident:open"
+    ),
+    "POST provider.prove": _nothing("keeps an own form, sealed and for minutes; the proof that follows is recorded"),
+    "GET provider.sign_out": _nothing("leads on to where an organisation ends its own session"),
+    "GET provider.listing": _leaves("account:consult"),
+    "POST provider.test": _leaves("account:consult"),
+    "POST provider.release": _leaves(also="provider:release login:end login:succeed"),
+    "POST provider.emergency_account": _leaves(also="account:change login:end login:succeed"),
     "GET overview.home": _nothing("the address people type: leads on and shows nothing"),
     "GET overview.show": _leaves("signal:list"),
     # --- texts that wait for the text reader

@@ -88,7 +88,7 @@ class Answering(BaseModel):
         description="one of hit, no_hit, cannot_search, may_not_say",
         pattern="^(" + "|".join(one.value for one in Answer) + ")$",
     )
-    version: int = Field(description="the version of the question as you read it", ge=1, le=1_000_000)
+    version: int = Field(description="the version of the question as you read it", ge=0, le=1_000_000)
     anonymous: bool = Field(False, description="true to stay anonymous to the other partners until the meeting")
 
 

@@ -13,6 +13,7 @@ from signaltable.settings import Settings
 from signaltable.transaction import Program
 from signaltable.web import (
     account,
+    activating,
     admin,
     approvals,
     asking,
@@ -29,6 +30,7 @@ from signaltable.web import (
     escalations,
     exclusions,
     filters,
+    grants,
     guards,
     headers,
     hosts,
@@ -41,12 +43,15 @@ from signaltable.web import (
     keys,
     leaving,
     links,
+    machines,
     mails,
     meetings,
     minutes,
     misuse,
     moving,
     overview,
+    passkeys,
+    provider,
     questions,
     rates,
     recusals,
@@ -71,7 +76,7 @@ from signaltable.web import (
 
 BLUEPRINTS = (
     api.pages,
-    *{account.pages, signing_in.pages, security.pages},
+    *{account.pages, activating.pages, signing_in.pages, security.pages},
     *{admin.pages, tables.pages},
     approvals.pages,
     asking.pages,
@@ -94,10 +99,13 @@ BLUEPRINTS = (
     keys.pages,
     leaving.pages,
     links.pages,
+    machines.pages,
     mails.pages,
     minutes.pages,
     misuse.pages,
     overview.pages,
+    passkeys.pages,
+    provider.pages,
     questions.pages,
     recusals.pages,
     rights.pages,
@@ -153,5 +161,6 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
         part.register(app)
     hosts.register(app, settings)
     rates.register(app, program)
+    provider.register(app, program)
     guards.check_every_view(app)
     return app

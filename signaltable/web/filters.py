@@ -25,10 +25,13 @@ from signaltable.web.sign_in_words import device_words, strength_words
 # Pages that are reached from the tabs of another entry of the menu.
 WITHIN = {
     "asking": "triage",
+    "grants": "admin",
     "blind_check": "questions",
     "jobs": "admin",
     "keys": "admin",
+    "machines": "admin",
     "mails": "admin",
+    "provider": "admin",
     "minutes": "table",
     "misuse": "auditor",
     "recusals": "table",
@@ -137,6 +140,7 @@ def menu() -> list[tuple[str, str, bool]]:
     """(address, label, current) of the pages that the actor's roles open."""
     # Who judges links finds the exclusion list there, so that the menu fits on one line; others have an entry for it.
     under_links = judges_links()
+    reviews = isinstance(may(actor(), Permission.EMERGENCY_CONSULT_ALL), Allowed)
     entries: tuple[tuple[str, str, tuple[Permission, ...]], ...] = (
         ("overview.show", _("Overview"), (Permission.ACCOUNT_CONSULT_SELF,)),
         ("intake.start", _("New signal"), (Permission.SIGNAL_SUBMIT_OWN,)),
@@ -162,6 +166,12 @@ def menu() -> list[tuple[str, str, bool]]:
         ("card.show", _("Meldroutekaart"), (Permission.POLICY_CONSULT_ALL,)),
         ("auditor.listing", _("Audit log"), (Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)),
         ("incidents.listing", _("Incidents"), (Permission.INCIDENT_CONSULT_ALL,)),
+        (
+            "emergency.listing" if reviews else "emergency.open_case",
+            _("Acute danger"),
+            (Permission.EMERGENCY_OPEN_ALL, Permission.EMERGENCY_CONSULT_ALL),
+        ),
+        ("rights.listing", _("Rights"), (Permission.RIGHTS_CONSULT_ALL,)),
         ("witness.show", _("Witness"), (Permission.CHECKPOINT_KEEP_OWN,)),
         (
             "subject_reports.listing",
