@@ -24,7 +24,7 @@ from signaltable.access import Denied, Permission, may
 from signaltable.api import is_api
 from signaltable.domain import Actor, NotFound, Refused
 from signaltable.flow import sent_forms
-from signaltable.flow.coming_in import app_codes, proving
+from signaltable.flow.coming_in import app_codes, passkeys, proving
 from signaltable.flow.coming_in.actors import ANONYMOUS, is_known
 from signaltable.flow.coming_in.proving import proved_at
 from signaltable.flow.coming_in.sessions import FIRST_FACTOR, actor_of_session
@@ -61,7 +61,10 @@ REFERENCE = re.compile(r"[SDsd]-[0-9A-Za-z]{4}-[0-9A-Za-z]{2}")
 
 # The boxes of a form that asks once more who it is, by the way to prove it; `step_up` takes them out before the view sees
 # the form. What a passkey answers comes in a box that a script fills in (static/passkeys.js).
-STEP_UP_FIELDS = {"password": "step_up_password", "code": "step_up_code", "passkey": "step_up_passkey"}
+STEP_UP_FIELDS = {"passkey": "step_up_passkey", "password": "step_up_password", "code": "step_up_code"}
+
+# Where the browser keeps which challenge for a passkey it was given, in the signed cookie.
+PASSKEY_ASKED = "passkey"
 
 # The blueprints that show the log and what was found in it.
 ABOUT_THE_LOG = frozenset({"auditor", "incidents", "misuse", "samples", "witness"})
@@ -70,7 +73,9 @@ ABOUT_THE_LOG = frozenset({"auditor", "incidents", "misuse", "samples", "witness
 BEFORE_OWN_PASSWORD = frozenset({"account.choose_password", "account.log_out"})
 
 # Where somebody may come who gave a password and has no second factor yet: setting one up, and nothing else.
-BEFORE_SECOND_FACTOR = BEFORE_OWN_PASSWORD | {"account.security", "account.begin_app", "account.app"}
+BEFORE_SECOND_FACTOR = BEFORE_OWN_PASSWORD | {
+    *("account.security", "account.begin_app", "account.app", "passkeys.add", "passkeys.ask_for_new"),
+}
 
 
 def permission(needed: Permission | None, *alternatives: Permission) -> Callable[[View], View]:
@@ -127,11 +132,17 @@ def prove_with_form() -> str:
     for way, one in given:
         if one:
             try:
-                proving.prove_with(program(), actor(), session.get("_user_id", ""), way, one, known_browser())
+                token = session.get("_user_id", "")
+                proving.prove_with(program(), actor(), token, way, given_of(way, one), known_browser())
             except Refused as refusal:
                 return refusal.reason
             break
     return ""
+
+
+def given_of(way: str, one: str) -> str:
+    """What was given to prove something: of a passkey with the challenge of this browser, which counts for one answer."""
+    return passkeys.answered(session.pop(PASSKEY_ASKED, ""), one) if way == passkeys.PASSKEY else one
 
 
 def shown_code() -> str:
@@ -139,9 +150,12 @@ def shown_code() -> str:
     return app_codes.shown_code(program(), actor(), actor().account_id)
 
 
-def confirm_page(carried: list[tuple[str, str]], problem: str) -> str:
-    """The page that asks once more who it is, with all that was filled in; `problem` is the reason that the last try failed."""
-    return render_template("account/confirm.html", carried=carried, action=request.path, problem=problem)
+def confirm_page(carried: list[tuple[str, str]], problem: str, action: str = "") -> str:
+    """The page that asks once more who it is, with all that was filled in; `problem` is the reason that the last try failed.
+
+    It leads to `action`, by default to where this request was for.
+    """
+    return render_template("account/confirm.html", carried=carried, action=action or request.path, problem=problem)
 
 
 def _ask_again(problem: str) -> ResponseReturnValue:

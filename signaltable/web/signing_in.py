@@ -13,7 +13,7 @@ from signaltable.flow.coming_in import app_codes, signing_in, steps
 from signaltable.web.account import pages
 from signaltable.web.entering import STEP, WANTED, go_on
 from signaltable.web.errors import reason_text
-from signaltable.web.guards import actor, offered, only, permission, program, submitted
+from signaltable.web.guards import actor, given_of, offered, only, permission, program, submitted
 from signaltable.web.known_browser import device, known_browser
 
 __all__ = ["pages"]
@@ -67,7 +67,7 @@ def second_step() -> ResponseReturnValue:
             program(),
             token,
             way,
-            request.form.get("given", ""),
+            given_of(way, request.form.get("given", "")),
             visitor=actor(),
             browser=known_browser(),
             device=device(),
