@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 
 from signaltable import row_level
 from signaltable.access import Permission
+from signaltable.breached import check_file
 from signaltable.db import make_engine, make_sessions, refuse_writes
 from signaltable.domain import SignaltableError
+from signaltable.flow.coming_in.app_codes import has_shown
 from signaltable.flow.field_names import check_fields
 from signaltable.keys import KeyProvider
 from signaltable.keys.chosen import load_keys
@@ -56,9 +58,12 @@ def open_to_read(settings: Settings) -> Program:
 
 
 def _opened(settings: Settings, engine: Engine) -> Program:
+    check_file(settings.breached_passwords)
     keys = load_keys(settings)
     _refuse_open_fence(settings, engine, keys)
     program = assemble(settings, engine, keys)
+    if not settings.demo and has_shown(program):
+        raise NotInitialised("an account has a second factor of a demonstration, whose codes are shown; use another home")
     return replace(program, work=start(program.randomness))
 
 

@@ -61,6 +61,22 @@ WEB: Mapping[str, Leaves] = {
     "POST leaving.leave": _leaves(also="login:end"),
     "GET leaving.security": _nothing("who hears of weak places in the program, the same for everybody"),
     "POST account.choose_language": _nothing("a choice that is kept in the own browser"),
+    "GET account.second_step": _nothing("boxes for the second step of a login that is under way"),
+    "POST account.second_step": _leaves(either="login:succeed login:fail", also="login:end factor:remove"),
+    "GET account.activate": _nothing("an empty form for strangers; every code that is wrong is recorded"),
+    "POST account.activate": _leaves(also="login:fail"),
+    "GET account.activate_choose": _nothing("boxes for who has a code; using it is recorded"),
+    "POST account.activate_choose": _leaves(
+        either="account:activate login:fail", also="login:end login:succeed factor:remove"
+    ),
+    "GET account.security": _leaves(also="session:consult"),
+    "POST account.begin_app": _nothing("a secret that counts for nothing yet; adding the app is recorded"),
+    "GET account.app": _leaves(also="key:use"),
+    "POST account.app": _leaves(also="factor:record login:succeed login:end login:fail key:use"),
+    "POST account.recovery_codes": _leaves("factor:record"),
+    "POST account.rename_factor": _leaves(also="factor:record session:consult"),
+    "POST account.remove_factor": _leaves(also="factor:remove login:end session:consult"),
+    "POST account.end_session": _leaves(either="login:end session:consult"),
     "GET account.choose_password": _nothing("an empty form about the own account; sending it is recorded"),
     "POST account.choose_password": _leaves("account:change", also="login:end login:fail"),
     "GET provider.start": _nothing("leads a stranger to their organisation; what comes back is recorded"),
@@ -109,7 +125,8 @@ WEB: Mapping[str, Leaves] = {
     "GET admin.account": _leaves("account:consult"),
     "POST admin.account": _leaves("account:change", also="account:consult login:end"),
     "POST admin.mail_address": _leaves("account:consult", also="account:change"),
-    "POST admin.password": _leaves("account:change", also="account:consult login:end"),
+    "POST admin.invite": _leaves("account:invite", also="login:end"),
+    "POST admin.end_sessions": _leaves("session:consult", also="login:end"),
     "GET admin.add_account": _nothing(EMPTY_FORM),
     "POST admin.add_account": _leaves("account:record"),
     "GET admin.agencies": _leaves("agency:consult"),
@@ -361,7 +378,9 @@ WEB: Mapping[str, Leaves] = {
 ONLY_FILES = "works on files and on the rules that were given to it; the home and its log need not exist"
 
 CLI: Mapping[str, Leaves] = {
-    "init": _leaves("system:init policy:load key:make agency:record account:record", also="checkpoint:sign"),
+    "init": _leaves(
+        "system:init policy:load key:make agency:record account:record", also="checkpoint:sign account:invite factor:record"
+    ),
     "demo": _leaves("system:init policy:load key:make agency:record account:record", also="checkpoint:sign"),
     "run": _leaves(also="policy:load log:rows"),
     "scan": _nothing("a text that somebody typed, about no signal; nothing is stored"),
@@ -374,6 +393,7 @@ CLI: Mapping[str, Leaves] = {
     ),
     "jobs status": _leaves("job:consult"),
     "accounts": _leaves("account:consult"),
+    "invite": _leaves("account:invite", also="login:end"),
     "submit": _leaves("signal:record signal:route", also="link:propose"),
     "route": _nothing(ONLY_FILES),
     "link-bench": _nothing(ONLY_FILES),

@@ -49,7 +49,9 @@ class Settings:
     when there is none. `text_reader`: whether texts wait until the helper process read them. `key_provider` says where the keys are: in a file of the home, or in the token `pkcs11_token`
     behind `pkcs11_module`, of which `pkcs11_pin_file` holds the PIN; `key_suite` how new key pairs of a file seal.
     `mail_server` is what sends the mails; without one they stay in the outbox. Through `identity_providers` people of some
-    agencies come in. `names`: the hosts under which browsers ask, besides that of `address`.
+    agencies come in. `owner_url` is the address by which the tables are
+    made, where the program itself comes as a role that owns nothing. `names`: the hosts under which browsers ask, besides that of `address`.
+    `breached_passwords` holds digests of passwords that leaked (signaltable/breached.py).
     """
 
     home: Path
@@ -75,8 +77,10 @@ class Settings:
     clamd: str = ""
     text_reader: str = TEXT_READER[0]
     mail_server: MailServer | None = None
+    owner_url: str = ""
     identity_providers: tuple[IdentityProvider, ...] = ()
     names: tuple[str, ...] = ()
+    breached_passwords: Path | None = None
 
     @property
     def demo(self) -> bool:
@@ -174,9 +178,21 @@ class Settings:
             clamd=_listens(env, "SIGNALTABLE_CLAMD"),
             text_reader=_one_of(env, "SIGNALTABLE_TEXT_READER", TEXT_READER),
             mail_server=read_mail_server(env),
+            owner_url=_owner(env, url),
             identity_providers=read_providers(_path(env, VARIABLE), demo=mode == "demo", address=address),
             names=_hosts(env, "SIGNALTABLE_HOSTS"),
+            breached_passwords=_path(env, "SIGNALTABLE_BREACHED_PASSWORDS"),
         )
+
+
+def _owner(env: Mapping[str, str], database: str) -> str:
+    """The address of the role that owns the tables; only PostgreSQL has roles."""
+    url = env.get("DATABASE_OWNER_URL", "")
+    if url and not url.startswith(("postgresql:", "postgresql+psycopg:", "postgres:")):
+        raise UnusableSettings("DATABASE_OWNER_URL: expected an address that starts with postgresql:")
+    if url and not database.startswith("postgres"):
+        raise UnusableSettings("DATABASE_OWNER_URL: expected a DATABASE_URL that starts with postgresql: beside it")
+    return _with_driver(url)
 
 
 def _one_of(env: Mapping[str, str], name: str, choices: Sequence[str]) -> str:

@@ -46,6 +46,7 @@ for command in (
     home.run,
     jobs.jobs,
     home.accounts,
+    home.invite,
     signals.submit,
     signals.route,
     link_bench.link_bench,

@@ -18,7 +18,7 @@ from signaltable.settings import Settings
     metavar="LOGIN",
     default="beheer",
     show_default=True,
-    help="Without --demo: the first account; its password is printed once.",
+    help="Without --demo: the first account; the code to come in with is printed once.",
 )
 @click.option("--keep", is_flag=True, help="Say nothing and do nothing when it exists already.")
 @plainly
@@ -57,8 +57,10 @@ def _make_home(settings: Settings, administrator: str) -> None:
     migrate(settings)
     program = open_program(settings)
     setup.start_log(program)
-    password = setup.first_administrator(program, administrator)
-    click.echo(f"{administrator}  {password}   (shown once; add agencies and people at /beheer)")
+    made = setup.first_administrator(program, administrator)
+    click.echo(
+        f"{made.login}  {made.code}   (shown once; choose a password with it at /activeren, then go on at /beheer)"
+    )
     (settings.home / setup.UNFINISHED).unlink()
 
 
@@ -120,7 +122,27 @@ def accounts(*, as_json: bool) -> None:
     click.echo(json.dumps(found, ensure_ascii=False, indent=1) if as_json else _accounts_table(found))
 
 
+@click.command()
+@click.argument("login")
+@click.option("--factors", "second_factor", is_flag=True, help="To set up a second factor anew; the password stays.")
+@plainly
+def invite(login: str, *, second_factor: bool) -> None:
+    """Make a code with which somebody comes in once, and print it."""
+    from signaltable.flow import setup
+    from signaltable.flow.coming_in import activating, actors
+    from signaltable.program import open_program
+    from signaltable.transaction import transaction
+
+    program = open_program(Settings.from_env())
+    account = actors.actor_of_login(program, login)
+    with transaction(program, setup.INSTALLER) as tx:
+        made = activating.invite(tx, account.account_id, second_factor=second_factor)
+    hours = program.policy.coming_in.activation.hours
+    click.echo(f"{made.login}  {made.code}   (shown once; counts for {hours} hours at /activeren)")
+
+
 def _accounts_table(found: list[dict[str, Any]]) -> str:
     lines = [f"demo accounts, all with password  {found[0]['password']}"] if found else []
+    lines += ["the second step shows the code that the app of each would show"] if found else []
     lines += [f"  {one['login']:<14} {', '.join(one['roles']):<20} {one['agency']}" for one in found]
     return "\n".join(lines)

@@ -9,9 +9,10 @@ from sqlalchemy import delete, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
-from signaltable.flow.coming_in.passwords import hash_password, password_matches
+from signaltable.flow.coming_in import owner
+from signaltable.flow.coming_in.passwords import hash_password
 from signaltable.flow.coming_in.proving import Confirmed
-from signaltable.flow.coming_in.sessions import end_sessions
+from signaltable.flow.coming_in.sessions import end_sessions, last_used
 from signaltable.flow.meanwhile import require_version
 from signaltable.flow.rights.mixing import mixes
 from signaltable.models import Account, AccountRole, Agency
@@ -32,6 +33,9 @@ class AccountLine:
     active: bool
     mail_address: str = ""
     mail_bounced_at: datetime | None = None
+    # Whether somebody can come in already, with what besides, and when that was last done.
+    has_password: bool = False
+    last_used: datetime | None = None
 
 
 def accounts_page(tx: Transaction, agency_id: str = "", after: str = "") -> tuple[list[AccountLine], str | None]:
@@ -51,7 +55,8 @@ def accounts_page(tx: Transaction, agency_id: str = "", after: str = "") -> tupl
     found = tx.session.execute(query.order_by(Account.login).limit(PAGE + 1)).all()
     shown = found[:PAGE]
     roles = _roles_of(tx, [account.id for account, _title in shown])
-    lines = [_account_line(account, title, roles) for account, title in shown]
+    used = last_used(tx, [account.id for account, _title in shown])
+    lines = [_account_line(account, title, roles, used.get(account.id)) for account, title in shown]
     record_look(
         tx, "account:consult", {"view": "list", "count": len(lines)} | ({"agency": agency_id} if agency_id else {})
     )
@@ -66,7 +71,8 @@ def account_of(tx: Transaction, account_id: str) -> AccountLine:
         raise NotFound("no such account")
     title = tx.session.get_one(Agency, account.agency_id).title
     record_look(tx, "account:consult", {"view": "one", "account": account_id}, account_id)
-    return _account_line(account, title, _roles_of(tx, [account_id]))
+    used = last_used(tx, [account_id]).get(account_id)
+    return _account_line(account, title, _roles_of(tx, [account_id]), used)
 
 
 def record_look(tx: Transaction, action: str, details: Mapping[str, Any], object_id: str = "") -> None:
@@ -82,7 +88,9 @@ def _roles_of(tx: Transaction, account_ids: Sequence[str]) -> dict[str, tuple[st
     return found
 
 
-def _account_line(account: Account, title: str, roles: Mapping[str, tuple[str, ...]]) -> AccountLine:
+def _account_line(
+    account: Account, title: str, roles: Mapping[str, tuple[str, ...]], used: datetime | None
+) -> AccountLine:
     return AccountLine(
         account.id,
         account.login,
@@ -93,44 +101,24 @@ def _account_line(account: Account, title: str, roles: Mapping[str, tuple[str, .
         account.active,
         account.mail_address,
         account.mail_bounced_at,
+        bool(account.password_hash),
+        used,
     )
 
 
-def change_password(tx: Transaction, account_id: str, password: str) -> None:
-    """Give an account a new initial password and end its sessions. Raises `NotFound`, `UnusableInput`."""
-    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
-    account = tx.session.get(Account, account_id)
-    if account is None:
-        raise NotFound("no such account")
-    _require_long(tx, password)
-    put_password(tx, account, password, first=True)
+def choose_password(tx: Transaction, confirmed: Confirmed, kept: str, token: str = "") -> None:
+    """A person's own new password, after a proof of who they are. Ends every other session (ASVS 7.4.3), and tells the owner.
 
-
-def choose_password(tx: Transaction, confirmed: Confirmed, password: str) -> None:
-    """A person's own new password, after typing the present one. Ends every session, this one included.
-
-    Raises `UnusableInput` when the new one is too short or is the present one.
+    `kept` is what `passwords.hash_password` made of one that `password_choice.require_fit` took; `token` that of the
+    session which goes on.
     """
     require(tx.actor, Permission.ACCOUNT_CONSULT_SELF)
     if confirmed.account_id != tx.actor.account_id:
         raise Refused("other_agency", details={"permission": Permission.ACCOUNT_CONSULT_SELF.value})
     account = tx.session.get_one(Account, tx.actor.account_id)
-    _require_long(tx, password)
-    if password_matches(tx.program.policy.coming_in.password, account, password):
-        raise UnusableInput({"password": "expected another password than the present one"})
-    put_password(tx, account, password, first=False)
-
-
-def _require_long(tx: Transaction, password: str) -> None:
-    least = tx.program.policy.coming_in.password.least
-    if len(password) < least:
-        raise UnusableInput({"password": f"expected at least {least} characters"})
-
-
-def put_password(tx: Transaction, account: Account, password: str, *, first: bool) -> None:
-    rules = tx.program.policy.coming_in.password
-    account.password_hash, account.first_password = hash_password(rules, password), first
-    end_sessions(tx, account.id, "password_changed")
+    account.password_hash, account.first_password = kept, False
+    end_sessions(tx, account.id, "password_changed", but=token)
+    owner.tell_of_change(tx, account.id)
     tx.record(
         "account:change",
         object_type="account",
@@ -146,13 +134,13 @@ def record_account(
     name: str,
     agency_id: str,
     roles: Sequence[str],
-    password: str,
+    password: str = "",
     account_id: str = "",
-    first_password: bool = True,
+    first_password: bool = False,
 ) -> str:
     """Add an account. Returns its id. Raises `UnusableInput` with what was expected per field.
 
-    With `first_password` its owner has to choose another one before doing anything else (ASVS 6.4.1).
+    Its owner comes in with a code (`activating.invite`). Only the demonstration and tests give a `password`.
     """
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
     login = login.strip().lower()
@@ -161,15 +149,14 @@ def record_account(
         problems["login"] = "expected a login name without spaces"
     elif tx.session.scalar(select(Account.id).where(Account.login == login)):
         problems["login"] = "expected a login name that nobody else has"
-    if len(password) < tx.program.policy.coming_in.password.least:
-        problems["password"] = "expected a longer password"
     if problems:
         raise UnusableInput(problems)
+    rules = tx.program.policy.coming_in.password
     account = Account(
         id=account_id or tx.new_id(),
         login=login,
         name=name.strip(),
-        password_hash=hash_password(tx.program.policy.coming_in.password, password),
+        password_hash=hash_password(rules, password) if password else "",
         first_password=first_password,
         agency_id=agency_id,
         created_at=tx.now,

@@ -19,6 +19,8 @@ from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import linking, log_keys, policy_versions
 from signaltable.flow.accounts import record_account
 from signaltable.flow.agencies import record_agency
+from signaltable.flow.coming_in import activating, app_codes
+from signaltable.flow.coming_in.activating import Invitation
 from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.keys import PURPOSES
 from signaltable.keys.chosen import create_keys
@@ -122,7 +124,7 @@ def seed_region(program: Program, password: str, region: Path = REGION) -> list[
                 table_id=table_id,
             )
         for account in described["account"]:
-            record_account(
+            made = record_account(
                 tx,
                 login=account["login"],
                 name=account["name"],
@@ -131,6 +133,7 @@ def seed_region(program: Program, password: str, region: Path = REGION) -> list[
                 password=password,
                 first_password=False,
             )
+            app_codes.add_shown(tx, made, account["agency"])
         titles = dict(tx.session.execute(select(Agency.id, Agency.title)).all())
     return [_told(account, titles, password) for account in described["account"]]
 
@@ -157,12 +160,11 @@ def new_demo_password() -> str:
     return "-".join([*(secrets.choice(_WORDS) for _ in range(3)), f"{secrets.randbelow(10_000):04d}"])
 
 
-def first_administrator(program: Program, login: str) -> str:
+def first_administrator(program: Program, login: str) -> Invitation:
     """A table, the agency that runs it and its administrator, so that a real home can be filled from the screen.
 
-    Returns the password, which stands nowhere else. Raises `UnusableInput` for an unusable login name.
+    Returns the code with which the administrator comes in once. Raises `UnusableInput` for an unusable login name.
     """
-    password = secrets.token_urlsafe(15)
     with transaction(program, INSTALLER) as tx:
         agency = record_agency(
             tx,
@@ -171,15 +173,8 @@ def first_administrator(program: Program, login: str) -> str:
             destinations=(),
             table_id=_table(tx, "Regionale tafel"),
         )
-        record_account(
-            tx,
-            login=login,
-            name=login,
-            agency_id=agency,
-            roles=["administrator"],
-            password=password,
-        )
-    return password
+        made = record_account(tx, login=login, name=login, agency_id=agency, roles=["administrator"])
+        return activating.invite(tx, made)
 
 
 def note_policy(program: Program) -> None:

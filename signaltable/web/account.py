@@ -32,6 +32,7 @@ from signaltable.web.guards import (
     prove_with_form,
     submitted,
 )
+from signaltable.web.known_browser import known_browser
 from signaltable.web.sign_in_words import password_problem
 
 pages = Blueprint("account", __name__)
@@ -84,7 +85,7 @@ def choose_password() -> ResponseReturnValue:
 
 def _change_password(present: str, wanted: str) -> None:
     """Compare the present password, look at the new one, and only then hold up others."""
-    confirmed = proving.confirm_password(program(), actor(), present)
+    confirmed = proving.confirm_password(program(), actor(), present, known_browser())
     with reading(program()) as reader:
         account = reader.get_one(Account, actor().account_id)
     password_choice.require_fit(program(), account, wanted)

@@ -7,27 +7,22 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, PasswordField, RadioField, SelectField, SelectMultipleField, StringField
-from wtforms.validators import EqualTo, InputRequired, Length
+from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField, StringField
+from wtforms.validators import InputRequired, Length
 
 from signaltable.access import Permission
 from signaltable.domain import Conflict, NotFound, UnusableInput
 from signaltable.flow import accounts, agencies
 from signaltable.flow.accounts import AccountLine
+from signaltable.flow.coming_in import activating, sessions
+from signaltable.flow.coming_in.activating import Invitation
 from signaltable.flow.mail import addresses
 from signaltable.transaction import Transaction
 from signaltable.web.at_once import seen_version
 from signaltable.web.filters import in_words
-from signaltable.web.guards import actor, begin, permission, program, submitted
+from signaltable.web.guards import actor, begin, offered, only, permission, program, step_up, submitted
 
 pages = Blueprint("admin", __name__, url_prefix="/beheer")
-
-AT_LEAST = _l("Use at least %(count)s characters", count=12)
-PASSWORD_RULES = [InputRequired(_l("Fill in a password")), Length(min=12, max=200, message=AT_LEAST)]
-AGAIN_RULES = [
-    InputRequired(_l("Fill in the password again")),
-    EqualTo("password", _l("The two passwords are not the same")),
-]
 
 
 class AccountForm(FlaskForm):
@@ -44,17 +39,10 @@ class NewAccountForm(AccountForm):
     agency = SelectField(_l("Organisation"), [InputRequired(_l("Choose an organisation"))])
     # Once more, after the organisation: mistakes are listed in the order of the fields, which is that of the page.
     roles = SelectMultipleField(_l("Roles"), [InputRequired(_l("Choose at least one role"))])
-    password = PasswordField(_l("First password"), PASSWORD_RULES, description=AT_LEAST)
-    again = PasswordField(_l("The same password again"), AGAIN_RULES)
 
 
 class ChangeAccountForm(AccountForm):
     active = BooleanField(_l("This person can sign in"))
-
-
-class PasswordForm(FlaskForm):
-    password = PasswordField(_l("New first password"), PASSWORD_RULES, description=AT_LEAST)
-    again = PasswordField(_l("The same password again"), AGAIN_RULES)
 
 
 class MailAddressForm(FlaskForm):
@@ -95,27 +83,30 @@ def listing() -> ResponseReturnValue:
 @pages.route("/accounts/nieuw", methods=["GET", "POST"])
 @permission(Permission.ACCOUNT_CHANGE_ALL)
 def add_account() -> ResponseReturnValue:
-    """A new account with a first password, typed twice."""
-    form = NewAccountForm()
+    """A new account, and the code with which its owner comes in once; it is shown here and nowhere else."""
+    form, made = NewAccountForm(), []
     with begin() as tx:
         open_agencies = [(agency_id, title) for agency_id, title, active in agencies.agency_choices(tx) if active]
     form.roles.choices = _roles()
     form.agency.choices = [("", _("Choose")), *open_agencies]
-    if submitted(form) and _tried(form, lambda tx: _record_account(tx, form)):
-        flash(_("The account is made. Hand over login name and password in person or by telephone."), "success")
-        return redirect(url_for("admin.listing"), 303)
+    if submitted(form) and _tried(form, lambda tx: made.append(_record_account(tx, form))):
+        return render_template("admin/invitation.html", made=made[0], hours=_hours(), purpose="first")
     return render_template("admin/new_account.html", form=form), _status(form)
 
 
-def _record_account(tx: Transaction, form: NewAccountForm) -> None:
-    accounts.record_account(
+def _record_account(tx: Transaction, form: NewAccountForm) -> Invitation:
+    account_id = accounts.record_account(
         tx,
         login=form.login.data or "",
         name=form.name.data or "",
         agency_id=form.agency.data,
         roles=form.roles.data or [],
-        password=form.password.data or "",
     )
+    return activating.invite(tx, account_id)
+
+
+def _hours() -> int:
+    return program().policy.coming_in.activation.hours
 
 
 @pages.route("/accounts/<account_id>", methods=["GET", "POST"])
@@ -128,7 +119,7 @@ def account(account_id: str) -> ResponseReturnValue:
     if submitted(form, "version") and _tried(form, lambda tx: _change_account(tx, account_id, form)):
         flash(_("The account is changed. Open sessions of this person have ended."), "success")
         return redirect(url_for("admin.listing"), 303)
-    return _show_account(line, form, PasswordForm(), _status(form))
+    return _show_account(line, form, _status(form))
 
 
 def _change_account(tx: Transaction, account_id: str, form: ChangeAccountForm) -> None:
@@ -142,15 +133,33 @@ def _change_account(tx: Transaction, account_id: str, form: ChangeAccountForm) -
     )
 
 
-@pages.post("/accounts/<account_id>/wachtwoord")
+@pages.post("/accounts/<account_id>/code")
 @permission(Permission.ACCOUNT_CHANGE_ALL)
-def password(account_id: str) -> ResponseReturnValue:
-    """A new first password."""
-    line, form = _account(account_id), PasswordForm()
-    if submitted(form) and _tried(form, lambda tx: accounts.change_password(tx, account_id, form.password.data or "")):
-        flash(_("The password is changed. Open sessions of this person have ended."), "success")
-        return redirect(url_for("admin.listing"), 303)
-    return _show_account(line, _change_form(line), form, 422)
+@step_up
+def invite(account_id: str) -> ResponseReturnValue:
+    """A code with which somebody comes in once, for another password or for a second factor; it is shown here only."""
+    only("purpose")
+    purpose = offered("purpose", (activating.PASSWORD, activating.FACTORS))
+    with begin() as tx:
+        made = activating.invite(tx, account_id, second_factor=purpose == activating.FACTORS)
+    return render_template("admin/invitation.html", made=made, hours=_hours(), purpose=purpose)
+
+
+@pages.post("/accounts/<account_id>/sessies")
+@permission(Permission.ACCOUNT_CHANGE_ALL)
+def end_sessions(account_id: str) -> ResponseReturnValue:
+    """End every session of somebody."""
+    only()
+    with begin() as tx:
+        ended = sessions.end_all_of(tx, account_id)
+        tx.record(
+            "session:consult",
+            object_type="account",
+            object_id=account_id,
+            details={"view": "end", "account": account_id, "count": ended},
+        )
+    flash(_("Open sessions of this person have ended."), "success")
+    return redirect(url_for("admin.account", account_id=account_id), 303)
 
 
 def _change_form(line: AccountLine) -> ChangeAccountForm:
@@ -170,7 +179,7 @@ def mail_address(account_id: str) -> ResponseReturnValue:
     if submitted(form) and _tried(form, lambda tx: addresses.put(tx, account_id, form.mail_address.data or "")):
         flash(_("The mail address is saved. Mails go there from now on."), "success")
         return redirect(url_for("admin.account", account_id=account_id), 303)
-    return _show_account(line, _change_form(line), PasswordForm(formdata=None), 422, form)
+    return _show_account(line, _change_form(line), 422, form)
 
 
 def _account(account_id: str) -> AccountLine:
@@ -181,7 +190,6 @@ def _account(account_id: str) -> AccountLine:
 def _show_account(
     line: AccountLine,
     form: ChangeAccountForm,
-    password_form: PasswordForm,
     status: int,
     mail_form: MailAddressForm | None = None,
 ) -> ResponseReturnValue:
@@ -190,7 +198,6 @@ def _show_account(
         "admin/account.html",
         line=line,
         form=form,
-        password_form=password_form,
         mail_form=mails,
         own=line.id == actor().account_id,
     )
@@ -276,7 +283,6 @@ def _problem(name: str) -> str:
             "mail_address": _("Fill in one mail address, such as the one of the work of this person"),
             "agency_id": _("Choose an organisation"),
             "roles": _("Choose roles that fit together: who manages or audits cannot work on cases as well"),
-            "password": str(AT_LEAST),
             "title": _("Choose a name that no other organisation has"),
             "kind": _("Choose a kind"),
             "destinations": _("Choose destinations from the list"),

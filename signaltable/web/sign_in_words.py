@@ -41,3 +41,16 @@ def strength_words(strength: str) -> str:
         "passkey": _("Passkey"),
         "provider": _("By your own organisation"),
     }.get(strength, _("Unknown"))
+
+
+def password_problem(code: str, least: int) -> str:
+    """What was expected of a password that may not be chosen; never what stood there."""
+    return {
+        "too_short": _("Use at least %(count)s characters", count=least),
+        "too_long": _("Use a shorter password"),
+        "tried_by_all": _(
+            "Many people try this one first. Choose a few words that have nothing to do with each other."
+        ),
+        "leaked": _("This password leaked somewhere, so others try it. Choose another one."),
+        "the_same": _("Choose another password than the one you have"),
+    }[code]

@@ -80,6 +80,19 @@ def finish(tx: Transaction, session_token: str, token: str, code: str, title: st
     factors.add(tx, session_token, made)
 
 
+def add_shown(tx: Transaction, account_id: str, agency_id: str) -> None:
+    """Give an account of the demonstration an app that nobody has: the page shows its codes. Never outside the demo."""
+    if not tx.program.settings.demo:
+        raise Refused("not_offered")
+    made = SecondFactor(id=tx.new_id(), account_id=account_id, agency_id=agency_id, kind=factors.APP, shown=True)
+    secret = base64.b32encode(tx.program.randomness(SECRET_BYTES)).decode()
+    made.secret_sealed = seal_secret(tx, made.id, agency_id, secret)
+    made.made_at = made.confirmed_at = tx.now
+    tx.session.add(made)
+    details = {"account": account_id, "kind": factors.APP}
+    tx.record("factor:record", object_type="account", object_id=account_id, details=details)
+
+
 def seal_secret(tx: Transaction, factor_id: str, agency_id: str, secret: str) -> bytes:
     """The secret of an app, sealed for the agency of its account."""
     return tx.program.keys.seal(agency_id, secret.encode(), _place_of(factor_id))
@@ -99,7 +112,8 @@ def shown_code(program: Program, actor: Actor, account_id: str) -> str:
         if factor is None:
             return ""
         step = max(_step_at(tx.now), factor.last_step + 1)
-        return _code(_opened(tx, factor), step)
+        code = _code(_opened(tx, factor), step)
+    return f"{code[:3]} {code[3:]}"
 
 
 def has_shown(program: Program) -> bool:

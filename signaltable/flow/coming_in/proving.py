@@ -24,14 +24,14 @@ class Confirmed:
     account_id: str
 
 
-def confirm_password(program: Program, actor: Actor, password: str) -> Confirmed:
-    """Ask the password again before a second person agrees, where there is no session. Raises `Refused` as `log_in` does.
+def confirm_password(program: Program, actor: Actor, password: str, browser: str = "") -> Confirmed:
+    """Ask the password again. `browser` is the cookie of a known browser. Raises `Refused` as `log_in` does.
 
     Counts wrong ones as a login does, and takes its time before a transaction holds up others.
     """
     with reading(program) as session:
         login = session.get_one(Account, actor.account_id).login
-    return Confirmed(account_with(program, actor, login, password).id)
+    return Confirmed(account_with(program, actor, login, password, browser=browser).id)
 
 
 def confirmed_lately(tx: Transaction, token: str) -> Confirmed:
