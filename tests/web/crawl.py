@@ -61,7 +61,7 @@ class Left:
         return self.status < 400 and not (sent_away and self.path != "/wachtwoord")
 
 
-class _Page(HTMLParser):
+class Page(HTMLParser):
     """The links and the forms that post of one page."""
 
     def __init__(self, address: str) -> None:
@@ -196,7 +196,7 @@ class Crawler:
             answer = self.get(path)
             if "text/html" not in answer.content_type or answer.status_code != 200:
                 continue
-            page = _Page(path)
+            page = Page(path)
             page.feed(answer.text)
             self.menu = self.menu or page.links
             if steps is None:
@@ -220,7 +220,7 @@ class Crawler:
         """Whether one of some ways to fill a form in went through. Where it leads is opened, and its forms are kept; not
         the views that somebody saw `enough`."""
         for turn in range(TRIES):
-            page = _Page(form.page)
+            page = Page(form.page)
             page.feed(self.client.get(form.page).text)
             same = [one for one in page.forms if one.action == form.action and one.fields.keys() == form.fields.keys()]
             if not same:
@@ -238,7 +238,7 @@ class Crawler:
 
     def form(self, path: str, data: dict) -> str:
         """Send the form of a page as it stands there, with these answers laid over it. Returns where that leads."""
-        page = _Page(path)
+        page = Page(path)
         page.feed(self.get(path).text)
         (first, *_rest) = [one for one in page.forms if "version" in one.fields or one.action == path]
         answer = self.post(first.action, filled(first, 0) | data)
