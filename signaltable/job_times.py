@@ -29,6 +29,8 @@ MINUTES: Final[Mapping[str, int]] = MappingProxyType(
         "check-texts": 1,
         "identities": 1,
         "exclusions": 15,
+        "rights": 1,
+        "rights-review": 60,
         CHECKING: DAY,
     }
 )

@@ -11,6 +11,7 @@ from signaltable.models import (
     AccountRole,
     Disclosure,
     Duty,
+    EmergencyAccess,
     Escalation,
     IdentityRequest,
     Link,
@@ -32,6 +33,10 @@ def _of_disclosure(reference: str) -> Select[Any]:
 
 def _of_duty(duty_id: str) -> Select[Any]:
     return select(Disclosure.signal_id).join(Duty, Duty.disclosure_id == Disclosure.id).where(Duty.id == duty_id)
+
+
+def _of_emergency(access_id: str) -> Select[Any]:
+    return select(EmergencyAccess.signal_id).where(EmergencyAccess.id == access_id)
 
 
 def _of_link(link_id: str) -> Select[Any]:
@@ -59,6 +64,9 @@ _ABOUT: Mapping[str, Callable[[str], Select[Any]]] = MappingProxyType(
         "identity": lambda thing: select(IdentityRequest.signal_id).where(IdentityRequest.reference == thing),
         "text": lambda thing: select(TextCheck.signal_id).where(TextCheck.id == thing),
         "duty": _of_duty,
+        "emergency": _of_emergency,
+        "emergency-notice": _of_emergency,
+        "emergency-own": _of_emergency,
         "report": lambda thing: _of_request(SubjectReport, thing),
         "erasure": lambda thing: _of_request(SubjectErasure, thing),
         "link": _of_link,

@@ -31,6 +31,7 @@ from signaltable.flow import (
 from signaltable.flow.escalations import listing as stuck
 from signaltable.flow.identity_requests import lists as identity_lists
 from signaltable.flow.linking import pages as links
+from signaltable.flow.rights import looking_back, reviews
 from signaltable.flow.table import attending, minutes_work, task_lists
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.queries import PAGE
@@ -55,6 +56,9 @@ def _source(kind: str, work: Work, *permissions: Permission) -> Source:
 
 SOURCES: Final[tuple[Source, ...]] = (
     _source("incidents", incidents.work, Permission.INCIDENT_SETTLE_ALL),
+    _source("emergencies", looking_back.work, Permission.EMERGENCY_REVIEW_ALL),
+    _source("rights-review", reviews.work_of_officer, Permission.RIGHTS_SIGN_OWN),
+    _source("rights-settling", reviews.work_of_administrator, Permission.ACCOUNT_CHANGE_ALL),
     _source("drafts", drafts.work, Permission.SIGNAL_SUBMIT_OWN),
     _source("texts", text_checks.work, Permission.SIGNAL_SUBMIT_OWN),
     _source("links", links.work, Permission.LINK_DECIDE_OWN),

@@ -29,6 +29,7 @@ from signaltable.flow.escalations import looking
 from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.flow.mail import bounces as mail_bounces
 from signaltable.flow.mail import sending as mail_sending
+from signaltable.flow.rights import grants, looking_back, opening, reviews
 from signaltable.job_times import CHECKING, CHECKPOINT, minutes_of
 from signaltable.jobs.job import Job
 from signaltable.settings import Settings
@@ -153,6 +154,24 @@ def run_exclusions(program: Program) -> str:
     return f"closed:{closed}" if closed else ""
 
 
+def run_rights(program: Program) -> str:
+    """Tell which roles for some time and which accesses in acute danger ended, and call to mind what nobody looked at."""
+    with transaction(program, JOBS) as tx:
+        roles, accesses = grants.sweep(tx), opening.sweep(tx)
+    with transaction(program, JOBS) as tx:
+        reminded, late = looking_back.sweep(tx)
+    told = {"roles": roles, "accesses": accesses, "reminded": reminded, "late": late}
+    return ",".join(f"{name}:{count}" for name, count in told.items() if count)
+
+
+def run_rights_review(program: Program) -> str:
+    """Settle what reviews of rights took away and somebody did, and remind of reviews that are due."""
+    with transaction(program, JOBS) as tx:
+        settled, reminded = reviews.sweep(tx)
+    told = {"settled": settled, "agencies": reminded}
+    return ",".join(f"{name}:{count}" for name, count in told.items() if count)
+
+
 def run_fsck(program: Program) -> str:
     """Check the log, the rows and what stands outside; what is found becomes an incident."""
     report = incidents.check(program, JOBS, progress=_go_on)
@@ -196,6 +215,8 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         "check-texts": run_text_checks,
         "identities": run_identities,
         "exclusions": run_exclusions,
+        "rights": run_rights,
+        "rights-review": run_rights_review,
         CHECKING: run_fsck,
     }
     times = minutes_of(settings.checkpoint_minutes)

@@ -15,10 +15,13 @@ from signaltable.domain import day_of
 from signaltable.flow.agencies import agency_title
 from signaltable.flow.coming_in.actors import is_known
 from signaltable.flow.mail.addresses import trouble
+from signaltable.flow.rights import grants, opening
+from signaltable.flow.rights.grants import GrantLine
+from signaltable.flow.rights.opening import Running
 from signaltable.texts import Text
 from signaltable.web.at_once import tried, version
 from signaltable.web.errors import reason_text
-from signaltable.web.guards import STEP_UP_FIELDS, actor, program, proof_needed, shown_code, ways_to_prove
+from signaltable.web.guards import STEP_UP_FIELDS, actor, begin, program, proof_needed, shown_code, ways_to_prove
 from signaltable.web.opening_words import open_now
 from signaltable.web.sign_in_words import device_words, strength_words
 
@@ -216,6 +219,20 @@ def asks_who() -> bool:
     return isinstance(may(actor(), Permission.IDENTITY_REQUEST_TABLED), Allowed)
 
 
+def running_emergencies() -> list[Running]:
+    """What the actor opened in acute danger and can still read, for the line on every page."""
+    if not is_known(actor()) or not actor().emergencies:
+        return []
+    with begin() as tx:
+        return opening.running_of_mine(tx)
+
+
+def my_grants() -> list[GrantLine]:
+    """Which roles the actor has for some time."""
+    with begin() as tx:
+        return grants.of_myself(tx)
+
+
 def mail_trouble() -> str:
     """Why mails do not reach who is signed in (flow/mail/addresses.py); "" when they do."""
     return trouble(program(), actor())
@@ -270,8 +287,10 @@ def register(app: Flask) -> None:
         mail_trouble=mail_trouble,
         open_now=open_now,
         pictures=pictures,
+        my_grants=my_grants,
         proof_needed=proof_needed,
         reason_text=reason_text,
+        running_emergencies=running_emergencies,
         device_words=device_words,
         shown_code=shown_code,
         strength_words=strength_words,

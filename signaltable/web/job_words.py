@@ -36,6 +36,14 @@ JOBS: Final[Mapping[str, tuple[LazyString, LazyString]]] = {
         _l("Ends requests that nobody decided in time, and closes what was open long enough."),
     ),
     "exclusions": (_l("Excluded values"), _l("Closes proposed links that rest on an excluded value alone.")),
+    "rights": (
+        _l("Rights that end"),
+        _l("Tells which roles for some time ended, and reminds of looking back on access in acute danger."),
+    ),
+    "rights-review": (
+        _l("Review of rights"),
+        _l("Reminds of the yearly look at who can do what, and settles what was taken away."),
+    ),
     "fsck": (
         _l("Checking the log"),
         _l("Compares the whole log with the data. What is not right becomes an incident."),
@@ -70,6 +78,12 @@ COUNTS: Final[Mapping[tuple[str, str], LazyString]] = {
     ("check-texts", "asked"): _l("texts for which somebody was asked"),
     ("identities", "ended"): _l("requests ended"),
     ("exclusions", "closed"): _l("proposed links closed"),
+    ("rights", "roles"): _l("roles for some time that ended"),
+    ("rights", "accesses"): _l("accesses in acute danger that ended"),
+    ("rights", "reminded"): _l("accesses in acute danger somebody has to look back on"),
+    ("rights", "late"): _l("accesses in acute danger nobody looked back on in time"),
+    ("rights-review", "settled"): _l("reviews of rights settled"),
+    ("rights-review", "agencies"): _l("organisations reminded of their review of rights"),
     ("fsck", "entries"): _l("entries read"),
     ("fsck", "findings"): _l("things not right"),
 }

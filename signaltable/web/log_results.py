@@ -37,9 +37,15 @@ def result_words(code: str, action: str) -> str:
         "table:settle": _settled,
         "table:minute": _minuted,
         "mail:fail": _not_arrived,
+        "emergency:review": verdict_label,
     }.get(action)
     found = words(code) if words else _of_others(code)
     return "" if found == code else lower_first(found)
+
+
+def verdict_label(code: str) -> str:
+    """What somebody thought who looked back on access in acute danger."""
+    return {"justified": _("Justified"), "not_justified": _("Not justified")}.get(code, code)
 
 
 def reflection_result(code: str) -> str:

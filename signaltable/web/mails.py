@@ -36,6 +36,11 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "incident": ("incidents.show", "incident_id"),
     "exclusion": ("exclusions.review", "exclusion_id"),
     "misuse": ("misuse.listing", ""),
+    "emergency": ("emergency.look_back", "access_id"),
+    "emergency-notice": ("emergency.notice", "access_id"),
+    "emergency-own": ("emergency.show", "access_id"),
+    "rights": ("rights.show", "review_id"),
+    "rights-due": ("rights.agency", "agency_id"),
 }
 
 

@@ -23,6 +23,9 @@ class KindPages:
 
 PAGES: Mapping[str, KindPages] = {
     "incidents": KindPages("incidents.show", "incident_id", "incidents.listing"),
+    "emergencies": KindPages("emergency.look_back", "access_id", "emergency.listing"),
+    "rights-review": KindPages("rights.agency", "agency_id", "rights.listing"),
+    "rights-settling": KindPages("rights.show", "review_id", "rights.listing"),
     "drafts": KindPages("intake.safety", "draft_id", "intake.start"),
     "texts": KindPages("text_checks.show", "check_id", "text_checks.listing"),
     "links": KindPages("links.show", "link_id", "links.listing"),
@@ -70,6 +73,9 @@ def work_label(kind: str) -> str:
     """What is asked, in words."""
     return {
         "incidents": _("Settle an incident about the log"),
+        "emergencies": _("Look back on access in acute danger"),
+        "rights-review": _("Look at who can do what, and sign"),
+        "rights-settling": _("Take away what a review of rights took away"),
         "drafts": _("Go on with a draft"),
         "texts": _("Confirm what is masked in a text"),
         "links": _("Judge a proposed link"),
@@ -103,6 +109,15 @@ def work_label(kind: str) -> str:
 
 _COUNTED: Mapping[str, Callable[[int], str]] = {
     "incidents": lambda n: ngettext("open incident about the log", "open incidents about the log", n),
+    "emergencies": lambda n: ngettext(
+        "access in acute danger to look back on", "accesses in acute danger to look back on", n
+    ),
+    "rights-review": lambda n: ngettext("review of rights that is due", "reviews of rights that are due", n),
+    "rights-settling": lambda n: ngettext(
+        "review of rights that asks you to take something away",
+        "reviews of rights that ask you to take something away",
+        n,
+    ),
     "drafts": lambda n: ngettext("draft to continue", "drafts to continue", n),
     "texts": lambda n: ngettext("text of which you confirm the masks", "texts of which you confirm the masks", n),
     "links": lambda n: ngettext("proposed link to judge", "proposed links to judge", n),

@@ -14,8 +14,10 @@ from signaltable.flow.identity_requests import rows as identity_rows
 from signaltable.flow.subject_erasures import WAITING as ERASURE_WAITING
 from signaltable.flow.text_checks import CONFIRM
 from signaltable.models import (
+    Agency,
     Disclosure,
     Duty,
+    EmergencyAccess,
     Escalation,
     Exclusion,
     IdentityRequest,
@@ -26,6 +28,7 @@ from signaltable.models import (
     Minutes,
     MisuseQuestion,
     Question,
+    RightsReview,
     Signal,
     SubjectErasure,
     SubjectReport,
@@ -95,6 +98,14 @@ QUERIES: Final[Mapping[str, Callable[[Transaction], Query]]] = {
     "erasure": lambda _tx: select(SubjectErasure.reference, literal(""), SubjectErasure.state != ERASURE_WAITING),
     "incident": lambda _tx: select(Incident.id, literal(""), Incident.settled_at.is_not(None)),
     "misuse": lambda _tx: select(MisuseQuestion.id, literal(""), MisuseQuestion.settled_at.is_not(None)),
+    "emergency": lambda _tx: select(
+        EmergencyAccess.id, EmergencyAccess.signal_id, EmergencyAccess.reviewed_at.is_not(None)
+    ),
+    # News about one: there is nothing to do about it.
+    "emergency-notice": lambda _tx: select(EmergencyAccess.id, EmergencyAccess.signal_id, literal(value=False)),
+    "emergency-own": lambda _tx: select(EmergencyAccess.id, EmergencyAccess.signal_id, literal(value=False)),
+    "rights": lambda _tx: select(RightsReview.id, literal(""), RightsReview.settled_at.is_not(None)),
+    "rights-due": lambda _tx: select(Agency.id, literal(""), literal(value=False)),
     "exclusion": lambda tx: select(
         Exclusion.id, literal(""), or_(Exclusion.ended_at.is_not(None), Exclusion.review_on >= tx.today)
     ),

@@ -92,7 +92,8 @@ def open_case(
     )
     running = tx.session.scalar(same.limit(1))
     if running:
-        _refuse(tx, "opened_already", signal.reference)
+        details = {"view": "emergency", "signal": signal.reference}
+        tx.record("emergency:consult", object_type="signal", object_id=signal.reference, details=details)
         return Opened(running)
     return Opened(_opened(tx, signal, danger, said))
 
@@ -122,7 +123,7 @@ def _case(tx: Transaction, reference: str) -> Signal | None:
     try:
         signal = signal_by_reference(tx, reference)
     except NotFound:
-        _refuse(tx, "not_found")
+        _refuse(tx, "no_such_case")
         return None
     # Two windows at once: the second waits here, and finds what the first opened.
     tx.session.refresh(signal, with_for_update=True)
@@ -131,7 +132,7 @@ def _case(tx: Transaction, reference: str) -> Signal | None:
         _refuse(tx, verdict.reason, signal.reference)
         return None
     if not emergencies.is_there(signal):
-        _refuse(tx, "not_found", signal.reference)
+        _refuse(tx, "no_such_case", signal.reference)
         return None
     return signal
 

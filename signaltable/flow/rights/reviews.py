@@ -5,6 +5,7 @@ and the administrator look. What is signed for is what was on the screen: when s
 signed and the page shows it anew.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -176,6 +177,12 @@ def read(tx: Transaction, review_id: str) -> Signed:
         settled_at=row.settled_at,
         newest=_newest(tx, row.agency_id) is row,
     )
+
+
+def note_file(tx: Transaction, signed: Signed, content: bytes) -> None:
+    """That somebody took a review along as a file, with its digest."""
+    details = {"view": "rights_file", "agency": signed.agency_id, "file_hash": hashlib.sha256(content).hexdigest()}
+    tx.record("rights:consult", object_type=OBJECT, object_id=signed.agency_id, details=details)
 
 
 def _agency(tx: Transaction, agency_id: str) -> Agency:
