@@ -24,7 +24,7 @@ PKCS11 = "pkcs11"
 KEY_PROVIDERS = ("file", PKCS11)
 KEY_SUITES = ("x25519", "mlkem768-x25519")
 # `signaltable run` listens there and nowhere else, so a proxy on the same machine comes from there.
-LOOPBACK = ("127.0.0.0/8", "::1/128")
+OWN_MACHINE = ("127.0.0.0/8", "::1/128")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]")
 # How the machine itself calls the program, for a start script and for a proxy beside it.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -63,7 +63,7 @@ class Settings:
     checkpoint_minutes: int = 5
     address: str = "http://127.0.0.1:8000/"
     proxies: int = 0
-    proxy_networks: tuple[str, ...] = LOOPBACK
+    proxy_networks: tuple[str, ...] = OWN_MACHINE
     client_certificate_header: str = ""
     log_key_elsewhere: Path | None = None
     log_key_shared: bool = False
@@ -164,7 +164,7 @@ class Settings:
             checkpoint_minutes=_minutes(env.get("SIGNALTABLE_CHECKPOINT_MINUTES", "5")),
             address=address,
             proxies=_proxies(env.get("SIGNALTABLE_PROXIES", "0")),
-            proxy_networks=_networks(env, "SIGNALTABLE_PROXY_NETWORKS", LOOPBACK),
+            proxy_networks=_networks(env, "SIGNALTABLE_PROXY_NETWORKS", OWN_MACHINE),
             client_certificate_header=_header(env, "SIGNALTABLE_CLIENT_CERTIFICATE_HEADER"),
             log_key_elsewhere=Path(log_key).expanduser().resolve() if log_key else None,
             log_key_shared=_yes(env, "SIGNALTABLE_LOG_KEY_SHARED", "no"),
