@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from signaltable.access import Permission
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
@@ -33,7 +33,7 @@ class NewPasskeyForm(FlaskForm):
     title = StringField(
         _l("What do you call it?"),
         [
-            InputRequired(_l("Give the passkey a name, so that you know it again")),
+            DataRequired(_l("Give the passkey a name, so that you know it again")),
             Length(max=factors.LONGEST_TITLE, message=_l("Use at most 60 characters")),
         ],
         description=_l("For example: laptop of my work. Only you see this."),
@@ -145,7 +145,9 @@ def add() -> ResponseReturnValue:
 
 def _take_in(form: NewPasskeyForm) -> list[str]:
     """Keep the passkey that the browser made. Returns the recovery codes that come with a first second factor."""
-    new = passkeys.read_new(program(), actor(), passkeys.answered(session.pop(NEW, ""), form.passkey.data or ""))
+    if not form.passkey.data:  # The form was sent without the button; the challenge, if there is one, waits on.
+        raise UnusableInput({"passkey": "expected what the device answers"})
+    new = passkeys.read_new(program(), actor(), passkeys.answered(session.pop(NEW, ""), form.passkey.data))
     token = session.get("_user_id", "")
     with begin() as tx:
         first = not factors.factors_of(tx.session, tx.actor.account_id)

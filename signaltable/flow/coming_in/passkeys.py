@@ -248,7 +248,8 @@ def _counts(program: Program, found: _Found, account_id: str) -> bool:
     account = found.account
     if found.factor.removed_at or not account.active or (account_id and account.id != account_id):
         return False
-    if not comes_by_itself(program, account):
+    # After the provider of the agency said who it is, a passkey is the second step like any other.
+    if not account_id and not comes_by_itself(program, account):
         return False
     if found.handle is None:
         return bool(account_id)
