@@ -4,7 +4,7 @@ import pytest
 
 from signaltable.flow import enrich
 from tests.machine_steps import Machine, a_machine
-from tests.table_steps import asked, log, row, triaged, use
+from tests.table_steps import asked, log, triaged, use
 
 
 @pytest.fixture
