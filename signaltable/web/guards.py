@@ -147,7 +147,7 @@ def given_of(way: str, one: str) -> str:
 
 def shown_code() -> str:
     """In the demonstration, the code that the app of who is signed in would show next; "" everywhere else."""
-    return app_codes.shown_code(program(), actor(), actor().account_id)
+    return app_codes.shown_code(program(), actor().account_id)
 
 
 def confirm_page(carried: list[tuple[str, str]], problem: str, action: str = "") -> str:

@@ -87,6 +87,6 @@ def _begin_again() -> ResponseReturnValue:
 
 def _second_page(token: str, ways: tuple[str, ...], tried: str, problem: str) -> str:
     step = steps.found(program(), token, signing_in.SECOND)
-    shown = app_codes.shown_code(program(), actor(), step.account_id) if step and "code" in ways else ""
+    shown = app_codes.shown_code(program(), step.account_id) if step and "code" in ways else ""
     words = reason_text(problem) if problem else ""
     return render_template("account/second.html", ways=ways, tried=tried, problem=words, shown=shown)

@@ -6,7 +6,7 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from signaltable.transaction import Program
-from tests.letting_in import let_in
+from tests.letting_in import let_in, prove
 from tests.serving import served
 
 
@@ -14,9 +14,14 @@ class Person:
     """Somebody at a browser."""
 
     def __init__(self, program: Program, login: str = "") -> None:
-        self.client = served(program).test_client()
+        self.program, self.client = program, served(program).test_client()
         if login:
             let_in(self.client, program, login)
+
+    def prove(self) -> "Person":
+        """This person has just proved once more who they are (step-up)."""
+        prove(self.client, self.program)
+        return self
 
     def get(self, path: str) -> TestResponse:
         return self.client.get(path)

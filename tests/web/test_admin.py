@@ -1,16 +1,17 @@
-"""Accounts and agencies: an administrator sees no case, gives no impossible roles, and passwords never come back."""
+"""Accounts and agencies: an administrator sees no case, gives no impossible roles, and chooses no password for anybody."""
 
 import re
 
 import pytest
 from sqlalchemy import select
 
-from signaltable.models import Account, AccountRole, Agency, AgencyDestination, LogEntry, TableMember
+from signaltable.flow.coming_in.factors import factors_of
+from signaltable.models import Account, AccountRole, Activation, Agency, AgencyDestination, LogEntry, TableMember
 from signaltable.transaction import reading
+from tests.conftest import PASSWORD
 from tests.web.people import Person
 
 PAGES = ["/beheer", "/beheer/accounts/nieuw", "/beheer/organisaties", "/beheer/organisaties/nieuw"]
-FRESH = "een-heel-nieuw-wachtwoord"
 
 
 @pytest.fixture
@@ -36,8 +37,6 @@ def _new(**changes):
         "login": "nora",
         "agency": "havendam",
         "roles": ["focal-officer"],
-        "password": FRESH,
-        "again": FRESH,
         **changes,
     }
 
@@ -67,44 +66,28 @@ def test_the_lists_show_who_and_for_whom(administrator):
     assert "Fier" in agencies
 
 
-OWN = "alleen-nora-kent-dit-woord"
-
-
-def test_a_new_account_chooses_a_password_of_its_own_before_anything_else(program, administrator):
-    # Given a new account with a first password that the administrator knows
+def test_a_new_account_gets_a_code_that_is_shown_once_and_no_password(program, administrator):
+    """ASVS 6.4.1, 6.4.6: the first way in is a random code that ends, and the administrator chooses no password."""
     answer = administrator.post("/beheer/accounts/nieuw", _new())
-    assert answer.status_code == 303
-    nora = Person(program, "nora", FRESH)
-    for path in ("/signalen", "/overzicht", "/signalen/nieuw"):
-        assert nora.get(path).location == "/wachtwoord"
-    # When she chooses another, in a form that says what is wrong first
-    mistakes = (
-        ({"current": "iets-anders-dan-dat", "password": OWN, "again": OWN}, 403),
-        ({"current": FRESH, "password": OWN, "again": "een-tikfout-er-in"}, 422),
-        ({"current": FRESH, "password": "kort", "again": "kort"}, 422),
-        ({"current": FRESH, "password": FRESH, "again": FRESH}, 422),
-    )
-    for typed, status in mistakes:
-        assert nora.post("/wachtwoord", typed).status_code == status
-    assert nora.post("/wachtwoord", {"current": FRESH, "password": OWN, "again": OWN}).status_code == 303
-    # Then the old session and the first password are of no use any more, and she can work
-    assert nora.get("/signalen").status_code == 302
-    assert Person(program, "nora", OWN).get("/signalen").status_code == 200
-    with pytest.raises(AssertionError):
-        Person(program, "nora", FRESH)
+    assert answer.status_code == 200
+    code = re.search(r"[2-9A-HJ-NP-TV-Z]{4}(-[2-9A-HJ-NP-TV-Z]{1,4}){5}", answer.text)[0]
+    account, _roles = _account(program, "nora")
+    assert account.password_hash == ""
+    page = administrator.get(f"/beheer/accounts/{account.id}").text
+    assert code not in page
     with reading(program) as session:
-        made = session.scalars(
-            select(LogEntry).where(LogEntry.action == "account:record").order_by(LogEntry.seq.desc())
-        ).first()
-    assert made.object == _account(program, "nora")[0].id
-    assert b"nora" not in made.entry.lower()
+        entries = session.scalars(select(LogEntry).order_by(LogEntry.seq.desc()).limit(4)).all()
+        kept = session.scalars(select(Activation.code_digest)).all()
+    assert {"account:record", "account:invite"} <= {one.action for one in entries}
+    assert not any(code.encode() in one.entry or b"nora" in one.entry.lower() for one in entries)
+    assert kept != [code]
+    # And nobody comes in with no password at all
+    assert Person(program).post("/aanmelden", {"login": "nora", "password": "x", "next": ""}).status_code == 401
 
 
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"password": "kort", "again": "kort"}, "password"),
-        ({"again": "iets-heel-anders-dan-dat"}, "again"),
         ({"login": "havendam"}, "login"),
         ({"login": "met spatie"}, "login"),
         ({"name": ""}, "name"),
@@ -114,12 +97,10 @@ def test_a_new_account_chooses_a_password_of_its_own_before_anything_else(progra
         ({"roles": ["administrator", "partner-member"]}, "roles"),
     ],
 )
-def test_a_mistake_comes_back_filled_and_without_the_password(program, administrator, changes, field):
+def test_a_mistake_comes_back_filled(program, administrator, changes, field):
     answer = administrator.post("/beheer/accounts/nieuw", _new(**changes))
     assert answer.status_code == 422
     assert f'href="#{field}' in answer.text
-    assert FRESH not in answer.text
-    assert "iets-heel-anders" not in answer.text
     if field != "name":
         assert "Nora Nieuweling" in answer.text
     assert "<title>Error:" in answer.text or "<title>Fout:" in answer.text
@@ -150,7 +131,7 @@ def test_changed_roles_count_at_once(program, administrator):
 def test_a_closed_account_cannot_sign_in(program, administrator):
     account, _roles = _account(program, "avim")
     administrator.post(f"/beheer/accounts/{account.id}", {"name": account.name, "roles": ["partner-member"]})
-    answer = Person(program).post("/aanmelden", {"login": "avim", "password": FRESH, "next": ""})
+    answer = Person(program).post("/aanmelden", {"login": "avim", "password": PASSWORD, "next": ""})
     assert answer.status_code == 401
 
 
@@ -171,12 +152,39 @@ def test_nobody_changes_the_own_roles(program, administrator):
     assert answer.status_code == 303
 
 
-def test_a_new_password_replaces_the_old_one(program, administrator):
-    account, _roles = _account(program, "riec")
+def test_a_reset_ends_password_and_sessions_and_asks_a_proof_of_the_administrator(program, administrator):
+    """ASVS 7.5.1 for who resets, 6.4.3: the second factor stays."""
+    person, (account, _roles) = Person(program, "riec"), _account(program, "riec")
     path = f"/beheer/accounts/{account.id}"
-    assert administrator.post(f"{path}/wachtwoord", {"password": "kort", "again": "kort"}, page=path).status_code == 422
-    assert administrator.post(f"{path}/wachtwoord", {"password": FRESH, "again": FRESH}, page=path).status_code == 303
-    assert Person(program, "riec", FRESH).get("/overzicht").location == "/wachtwoord"
+    asked = administrator.post(f"{path}/code", {"purpose": "password"}, page=path)
+    assert asked.status_code == 422
+    assert "step_up_password" in asked.text
+    administrator.prove()
+    answer = administrator.post(f"{path}/code", {"purpose": "password"}, page=path)
+    assert answer.status_code == 200
+    assert person.get("/overzicht").status_code == 302
+    old = Person(program).post("/aanmelden", {"login": "riec", "password": PASSWORD, "next": ""})
+    assert old.status_code == 401
+    with reading(program) as session:
+        assert factors_of(session, account.id)
+
+
+def test_the_administrator_makes_no_code_for_the_own_account(program, administrator):
+    account, _roles = _account(program, "beheer")
+    administrator.prove()
+    answer = administrator.post(f"/beheer/accounts/{account.id}/code", {"purpose": "factors"}, page="/beheer")
+    assert answer.status_code == 409
+
+
+def test_the_administrator_ends_sessions_and_sees_when_an_account_was_used(program, administrator):
+    """ASVS 7.4.5."""
+    account, _roles = _account(program, "avim")
+    assert "23 november 2026" not in administrator.get(f"/beheer/accounts/{account.id}").text.lower()
+    person = Person(program, "avim")
+    assert "23 november 2026" in administrator.get(f"/beheer/accounts/{account.id}").text.lower()
+    page = f"/beheer/accounts/{account.id}"
+    assert administrator.post(f"{page}/sessies", page=page).status_code == 303
+    assert person.get("/overzicht").status_code == 302
 
 
 def test_a_new_organisation_has_a_key_a_seat_and_its_destinations(program, administrator):
@@ -213,7 +221,7 @@ def test_an_account_that_is_not_there_is_not_found(administrator):
 def test_no_login_stands_in_the_address_of_the_next_page(program, administrator):
     # Given more accounts than fit on one page
     for number in range(30):
-        assert administrator.post("/beheer/accounts/nieuw", _new(login=f"zz{number:02d}")).status_code == 303
+        assert administrator.post("/beheer/accounts/nieuw", _new(login=f"zz{number:02d}")).status_code == 200
     # Then the next page is named by an opaque id and goes on where the first one ended
     first = administrator.get("/beheer").text
     (following,) = set(re.findall(r'href="(/beheer\?na=[^"]+)"', first))

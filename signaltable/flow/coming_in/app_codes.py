@@ -12,8 +12,9 @@ from signaltable.domain import Actor, Refused, UnusableInput
 from signaltable.flow.coming_in import factors, steps
 from signaltable.flow.coming_in.sessions import Proof
 from signaltable.flow.sealing import open_envelope
+from signaltable.keys import keyed_digest
 from signaltable.models import Account, SecondFactor
-from signaltable.transaction import Program, Transaction, reading, transaction
+from signaltable.transaction import Program, Transaction, reading
 
 SECONDS: Final = 30
 DIGITS: Final = 6
@@ -85,8 +86,6 @@ def add_shown(tx: Transaction, account_id: str, agency_id: str) -> None:
     if not tx.program.settings.demo:
         raise Refused("not_offered")
     made = SecondFactor(id=tx.new_id(), account_id=account_id, agency_id=agency_id, kind=factors.APP, shown=True)
-    secret = base64.b32encode(tx.program.randomness(SECRET_BYTES)).decode()
-    made.secret_sealed = seal_secret(tx, made.id, agency_id, secret)
     made.made_at = made.confirmed_at = tx.now
     tx.session.add(made)
     details = {"account": account_id, "kind": factors.APP}
@@ -103,16 +102,15 @@ def address_of(secret: str, login: str) -> str:
     return pyotp.TOTP(secret, digits=DIGITS, interval=SECONDS).provisioning_uri(name=login, issuer_name=ISSUER)
 
 
-def shown_code(program: Program, actor: Actor, account_id: str) -> str:
+def shown_code(program: Program, account_id: str) -> str:
     """The next code of an app that exists in the demonstration only; "" outside the demo or when there is none."""
     if not program.settings.demo:
         return ""
-    with transaction(program, actor) as tx:
-        factor = tx.session.scalars(_counting(account_id).where(SecondFactor.shown)).first()
-        if factor is None:
-            return ""
-        step = max(_step_at(tx.now), factor.last_step + 1)
-        code = _code(_opened(tx, factor), step)
+    with reading(program) as session:
+        factor = session.scalars(_counting(account_id).where(SecondFactor.shown)).first()
+    if factor is None:
+        return ""
+    code = _code(_shown_secret(program, factor.id), max(_step_at(program.clock()), factor.last_step + 1))
     return f"{code[:3]} {code[3:]}"
 
 
@@ -163,7 +161,15 @@ def _step_at(moment: datetime) -> int:
     return int(moment.timestamp()) // SECONDS
 
 
+def _shown_secret(program: Program, factor_id: str) -> str:
+    """The secret of an app that exists in the demonstration only: it follows from the key ring, for a page shows its codes."""
+    key = program.keys.derive("rows", "shown-app")
+    return base64.b32encode(keyed_digest(key, "app", factor_id)[:SECRET_BYTES]).decode()
+
+
 def _opened(tx: Transaction, factor: SecondFactor) -> str:
+    if factor.shown and tx.program.settings.demo:
+        return _shown_secret(tx.program, factor.id)
     return open_envelope(tx, factor.agency_id, factor.secret_sealed, _place_of(factor.id)).decode()
 
 
