@@ -187,7 +187,7 @@ FENCED: Final[Mapping[str, Fenced]] = MappingProxyType(
         "subject_reports": Fenced(_own("agency_id")),
         "budget_uses": Fenced(_own("agency_id")),
         # It gives a look at a case: whoever opens one does so in the own name.
-        "emergency_accesses": Fenced(_own("agency_id"), added=_MY_ACCOUNT),
+        "emergency_accesses": Fenced(f"{_SPHERE} = '{DOOR}' OR {_own('agency_id')}", added=_MY_ACCOUNT),
         "mails": Fenced(_MY_ACCOUNT, added=_ANYTHING),
         "second_factors": Fenced(f"{_SPHERE} = '{DOOR}' OR {_MY_ACCOUNT}"),
         "recovery_codes": Fenced(f"{_SPHERE} = '{DOOR}' OR {_MY_ACCOUNT}"),

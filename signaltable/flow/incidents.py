@@ -23,7 +23,7 @@ from signaltable.flow.on_behalf import on_behalf
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.models import Account, Agency, EmergencyAccess, Incident, JobRun
 from signaltable.queries import PageKey, newest_first
-from signaltable.transaction import Program, Transaction, reading, transaction
+from signaltable.transaction import Program, Transaction, in_whole, reading, transaction
 
 # Of one kind so many become incidents of their own; one more says how many others there are.
 MOST_PER_KIND = 50
@@ -232,6 +232,7 @@ def settle(tx: Transaction, incident_id: str, result: str, explanation: str) -> 
         fsck.accept(tx, row.id, row.place)
 
 
+@in_whole("nobody settles what was found about the own access, wherever they work")
 def _refuse_own(tx: Transaction, row: Incident) -> None:
     """Nobody settles what was found about the own access in acute danger."""
     what, _space, access = row.place.partition(" ")

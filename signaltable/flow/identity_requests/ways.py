@@ -21,7 +21,7 @@ from signaltable.queries import (
     signal_by_reference,
     subjects_of,
 )
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 CASE, QUESTION, DISCLOSURE = "zaak", "vraag", "verstrekking"
 WAYS: Final = (CASE, QUESTION, DISCLOSURE)
@@ -90,13 +90,14 @@ def within_reach(tx: Transaction, signal: Signal, *, led_by: str = "", asker: st
     )
     received = select(Disclosure.recipient_agency).where(Disclosure.signal_id == signal.id, Disclosure.state.in_(_HELD))
     # Who left the table is no partner of it any more, asked before or not.
-    in_danger = select(EmergencyAccess.agency_id).where(
-        EmergencyAccess.signal_id == signal.id,
-        EmergencyAccess.account_id == (asker or tx.actor.account_id),
-        is_running(tx.now),
-    )
-    others = frozenset(tx.session.scalars(received)) | frozenset(tx.session.scalars(in_danger))
+    others = frozenset(tx.session.scalars(received)) | _in_danger(tx, signal, asker or tx.actor.account_id)
     return at_table | (frozenset(asked) & seated) | others
+
+
+@in_whole("the owner's second person asks whether the access of who asked still runs")
+def _in_danger(tx: Transaction, signal: Signal, account_id: str) -> frozenset[str]:
+    of_case = EmergencyAccess.signal_id == signal.id, EmergencyAccess.account_id == account_id
+    return frozenset(tx.session.scalars(select(EmergencyAccess.agency_id).where(*of_case, is_running(tx.now))))
 
 
 def _leading(tx: Transaction, agency_id: str) -> frozenset[str]:

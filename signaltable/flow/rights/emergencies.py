@@ -13,7 +13,7 @@ from signaltable.domain import GONE, State
 from signaltable.flow import mailing, sealing
 from signaltable.models import Agency, EmergencyAccess, Signal
 from signaltable.queries import WHOLE
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 REASON, REVIEW = "reason_sealed", "review_sealed"
 JUSTIFIED, NOT_JUSTIFIED = "justified", "not_justified"
@@ -44,6 +44,7 @@ def is_there(signal: Signal) -> bool:
     return State(signal.state) not in GONE and signal.owner_sealed != b""
 
 
+@in_whole("whose case it was is asked also when the access is over")
 def signal_of(tx: Transaction, row: EmergencyAccess) -> Signal:
     """The case of an access, whoever asks: the gate is asked by the caller."""
     query = select(Signal).where(Signal.id == row.signal_id)

@@ -4,9 +4,10 @@ from sqlalchemy import update
 
 from signaltable.flow.rights import emergencies
 from signaltable.models import EmergencyAccess, Signal
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
+@in_whole("words of others about a case go with it")
 def erase_of(tx: Transaction, signal: Signal) -> None:
     """Take the words away, and end what still runs: there is nothing left to read. The review is still owed."""
     of_signal = EmergencyAccess.signal_id == signal.id

@@ -24,7 +24,7 @@ from signaltable.models import (
     TableMember,
 )
 from signaltable.rights_rules import months_later
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 PERSON, MACHINE = "person", "machine"
 # So many lines can be looked at and signed for at once.
@@ -170,6 +170,7 @@ def _for_a_time(tx: Transaction, ids: Sequence[str]) -> Mapping[str, tuple[ForAT
     return found
 
 
+@in_whole("how people come in is asked by kind, for the review of rights")
 def _factors(tx: Transaction, ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
     """Account -> the kinds of what it has beside a password, and whether its agency's identity provider knows it."""
     found: dict[str, set[str]] = {}

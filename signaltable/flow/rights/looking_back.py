@@ -21,7 +21,7 @@ from signaltable.flow.rights.emergencies import JUSTIFIED, NOT_JUSTIFIED, OBJECT
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.models import Account, EmergencyAccess, LogEntry, LogTerm, Signal
 from signaltable.queries import PageKey, agency_titles, kept_from_signal, newest_first, not_kept_from, resource_of
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 WORDS_LIMIT: Final = 1000
 # So many lines of the log stand on the page; what comes after them is counted.
@@ -82,6 +82,7 @@ class AccessPage:
 # -- looking ------------------------------------------------------------------------------------------------------
 
 
+@in_whole("privacy officers of every agency look back, and owners hear of it")
 def listing(tx: Transaction, after: PageKey | None = None) -> tuple[list[AccessLine], list[AccessLine], PageKey | None]:
     """All that still have to be looked back on, the most pressing first, and a page of the others, newest first; recorded."""
     require(tx.actor, Permission.EMERGENCY_CONSULT_ALL)
@@ -95,6 +96,7 @@ def listing(tx: Transaction, after: PageKey | None = None) -> tuple[list[AccessL
     return lines[: len(waiting)], lines[len(waiting) :], following
 
 
+@in_whole("privacy officers of every agency look back, and owners hear of it")
 def consult(tx: Transaction, access_id: str) -> AccessPage:
     """One access with what was read by it. Raises `NotFound`, `Refused` (conflict_of_interest); recorded."""
     row, signal = _row(tx, access_id)
@@ -119,6 +121,7 @@ def consult(tx: Transaction, access_id: str) -> AccessPage:
     )
 
 
+@in_whole("privacy officers of every agency look back, and owners hear of it")
 def notice(tx: Transaction, access_id: str) -> AccessPage:
     """That somebody opened a case, for who owns it and who leads its table: who, when, why. Raises `NotFound`, `Refused`."""
     row, signal = _row(tx, access_id)
@@ -212,6 +215,7 @@ def _people(tx: Transaction, rows: Sequence[EmergencyAccess]) -> Mapping[str, st
 # -- judging ------------------------------------------------------------------------------------------------------
 
 
+@in_whole("privacy officers of every agency look back, and owners hear of it")
 def review(tx: Transaction, access_id: str, verdict: str, text: str) -> None:
     """Say whether it was right, and why. The caller asked who it is (step-up).
 
@@ -291,6 +295,7 @@ def sweep(tx: Transaction) -> tuple[int, int]:
     return reminded, escalated
 
 
+@in_whole("privacy officers of every agency look back, and owners hear of it")
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """What the actor can look back on, the most pressing first. Never the own."""
     query = (

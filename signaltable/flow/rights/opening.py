@@ -21,7 +21,7 @@ from signaltable.models import Agency, EmergencyAccess, Signal, TableMember
 from signaltable.pseudonymise import check_reference
 from signaltable.queries import on_an_agenda, resource_of, signal_by_reference
 from signaltable.rights_rules import RightsFile
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 REASON_LIMIT: Final = 1000
 NO_REFERENCE: Final = "expected a reference such as S-7F3K-Q2"
@@ -118,6 +118,7 @@ def _over_budget(reason: str) -> Refused:
     return Refused(reason, details={"permission": Permission.EMERGENCY_OPEN_ALL.value})
 
 
+@in_whole("a reference is looked up before its case is open to anybody")
 def _case(tx: Transaction, reference: str) -> Signal | None:
     """The case with this reference when it can be opened; otherwise why not is recorded, and told to nobody."""
     try:
@@ -149,6 +150,7 @@ def _refuse(tx: Transaction, reason: str, reference: str = "") -> None:
     )
 
 
+@in_whole("whether a case is the own one follows from who works with it")
 def reads_already(tx: Transaction, signal: Signal) -> bool:
     """Whether the actor can read this case without danger: as its owner, or at its table."""
     resource = resource_of(tx, signal)
@@ -191,6 +193,7 @@ def _opened(tx: Transaction, signal: Signal, danger: str, said: str) -> str:
     return row.id
 
 
+@in_whole("who has to hear of it works for other agencies")
 def _tell(tx: Transaction, row: EmergencyAccess, signal: Signal) -> None:
     """Everybody who has to know: who leads the table, who owns the case, and who can look back."""
     seats = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id)).all()
