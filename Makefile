@@ -3,6 +3,7 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
+SCAN := .venv-scan
 
 .DEFAULT_GOAL := help
 
@@ -61,6 +62,7 @@ format: $(VENV)/.filled-dev ## let ruff put the code in shape
 lock: ## pin the requirements anew, with hashes and without addresses (needs uv)
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url requirements.in -o requirements.txt
 	uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url requirements-scan.in -o requirements-scan.txt
 	uv pip compile -q --no-deps --python-version 3.11 --generate-hashes --no-emit-index-url requirements-data.in -o requirements-data.txt
 
 texts: $(VENV)/.filled ## collect texts for translation and compile them
@@ -71,7 +73,28 @@ texts: $(VENV)/.filled ## collect texts for translation and compile them
 pages: $(VENV)/.filled ## make the pages of docs/ that follow from the rules anew
 	@$(BIN)/python -m signaltable.demo.walk
 
-clean: ## remove the environment and caches; never the data in ./instance
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+# What looks for weak places has an environment of its own: neither the program nor its tests carry it. The lock file is
+# complete, so nothing is fetched that it does not name.
+$(SCAN)/.filled: requirements-scan.txt
+	$(PYTHON) -m venv $(SCAN)
+	$(SCAN)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-scan.txt
+	@touch $@
 
-.PHONY: help setup run test thorough bench mutate-policies lint format lock texts pages clean
+scan: export SEMGREP_SEND_METRICS = off
+scan: export SEMGREP_ENABLE_VERSION_CHECK = 0
+scan: $(SCAN)/.filled ## look for weak places: bandit, our own rules (rules/), secrets in the repository; asks nothing over the network
+	PATH="$(CURDIR)/$(SCAN)/bin:$$PATH" semgrep --test --quiet --metrics=off --disable-version-check rules
+	PATH="$(CURDIR)/$(SCAN)/bin:$$PATH" semgrep scan --quiet --error --jobs 2 --metrics=off --disable-version-check --config rules signaltable audit wsgi.py gunicorn.conf.py
+	$(SCAN)/bin/bandit --quiet --recursive --configfile .bandit.yml -ll signaltable audit wsgi.py gunicorn.conf.py
+	git ls-files -z -- . ':!tests' ':!requirements*.txt' ':!signaltable/translations' ':!signaltable/static/vendor' | xargs -0 $(SCAN)/bin/detect-secrets-hook --baseline .secrets.baseline
+
+sbom: $(VENV)/.filled $(SCAN)/.filled ## write build/sbom.cdx.json: what the program is made of (CycloneDX), with digests and licences
+	@$(SCAN)/bin/python -m supply.sbom "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
+licences: $(VENV)/.filled ## write docs/licences.md; fails on a licence that is not free
+	@$(BIN)/python -m supply.licences
+
+clean: ## remove the environment and caches; never the data in ./instance
+	rm -rf $(VENV) $(SCAN) build .pytest_cache .mypy_cache .ruff_cache
+
+.PHONY: help setup run test thorough bench mutate-policies lint format lock texts pages scan sbom licences clean
