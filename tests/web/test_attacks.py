@@ -16,7 +16,7 @@ from signaltable.access import FOR_EVERYBODY
 from signaltable.web import create_app
 from tests import canaries
 from tests.canaries import MAY_READ, NOBODY
-from tests.letting_in import let_in
+from tests.letting_in import let_in, prove
 from tests.thorough import many
 from tests.web.crawl import filled
 from tests.web.finder import OF_A_VIEW, Finder
@@ -140,6 +140,8 @@ def test_no_form_of_one_does_anything_when_another_sends_it(app, people, sqlite_
     refused = 0
     for login in OTHERS:
         person = people[login]
+        if login:  # Whoever has to prove who they are is refused for what they ask only after that.
+            prove(person.client, person.program)
         token = person.token()
         for action, form in sorted(forms.items()):
             view = person.view(action, "POST")
