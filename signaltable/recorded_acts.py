@@ -467,6 +467,7 @@ ANYWHERE: Mapping[str, str] = {
     "access:refuse": "transaction.py: whoever may not",
     "request:refuse": "web/guards.py: what no page of ours sends, and what came to nothing",
     "disclosure:refuse": "transaction.py: a disclosure that no ground permits",
+    "rate:exceed": "flow/rates.py: whoever asks more often than policies/rates.toml says, once a minute",
     "key:use": "transaction.py: an envelope was opened for an act that came to nothing",
     "log:rows": "transaction.py: more rows than one entry holds; flow/setup: what a newer version keeps of what was there",
 }

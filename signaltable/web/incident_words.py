@@ -58,6 +58,7 @@ GROUPS: Mapping[str, str] = {
     "restored-database": "restored",
     **dict.fromkeys(("signing-stopped", "too-few-witnesses"), "signing"),
     "clock-set-back": "clock",
+    "asked-too-often": "often",
     "break-glass": "break-glass",
     "changed-register": "register",
     **dict.fromkeys(("emergency-unreviewed", "emergency-not-justified"), "emergency"),
@@ -110,6 +111,10 @@ def place_label(place: str) -> str:
         "witnesses": _("Organisations that keep checkpoints"),
         "erasures.jsonl": _("Register of erasures"),
         "agencies": _("Organisation"),
+        "agency": _("All people and systems of an organisation"),
+        "person": _("One person"),
+        "machine": _("System of a partner"),
+        "strangers": _("Somebody who is not signed in"),
         "agency_destinations": _("Destination of an organisation"),
         "accounts": _("Account"),
         "break-glass": _("Emergency account"),
@@ -213,6 +218,7 @@ def _titles() -> dict[str, str]:
         "restored-database": _("An old database was put back"),
         "signing-stopped": _("The log is no longer signed"),
         "too-few-witnesses": _("Too few organisations keep the checkpoints"),
+        "asked-too-often": _("Somebody asks far too much of the program"),
         "clock-set-back": _("The clock was set back"),
         "changed-register": _("The register of erasures was changed"),
         "break-glass": _("Somebody signed in with an emergency account"),
@@ -313,6 +319,18 @@ def _group(name: str) -> tuple[str, tuple[str, ...]]:
                 "The newest entry is later than the clock of this machine says. Times in the log can no longer be relied on from then on."
             ),
             (_("Ask the technical administrator to set the clock right, by a time server."), look),
+        ),
+        "often": (
+            _(
+                "Somebody asked more often than the rules allow, minute after minute. That can be a system with a mistake, a screen that somebody else uses, or somebody who wants to fetch everything."
+            ),
+            (
+                _("Look in the log what was asked, by whom and from when on."),
+                _(
+                    "Talk with the person or the organisation. Is it not them? Then end their sessions, or the account of the system."
+                ),
+                *breach,
+            ),
         ),
         "emergency": (
             _(

@@ -254,6 +254,12 @@ def _consent(code: str) -> str:
 def _changed(code: str) -> str:
     return {
         "active": _("whether access is open"),
+        "ended": _("that it ended"),
+        "secret": _("the secret"),
+        "certificate": _("the certificate"),
+        "permissions": _("what it may do"),
+        "purposes": _("for what"),
+        "expires_at": _("the last day"),
         "agenda": _("the agenda"),
         "begins": _("the beginning"),
         "cancelled": _("the meeting was called off"),

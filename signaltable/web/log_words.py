@@ -486,7 +486,7 @@ def object_label(object_type: str) -> str:
 def role_titles(roles: tuple[str, ...]) -> str:
     """The roles in which somebody acted."""
     known = program().policy.roles
-    program_itself = {"system": _("the program")}
+    program_itself = {"system": _("the program"), "machine": _("system of a partner")}
     return ", ".join(
         in_words(known[role].title) if role in known else program_itself.get(role, role) for role in roles
     ) or _("no role")
