@@ -239,7 +239,8 @@ def _case(tx: Transaction, kind: str, thing: str) -> Signal:
     resource = resource_of(tx, signal)
     own = (Permission.SIGNAL_CONSULT_OWN, Permission.SIGNAL_TRIAGE_OWN_TABLE, Permission.DOSSIER_CONSULT_OWN_TABLE)
     if not any(isinstance(may(tx.actor, one, resource), Allowed) for one in own):
-        if not resource.on_agenda and tx.actor.agency_id in resource.table_agencies:
+        here = signal.id in tx.actor.emergencies
+        if not here and not resource.on_agenda and tx.actor.agency_id in resource.table_agencies:
             raise NotFound("the signal was never on an agenda")
         require(tx.actor, Permission.DOSSIER_CONSULT_TABLED, resource)
     return signal

@@ -158,6 +158,12 @@ def _resource(tx: Transaction, row: EmergencyAccess, signal: Signal) -> Resource
 def _reads(tx: Transaction, row: EmergencyAccess, signal: Signal) -> tuple[tuple[Read, ...], int]:
     """What this person did with this case while it was open; the looks back at it are no part of that."""
     until = row.ended_at or row.ends_at
+    began = select(func.min(LogEntry.seq)).where(
+        LogEntry.action == "emergency:open",
+        LogEntry.object == signal.reference,
+        LogEntry.actor == row.account_id,
+        LogEntry.recorded_at >= row.opened_at,
+    )
     query = (
         select(LogEntry)
         .join(LogTerm, LogTerm.seq == LogEntry.seq)
@@ -165,7 +171,7 @@ def _reads(tx: Transaction, row: EmergencyAccess, signal: Signal) -> tuple[tuple
             LogTerm.name == "signal",
             LogTerm.value == signal.reference,
             LogEntry.actor == row.account_id,
-            LogEntry.recorded_at >= row.opened_at,
+            LogEntry.seq >= began.scalar_subquery(),
             # The clock of the log is read when it is written, a moment after that of the step.
             LogEntry.recorded_at <= until + timedelta(minutes=1),
         )
@@ -196,7 +202,7 @@ def _lines(tx: Transaction, rows: Sequence[EmergencyAccess]) -> list[AccessLine]
             reviewed_at=row.reviewed_at,
             reviewed_by=people.get(row.reviewed_by, ""),
             verdict=row.verdict,
-            late=(row.reviewed_at or tx.now) > row.review_due_at,
+            late=(row.reviewed_at or tx.now) >= row.review_due_at,
             own=row.account_id == tx.actor.account_id,
             own_agency=row.agency_id == tx.actor.agency_id,
         )
@@ -246,7 +252,7 @@ def review(tx: Transaction, access_id: str, verdict: str, text: str) -> None:
             "result": verdict,
             "account": row.account_id,
             "agency": row.agency_id,
-            "late": tx.now > row.review_due_at,
+            "late": tx.now >= row.review_due_at,
             "motivation_hash": text_hash(said),
         },
     )
