@@ -300,7 +300,7 @@ def test_hours_count_by_the_clock_and_what_is_late_becomes_an_incident(case, clo
     assert run_rights(program) == ""
     with reading(program) as session:
         assert session.scalars(select(Incident)).one().kind == "emergency-unreviewed"
-    waiting, done, _next = use(program, who("auditor"), looking_back.listing)
+    waiting, _done, _next = use(program, who("auditor"), looking_back.listing)
     assert [one.late for one in waiting] == [True]
     # Looking back late is still looking back, and says so
     use(program, who("fg.havendam"), looking_back.review, opened.id, JUSTIFIED, RIGHT)
