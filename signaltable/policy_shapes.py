@@ -53,7 +53,7 @@ def _contact(given: Any) -> str:
 
 
 PublicAddress = Annotated[str, PlainValidator(_public)]
-Contact = Annotated[str, PlainValidator(_contact)]
+SecurityContact = Annotated[str, PlainValidator(_contact)]
 
 TestValue = Annotated[str | int | float | tuple[str, ...], PlainValidator(_tests_value)]
 
@@ -64,7 +64,7 @@ class Region(Shape):
     id: Name
     name: Words
     leave_to: PublicAddress = ""
-    security_contact: Contact = ""
+    security_contact: SecurityContact = ""
 
 
 class Capacity(Shape):

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pwd import struct_passwd
 from typing import Any
@@ -21,7 +22,14 @@ from gunicorn.app.base import BaseApplication
 from signaltable import working_days
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
-from signaltable.surroundings import DATABASE_URL_FILE, for_child, hand_over, holds_password, keep_to_itself
+from signaltable.surroundings import (
+    DATABASE_OWNER_URL,
+    DATABASE_URL_FILE,
+    for_child,
+    hand_over,
+    holds_password,
+    keep_to_itself,
+)
 from signaltable.users import check_key_apart, hand_over_home, web_user
 from signaltable.web import create_app
 from signaltable.web_server import OPTIONS
@@ -72,6 +80,9 @@ def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader:
     _check_port(port)
     check_key_apart(settings)
     keep_to_itself()
+    # The tables have their newest shape by now; who breaks into the web finds no way to own them.
+    settings = replace(settings, owner_url="")
+    os.environ.pop(DATABASE_OWNER_URL, None)
     _limit_pools()
     app = create_app(settings)
     hand_over_home(settings)
@@ -142,7 +153,7 @@ def jobs_process(settings: Settings, port: int) -> "Beside":
         "SIGNALTABLE_TEXT_READER": settings.text_reader,
         "SIGNALTABLE_ADDRESS": os.environ.get("SIGNALTABLE_ADDRESS", f"http://127.0.0.1:{port}"),
     }
-    handed = ()
+    handed: tuple[int, ...] = ()
     if holds_password(settings.database_url) and DATABASE_URL_FILE not in os.environ:
         handed = (hand_over(settings.database_url),)
         environment[DATABASE_URL_FILE] = f"/dev/fd/{handed[0]}"

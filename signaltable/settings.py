@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from signaltable.domain import UnusableSettings
 from signaltable.mail_settings import MailServer, read_mail_server
 from signaltable.provider_settings import VARIABLE, IdentityProvider, read_providers
-from signaltable.surroundings import database_url, host_of, refuse_secrets
+from signaltable.surroundings import host_of, refuse_secrets, secret_address
 
 __all__ = ["CHECKOUT", "KEY_PROVIDERS", "KEY_SUITES", "MODES", "PKCS11", "TEXT_READER", "Settings", "UnusableSettings"]
 
@@ -149,7 +149,7 @@ class Settings:
         if mode not in MODES:
             raise UnusableSettings(f"SIGNALTABLE_MODE: expected one of {', '.join(MODES)}")
         refuse_secrets(env)
-        url = database_url(env, home)
+        url = secret_address(env, "DATABASE_URL") or f"sqlite:///{home / 'signaltable.db'}"
         if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:", "postgres:")):
             raise UnusableSettings("DATABASE_URL: expected an address that starts with sqlite: or postgresql:")
         log_key = env.get("SIGNALTABLE_LOG_KEY", "")
@@ -187,7 +187,7 @@ class Settings:
 
 def _owner(env: Mapping[str, str], database: str) -> str:
     """The address of the role that owns the tables; only PostgreSQL has roles."""
-    url = env.get("DATABASE_OWNER_URL", "")
+    url = secret_address(env, "DATABASE_OWNER_URL")
     if url and not url.startswith(("postgresql:", "postgresql+psycopg:", "postgres:")):
         raise UnusableSettings("DATABASE_OWNER_URL: expected an address that starts with postgresql:")
     if url and not database.startswith("postgres"):

@@ -18,13 +18,19 @@ from signaltable.private_file import read_private_line
 
 # What any process needs: where programs are, how texts are written, where temporary files go.
 ANY: Final = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "TMPDIR")
+# How the libraries of key tokens call their configuration, such as SOFTHSM2_CONF.
+TOKEN_LIBRARIES: Final = re.compile(r"[A-Z0-9_]*(?:HSM|PKCS11)[A-Z0-9_]*")
 # What reaches PostgreSQL without being a secret (libpq-envars); PGPASSWORD is one and is not here.
 DATABASE: Final = ("PGPASSFILE", "PGSERVICE", "PGSERVICEFILE", "PGSSLMODE", "PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY")
 OWN: Final = re.compile(r"SIGNALTABLE_[A-Z0-9_]+")
 # Names under which somebody keeps a secret in the environment: none of ours is called so, since ours stand in files.
 SECRET: Final = re.compile(r"(PASSWORD|PASSPHRASE|PASSWD|SECRET|TOKEN|CREDENTIALS?|PIN|API_?KEY)$")
+# The label of a token is on its outside.
+LABELS: Final = frozenset({"SIGNALTABLE_PKCS11_TOKEN"})
 
 DATABASE_URL, DATABASE_URL_FILE = "DATABASE_URL", "DATABASE_URL_FILE"
+# Who owns the tables needs no process but the one that brings them to the newest shape.
+DATABASE_OWNER_URL: Final = "DATABASE_OWNER_URL"
 LONGEST_URL: Final = 4096
 _DESCRIPTOR: Final = re.compile(r"/dev/fd/([0-9]{1,4})")
 
@@ -40,30 +46,30 @@ def refuse_secrets(env: Mapping[str, str]) -> None:
     Each secret stands in a file of mode 0600 instead, which a setting names.
     """
     for name in sorted(env):
-        if OWN.fullmatch(name) and SECRET.search(name) and env[name]:
+        if OWN.fullmatch(name) and SECRET.search(name) and name not in LABELS and env[name]:
             raise UnusableSettings(
                 f"{name}: expected no secret in the environment; name a file of mode 0600 that holds it"
             )
 
 
-def database_url(env: Mapping[str, str], home: Path) -> str:
-    """The address of the database: out of the environment, out of a file of mode 0600, or SQLite in the home.
+def secret_address(env: Mapping[str, str], name: str) -> str:
+    """An address that may hold a password: what `name` says, or what stands in the file of `name`_FILE; "" for neither.
 
     Raises `UnusableSettings`, never with what stands there.
     """
-    given, named = env.get(DATABASE_URL, ""), env.get(DATABASE_URL_FILE, "")
-    if given and named:
-        raise UnusableSettings(f"{DATABASE_URL} and {DATABASE_URL_FILE}: expected one of them")
-    if not named:
-        return given or f"sqlite:///{home / 'signaltable.db'}"
-    handed = _DESCRIPTOR.fullmatch(named)
+    given, file = env.get(name, ""), env.get(f"{name}_FILE", "")
+    if given and file:
+        raise UnusableSettings(f"{name} and {name}_FILE: expected one of them")
+    if not file:
+        return given
+    handed = _DESCRIPTOR.fullmatch(file)
     if handed is None:
-        path = Path(named).expanduser().absolute()
-        return read_private_line(path, DATABASE_URL_FILE, LONGEST_URL, "the address of the database")
+        path = Path(file).expanduser().absolute()
+        return read_private_line(path, f"{name}_FILE", LONGEST_URL, "the address of a database")
     try:
         return os.pread(int(handed[1]), LONGEST_URL, 0).decode().strip()
     except (OSError, UnicodeDecodeError):
-        raise UnusableSettings(f"{DATABASE_URL_FILE}: expected a file that was handed over") from None
+        raise UnusableSettings(f"{name}_FILE: expected a file that was handed over") from None
 
 
 def host_of(given: str) -> str:
@@ -82,7 +88,8 @@ def for_child(env: Mapping[str, str], *, database: bool = False) -> dict[str, st
     kept = {name: env[name] for name in (*ANY, *(DATABASE if database else ())) if name in env}
     if not database:
         return kept
-    kept |= {name: value for name, value in env.items() if OWN.fullmatch(name) and not SECRET.search(name)}
+    names = (name for name in env if OWN.fullmatch(name) or TOKEN_LIBRARIES.fullmatch(name))
+    kept |= {name: env[name] for name in names if name in LABELS or not SECRET.search(name)}
     if env.get(DATABASE_URL_FILE):
         kept[DATABASE_URL_FILE] = env[DATABASE_URL_FILE]
     elif env.get(DATABASE_URL) and not holds_password(env[DATABASE_URL]):

@@ -30,7 +30,7 @@ class KnownHosts:
         self._names = frozenset(name.lower() for name in names)
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
-        if host_of(environ.get("HTTP_HOST", environ.get("SERVER_NAME", ""))) in self._names:
+        if host_of(str(environ.get("HTTP_HOST", environ.get("SERVER_NAME", "")))) in self._names:
             return self._inner(environ, start)
         headers = {**HEADERS, "Cache-Control": KEEP_NOTHING, "Content-Type": "text/plain; charset=utf-8"}
         return Response("400\n", 400, headers)(environ, start)
@@ -38,7 +38,7 @@ class KnownHosts:
 
 def register(app: Flask, settings: Settings) -> None:
     """Answer only to the names of the settings, and take forms from pages of ours alone."""
-    app.wsgi_app = KnownHosts(app.wsgi_app, settings.hosts)  # type: ignore[method-assign]
+    app.wsgi_app = KnownHosts(app.wsgi_app, settings.hosts)  # type: ignore[assignment, method-assign]
     # Before the token of the form is looked at, which is the second fence against the same.
     app.before_request_funcs.setdefault(None, []).insert(0, _refuse_from_elsewhere)
 

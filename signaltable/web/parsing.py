@@ -3,14 +3,14 @@
 from typing import IO, Final
 from urllib.parse import parse_qsl
 
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 # The largest form of ours, a signal about many people, has some hundreds of fields.
 FORM_PARTS: Final = 2_000
 
-Parsed = tuple[IO[bytes], MultiDict[str, str], MultiDict[str, object]]
+Parsed = tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]
 
 
 class CountedParser(FormDataParser):
