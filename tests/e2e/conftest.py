@@ -63,8 +63,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(home: Path, **environment: str) -> Server:
-    port = free_port()
+def start_server(home: Path, port: int = 0, **environment: str) -> Server:
+    port = port or free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "signaltable.cli", "run", "--port", str(port)],
         cwd=ROOT,

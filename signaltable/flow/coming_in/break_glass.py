@@ -43,8 +43,8 @@ def most(program: Program) -> int:
 
 
 def is_one(program: Program, actor: Actor) -> bool:
-    """Whether somebody is signed in with an account for emergencies."""
-    if Permission.ACCOUNT_CHANGE_ALL not in actor.permissions:
+    """Whether somebody is signed in with an account for emergencies, where there is a provider that can be away."""
+    if Permission.ACCOUNT_CHANGE_ALL not in actor.permissions or not program.settings.identity_providers:
         return False
     with reading(program) as session:
         account = session.get(Account, actor.account_id)

@@ -17,7 +17,12 @@ TOLD: Final = (Permission.ACCOUNT_CHANGE_ALL, Permission.RIGHTS_SIGN_OWN)
 
 
 def tell_of_use(tx: Transaction, account: Account) -> None:
-    """Mails at once, and an incident that stays open until somebody has looked back: who it was, why, and what was done."""
+    """Mails at once, and an incident that stays open until somebody has looked back: who it was, why, and what was done.
+
+    Nothing where no organisation has an identity provider: then this is an account like any other.
+    """
+    if not tx.program.settings.identity_providers:
+        return
     active = tx.session.scalars(select(Agency.id).where(Agency.active)).all()
     people = {one for permission in TOLD for one in mailing.accounts_with(tx, active, permission)}
     mailing.tell(tx, people, MAIL, urgent=True)

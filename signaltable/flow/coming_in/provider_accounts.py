@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from signaltable.access import Permission, require
@@ -75,7 +75,7 @@ def settle(tx: Transaction, provider: IdentityProvider, who: Somebody) -> Settle
     ).first()
     if bound is not None and bound.ended_at is None:
         account = tx.session.get(Account, bound.account_id, with_for_update=True)
-        return _enter(tx, provider, who, account, bound)
+        return _enter(tx, provider, who, account)
     account, cause = _by_login(tx, provider, who)
     if account is None and not cause and provider.create:
         account, cause = _created(tx, provider, who)
@@ -84,7 +84,14 @@ def settle(tx: Transaction, provider: IdentityProvider, who: Somebody) -> Settle
     refused = _fits(tx, provider, who, account)
     if refused:
         return Settled(account.id, refused)
-    return _enter(tx, provider, who, account, _bind(tx, provider, account, digest, bound))
+    _bind(tx, provider, account, digest, bound)
+    return _enter(tx, provider, who, account)
+
+
+def note_use(tx: Transaction, account_id: str) -> None:
+    """When somebody came in last through the provider; the entry of that login accounts for it."""
+    live = update(ProviderLogin).where(ProviderLogin.account_id == account_id, ProviderLogin.ended_at.is_(None))
+    tx.session.execute(live.values(used_at=tx.now))
 
 
 def account_behind(session: Session, digest: str) -> str:
@@ -260,7 +267,7 @@ def _created(tx: Transaction, provider: IdentityProvider, who: Somebody) -> tupl
 
 def _bind(
     tx: Transaction, provider: IdentityProvider, account: Account, digest: str, ended: ProviderLogin | None
-) -> ProviderLogin:
+) -> None:
     """From now on this subject at this issuer is this account; a binding that ended begins anew."""
     row = ended or ProviderLogin(id=tx.new_id(), subject_digest=digest)
     row.account_id, row.provider, row.bound_at, row.ended_at = account.id, provider.id, tx.now, None
@@ -268,17 +275,13 @@ def _bind(
     tx.session.flush()
     details = {"account": account.id, "identity_provider": provider.id, "agency": account.agency_id}
     tx.record("provider:bind", object_type="account", object_id=account.id, details=details)
-    return row
 
 
-def _enter(
-    tx: Transaction, provider: IdentityProvider, who: Somebody, account: Account | None, row: ProviderLogin
-) -> Settled:
+def _enter(tx: Transaction, provider: IdentityProvider, who: Somebody, account: Account | None) -> Settled:
     if account is None:
         return Settled(cause="closed")
     cause = _fits(tx, provider, who, account)
     if not cause:
-        row.used_at = tx.now
         cause = _put_roles(tx, provider, who, account)
     return Settled(account.id, cause)
 

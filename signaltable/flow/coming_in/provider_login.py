@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal
 
 from sqlalchemy.exc import IntegrityError
@@ -172,7 +173,15 @@ def log_in(
     if vouched.who.level not in provider.two_factors_acr:
         return what_next(program, account, visitor, way=METHOD, device=device)
     known = bool(browsers.known(program, browser, account.id))
-    token = open_session(program, account, visitor, strength=METHOD, device=device, known_browser=known)
+    token = open_session(
+        program,
+        account,
+        visitor,
+        strength=METHOD,
+        device=device,
+        known_browser=known,
+        proof=partial(provider_accounts.note_use, account_id=account.id),
+    )
     return Next("welcome", token, browser=browsers.remember(program, browser, account.id))
 
 
