@@ -17,6 +17,7 @@ from signaltable.flow.disclosing import Made, Preview
 from signaltable.grounds import CONDITIONS
 from signaltable.transaction import Program
 from tests.conftest import PASSWORD
+from tests.letting_in import let_in, prove
 from tests.serving import served
 from tests.table_steps import use
 
@@ -34,10 +35,16 @@ class Browser:
     """A client of the whole application that keeps cookies and sends what a page without script would send."""
 
     def __init__(self, program: Program) -> None:
-        self.client = served(program).test_client()
+        self.program, self.client = program, served(program).test_client()
 
     def log_in(self, login: str) -> "Browser":
-        self.post("/aanmelden", {"login": login, "password": PASSWORD, "next": ""}, page="/aanmelden")
+        """In with two factors, and with a proof of just now: what asks one has tests of its own (test_step_up.py)."""
+        let_in(self.client, self.program, login)
+        return self.prove()
+
+    def prove(self) -> "Browser":
+        """Whoever is in this browser has just proved once more who they are (step-up)."""
+        prove(self.client, self.program)
         return self
 
     def get(self, path: str) -> TestResponse:

@@ -5,16 +5,15 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, TextAreaField
+from wtforms import TextAreaField
 from wtforms.validators import DataRequired, Length
 
 from signaltable.access import Permission
-from signaltable.domain import Refused
 from signaltable.flow import approvals
-from signaltable.flow.coming_in.proving import confirm_password
+from signaltable.flow.coming_in.proving import confirmed_lately
 from signaltable.flow.referrals import REASON_LIMIT
 from signaltable.web.conditions import asked
-from signaltable.web.guards import actor, begin, permission, program, submitted
+from signaltable.web.guards import begin, permission, session_token, step_up, submitted
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import no_bsn
 from signaltable.web.wording import WORDS
@@ -23,11 +22,7 @@ pages = Blueprint("approvals", __name__)
 
 
 class ApproveForm(FlaskForm):
-    password = PasswordField(
-        _l("Your password"),
-        [DataRequired(_l("Fill in your password"))],
-        description=_l("We ask this again, so that nobody else can agree on your open screen."),
-    )
+    """A button, and once more who it is (guards.step_up)."""
 
 
 class RejectForm(FlaskForm):
@@ -65,20 +60,14 @@ def show(reference: str) -> ResponseReturnValue:
 
 @pages.post("/tweede-blik/<reference>/goedkeuren")
 @permission(Permission.DISCLOSURE_APPROVE_OTHER)
+@step_up
 def approve(reference: str) -> ResponseReturnValue:
-    """Agree, with the password once more; the disclosure is made at once."""
+    """Agree, after a proof of who it is; the disclosure is made at once."""
     form = ApproveForm()
     if not submitted(form):
         return _page(reference, form, RejectForm(None)), 422
-    try:
-        confirmed = confirm_password(program(), actor(), form.password.data or "")
-        with begin() as tx:
-            approvals.approve(tx, reference, confirmed)
-    except Refused as refusal:
-        if refusal.reason != "wrong_credentials":
-            raise
-        form.password.errors = [_("This password is not right")]
-        return _page(reference, form, RejectForm(None)), 422
+    with begin() as tx:
+        approvals.approve(tx, reference, confirmed_lately(tx, session_token()))
     flash(_("You agreed. %(reference)s was disclosed.", reference=reference), "success")
     return redirect(url_for("approvals.listing"), 303)
 

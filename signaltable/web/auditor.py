@@ -32,7 +32,7 @@ from signaltable.web.disclosure_file import WORDS as FILE_WORDS
 from signaltable.web.disclosure_file import happenings, timeline
 from signaltable.web.duty_words import DUTY_WORDS
 from signaltable.web.filters import lang
-from signaltable.web.guards import actor, begin, only, permission, program
+from signaltable.web.guards import actor, begin, only, permission, program, step_up
 from signaltable.web.log_sentences import sentence
 from signaltable.web.log_words import WORDS, detail_label, detail_rows
 from signaltable.web.open_pages import open_pages
@@ -240,6 +240,7 @@ def exports() -> ResponseReturnValue:
 
 @pages.post("/export")
 @permission(Permission.LOG_EXPORT_ALL, Permission.LOG_EXPORT_OWN)
+@step_up
 def request_export() -> ResponseReturnValue:
     """Ask for an export; the jobs process makes it, because only that one reads the signing key."""
     only("van", "tot", "organisatie")
@@ -260,6 +261,7 @@ def request_export() -> ResponseReturnValue:
 
 @pages.post("/export/verwerkingenlog")
 @permission(Permission.LOG_EXPORT_ALL)
+@step_up
 def request_processing_log() -> ResponseReturnValue:
     """Ask for the processing log of a period; made like an export."""
     names = {"from": "log_van", "to": "log_tot"}
@@ -308,6 +310,7 @@ def export(request_id: str) -> ResponseReturnValue:
 
 @pages.get("/export/<request_id>/bestand")
 @permission(Permission.LOG_EXPORT_ALL, Permission.LOG_EXPORT_OWN)
+@step_up
 def download(request_id: str) -> ResponseReturnValue:
     """The zip of a finished export."""
     with begin() as tx:

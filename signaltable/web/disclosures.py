@@ -28,7 +28,17 @@ from signaltable.web.duty_words import DUTY_WORDS, put_problems
 from signaltable.web.files import text_file
 from signaltable.web.filters import in_words
 from signaltable.web.forms import DateParts
-from signaltable.web.guards import TELLING_NAMES, actor, begin, only, permission, program, refuse_request, submitted
+from signaltable.web.guards import (
+    TELLING_NAMES,
+    actor,
+    begin,
+    only,
+    permission,
+    program,
+    refuse_request,
+    step_up_unless,
+    submitted,
+)
 from signaltable.web.refusal_words import advice_contacts, condition_titles, off_labels
 from signaltable.web.validators import day_needed, no_bsn
 from signaltable.web.wording import WORDS, field_label
@@ -88,6 +98,7 @@ def preview(reference: str, key: str) -> ResponseReturnValue:
 
 @pages.post("/signalen/<reference>/verstrekken/<key>")
 @permission(Permission.SIGNAL_DISCLOSE_OWN)
+@step_up_unless("step", LOOK)
 def disclose(reference: str, key: str) -> ResponseReturnValue:
     """Disclose what was shown, or show what these answers let through: nothing goes that was not on the page."""
     return disclose_page(_signal(reference), key)

@@ -5,18 +5,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import PasswordField, RadioField, TextAreaField
+from wtforms import RadioField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Optional
 
 from signaltable.access import Allowed, Permission, may
-from signaltable.domain import Refused, UnusableInput
+from signaltable.domain import UnusableInput
 from signaltable.flow import duties, duty_kinds, duty_lists, reviewing
-from signaltable.flow.coming_in.proving import confirm_password
+from signaltable.flow.coming_in.proving import confirmed_lately
 from signaltable.web.at_once import seen_version
 from signaltable.web.conditions import asked
 from signaltable.web.duty_words import DUTY_WORDS, put_problems, result_choices, result_word
 from signaltable.web.forms import DateParts
-from signaltable.web.guards import actor, begin, permission, program, submitted
+from signaltable.web.guards import actor, begin, permission, session_token, step_up, submitted
 from signaltable.web.paging import read_key, write_key
 from signaltable.web.validators import day_needed, no_bsn
 from signaltable.web.wording import WORDS
@@ -51,11 +51,6 @@ class ReviewForm(FlaskForm):
         _l("Why do you think so?"),
         [DataRequired(_l("Write down why")), no_bsn],
         description=_l("Who made the disclosure reads this. Names in this text are masked."),
-    )
-    password = PasswordField(
-        _l("Your password"),
-        [DataRequired(_l("Fill in your password"))],
-        description=_l("We ask this again, so that nobody else can decide on your open screen."),
     )
 
 
@@ -121,23 +116,19 @@ def postpone(duty_id: str) -> ResponseReturnValue:
 
 @pages.post("/<duty_id>/nakijken")
 @permission(Permission.DISCLOSURE_APPROVE_OTHER)
+@step_up
 def review(duty_id: str) -> ResponseReturnValue:
-    """Say whether a disclosure in acute danger was right, with the password once more."""
+    """Say whether a disclosure in acute danger was right, after a proof of who it is."""
     form = _review_form()
     if not submitted(form):
         return _review_page(duty_id, form), 422
     right = form.result.data == duty_kinds.RIGHT
     try:
-        confirmed = confirm_password(program(), actor(), form.password.data or "")
         with begin() as tx:
+            confirmed = confirmed_lately(tx, session_token())
             reviewing.judge(tx, duty_id, right=right, motivation=form.motivation.data or "", confirmed=confirmed)
     except UnusableInput as error:
         put_problems(form, error)
-        return _review_page(duty_id, form), 422
-    except Refused as refusal:
-        if refusal.reason != "wrong_credentials":
-            raise
-        form.password.errors = [_("This password is not right")]
         return _review_page(duty_id, form), 422
     flash(
         _("Noted: it was right.")

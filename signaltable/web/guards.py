@@ -108,12 +108,36 @@ def step_up(view: View) -> View:
     return cast(View, asked)
 
 
+def step_up_unless(name: str, value: str) -> Callable[[View], View]:
+    """`step_up` for a form with two buttons: not when it was sent with this value, which only shows something."""
+
+    def declare(view: View) -> View:
+        asking = step_up(view)
+
+        @wraps(view)
+        def asked(*args: Any, **options: Any) -> ResponseReturnValue:
+            shows = request.form.getlist(name) == [value]
+            answer: ResponseReturnValue = (view if shows else asking)(*args, **options)
+            return answer
+
+        asked.asks_step_up = True  # type: ignore[attr-defined]
+        return cast(View, asked)
+
+    return declare
+
+
 def proof_needed() -> bool:
     """Whether the person has to prove once more who they are before something that asks it."""
     if actor().strength == FIRST_FACTOR:  # Comes nowhere but to a first second factor, and has only just begun.
         return False
     proved = last_proof()
     return proved is None or program().clock() - proved >= program().policy.coming_in.session.step_up
+
+
+def session_token() -> str:
+    """The token of the session of who is signed in; "" for strangers."""
+    token: str = session.get("_user_id", "")
+    return token
 
 
 def last_proof() -> datetime | None:

@@ -22,7 +22,7 @@ from signaltable.texts import Text
 from signaltable.web.at_once import seen_version
 from signaltable.web.filters import day, in_words, lang, moment
 from signaltable.web.forms import DateParts
-from signaltable.web.guards import actor, begin, permission, program, submitted
+from signaltable.web.guards import actor, begin, permission, program, step_up, submitted
 from signaltable.web.log_words import WORDS as LOG_WORDS
 from signaltable.web.log_words import role_titles
 from signaltable.web.open_pages import open_pages
@@ -247,6 +247,7 @@ def report(reference: str) -> ResponseReturnValue:
 
 @pages.get("/<reference>/overzicht.pdf")
 @permission(Permission.REPORT_REQUEST_OWN, Permission.REPORT_DECIDE_OWN)
+@step_up
 def printed(reference: str) -> ResponseReturnValue:
     """The same on paper."""
     with begin() as tx:

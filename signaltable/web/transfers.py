@@ -6,8 +6,8 @@ from flask.typing import ResponseReturnValue
 from signaltable.access import Permission
 from signaltable.domain import NotFound
 from signaltable.flow import sources
-from signaltable.web.disclosures import choose_page, disclose_page, preview_page
-from signaltable.web.guards import TELLING_NAMES, permission, refuse_request
+from signaltable.web.disclosures import LOOK, choose_page, disclose_page, preview_page
+from signaltable.web.guards import TELLING_NAMES, permission, refuse_request, step_up_unless
 
 pages = Blueprint("transfers", __name__, url_prefix="/postvak/<reference>/doorzetten")
 
@@ -31,6 +31,7 @@ def preview(reference: str, key: str) -> ResponseReturnValue:
 
 @pages.post("/<key>")
 @permission(Permission.REFERRAL_TRANSFER_OWN)
+@step_up_unless("step", LOOK)
 def disclose(reference: str, key: str) -> ResponseReturnValue:
     """Pass on what was shown, or show what these answers let through."""
     return disclose_page(_received(reference), key)

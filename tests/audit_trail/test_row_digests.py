@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from signaltable import row_digests
 from signaltable.db import Base
-from signaltable.flow.coming_in import proving, signing_in
+from signaltable.flow.coming_in import app_codes, proving, signing_in
 from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.models import Agency, AgencyDestination, LogDetail, MatchTag, Signal, Subject, SubjectField
 from signaltable.row_digests import GONE, UnknownRows, rows_in
@@ -59,8 +59,11 @@ def test_a_submitted_signal_is_told_row_by_row(program, actor):
 
 
 def test_a_session_goes_on_to_fit_when_its_person_proves_once_more_who_they_are(sqlite_program, actor):
-    token = signing_in.log_in(sqlite_program, "havendam", PASSWORD)
-    proving.prove(sqlite_program, actor(sqlite_program, "havendam"), token, PASSWORD)
+    begun = signing_in.log_in(sqlite_program, "havendam", PASSWORD)
+    who = actor(sqlite_program, "havendam")
+    code = app_codes.shown_code(sqlite_program, who.account_id)
+    token = signing_in.second_step(sqlite_program, begun.token, "code", code).token
+    proving.prove_with(sqlite_program, who, token, "password", PASSWORD)
     assert proving.proved_at(sqlite_program, token) is not None
     check(sqlite_program)
 

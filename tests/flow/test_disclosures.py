@@ -12,7 +12,6 @@ from sqlalchemy.orm import undefer_group
 from signaltable import payload
 from signaltable.domain import Conflict, NotFound, Refused
 from signaltable.flow import approvals, choices, disclosing, disclosures, referrals, signals, work_list
-from signaltable.flow.coming_in.attempts import ATTEMPTS
 from signaltable.flow.coming_in.proving import confirm_password
 from signaltable.flow.weighing import MissingEvidence
 from signaltable.keys import CannotOpen
@@ -574,7 +573,7 @@ def test_a_wrong_password_agrees_to_nothing(program, actor, requested):
 def test_guessing_the_password_of_an_open_screen_is_stopped(program, actor, requested):
     _reference, disclosure = requested
     officer = actor(program, "fg.delinde")
-    for _try in range(ATTEMPTS):
+    for _try in range(program.policy.coming_in.attempts_of("password").account):
         with pytest.raises(Refused):
             agree(program, officer, disclosure, "een ander wachtwoord")
     with pytest.raises(Refused) as refusal:

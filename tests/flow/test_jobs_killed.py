@@ -16,7 +16,6 @@ from pathlib import Path
 from sqlalchemy import select
 
 from signaltable import jobs
-from signaltable.flow.coming_in.sessions import IDLE
 from signaltable.flow.job_locks import is_held
 from signaltable.flow.turns import KILLED
 from signaltable.jobs.running import take_turn
@@ -125,7 +124,7 @@ def people_who_went_away(program, clock):
     with program.write_sessions() as session:
         account = session.scalars(select(Account.id)).first()
         for number in range(SESSIONS):
-            seen = clock.now - IDLE + timedelta(minutes=number)
+            seen = clock.now - program.policy.coming_in.session.idle + timedelta(minutes=number)
             row = LoginSession(token_digest=f"{number:064x}", account_id=account, created_at=seen, seen_at=seen)
             session.add(row)
         session.commit()

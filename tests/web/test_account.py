@@ -1,16 +1,13 @@
 """Coming in and going out."""
 
-import threading
-
 import pytest
 from sqlalchemy import select
 
-from signaltable.domain import Refused
 from signaltable.flow import setup
-from signaltable.flow.coming_in import attempts, passwords, signing_in
 from signaltable.models import LogEntry
 from signaltable.transaction import reading
 from tests.conftest import PASSWORD, SHIPPED_HASHER
+from tests.letting_in import sign_in
 from tests.web.people import Person
 
 
@@ -74,35 +71,10 @@ def test_too_many_attempts_close_one_account_for_a_while(program, clock):
     assert Person(program).post("/aanmelden", right).status_code == 302
 
 
-def test_a_stored_password_costs_nineteen_megabytes_to_try():
+def test_a_stored_password_costs_nineteen_megabytes_to_try(program):
     # The tests use a cheaper one; this is the one that people get.
-    assert SHIPPED_HASHER.hash(PASSWORD).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-
-
-def test_many_attempts_at_once_are_not_all_looked_at(program, monkeypatch):
-    # What makes them overlap is that each takes its time.
-    monkeypatch.setattr(passwords, "_HASHER", SHIPPED_HASHER)
-    # Given forty wrong passwords for one account at the same moment
-    reasons = []
-
-    def guess(number):
-        with pytest.raises(Refused) as refused:
-            signing_in.log_in(program, "avim", f"geraden-wachtwoord-{number}")
-        reasons.append(refused.value.reason)
-
-    threads = [threading.Thread(target=guess, args=(number,)) for number in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    # Then no more are looked at than one after the other
-    assert reasons.count("wrong_credentials") == attempts.ATTEMPTS
-    assert reasons.count("too_many_attempts") == 40 - attempts.ATTEMPTS
-
-
-def test_right_passwords_are_not_counted(program):
-    for _login in range(attempts.ATTEMPTS + 2):
-        assert signing_in.log_in(program, "avim", PASSWORD)
+    shipped = SHIPPED_HASHER(program.policy.coming_in.password)
+    assert shipped.hash(PASSWORD).startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +88,7 @@ def test_right_passwords_are_not_counted(program):
     ],
 )
 def test_one_returns_to_the_page_asked_for_and_never_elsewhere(program, wanted, goes_to):
-    answer = Person(program).post("/aanmelden", {"login": "auditor", "password": PASSWORD, "next": wanted})
+    answer = sign_in(Person(program).client, "auditor", PASSWORD, wanted)
     assert answer.status_code == 302
     assert answer.location == goes_to
 
@@ -152,8 +124,7 @@ def test_the_language_button_of_every_page_works(program):
 def test_signing_in_ends_the_session_that_this_browser_had_before(program):
     person = Person(program, "riec")
     before = person.client.get_cookie("signaltable").value
-    form = {"login": "essm", "password": PASSWORD, "next": ""}
-    assert person.post("/aanmelden", form, page="/overzicht").status_code == 302
+    assert sign_in(person.client, "essm", PASSWORD).location == "/overzicht"
     assert "ESSM" in person.get("/overzicht").text
     person.client.set_cookie("signaltable", before)
     assert person.get("/overzicht").status_code == 302

@@ -179,16 +179,17 @@ def test_a_real_home_starts_with_an_administrator_and_refuses_the_demo(tmp_path,
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert CliRunner().invoke(main, ["init", "--demo"]).exit_code == 1
     made = CliRunner().invoke(main, ["init", "--administrator", "baas"])
-    # Then only its owner may look inside, and the administrator can come in with the password that is shown once
+    # Then only its owner may look inside, and the administrator can come in with the code that is shown once
     assert made.exit_code == 0, made.output
     assert home.stat().st_mode & 0o077 == 0
     assert (home / "signaltable.db").stat().st_mode & 0o077 == 0, "also in a home that others can enter"
-    login, password = made.stdout.split()[:2]
-    from signaltable.flow.coming_in import signing_in
+    login, code = made.stdout.split()[:2]
+    from signaltable.flow.coming_in import activating, actors
     from signaltable.program import open_program
     from signaltable.settings import Settings
 
-    assert signing_in.log_in(open_program(Settings.from_env()), login, password)
+    program = open_program(Settings.from_env())
+    assert activating.open_code(program, login, code, visitor=actors.ANONYMOUS)
     # And the same home with demo accounts in it is refused
     (home / "demo-accounts.json").write_text("[]")
     assert CliRunner().invoke(main, ["submit", "--as", "baas", "--file", "-"], input="{}").exit_code == 1

@@ -23,6 +23,7 @@ import pytest
 from signaltable.settings import Settings, UnusableSettings
 from signaltable.users import KeyWithinReach, check_key_apart, web_user
 from tests.conftest import PASSWORD
+from tests.letting_in import shown_code
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -46,6 +47,7 @@ as_root = pytest.mark.skipif(not PYTHON, reason="only root can become somebody e
 # Fails on the first attempt to open the key, whatever it is called and however it is done; then looks at every page that
 # an auditor, a witness and a stranger can open without an argument.
 VISIT = """
+import re
 import sys
 KEY = {key!r}
 def refuse(event, arguments):
@@ -57,7 +59,9 @@ app.config["WTF_CSRF_ENABLED"] = False
 for login in ("", "auditor", "havendam"):
     client = app.test_client()
     if login:
-        assert client.post("/aanmelden", data={{"login": login, "password": {password!r}}}).status_code == 302
+        page = client.post("/aanmelden", data={{"login": login, "password": {password!r}}}, follow_redirects=True).text
+        given = {{"way": "code", "given": re.search(r'st-demo-code">([0-9 ]+)<', page)[1]}}
+        assert client.post("/aanmelden/tweede-stap", data=given).status_code == 302
     paths = [rule.rule for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
     assert len(paths) > 20
     for path in paths:
@@ -186,7 +190,11 @@ def try_to_log_in(port: int, login: str, password: str) -> str:
     form = opener.open(address).read().decode()
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', form)[1]
     sent = urllib.parse.urlencode({"csrf_token": token, "login": login, "password": password}).encode()
-    return opener.open(urllib.request.Request(address, sent, {"Referer": address})).geturl()
+    second = opener.open(urllib.request.Request(address, sent, {"Referer": address}))
+    page = second.read().decode()
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
+    sent = urllib.parse.urlencode({"csrf_token": token, "way": "code", "given": shown_code(page)}).encode()
+    return opener.open(urllib.request.Request(second.geturl(), sent, {"Referer": address})).geturl()
 
 
 @as_root

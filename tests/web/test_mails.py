@@ -14,6 +14,7 @@ from signaltable.mail_settings import MailServer
 from signaltable.models import Account, Mail
 from signaltable.transaction import reading, transaction
 from tests.conftest import PASSWORD
+from tests.letting_in import sign_in
 from tests.mail_server import Received, serving
 from tests.mail_steps import FROM, mails, run, tell, with_address, with_server, written
 from tests.table_steps import asked, log, triaged, use
@@ -45,16 +46,14 @@ def test_the_link_survives_signing_in(sqlite_program, question):
     person = Person(sqlite_program)
     to_login = person.get(link).location
     assert f'name="next" value="{link}"' in person.get(to_login).text
-    answer = person.post("/aanmelden", {"login": "avim", "password": PASSWORD, "next": link}, page=to_login)
-    assert answer.location == link
+    assert sign_in(person.client, "avim", PASSWORD, link).location == link
     assert person.get(link).location.startswith("/vragen/")
 
 
 def test_signing_in_leads_to_no_other_site(sqlite_program):
     person = Person(sqlite_program)
     for elsewhere in ("//evil.example/taak/1", "https://evil.example", "/\\evil.example", "/taak/..//\tevil"):
-        typed = {"login": "avim", "password": PASSWORD, "next": elsewhere}
-        assert person.post("/aanmelden", typed, page="/aanmelden").location == "/overzicht"
+        assert sign_in(person.client, "avim", PASSWORD, elsewhere).location == "/overzicht"
 
 
 def test_for_anybody_else_the_link_leads_to_the_work_list(sqlite_program, question):

@@ -6,6 +6,7 @@ from signaltable.flow import rotating
 from signaltable.web import create_app
 from tests.conftest import PASSWORD
 from tests.flow.test_rotating import rotate
+from tests.letting_in import SECOND_STEP, TOKEN, shown_code
 
 
 def test_a_session_and_an_open_form_outlive_the_replacing_of_their_key(sqlite_program):
@@ -29,6 +30,9 @@ def form_of(client):
 def log_in(client, token):
     """Where the form leads to."""
     given = {"login": "havendam", "password": PASSWORD, "next": "/overzicht", "csrf_token": token}
-    answer = client.post("/aanmelden", data=given)
+    assert client.post("/aanmelden", data=given).location == SECOND_STEP
+    page = client.get(SECOND_STEP).text
+    given = {"way": "code", "given": shown_code(page), "csrf_token": re.search(TOKEN, page)[1]}
+    answer = client.post(SECOND_STEP, data=given)
     assert answer.status_code == 302
     return answer.headers["Location"]

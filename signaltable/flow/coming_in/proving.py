@@ -77,7 +77,10 @@ def prove_with(program: Program, actor: Actor, token: str, way: str, given: str,
         refuse(program, actor, wrong(TOO_MANY, account.id, way, step_up=True))
     proof = taken.prove(program, actor, account, given)
     with transaction(program, actor) as tx:
-        proof(tx)
+        try:
+            proof(tx)
+        except Refused as refusal:
+            raise wrong(refusal.reason, account.id, way, step_up=True) from None
         remember(tx, token, way)
     if attempt:
         forget(program, attempt)

@@ -13,7 +13,7 @@ from signaltable.flow.coming_in import app_codes, passkeys, recovery
 from signaltable.flow.coming_in.passwords import password_matches
 from signaltable.flow.coming_in.sessions import Proof, nothing_more
 from signaltable.models import Account
-from signaltable.transaction import Program, refuse
+from signaltable.transaction import Program, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,14 @@ class Way:
     step_up: bool = False
 
 
-def _password(program: Program, actor: Actor, account: Account, password: str) -> Proof:
-    if not password_matches(program.policy.coming_in.password, account, password):
-        refuse(program, actor, wrong("wrong_credentials", account.id, "password"))
-    return nothing_more
+def _password(program: Program, _actor: Actor, account: Account, password: str) -> Proof:
+    if password_matches(program.policy.coming_in.password, account, password):
+        return nothing_more
+
+    def is_wrong(_tx: Transaction) -> None:
+        raise wrong("wrong_credentials", account.id, "password")
+
+    return is_wrong
 
 
 def wrong(reason: str, account_id: str, method: str, *, step_up: bool = False) -> Refused:
