@@ -46,7 +46,7 @@ class Holder:
         with transaction(self.program, self.actor) as tx:
             remember(tx, self.token, "code")
 
-    def keys(self) -> list[SecondFactor]:
+    def kept(self) -> list[SecondFactor]:
         """The passkeys of this person, those taken away too."""
         with reading(self.program) as session:
             query = select(SecondFactor).where(

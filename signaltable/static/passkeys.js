@@ -63,6 +63,10 @@
       busy = false;
     });
   });
+  // An answer counts once: coming back to a page must not send it again.
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("[data-passkey] input").forEach((field) => { field.value = ""; });
+  });
   document.querySelectorAll("[data-with-passkey]").forEach((one) => { one.hidden = false; });
   document.querySelectorAll("[data-without-passkey]").forEach((one) => { one.hidden = true; });
 })();

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,6 +16,7 @@ from signaltable.flow.coming_in.proving import proved_at
 from signaltable.flow.coming_in.sessions import actor_of_session
 from signaltable.models import LoginSession, LoginStep, Mail
 from signaltable.passkeys import LARGEST_ANSWER
+from signaltable.provider_settings import IdentityProvider
 from signaltable.transaction import reading, transaction
 from tests.authenticator import Device
 from tests.conftest import PASSWORD
@@ -52,7 +54,7 @@ def test_a_passkey_alone_is_two_factors(holder):
     assert (actor.account_id, actor.strength) == (holder.account.id, "passkey")
     entry, details = log(program, "login:succeed")[-1]
     assert (entry.object, details["method"]) == (holder.account.id, "passkey")
-    (row,) = holder.keys()
+    (row,) = holder.kept()
     assert (row.sign_count, row.used_at) == (2, program.clock())
 
 
@@ -80,19 +82,19 @@ def test_a_passkey_proves_once_more_who_it_is(holder, clock):
 def test_what_is_kept_of_a_passkey_is_public_and_says_nothing_of_its_owner(holder):
     """ASVS 6.7.1; the handle is random, the same for each passkey of one person, and no id of ours."""
     holder.add("Telefoon")
-    first, second = holder.keys()
+    first, second = holder.kept()
     assert first.user_handle == second.user_handle == holder.device.kept[0].handle.hex()
     assert len(bytes.fromhex(first.user_handle)) == 32
     assert holder.account.id not in first.user_handle
     other = Holder(holder.program, "avim")
     other.add()
-    assert other.keys()[0].user_handle != first.user_handle
+    assert other.kept()[0].user_handle != first.user_handle
     assert first.secret_sealed == b""
     asked = passkeys.ask_for_new(holder.program, holder.account.id, SITE, "Tafel")
     assert {one["id"] for one in asked.options["excludeCredentials"]} == {first.credential_id, second.credential_id}
     entry, details = log(holder.program, "factor:record")[-1]
     assert (entry.object, details["account"], details["kind"]) == (other.account.id, other.account.id, "passkey")
-    (first,) = other.keys()
+    (first,) = other.kept()
     for secret in (first.credential_id, first.user_handle, "Sleutel"):
         assert secret not in json.dumps(details)
 
@@ -140,7 +142,7 @@ def test_an_answer_that_proves_nothing_lets_nobody_in(holder, what):
         assert len(log(program, "login:fail")) == failed + 1
         assert (entry.object, details["method"]) == (holder.account.id, "passkey")
     assert sessions(program) == before
-    assert holder.keys()[0].sign_count == 1
+    assert holder.kept()[0].sign_count == 1
 
 
 def test_who_comes_alone_has_to_say_who_it_is(holder):
@@ -213,12 +215,31 @@ def test_who_may_not_come_in_gets_the_same_answer_as_who_is_unknown(holder):
     assert log(program, "login:fail")[-1][0].object == ""
     holder.add("Telefoon")
     with transaction(program, holder.actor) as tx:
-        factors.remove(tx, holder.token, next(one.id for one in holder.keys() if one.title == "Telefoon"))
+        factors.remove(tx, holder.token, next(one.id for one in holder.kept() if one.title == "Telefoon"))
     assert refused(lambda: passkeys.come_in(program, holder.alone(which=1))) == "passkey_refused"
     desk = Holder(program, "beheer")
     with transaction(program, desk.actor) as tx:
         change_account(tx, holder.account.id, name=holder.account.name, roles=["focal-officer"], active=False)
     assert refused(lambda: passkeys.come_in(program, holder.alone(which=0))) == "passkey_refused"
+
+
+def test_who_comes_in_through_the_own_organisation_has_no_other_door(holder):
+    """The passkey still proves, in a session that began there, who it is; but it opens none."""
+    agency = holder.account.agency_id
+    provider = IdentityProvider(
+        id="huis",
+        title={"nl": "Het stadhuis", "en": "The town hall"},
+        agencies=(agency,),
+        issuer="https://inloggen.example",
+        client_id="tafel",
+        client_secret_file="nowhere",
+        required=True,
+    )
+    settings = replace(holder.program.settings, identity_providers=(provider,))
+    program = replace(holder.program, settings=settings)
+    assert refused(lambda: passkeys.come_in(program, holder.alone())) == "passkey_refused"
+    proving.prove_with(program, holder.actor, holder.token, "passkey", holder.known())
+    assert passkeys.come_in(holder.program, holder.alone()).token
 
 
 def test_a_copied_passkey_is_refused_and_its_owner_hears_of_it(holder, clock):
@@ -229,7 +250,7 @@ def test_a_copied_passkey_is_refused_and_its_owner_hears_of_it(holder, clock):
     assert refused(lambda: passkeys.come_in(program, holder.alone(count=40))) == "passkey_refused"
     entry, _details = log(program, "login:fail")[-1]
     assert (entry.outcome, json.loads(entry.entry)["reason"]) == ("refused", "passkey_copied")
-    assert holder.keys()[0].copied_at == clock.now
+    assert holder.kept()[0].copied_at == clock.now
     with reading(program) as session:
         told = session.scalars(select(Mail).where(Mail.account_id == holder.account.id, Mail.created_at == clock.now))
         assert [(one.template, one.urgent) for one in told] == [("sign-in-tried", True)]
@@ -245,7 +266,7 @@ def test_a_device_that_counts_nothing_is_fine(sqlite_program):
     person.add()
     for _time in range(2):
         passkeys.come_in(sqlite_program, person.alone())
-    assert person.keys()[0].sign_count == 0
+    assert person.kept()[0].sign_count == 0
 
 
 @pytest.mark.parametrize(
@@ -278,7 +299,7 @@ def test_what_is_no_answer_at_all_is_refused_like_any_other(holder, answer):
 def test_a_passkey_made_elsewhere_is_not_taken_in(holder, what):
     with pytest.raises(UnusableInput):
         holder.add("Nep", **TWISTS[what])
-    assert len(holder.keys()) == 1
+    assert len(holder.kept()) == 1
 
 
 def test_making_a_passkey_asks_a_fresh_proof_and_its_own_challenge(holder, clock):
@@ -313,7 +334,7 @@ def test_of_two_at_once_with_one_answer_one_comes_in(program):
     made = passkeys.answered(asked.token, person.device.make(asked.options))
     make = [lambda: person.take_in(made, "Twee keer")] * 2
     assert both(*make) == 1
-    assert len(person.keys()) == 2
+    assert len(person.kept()) == 2
 
 
 def both(*cases):

@@ -75,7 +75,7 @@ def test_a_passkey_is_the_second_step_of_the_pages(holder):
     page = person.get("/aanmelden/tweede-stap").text
     assert 'data-ask="/aanmelden/tweede-stap/passkey/vraag"' in page
     options = asked(person, "/aanmelden/tweede-stap/passkey", page="/aanmelden/tweede-stap")
-    assert [one["id"] for one in options["allowCredentials"]] == [holder.keys()[0].credential_id]
+    assert [one["id"] for one in options["allowCredentials"]] == [holder.kept()[0].credential_id]
     wrong = {"way": "passkey", "given": holder.device.prove(options, origin="https://elders.example")}
     refused = person.post("/aanmelden/tweede-stap", wrong)
     assert refused.status_code == 401
@@ -192,4 +192,4 @@ def test_a_copied_passkey_stands_on_the_page_of_its_owner(holder):
     assert alone(Person(holder.program), holder.device, count=1).status_code == 401
     assert "Laptop van het werk</strong>" in person.get("/account/beveiliging").text
     with reading(holder.program) as session:
-        assert session.get(SecondFactor, holder.keys()[0].id).copied_at
+        assert session.get(SecondFactor, holder.kept()[0].id).copied_at
