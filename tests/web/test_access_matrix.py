@@ -1,0 +1,120 @@
+"""docs/access-addresses.md against the program: every address, every method, as everybody (ASVS 8.2.1, 8.2.2, 8.3.1, 8.4.1)."""
+
+import shutil
+
+import pytest
+
+from signaltable.access import Permission
+from tests.linking_steps import shared_program
+from tests.policies.access_tables import PAGE, ROLES, rows, tables, words
+from tests.thorough import THOROUGH
+from tests.web.access_people import LOGINS, PEOPLE, Visitor, application, build, outcome, proved, unguarded
+
+ADDRESSES = PAGE.with_name("access-addresses.md")
+EVERYBODY = {"everybody": frozenset(PEOPLE), "everybody signed in": frozenset(LOGINS), "nobody": frozenset()}
+
+
+def addresses():
+    """(address, method) -> its row."""
+    found = {}
+    (table,) = [rows for rows in tables(ADDRESSES.read_text(encoding="utf-8")) if rows and "Address" in rows[0]]
+    for row in table:
+        key = row["Address"].strip("`"), row["Method"]
+        assert key not in found, key
+        found[key] = row
+    return found
+
+
+def let_through(row):
+    """Who gets through, as the page says."""
+    said = words(row["Gets through"])
+    return frozenset().union(*(EVERYBODY.get(word, frozenset({word})) for word in said))
+
+
+def skipped(row):
+    """Who need not try: of those with the same role one is enough where no relation counts, and of everybody a few."""
+    if THOROUGH or row["Thing"] == "built":
+        return frozenset()
+    if let_through(row) >= set(LOGINS):
+        return set(LOGINS) - {"owner", "administrator"}
+    return {"seated", "outsider"}
+
+
+@pytest.fixture(scope="module")
+def program(sqlite_region, tmp_path_factory):
+    yield from shared_program(sqlite_region, tmp_path_factory.mktemp("matrix"))
+
+
+@pytest.fixture(scope="module")
+def app(program):
+    with unguarded(application(program)) as app:
+        yield app
+
+
+def routes(app):
+    return {
+        (rule.rule, method): rule.endpoint
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_every_address_and_method_has_a_row_and_every_row_an_address(app):
+    page, program = set(addresses()), set(routes(app))
+    assert (sorted(program - page), sorted(page - program)) == ([], [])
+
+
+def test_every_row_names_the_permissions_and_the_proof_that_the_view_asks(app):
+    """ASVS 7.5.3."""
+    wrong = {}
+    for key, endpoint in routes(app).items():
+        view, row = app.view_functions[endpoint], addresses()[key]
+        asked = {one.value for one in getattr(view, "needed_permissions", ())}
+        proof = "again" if hasattr(view, "asks_step_up") else ""
+        if (words(row["Permission"]) - {"none"}, row["Proof"]) != (asked, proof):
+            wrong[key] = (sorted(asked), proof)
+    assert wrong == {}
+    assert {name for row in addresses().values() for name in words(row["Permission"])} - {"none"} <= set(rows())
+
+
+def test_everybody_gets_where_the_page_says_and_nowhere_else(app, program, tmp_path):
+    """ASVS 8.2.1, 8.2.2, 8.3.1, 8.4.1."""
+    case = build(program)
+    people = {who: Visitor(app, program, who, case) for who in PEOPLE}
+    proved(program)
+    database = program.settings.home / "signaltable.db"
+    with program.write_sessions() as session:
+        engine = session.get_bind()
+
+    def keep(source, target):
+        engine.dispose()
+        for end in ("", "-wal", "-shm"):
+            one, other = source.with_name(source.name + end), target.with_name(target.name + end)
+            other.unlink(missing_ok=True)
+            if one.exists():
+                shutil.copy(one, other)
+
+    kept = tmp_path / "kept.db"
+    keep(database, kept)
+    wrong = []
+    for (address, method), row in addresses().items():
+        path, expected = case.path(address), let_through(row)
+        for who, visitor in people.items():
+            if who in skipped(row):
+                continue
+            answer = visitor.ask(method, path)
+            came = outcome(app, answer)
+            through = came == "in" or (came == "absent" and row["Thing"] == "made up")
+            if through != (who in expected):
+                wrong.append(f"{method} {address}: {who}: {answer.status_code}, expected {who in expected}")
+            if method != "GET" and answer.status_code < 400:
+                keep(kept, database)  # It was done; the next one finds things as they were.
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
+
+
+def test_the_page_speaks_of_every_role():
+    assert len(ROLES) <= len(LOGINS)
+    assert set(Permission) >= {
+        Permission(name) for row in addresses().values() for name in words(row["Permission"]) - {"none"}
+    }
