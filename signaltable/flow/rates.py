@@ -64,9 +64,10 @@ class _Limit:
 
 
 class Rates:
-    """The counts of one process."""
+    """The counts of one process; of so many `networks` of strangers apart."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, networks: int = MOST_NETWORKS) -> None:
+        self._networks = networks
         self._program = program
         self._rules: RatesFile | None = program.policy.rates
         self._counts: dict[Key, _Count] = {}
@@ -137,7 +138,7 @@ class Rates:
     def _one_network(self, limit: _Limit) -> _Limit:
         """The same limit, or that of all others together when too many networks are asking to count them apart."""
         who, kind, minute = limit.key
-        if limit.key in self._counts or not who.startswith("network:") or len(self._counts) < MOST_NETWORKS:
+        if limit.key in self._counts or not who.startswith("network:") or len(self._counts) < self._networks:
             return limit
         return _Limit((STRANGERS, kind, minute), limit.most)
 
