@@ -34,11 +34,15 @@ from signaltable.policy import PolicySet
 from signaltable.program import assemble, load_policy
 from signaltable.settings import CHECKOUT, Settings
 from signaltable.transaction import Program
+from tests.egress import stay_here
 
 T = TypeVar("T")
 PASSWORD = "een-lang-proefwachtwoord"
 REQUIRED = set(filter(None, os.environ.get("SIGNALTABLE_REQUIRE", "").split(",")))
 
+
+# Nothing of the program, of a library or of a test reaches another machine.
+stay_here()
 
 # The files that take longest. Two processes that take whole files finish together only when these are not the last ones;
 # what else there is runs in alphabetical order. A file that is not named, or named for nothing, costs only time.
@@ -214,7 +218,9 @@ def coming_as(address: str, role: str) -> str:
 
 
 def _createdb(server: str, name: str, template: str) -> None:
-    _administer(server, f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}' + (f' TEMPLATE "{template}"' if template else ""))
+    _administer(
+        server, f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}' + (f' TEMPLATE "{template}"' if template else "")
+    )
 
 
 def _administer(server: str, statement: str) -> None:
