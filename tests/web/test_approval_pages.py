@@ -5,6 +5,7 @@ import pytest
 from tests.conftest import PASSWORD
 from tests.disclosure_steps import Browser, disclosed
 from tests.factories import a_person, a_signal
+from tests.letting_in import let_in
 from tests.table_steps import log, submitted
 
 
@@ -38,15 +39,15 @@ def test_others_may_not(browser, requested, login):
 
 
 def test_agreeing_asks_the_password_and_discloses(sqlite_program, browser, requested):
-    browser.log_in("fg.delinde")
+    let_in(browser.client, sqlite_program, "fg.delinde")
     page = f"/tweede-blik/{requested}"
     for wrong in ("", "niet het goede wachtwoord"):
-        answer = browser.post(f"{page}/goedkeuren", {"password": wrong}, page=page)
+        answer = browser.post(f"{page}/goedkeuren", {"step_up_password": wrong}, page=page)
         assert answer.status_code == 422
-        assert 'href="#password"' in answer.text
+        assert 'id="step_up_password"' in answer.text
         assert not log(sqlite_program, "signal:disclose")
     assert log(sqlite_program, "login:fail")[-1][0].outcome == "refused"
-    assert browser.post(f"{page}/goedkeuren", {"password": PASSWORD}, page=page).status_code == 303
+    assert browser.post(f"{page}/goedkeuren", {"step_up_password": PASSWORD}, page=page).status_code == 303
     assert log(sqlite_program, "signal:disclose")[-1][0].agency == "delinde"
     assert browser.get(page).status_code == 404
 
@@ -62,7 +63,7 @@ def test_refusing_asks_a_reason(sqlite_program, browser, requested):
 def test_a_forged_approval_is_refused_and_recorded(sqlite_program, browser, requested):
     browser.log_in("fg.delinde")
     page = f"/tweede-blik/{requested}"
-    answer = browser.post(f"{page}/goedkeuren", {"password": PASSWORD, "ground": "X3"}, page=page)
+    answer = browser.post(f"{page}/goedkeuren", {"ground": "X3"}, page=page)
     assert answer.status_code == 403
     assert log(sqlite_program, "request:refuse")[-1][1]["fields"] == ["ground"]
     assert not log(sqlite_program, "signal:disclose")

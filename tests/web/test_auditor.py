@@ -49,7 +49,7 @@ def reference(program, actor):
 
 @pytest.fixture
 def auditor(program):
-    return Person(program, "auditor")
+    return Person(program, "auditor").prove()
 
 
 def test_the_log_reads_in_titles_and_names_no_role_that_did_not_look(program, actor, auditor):

@@ -11,6 +11,7 @@ from tests.conftest import PASSWORD
 from tests.disclosure_steps import GIVEN, Browser, key_for
 from tests.duty_steps import INFORM, RECORD, REVIEW, owing, referred, rows_of
 from tests.factories import a_person, a_signal
+from tests.letting_in import let_in
 from tests.table_steps import log, submitted
 
 REASON = "Haar uitbuiter leest mee op haar telefoon; vertellen brengt haar nu in gevaar."
@@ -147,11 +148,12 @@ def test_the_second_person_looks_back_and_not_right_is_seen_at_the_disclosure(re
     assert shown.status_code == 200
     assert "Zorinka" not in shown.text
     answer = {"result": "not_right", "motivation": "Er was geen gevaar dat niet kon wachten op haar antwoord."}
-    wrong = officer.post(f"{page}/nakijken", {**answer, "password": "geraden wachtwoord"}, page=page)
+    let_in(officer.client, region, "fg.havendam")  # A session without a proof of just now.
+    wrong = officer.post(f"{page}/nakijken", {**answer, "step_up_password": "geraden wachtwoord"}, page=page)
     assert wrong.status_code == 422
     assert "geen gevaar dat niet kon wachten" in wrong.text
     assert "geraden" not in wrong.text
-    done = officer.post(f"{page}/nakijken", {**answer, "password": PASSWORD}, page=page)
+    done = officer.post(f"{page}/nakijken", {**answer, "step_up_password": PASSWORD}, page=page)
     assert done.status_code == 303
     owner = Browser(region).log_in("havendam").get(f"/verstrekkingen/{made}").text
     assert "geen gevaar dat niet kon wachten" in owner

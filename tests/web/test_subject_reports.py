@@ -25,12 +25,12 @@ def reference(program, actor):
 
 @pytest.fixture
 def officer(program):
-    return Person(program, "fg.havendam")
+    return Person(program, "fg.havendam").prove()
 
 
 @pytest.fixture
 def focal(program):
-    return Person(program, "havendam")
+    return Person(program, "havendam").prove()
 
 
 def _asked(officer, reference, **changes):
