@@ -23,7 +23,9 @@ def read_private(path: Path, name: str, largest: int) -> bytes:
         raise UnusableSettings(f"{name}: expected a file that this program can read ({reason})") from None
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_uid not in {os.geteuid(), 0}:
+        # Root looks, before it starts, at files of the user that the program will be: whose folder that is.
+        trusted = {os.geteuid(), 0} | ({path.parent.stat().st_uid} if os.geteuid() == 0 else set())
+        if not stat.S_ISREG(status.st_mode) or status.st_uid not in trusted:
             raise UnusableSettings(f"{name}: expected a file of the user who runs this program")
         if status.st_mode & OTHERS_CAN_READ:
             raise UnusableSettings(f"{name}: others can read it; expected mode 0600")

@@ -24,7 +24,7 @@ from signaltable.flow.coming_in.activating import Invitation
 from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.keys import PURPOSES
 from signaltable.keys.chosen import create_keys
-from signaltable.models import Agency, RegionalTable
+from signaltable.models import Account, Agency, RegionalTable
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, transaction
 
@@ -174,6 +174,8 @@ def first_administrator(program: Program, login: str) -> Invitation:
             table_id=_table(tx, "Regionale tafel"),
         )
         made = record_account(tx, login=login, name=login, agency_id=agency, roles=["administrator"])
+        # Who installs comes in by themselves, whatever identity provider this agency gets later.
+        tx.session.get_one(Account, made).break_glass = True
         return activating.invite(tx, made)
 
 

@@ -51,7 +51,9 @@ AT_PROVIDER = "at_provider"
 EXTENSION = "signaltable.providers"
 ACTION = "step_up_action"
 LONGEST = 4000
-TRY_AGAIN = frozenset({steps.OVER, provider_login.AWAY, provider_login.DECLINED, provider_login.ANSWER})
+TRY_AGAIN = frozenset(
+    {steps.OVER, provider_login.AWAY, provider_login.DECLINED, provider_login.ANSWER, provider_login.LEVEL}
+)
 
 
 def register(app: Flask, program: Program) -> None:
