@@ -127,36 +127,38 @@ def test_an_answer_that_was_sent_twice_or_late_changes_nothing(sqlite_program, o
     assert len(log(sqlite_program, "enrich:answer")) == 2
 
 
-@pytest.mark.parametrize(
-    ("body", "kind", "status", "reason"),
-    [
-        (b'{"answer": "hit", "answer": "no_hit", "version": 0}', "application/json", 400, "not_json"),
-        (b"[" * 5000, "application/json", 400, "not_json"),
-        (b'{"answer": {"a": 1}, "version": 0}', "application/json", 400, "not_json"),
-        (b'{"answer": "hit", "version": NaN}', "application/json", 400, "not_json"),
-        (b'{"answer": "hit", "version": 1e3}', "application/json", 400, "not_json"),
-        (b'{"answer": "hit", "version": ' + b"9" * 6000 + b"}", "application/json", 400, "not_json"),
-        (b'{"answer": "hit", "version": "0"}', "application/json", 422, "unusable_input"),
-        (b'{"answer": "hit", "version": true}', "application/json", 422, "unusable_input"),
-        (b'{"answer": "hit"}', "application/json", 422, "unusable_input"),
-        (b'{"answer": "maybe", "version": 0}', "application/json", 422, "unusable_input"),
-        (b'{"answer": "hit\\n", "version": 0}', "application/json", 422, "unusable_input"),
-        (b'{"answer": "\\ud800", "version": 0}', "application/json", 422, "unusable_input"),
-        (b'{"answer": "hit", "version": 0, "agency": "opvang"}', "application/json", 422, "unusable_input"),
-        (b'{"answer": "hit", "version": -1}', "application/json", 422, "unusable_input"),
-        (b"\xff\xfe", "application/json", 400, "not_json"),
-        (b"", "application/json", 400, "not_json"),
-        (b"null", "application/json", 400, "not_json"),
-        (b'{"answer": "hit", "version": 0}', "text/plain", 415, "not_json"),
-        (b"answer=hit&version=0", "application/x-www-form-urlencoded", 415, "not_json"),
-        (b" " * 20_000, "application/json", 413, "too_large"),
-        (b" " * 9_000_000, "application/json", 413, "too_large"),
-    ],
-)
-def test_a_body_is_read_in_one_way_or_not_at_all(machine, own, body, kind, status, reason):
+BODIES = [
+    (b'{"answer": "hit", "answer": "no_hit", "version": 0}', "application/json", 400, "not_json"),
+    (b"[" * 5000, "application/json", 400, "not_json"),
+    (b'{"answer": {"a": 1}, "version": 0}', "application/json", 400, "not_json"),
+    (b'{"answer": "hit", "version": NaN}', "application/json", 400, "not_json"),
+    (b'{"answer": "hit", "version": 1e3}', "application/json", 400, "not_json"),
+    (b'{"answer": "hit", "version": ' + b"9" * 6000 + b"}", "application/json", 400, "not_json"),
+    (b'{"answer": "hit", "version": "0"}', "application/json", 422, "unusable_input"),
+    (b'{"answer": "hit", "version": true}', "application/json", 422, "unusable_input"),
+    (b'{"answer": "hit"}', "application/json", 422, "unusable_input"),
+    (b'{"answer": "maybe", "version": 0}', "application/json", 422, "unusable_input"),
+    (b'{"answer": "hit\\n", "version": 0}', "application/json", 422, "unusable_input"),
+    (b'{"answer": "\\ud800", "version": 0}', "application/json", 422, "unusable_input"),
+    (b'{"answer": "hit", "version": 0, "agency": "opvang"}', "application/json", 422, "unusable_input"),
+    (b'{"answer": "hit", "version": -1}', "application/json", 422, "unusable_input"),
+    (b"\xff\xfe", "application/json", 400, "not_json"),
+    (b"", "application/json", 400, "not_json"),
+    (b"null", "application/json", 400, "not_json"),
+    (b'{"answer": "hit", "version": 0}', "text/plain", 415, "not_json"),
+    (b"answer=hit&version=0", "application/x-www-form-urlencoded", 415, "not_json"),
+    (b" " * 20_000, "application/json", 413, "too_large"),
+    (b" " * 9_000_000, "application/json", 413, "too_large"),
+]
+
+
+def test_a_body_is_read_in_one_way_or_not_at_all(machine, own):
     """ASVS 2.2.1, 4.1.1, 15.3.3."""
-    got = machine.client.post(f"/api/questions/{own}/answer", data=body, content_type=kind, headers=machine.bearer())
-    assert (got.status_code, got.json["reason"]) == (status, reason)
+    for body, kind, status, reason in BODIES:
+        got = machine.client.post(
+            f"/api/questions/{own}/answer", data=body, content_type=kind, headers=machine.bearer()
+        )
+        assert (got.status_code, got.json["reason"]) == (status, reason)
 
 
 def test_nothing_else_stands_in_an_address(machine, own):

@@ -68,21 +68,21 @@ def test_secret_and_token_are_kept_as_digests_only(sqlite_program, machine):
     assert machine.made.secret not in repr(machine.made)
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        {"client_secret": "stm_wrong"},
-        {"client_secret": ""},
-        {"client_id": "0" * 32},
-        {"client_id": "%00"},
-        {"client_id": "avim' OR '1'='1"},
-    ],
+WRONG = (
+    {"client_secret": "stm_wrong"},
+    {"client_secret": ""},
+    {"client_id": "0" * 32},
+    {"client_id": "%00"},
+    {"client_id": "avim' OR '1'='1"},
 )
-def test_everything_else_is_refused_alike(sqlite_program, machine, sent):
+
+
+def test_everything_else_is_refused_alike(sqlite_program, machine):
     """Nobody learns which accounts there are (ASVS 6.3.8)."""
-    answer = machine.get_token(**sent)
-    assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
-    assert answer.json == machine.get_token(client_secret="stm_other").json
+    answers = [machine.get_token(**sent) for sent in WRONG]
+    assert {answer.status_code for answer in answers} == {401}
+    assert [answer.json for answer in answers] == [answers[0].json] * len(WRONG)
+    assert answers[0].json["error"] == "invalid_client"
 
 
 def test_attempts_are_counted_before_anything_is_compared(sqlite_program, machine, clock):
@@ -110,22 +110,22 @@ def test_http_basic_is_read_as_rfc_6749_says(sqlite_program, made, machine):
     assert client.post("/api/token", data=both, headers=escaped).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("body", "kind", "status"),
-    [
-        ("grant_type=password&client_id=a&client_secret=b", None, 400),
-        ("client_id=a", None, 400),
-        ("grant_type=client_credentials&client_id=a&client_id=b", None, 400),
-        ("grant_type=client_credentials&assertion=x", None, 400),
-        ("grant_type=client_credentials&client_id=%ff", None, 400),
-        ("grant_type=client_credentials&client_id=" + "a" * 5000, None, 413),
-        ('{"grant_type": "client_credentials"}', "application/json", 400),
-        ("", None, 400),
-    ],
+UNREADABLE = (
+    ("grant_type=password&client_id=a&client_secret=b", None, 400),
+    ("client_id=a", None, 400),
+    ("grant_type=client_credentials&client_id=a&client_id=b", None, 400),
+    ("grant_type=client_credentials&assertion=x", None, 400),
+    ("grant_type=client_credentials&client_id=%ff", None, 400),
+    ("grant_type=client_credentials&client_id=" + "a" * 5000, None, 413),
+    ('{"grant_type": "client_credentials"}', "application/json", 400),
+    ("", None, 400),
 )
-def test_what_is_no_request_for_a_token_gets_an_error_that_libraries_read(machine, body, kind, status):
-    answer = machine.client.post("/api/token", data=body, content_type=kind or "application/x-www-form-urlencoded")
-    assert (answer.status_code, "error" in answer.json) == (status, True)
+
+
+def test_what_is_no_request_for_a_token_gets_an_error_that_libraries_read(machine):
+    for body, kind, status in UNREADABLE:
+        answer = machine.client.post("/api/token", data=body, content_type=kind or "application/x-www-form-urlencoded")
+        assert (answer.status_code, "error" in answer.json) == (status, True)
 
 
 def test_secrets_never_stand_in_an_address(machine):
@@ -238,17 +238,26 @@ def test_a_token_opens_no_page_and_a_cookie_nothing_of_the_api(sqlite_program, m
     assert browser.get("/api/self", headers=headers).json["id"] == machine.made.machine_id
 
 
-@pytest.mark.parametrize(
-    "header",
-    ["", "Bearer", "Bearer ", "bearer x", "Token abc", "Bearer é", "Bearer " + "a" * 5000, "Bearer stt_" + "A" * 43],
-)
-def test_what_is_no_token_is_refused(machine, header):
-    answer = machine.client.get("/api/self", headers={"Authorization": header})
-    assert (answer.status_code, answer.json["reason"], answer.content_type) == (
-        401,
-        "no_token",
-        "application/problem+json",
-    )
+NO_TOKENS = [
+    "",
+    "Bearer",
+    "Bearer ",
+    "bearer x",
+    "Token abc",
+    "Bearer é",
+    "Bearer " + "a" * 5000,
+    "Bearer stt_" + "A" * 43,
+]
+
+
+def test_what_is_no_token_is_refused(machine):
+    for header in NO_TOKENS:
+        answer = machine.client.get("/api/self", headers={"Authorization": header})
+        assert (answer.status_code, answer.json["reason"], answer.content_type) == (
+            401,
+            "no_token",
+            "application/problem+json",
+        )
 
 
 def test_two_authorization_headers_are_none(machine):
