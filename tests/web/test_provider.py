@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from joserfc import jwt
+from joserfc.jwk import RSAKey
 from sqlalchemy import select
 
 from audit.entry import open_details, parse
@@ -469,16 +470,48 @@ def test_a_mail_address_that_the_provider_did_not_check_matches_nobody(sqlite_pr
 
 def test_one_who_was_closed_off_stays_out_and_a_binding_that_ended_begins_anew(there, provider):
     """ASVS 7.4.2."""
-    go(Person(there), provider)
-    admin = Person(there, "beheer")
-    line = account(there)
-    page = admin.get(f"/beheer/accounts/{line.id}").text
-    assert "/verbinding" in page
-    admin.client.post("/account/bevestigen")  # Nothing is proved yet, so the form asks it.
+    inside = Person(there)
+    go(inside, provider)
+    line, admin = account(there), Person(there, "beheer")
+    place = f"/beheer/accounts/{line.id}"
+    assert admin.post(f"{place}/verbinding", {"step_up_password": PASSWORD}, page=place).status_code == 303
+    assert not is_in(inside)
+    provider.claims["sub"] = "een-nieuw-account-bij-de-gemeente"
+    assert go(Person(there), provider).status_code == 302
+    assert len([one for one in rows(there, ProviderLogin) if one.ended_at is None]) == 1
     with transaction(there, INSTALLER) as tx:
         change_account(tx, line.id, name="x", roles=["focal-officer"], active=False)
     assert go(Person(there), provider).status_code == 401
     assert refused(there) == ("provider_unknown", "closed")
+
+
+def test_a_client_can_prove_itself_with_a_key_and_sign_what_it_asks(sqlite_program, provider, tmp_path):
+    """The NL GOV profile: private_key_jwt (RFC 7523) and a signed request (RFC 9101); ASVS 10.4.10, 10.4.11."""
+    file = tmp_path / "key.pem"
+    file.write_bytes(KEYS[1].as_pem(private=True))
+    file.chmod(0o600)
+    own = {"client_secret_file": "", "private_key_file": str(file), "private_key_id": "ours", "signed_request": True}
+    there = served_by(sqlite_program, provider, tmp_path, max_age=3600, **own)
+    person = Person(there)
+    led = urlsplit(person.get("/aanmelden/via/gemeente").location)
+    outside = dict(parse_qsl(led.query))
+    ours = RSAKey.import_key(KEYS[1].as_pem(private=False))
+    request = jwt.decode(outside.pop("request"), ours, algorithms=["PS256"])
+    assert outside == {"response_type": "code", "client_id": CLIENT, "scope": "openid profile"}
+    assert request.header["kid"] == "ours"
+    assert request.claims["aud"] == provider.issuer
+    assert request.claims["max_age"] == 3600
+    assert request.claims["exp"] - request.claims["iat"] <= 60
+    provider.asked = request.claims
+    answer = {"code": "een-code", "state": request.claims["state"]}
+    assert person.client.get("/aanmelden/via/gemeente/terug", query_string=answer).status_code == 302
+    assert is_in(person)
+    (sent,) = provider.tokens
+    proof = jwt.decode(sent["client_assertion"], ours, algorithms=["PS256"])
+    assert proof.claims["iss"] == proof.claims["sub"] == CLIENT
+    assert proof.claims["aud"] == f"{provider.issuer}/token"
+    assert proof.claims["exp"] - proof.claims["iat"] <= 60
+    assert sent["authorization"] == ""
 
 
 # -- proving once more ---------------------------------------------------------------------------------------------
@@ -572,22 +605,33 @@ def test_the_page_of_the_administrator_says_who_comes_in_how_and_tests_the_conne
     assert Person(there, AGENCY).get("/beheer/aanmelden").status_code == 403
 
 
-def second_administrator(program):
-    with transaction(program, INSTALLER) as tx:
-        change_account(tx, account(program, AGENCY).id, name="x", roles=["administrator"], active=True)
-    return account(program, AGENCY)
-
-
-def test_an_emergency_account_is_administrator_alone_with_a_second_step_and_there_are_two_at_most(
+def test_an_emergency_account_is_administrator_alone_and_chosen_by_another_who_proves_who_they_are(
     sqlite_program, actor
 ):
     program = sqlite_program
     chooser = actor(program, "beheer")
-    tried = {"own_account": account(program, "beheer"), "not_administrator_only": account(program, "coordinator")}
-    for reason, line in tried.items():
+    for reason, login in (("own_account", "beheer"), ("not_administrator_only", "coordinator")):
         with pytest.raises(Conflict) as found, transaction(program, chooser) as tx:
-            break_glass.choose(tx, line.id, on=True)
+            break_glass.choose(tx, account(program, login).id, on=True)
         assert found.value.reason == reason
+    with transaction(program, INSTALLER) as tx:
+        for login in ("havendam", "delinde", "avim"):
+            change_account(tx, account(program, login).id, name=login, roles=["administrator"], active=True)
+    for login in ("havendam", "delinde"):
+        with transaction(program, chooser) as tx:
+            break_glass.choose(tx, account(program, login).id, on=True)
+    with pytest.raises(Conflict) as found, transaction(program, chooser) as tx:
+        break_glass.choose(tx, account(program, "avim").id, on=True)
+    assert found.value.reason == "too_many_break_glass"
+    # On the page it asks a proof first.
+    admin, line = Person(program, "beheer"), account(program, "havendam")
+    place = f"/beheer/accounts/{line.id}"
+    answer = admin.post(f"{place}/noodtoegang", {"on": "no"}, page=place)
+    assert answer.status_code == 422
+    assert account(program, "havendam").break_glass
+    answer = admin.post(f"{place}/noodtoegang", {"on": "no", "step_up_password": PASSWORD}, page=place)
+    assert answer.status_code == 303
+    assert not account(program, "havendam").break_glass
 
 
 def test_signing_in_with_an_emergency_account_is_told_to_all_who_administer(there):
