@@ -12,6 +12,7 @@ from signaltable import jobs
 from signaltable.cli import main
 from signaltable.db import make_engine
 from signaltable.flow import checking, fsck, incidents
+from signaltable.flow.rights import looking_back
 from signaltable.models import Incident, LogEntry
 from signaltable.row_digests import TRACKED
 from signaltable.transaction import reading
@@ -212,6 +213,10 @@ def test_every_kind_that_a_check_can_find_has_words(program):
     source = "".join(path.read_text() for path in Path(fsck.__file__).parent.glob("*.py"))
     kinds = set(re.findall(r'\.add\(\s*"([a-z-]+)"', source)) | set(re.findall(r'kind = "([a-z-]+)"', source))
     kinds |= {kind for _, kinds in checking.LINES.values() for kind in kinds}
+    # What comes to light outside a check.
+    elsewhere = "".join(path.read_text() for path in Path(fsck.__file__).parents[1].rglob("*.py"))
+    kinds |= set(re.findall(r'^INCIDENT(?:: Final)? = "([a-z-]+)"', elsewhere, re.MULTILINE))
+    kinds |= {looking_back.UNREVIEWED, looking_back.WRONG}
     app = create_app(program.settings, program)
     with app.test_request_context():
         for kind in kinds:
