@@ -63,6 +63,7 @@ def reason_text(reason: str) -> str:
         "passkey_refused": _("This passkey does not let you in here. Take another one, or another way."),
         "wrong_code": _("This code is not right, or it was used before. Wait for the next one and try again."),
         "wrong_activation": _("The login name and the code do not belong together, or the code counts no more."),
+        "passkey_copied": _("This passkey is on two devices: its count went back."),
         "wrong_credentials": _("The login name or the password is not right."),
         "provider_away": _("The sign-in service of your organisation cannot be reached now. Try again in a few minutes."),
         "provider_declined": _("Your organisation did not let you sign in, or you stopped halfway."),

@@ -335,6 +335,10 @@ def test_of_two_at_once_with_one_answer_one_comes_in(program):
     make = [lambda: person.take_in(made, "Twee keer")] * 2
     assert both(*make) == 1
     assert len(person.kept()) == 2
+    other = Holder(program, "avim")
+    same = b"one id of two people"
+    assert both(lambda: person.add("Een", id=same), lambda: other.add("Twee", id=same)) == 1
+    assert len(person.kept()) + len(other.kept()) == 3
 
 
 def both(*cases):
@@ -345,7 +349,7 @@ def both(*cases):
         ready.wait()
         try:
             case()
-        except Refused:
+        except (Refused, UnusableInput):
             return
         went.append(case)
 

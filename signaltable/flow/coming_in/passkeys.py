@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from signaltable.domain import Actor, Refused, UnusableInput
@@ -144,9 +145,8 @@ def add(tx: Transaction, session_token: str, new: New, title: str) -> None:
     Raises `Refused` (not_proved), `UnusableInput` (passkey: somebody has it already; title), `Conflict` (too_many_factors).
     """
     made = new.made
-    there = select(SecondFactor.id).where(SecondFactor.credential_id == made.credential_id)
-    if new.account_id != tx.actor.account_id or tx.session.scalar(there):
-        raise UnusableInput({"passkey": "expected an own passkey that nobody has yet"})
+    if new.account_id != tx.actor.account_id:
+        raise UnusableInput({"passkey": "expected a passkey of one's own"})
     row = SecondFactor(
         id=tx.new_id(),
         kind=PASSKEY,
@@ -162,7 +162,10 @@ def add(tx: Transaction, session_token: str, new: New, title: str) -> None:
         # Making it took the device, and the proof of its owner to that device.
         confirmed_at=tx.now,
     )
-    factors.add(tx, session_token, row)
+    try:
+        factors.add(tx, session_token, row)
+    except IntegrityError:  # The id of a passkey is unique: whoever comes second has copied it.
+        raise UnusableInput({"passkey": "expected a passkey that nobody has yet"}) from None
 
 
 # -- proving -------------------------------------------------------------------------------------------------------
