@@ -58,7 +58,8 @@ def _spellings(value: str, kind: str) -> Iterator[str]:
         yield from (part for part in parts if len(part) > 2 and part not in _NO_PART_OF_NAME)
 
 
-_MAIL: Final = re.compile(r"\S+@\S+\.\S+")
+# Each sign belongs to one part only, so that a long value is read once.
+_MAIL: Final = re.compile(r"[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+")
 _STREET: Final = re.compile(rf"(?:{STREET_ENDS})\b", re.IGNORECASE)
 _LETTER: Final = re.compile(r"[^\W\d_]")
 
