@@ -49,7 +49,7 @@ WEB: Mapping[str, Leaves] = {
     "GET static": _nothing("files of the program, the same for everybody"),
     "GET account.healthy": _nothing("one word for a proxy, about nobody"),
     "GET account.log_in": _nothing("an empty form for strangers; every attempt is recorded"),
-    "POST account.log_in": _leaves("login:succeed", also="login:fail login:end"),
+    "POST account.log_in": _leaves(also="login:succeed login:fail login:end account:change"),
     "POST account.log_out": _leaves("login:end"),
     "POST passkeys.ask_anybody": _nothing(CHALLENGE),
     "POST passkeys.ask_second": _nothing(CHALLENGE),

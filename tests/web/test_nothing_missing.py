@@ -15,7 +15,8 @@ from click.testing import CliRunner
 from signaltable import jobs, recorded_acts
 from signaltable.cli import main
 from signaltable.flow import auditing, linking, referrals, setup
-from signaltable.flow.coming_in import actors, signing_in
+from signaltable.flow.accounts import change_account
+from signaltable.flow.coming_in import actors, app_codes, signing_in
 from signaltable.flow.escalations import looking
 from signaltable.flow.table import tables
 from signaltable.program import open_program
@@ -31,6 +32,7 @@ from tests.flow.test_exclusions import somebody as somebody_of
 from tests.flow.test_subject_reports import SAFE, WHY
 from tests.identity_steps import name_at_table, on_the_table
 from tests.meeting_steps import a_meeting, cases, task_of
+from tests.rights_steps import taken_away, walk_through_danger, walk_through_rights
 from tests.table_steps import row, submitted, triaged, use
 from tests.web.crawl import Crawler
 from tests.web.test_disclosure_pages import answers, hidden
@@ -47,7 +49,15 @@ LATE = (
 ).split()
 # Whoever has an interest in a case sees nothing of it from then on.
 INTEREST = ("recusals.declare", "recusals.end")
-LAST = ("account.choose_password", "account.choose_language", "account.log_out", "leaving.leave", "admin.account", "admin.password")
+LAST = (
+    "account.choose_password",
+    "account.choose_language",
+    "account.log_out",
+    "leaving.leave",
+    "admin.account",
+    "admin.end_sessions",
+    "admin.invite",
+)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +125,7 @@ def walked(home):
     for _turn in INTEREST:
         try_forms([by_name["coordinator"]], lambda endpoint: endpoint in INTEREST)
         by_name["coordinator"].walk("/belangen", steps=1)
-    for who, last in zip(("havendam", "delinde", "avim", "essm", "beheer", "beheer"), LAST, strict=True):
+    for who, last in zip(("havendam", "delinde", "avim", "essm", "beheer", "beheer", "beheer"), LAST, strict=True):
         try_forms([by_name[who]], lambda endpoint, last=last: endpoint == last)
     return people
 
@@ -144,6 +154,9 @@ def somebody(people):
     erase(people["fg.havendam"], havendam)
     own_lists(people["avim"])
     ask_partners(coordinator)
+    systems(people["beheer"])
+    walk_through_danger(people)
+    walk_through_rights(people)
     meet(people)
     elsewhere(people)
     clocks(people)
@@ -165,6 +178,29 @@ def ask_partners(desk):
     late = re.search(r'href="(/triage/S-[^"#]+)', desk.get("/triage/antwoorden").text)[1]
     for question in re.findall(r'href="(/triage/vragen/[0-9a-f]{32})"', desk.get(page).text + desk.get(late).text):
         desk.walk(question, steps=0)
+
+
+def systems(admin):
+    """A system gets an account, comes in, reads, answers, compares and keeps the log; then its account changes and ends."""
+    page, day = "/beheer/systemen/nieuw", admin.program.clock().date() + timedelta(days=1)
+    terms = {f"expires_on-{part}": str(getattr(day, part)) for part in ("day", "month", "year")}
+    terms |= {"title": "Zaaksysteem", "permissions": ["enrich:answer:asked", "checkpoint:keep:own-agency"]}
+    terms |= {"purposes": ["P1"]}
+    made = admin.post(page, {**terms, "agency": "essm", "secret": "y", "csrf_token": admin.token(page)}).text
+    system, secret = re.search(r"/beheer/systemen/([0-9a-f]{32})", made)[1], re.search(r"stm_[\w-]{43}", made)[0]
+    grant = {"grant_type": "client_credentials", "client_id": system, "client_secret": secret}
+    token = admin.ask("POST", "/api/token", data=grant).json["access_token"]
+    bearer = {"headers": {"Authorization": f"Bearer {token}"}}
+    for path in ("/api/self", "/api/openapi.json", "/api/checkpoint"):
+        admin.ask("GET", path, **bearer)
+    one = admin.ask("GET", "/api/questions", **bearer).json["questions"][0]
+    admin.ask("GET", f"/api/questions/{one['id']}", **bearer)
+    admin.ask("POST", f"/api/questions/{one['id']}/answer", json={"answer": "no_hit", "version": one["version"]}, **bearer)
+    admin.ask("POST", "/api/lists", data=HEAD + STRANGER, content_type="text/csv", **bearer)
+    page = f"/beheer/systemen/{system}"
+    for step, words in (("", terms), ("/geheim", {}), ("/beeindigen", {})):
+        version = re.search(r'name="version"[^>]* value="(\d+)"', admin.get(page).text)[1]
+        admin.post(f"{page}{step}", {**words, "version": version, "csrf_token": admin.token(page)})
 
 
 def meet(people):
@@ -411,6 +447,20 @@ def tampered(home):
 
 # Whose circumstances no walk brings about; the test that goes there reads the log itself.
 ELSEWHERE = {
+    # What comes before somebody is in, and what asks a code that an app shows or a second session.
+    **dict.fromkeys(
+        (
+            "POST account.activate",
+            "GET account.activate_choose",
+            "POST account.activate_choose",
+            "POST account.begin_app",
+            "GET account.app",
+            "POST account.app",
+            "POST account.remove_factor",
+            "POST account.end_session",
+        ),
+        "tests/web/test_signing_in.py",
+    ),
     "GET static": "leaves nothing, and carries no trace",
     "POST duties.review": "tests/web/test_duties_pages.py",
     "POST approvals.reject": "tests/web/test_approval_pages.py",
@@ -534,13 +584,18 @@ def test_every_job_leaves_what_it_declares(home):
     soon_erased(program, submitted(with_reader, actors.actor_of_login(program, "havendam"), a_signal()), days=50)
     with transaction(program, actors.actor_of_login(program, "auditor")) as tx:
         auditing.request_export(tx)
-    signing_in.log_in(program, "auditor", setup.demo_accounts(settings)[0]["password"])
+    begun = signing_in.log_in(program, "auditor", setup.demo_accounts(settings)[0]["password"])
+    shown = app_codes.shown_code(program, actors.actor_of_login(program, "auditor").account_id)
+    signing_in.second_step(program, begun.token, "code", shown)
     # Two people who share the number of a desk and nothing else, before somebody says that it is one.
     for name in ("Aap", "Wim"):
         submitted(program, actors.actor_of_login(program, "havendam"), somebody_of(given_name=name, **DESK))
     put(program, actors.actor_of_login(program, "opvang"), "phone", DESK)
     (home / "bounces").mkdir()
     (home / "bounces" / "1.eml").touch()
+    account = taken_away(program, "havendam")
+    with transaction(program, setup.INSTALLER) as tx:
+        change_account(tx, account, name="Weg", roles=["privacy-officer"], active=True)
     for job in sorted(jobs.jobs(settings), key=lambda one: one.name != "sessions"):
         before = one_of(home, "SELECT size FROM log_head")[0]
         assert not jobs.run_once(later, job).startswith("error"), job.name

@@ -31,7 +31,7 @@ _USUAL: Final = (
     "mensenhandel",
     "password",
 )
-_ROWS: Final = ("01234567890" * 3, "abcdefghijklmnopqrstuvwxyz" * 2, "qwertyuiopasdfghjklzxcvbnm" * 2)
+_ROWS: Final = ("1234567890" * 4, "0987654321" * 4, "abcdefghijklmnopqrstuvwxyz" * 2, "qwertyuiopasdfghjklzxcvbnm" * 2)
 _LOOKS_LIKE: Final = str.maketrans("@4031!$57", "aaoeiisst")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 # A password with less than this beside the words that everybody knows is one of those words.
