@@ -66,6 +66,40 @@ MAY_READ: dict[str, frozenset[str]] = {
 }
 
 
+# What docs/access.md calls a text -> its word.
+ON_THE_PAGE = {
+    "The account, masked": "kanarieverhaal",
+    "The name of a person": "kanarieveld",
+    "How the reporter can be reached": "kanariebereik",
+    "The name of an attachment": "kanariebestand",
+    "A draft": "kanarieconcept",
+    "The note with a question": "kanarievraag",
+    "A note of the meeting": "kanarienotitie",
+    "Why the table decided": "kanariebesluit",
+    "A task of the table": "kanarieactie",
+    "Why it was disclosed, to a second person": "kanariemotief",
+    "What the receiver told back": "kanarieterug",
+    "Why somebody asked who it is": "kanariewie",
+    "Why a value is kept out of linking": "kanarielabel",
+    "Why somebody asked what is kept": "kanarieverzoek",
+    "The account of another table": "kanarieoost",
+    "What interest somebody has in a case": NOBODY,
+}
+# What it calls a reader -> a login.
+READERS = {
+    "Owner": OWNER,
+    "Seated": "delinde",
+    "Asked": "avim",
+    "Receiver": "essm",
+    "Coordinator": DESK,
+    "Chair": CHAIR,
+    "Officer": OFFICER,
+    "Outsider": "oost",
+    "Auditor": "auditor",
+    "Administrator": "beheer",
+}
+
+
 @dataclass(frozen=True)
 class Region:
     """What stands in it, by name."""

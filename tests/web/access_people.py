@@ -94,7 +94,7 @@ def build(program: Program) -> Case:
         first = {
             "table_id": session.scalar(select(RegionalTable.id).limit(1)),
             "link_id": session.scalar(select(Link.id).limit(1)),
-            "task_id": session.scalar(select(MeetingTask.id).limit(1)),
+            "task_id": session.scalar(select(MeetingTask.id).where(MeetingTask.agency_id == "avim")),
             "exclusion_id": session.scalar(select(Exclusion.id).where(Exclusion.owner_agency == "delinde")),
             "recusal_id": session.scalar(select(Recusal.id).limit(1)),
         }

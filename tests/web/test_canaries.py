@@ -12,9 +12,10 @@ from signaltable.attached.pdf import _text
 from signaltable.flow import recusals
 from signaltable.web import create_app
 from tests import canaries
-from tests.canaries import MAY_READ
+from tests.canaries import MAY_READ, ON_THE_PAGE, READERS
 from tests.letting_in import let_in
 from tests.mail_steps import written
+from tests.policies.access_tables import table
 from tests.table_steps import use
 from tests.web.people import Person
 
@@ -92,7 +93,7 @@ def region(sqlite_program, actor, once):
 
 
 def test_each_role_finds_only_the_words_that_are_meant_for_it(sqlite_program, app, region):
-    met = set()
+    met, read_by = set(), {}
     for login in WHO:
         person = Reader(app, sqlite_program, login)
         read, _closed = person.everything(*region.addresses)
@@ -103,8 +104,20 @@ def test_each_role_finds_only_the_words_that_are_meant_for_it(sqlite_program, ap
         leaked = {word: path for word, path in found.items() if login not in MAY_READ.get(word, ())}
         assert leaked == {}, (login, leaked)
         met |= found.keys()
+        read_by[login] = found.keys()
     # And the words are there to be found: a page that nobody can open would prove nothing.
     assert set(MAY_READ) - met == set()
+    assert_as_the_page_says(read_by)
+
+
+def assert_as_the_page_says(read_by):
+    """What each found is what docs/access.md says, field by field and both ways (ASVS 8.1.2, 8.2.3)."""
+    page = {row.pop("What"): row for row in table("What")}
+    assert set(page) == set(ON_THE_PAGE)
+    assert set(ON_THE_PAGE.values()) == {*MAY_READ, canaries.NOBODY}
+    said = {(what, who): cell in {"yes", "own"} for what, row in page.items() for who, cell in row.items()}
+    found = {(what, who): ON_THE_PAGE[what] in read_by[READERS[who]] for what, who in said}
+    assert {where: said[where] for where in said if said[where] != found[where]} == {}
 
 
 def test_no_mail_and_no_calendar_holds_a_word_or_a_name_of_the_case(sqlite_program, app, region):

@@ -97,13 +97,18 @@ def own_links(tx: Transaction) -> list[LinkLine]:
 
 
 def one_link(tx: Transaction, link_id: str) -> OneLink:
-    """One link of the actor's agency with its history. Raises `NotFound` for any other."""
+    """One link of the actor's agency with its history. Raises `NotFound` for any other.
+
+    The agency has to have a side in a signal that still takes part, as in its list.
+    """
     _gate(tx)
     found = tx.session.get(Link, link_id)
     case = case_of(tx, found) if found else None
     if case is None or tx.actor.agency_id not in case.owners:
         raise NotFound("no such link")
     require(tx.actor, Permission.LINK_DECIDE_OWN, resource_of_case(tx, case))
+    if not any(one.owner_agency == tx.actor.agency_id and one.state not in GONE for one in case.signals.values()):
+        raise NotFound("no link of a signal that still takes part")
     (line,) = _lines(tx, [case.link])
     _record(tx, [case.link])
     own = [side for side, signal in case.signals.items() if signal.owner_agency == tx.actor.agency_id]
