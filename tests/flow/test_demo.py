@@ -88,7 +88,8 @@ def _owned(program):
             assert following is None
         for line in lines:
             with transaction(program, who) as tx:
-                one = signals.consult(tx, line.reference, with_identity=True)
+                # Of what expired the names are destroyed, and nobody opens them any more.
+                one = signals.consult(tx, line.reference, with_identity=line.state != "expired")
             found[one.subjects[0].identity.get("given_name", one.state)] = one
     return found
 
