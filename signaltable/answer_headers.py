@@ -26,9 +26,9 @@ POLICY: Final = "; ".join(
 SANDBOX: Final = "sandbox; default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 _NOT_USED: Final = (
-    "accelerometer autoplay bluetooth camera clipboard-read display-capture encrypted-media geolocation gyroscope hid "
+    "accelerometer autoplay camera clipboard-read display-capture encrypted-media geolocation gyroscope hid "
     "idle-detection local-fonts magnetometer microphone midi payment picture-in-picture screen-wake-lock serial usb "
-    "web-share xr-spatial-tracking"
+    "xr-spatial-tracking"
 ).split()
 _OURS_ALONE: Final = ("fullscreen", "publickey-credentials-create", "publickey-credentials-get")
 _FEATURES: Final = ", ".join((*(f"{one}=()" for one in _NOT_USED), *(f"{one}=(self)" for one in _OURS_ALONE)))

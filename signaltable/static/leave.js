@@ -6,7 +6,8 @@ const leaving = document.querySelector("form[data-leave]");
 const posted = (form, more = {}) => {
   const body = new URLSearchParams(new FormData(form));
   Object.entries(more).forEach(([name, value]) => body.set(name, value));
-  return fetch(form.action, { method: "POST", body, keepalive: true, redirect: "manual" }).catch(() => undefined);
+  // A form may have a button that is called action, so its address is asked as an attribute.
+  return fetch(form.getAttribute("action"), { method: "POST", body, keepalive: true, redirect: "manual" }).catch(() => undefined);
 };
 const atMost = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
 
@@ -20,7 +21,7 @@ const leave = async () => {
   document.body.replaceChildren();
   await Promise.race([kept, atMost(1500)]);
   posted(ended);
-  window.location.replace(ended.dataset.leave || ended.action);
+  window.location.replace(ended.dataset.leave || ended.getAttribute("action"));
 };
 
 if (leaving) {
