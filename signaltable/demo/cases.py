@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from signaltable.demo import at_table, disclosures, meeting_day, reporting
+from signaltable.demo import at_table, disclosures, meeting_day, reporting, rights
 from signaltable.demo.reporting import told_draft
 from signaltable.demo.story import Demo, Step, moment_of, working_day
 from signaltable.domain import day_of
@@ -124,5 +124,9 @@ VERBS: Final[Mapping[str, Callable[[Demo, Step], None]]] = MappingProxyType(
         "withdraw_consent": disclosures.withdraw_consent,
         "ask_who": disclosures.ask_who,
         "decide_who": disclosures.decide_who,
+        "give_role": rights.give_role,
+        "open_in_danger": rights.open_in_danger,
+        "look_back": rights.look_back,
+        "tell_of_rights": rights.tell_of_rights,
     },
 )
