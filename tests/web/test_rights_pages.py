@@ -79,7 +79,7 @@ def test_what_is_not_there_and_what_one_is_kept_from_is_one_page(case, actor):
 
 def test_an_address_of_somebody_else_opens_nothing(case):
     """ASVS 8.2.2: each account reads what it opened, and nobody else's."""
-    program, reference, person = case
+    _program, reference, person = case
     page = opened(person("delinde"), reference).location
     access = page.rpartition("/")[2]
     for login in ("avim", "coordinator", "havendam"):
