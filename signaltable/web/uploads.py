@@ -9,7 +9,7 @@ from typing import IO
 from flask import Flask, Request, request, session
 
 from signaltable.transaction import Program
-from signaltable.web.parsing import FORM_PARTS, CountedParser
+from signaltable.web.parsing import FORM_PARTS, CountedParser, without_unseen
 
 __all__ = ["ENDPOINTS", "FORM_BYTES", "FORM_PARTS", "InMemoryRequest", "register"]
 
@@ -25,6 +25,13 @@ class InMemoryRequest(Request):
     """A request whose files are in memory. Only somebody with a session of ours may send more than a form."""
 
     form_data_parser_class = CountedParser
+
+    def _load_form_data(self) -> None:
+        """Read the form, without what would turn the words of others round where they are shown."""
+        if "form" in self.__dict__:
+            return
+        super()._load_form_data()
+        self.__dict__["form"] = without_unseen(self.__dict__["form"])
 
     def _get_file_stream(
         self,

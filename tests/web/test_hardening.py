@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from flask import request
 from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 
 from signaltable.answer_headers import FORGET, FORGET_ALL, HEADERS, POLICY, SANDBOX
 from signaltable.models import LogEntry, LoginSession
@@ -184,6 +186,20 @@ def test_no_address_holds_more_than_references(program):
         "code",
     }
     assert {one for one in told if one.lower() in personal} == set()
+
+
+def test_nothing_of_a_form_turns_the_words_of_others_round(program):
+    """Norms 6, row 12; Unicode TR 36: a name reads the same to whoever sees it later."""
+    hidden = "Jan\u202eneP\u2066\x1b[2J\x85\u2028 Zoë\u200d"
+    sent = {"name": hidden, "text": "een\r\ntwee\tdrie", "password": hidden, "zero": "a\0b"}
+    with served(program).test_request_context("/taal", method="POST", data=sent):
+        assert request.form["name"] == "JanneP[2J Zoë\u200d"
+        assert request.form["text"] == "een\r\ntwee\tdrie"
+        assert request.form["password"] == hidden
+        assert request.form["zero"] == "a\0b", "the guards refuse it"
+    many = MultiDict([("a", "1"), ("b", "2"), ("a", "3")])
+    with served(program).test_request_context("/taal", method="POST", data=many):
+        assert request.form.getlist("a") == ["1", "3"]
 
 
 # -- leaving -------------------------------------------------------------------------------------------------------
