@@ -119,7 +119,20 @@ class Visitor:
         self.page.fill("#login", login)
         self.page.fill("#password", password)
         self.page.click("main button[type=submit]")
+        expect(self.page).to_have_url(f"{self.address}/aanmelden/tweede-stap")
+        self.page.fill("#code", self.page.locator(".st-demo-code").first.inner_text())
+        self.page.click("main button[type=submit]")
         expect(self.page).to_have_url(self.address + lands)
+        return self
+
+    def prove(self) -> "Visitor":
+        """Prove once more who it is, for what asks that (step-up), and come back."""
+        before = self.page.url
+        self.open("/account/bevestigen")
+        self.page.fill("#step_up_code", self.page.locator(".st-demo-code").first.inner_text())
+        self.page.click("main button[type=submit]")
+        expect(self.page).to_have_url(f"{self.address}/overzicht")
+        self.page.goto(before)
         return self
 
     def check(self, name: str) -> None:

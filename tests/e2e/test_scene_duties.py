@@ -119,7 +119,7 @@ def test_looking_back_and_what_follows(region, visit: Callable[..., Visitor]) ->
     officer.page.fill("#motivation", "Er was geen gevaar dat niet kon wachten.")
     officer.page.locator("main form button[type=submit]").click()
     officer.check("duty-review-mistake")
-    officer.page.fill("#password", PASSWORD)
+    officer.page.fill("#step_up_password", PASSWORD)
     officer.page.locator("main form button[type=submit]").click()
     officer.check("duties-list-officer")
     owner = visit("havendam")

@@ -101,7 +101,7 @@ def disclose(region, reference, agency, *, fill):
     """From the signal to this agency; the reference of the disclosure."""
     owner = region("havendam")
     page = owner.page
-    owner.open(f"/signalen/{reference}/verstrekken")
+    owner.prove().open(f"/signalen/{reference}/verstrekken")
     card = page.locator("section", has=page.get_by_role("heading", name=agency, exact=True)).last
     card.locator("a[href*='/verstrekken/']").first.click()
     expect(page).to_have_url(re.compile("/verstrekken/[0-9a-f]{32}"))
