@@ -88,6 +88,7 @@ WEB: Mapping[str, Leaves] = {
     "GET provider.listing": _leaves("account:consult"),
     "POST provider.test": _leaves("account:consult"),
     "POST provider.release": _leaves(also="provider:release login:end login:succeed"),
+    "POST provider.forget_factors": _leaves(also="factor:remove login:end login:succeed"),
     "POST provider.emergency_account": _leaves(also="account:change login:end login:succeed"),
     "GET overview.home": _nothing("the address people type: leads on and shows nothing"),
     "GET overview.show": _leaves("signal:list"),

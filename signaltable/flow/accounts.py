@@ -179,7 +179,7 @@ def change_account(
     """Change name, roles or access. Ends every session of the account, so that a right taken away is gone at once.
 
     `version` is what `meanwhile.version_of` gave when the form was shown. Raises `NotFound`, `UnusableInput`, `Conflict`
-    (own_account; version: somebody changed it meanwhile).
+    (own_account; break_glass: make it an ordinary account first; version: somebody changed it meanwhile).
     """
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
     account = tx.session.get(Account, account_id, with_for_update=True)
@@ -190,6 +190,8 @@ def change_account(
     if problems:
         raise UnusableInput(problems)
     before = set(tx.session.scalars(select(AccountRole.role).where(AccountRole.account_id == account_id)))
+    if account.break_glass and before != set(roles):
+        raise Conflict("break_glass", "an account for emergencies is administrator and nothing else")
     if account_id == tx.actor.account_id and (not active or before != set(roles)):
         raise Conflict("own_account", "an administrator cannot close the own account or change its roles")
     changed = [

@@ -267,6 +267,11 @@ def _tried(form: FlaskForm, use_case: Any) -> bool:
             field = getattr(form, {"agency_id": "agency"}.get(name, name))
             field.errors = [*field.errors, _problem(name)]
     except Conflict as conflict:
+        if conflict.reason == "break_glass":
+            form.form_errors.append(
+                _("This is an emergency account: administrator and nothing else. Make it an ordinary account first.")
+            )
+            return False
         if conflict.reason != "own_account":
             raise
         form.form_errors.append(_("You cannot close your own account or change its roles. Ask another administrator."))

@@ -278,6 +278,18 @@ def release(account_id: str) -> ResponseReturnValue:
     return redirect(url_for("admin.account", account_id=account_id), 303)
 
 
+@pages.post("/beheer/accounts/<account_id>/tweede-stap-weg")
+@permission(Permission.ACCOUNT_CHANGE_ALL)
+@step_up
+def forget_factors(account_id: str) -> ResponseReturnValue:
+    """Let somebody whom a provider vouches for set up a second step anew."""
+    only()
+    with begin() as tx:
+        provider_accounts.forget_factors(tx, account_id)
+    flash(_("The second step is taken away. At the next login this person sets up a new one."), "success")
+    return redirect(url_for("admin.account", account_id=account_id), 303)
+
+
 @pages.post("/beheer/accounts/<account_id>/noodtoegang")
 @permission(Permission.ACCOUNT_CHANGE_ALL)
 @step_up

@@ -468,6 +468,20 @@ ELSEWHERE = {
     "POST minutes.close": "tests/web/test_meeting_pages.py",
     "GET text_checks.show": "tests/web/test_text_checks.py",
     "POST text_checks.confirm": "tests/web/test_text_checks.py",
+    # There is a provider at the other end, which the demonstration has not.
+    **dict.fromkeys(
+        (
+            "GET provider.start",
+            "GET provider.come_back",
+            "GET provider.sign_out",
+            "POST provider.prove",
+            "POST provider.test",
+            "POST provider.release",
+            "POST provider.forget_factors",
+            "POST provider.emergency_account",
+        ),
+        "tests/web/test_provider.py",
+    ),
     # Only a script asks these, and only a device answers.
     "POST passkeys.ask_anybody": "tests/web/test_passkey_pages.py",
     "POST passkeys.ask_second": "tests/web/test_passkey_pages.py",

@@ -16,8 +16,9 @@ from sqlalchemy import select
 from audit.entry import open_details, parse
 from signaltable.domain import Conflict, Refused
 from signaltable.flow.accounts import change_account
-from signaltable.flow.coming_in import break_glass, signing_in
+from signaltable.flow.coming_in import activating, break_glass, signing_in
 from signaltable.flow.coming_in.actors import ANONYMOUS
+from signaltable.flow.coming_in.factors import factors_of
 from signaltable.flow.setup import INSTALLER
 from signaltable.models import (
     Account,
@@ -381,6 +382,12 @@ def test_people_of_an_organisation_that_must_use_its_provider_have_no_other_way(
     there = served_by(sqlite_program, provider, tmp_path, required=True)
     with pytest.raises(Refused) as right:
         signing_in.log_in(there, AGENCY, PASSWORD, visitor=ANONYMOUS)
+    with transaction(there, INSTALLER) as tx:
+        code = activating.invite(tx, account(there, "fg.havendam").id).code
+    with pytest.raises(
+        Refused, match="wrong_activation"
+    ):  # A code would lead to a password, and that to a second way in.
+        activating.open_code(there, "fg.havendam", code, visitor=ANONYMOUS)
     with pytest.raises(Refused) as wrong:
         signing_in.log_in(there, AGENCY, "niet het wachtwoord", visitor=ANONYMOUS)
     assert right.value.reason == wrong.value.reason == "wrong_credentials"
@@ -476,9 +483,13 @@ def test_one_who_was_closed_off_stays_out_and_a_binding_that_ended_begins_anew(t
     place = f"/beheer/accounts/{line.id}"
     assert admin.post(f"{place}/verbinding", {"step_up_password": PASSWORD}, page=place).status_code == 303
     assert not is_in(inside)
+    assert admin.post(f"{place}/tweede-stap-weg", page=place).status_code == 404  # Nobody vouches for them now.
     provider.claims["sub"] = "een-nieuw-account-bij-de-gemeente"
     assert go(Person(there), provider).status_code == 302
     assert len([one for one in rows(there, ProviderLogin) if one.ended_at is None]) == 1
+    assert admin.post(f"{place}/tweede-stap-weg", page=place).status_code == 303
+    with reading(there) as session:
+        assert not factors_of(session, line.id)
     with transaction(there, INSTALLER) as tx:
         change_account(tx, line.id, name="x", roles=["focal-officer"], active=False)
     assert go(Person(there), provider).status_code == 401
@@ -623,6 +634,8 @@ def test_an_emergency_account_is_administrator_alone_and_chosen_by_another_who_p
     with pytest.raises(Conflict) as found, transaction(program, chooser) as tx:
         break_glass.choose(tx, account(program, "avim").id, on=True)
     assert found.value.reason == "too_many_break_glass"
+    with pytest.raises(Conflict, match="nothing else"), transaction(program, chooser) as tx:
+        change_account(tx, account(program, "delinde").id, name="x", roles=["auditor"], active=True)
     # On the page it asks a proof first.
     admin, line = Person(program, "beheer"), account(program, "havendam")
     place = f"/beheer/accounts/{line.id}"

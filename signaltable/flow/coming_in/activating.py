@@ -17,6 +17,7 @@ from signaltable.flow.coming_in.actors import actor_of_account
 from signaltable.flow.coming_in.attempts import TOO_MANY, claim, forget
 from signaltable.flow.coming_in.password_choice import require_fit
 from signaltable.flow.coming_in.passwords import hash_password
+from signaltable.flow.coming_in.provider_accounts import comes_by_itself
 from signaltable.flow.coming_in.sessions import end_sessions
 from signaltable.flow.coming_in.signing_in import Next, account_with, what_next
 from signaltable.flow.coming_in.ways import wrong
@@ -110,7 +111,9 @@ def open_code(program: Program, login: str, code: str, *, visitor: Actor, browse
     attempt = claim(program, METHOD, login, visitor, known)
     if attempt is None:
         refuse(program, visitor, _refusal(program, TOO_MANY, account_id, login))
-    if account is None or not account.active or row is None or row.used_at or row.expires_at <= program.clock():
+    counts = row is not None and not row.used_at and row.expires_at > program.clock()
+    # Whoever comes in through the identity provider of the agency has no password to choose: that would be a second way in.
+    if account is None or not account.active or row is None or not counts or not comes_by_itself(program, account):
         refuse(program, visitor, _refusal(program, "wrong_activation", account_id, login))
     forget(program, attempt)
     state = {"activation": row.id, "purpose": row.purpose}

@@ -7,13 +7,14 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from signaltable.access import Permission, require
-from signaltable.domain import Actor, NotFound
+from signaltable.domain import Actor, Conflict, NotFound
+from signaltable.flow.coming_in import factors, owner, recovery
 from signaltable.flow.coming_in.sessions import end_sessions
 from signaltable.flow.rights.held import held_by
 from signaltable.flow.rights.mixing import mixes, oversees
 from signaltable.id_token import Somebody
 from signaltable.keys import keyed_digest
-from signaltable.models import Account, AccountRole, Agency, ProviderLogin
+from signaltable.models import Account, AccountRole, Agency, ProviderLogin, SecondFactor
 from signaltable.provider_settings import IdentityProvider, must_come_through, provider_of_agency
 from signaltable.queries import PAGE
 from signaltable.transaction import Program, Transaction, reading
@@ -186,6 +187,28 @@ def release(tx: Transaction, account_id: str) -> int:
         tx.record("provider:release", object_type="account", object_id=account_id, details=details)
     if rows:
         end_sessions(tx, account_id, "account_changed")
+    return len(rows)
+
+
+def forget_factors(tx: Transaction, account_id: str) -> int:
+    """Take every second step away from somebody whom a provider vouches for, who lost them; they set one up at the next login.
+
+    Only there: elsewhere the second step would be all that stands beside a password (activating.invite asks that). Ends
+    their sessions and tells them. Returns how many. Raises `NotFound`, `Conflict` (own_account).
+    """
+    require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
+    if not _live(tx.session, account_id):
+        raise NotFound("no account that is bound to a provider")
+    if account_id == tx.actor.account_id:
+        raise Conflict("own_account", "nobody takes the own second step away like this")
+    counting = SecondFactor.account_id == account_id, SecondFactor.removed_at.is_(None)
+    rows = tx.session.scalars(select(SecondFactor).where(*counting).with_for_update()).all()
+    factors.take_away(tx, rows)
+    recovery.take_away(tx, account_id)
+    details = {"account": account_id, "kind": "factors", "count": len(rows)}
+    tx.record("factor:remove", object_type="account", object_id=account_id, details=details)
+    end_sessions(tx, account_id, "factor_removed")
+    owner.tell_of_change(tx, account_id)
     return len(rows)
 
 
