@@ -30,7 +30,7 @@ from signaltable.flow.identity_requests import ending as identity_ending
 from signaltable.flow.log_export import REQUESTED
 from signaltable.flow.mail.forgetting import forget_old as forget_old_mails
 from signaltable.flow.moves import move
-from signaltable.flow.rights import forgetting as emergency_words
+from signaltable.flow.rights import forgetting as old_rights
 from signaltable.flow.table import erasing as meeting_words
 from signaltable.models import (
     AgendaItem,
@@ -88,6 +88,7 @@ def sweep(program: Program, actor: Actor) -> Swept:
     """Erase everything whose term is over, each signal in a commit of its own. Safe to run again at any moment."""
     with transaction(program, actor) as tx:
         drafts = erase_drafts(tx)
+        old_rights.erase_old(tx)
         _forget_old_rows(tx)
     signals = 0
     for signal_id in due_signals(program):
@@ -307,7 +308,7 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
     tx.session.execute(update(SignalTableMove).where(SignalTableMove.signal_id == signal.id).values(reason=""))
     meeting_words.erase_of(tx, signal)
     clock_events.erase_of(tx, signal)
-    emergency_words.erase_of(tx, signal)
+    old_rights.erase_of(tx, signal)
 
 
 def _erase_documents(tx: Transaction, signal: Signal) -> None:

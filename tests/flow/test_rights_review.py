@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select, update
 
 from signaltable.domain import Conflict, Refused, UnusableInput
-from signaltable.flow import setup, work_list
+from signaltable.flow import fsck, retention, setup, work_list
 from signaltable.flow.accounts import change_account, record_account
 from signaltable.flow.coming_in.actors import ANONYMOUS
 from signaltable.flow.coming_in.sessions import open_session
 from signaltable.flow.rights import grants, papers, reviews
 from signaltable.flow.rights.lines import BREAK_GLASS, NO_FACTOR, NO_ROLE, UNUSED
-from signaltable.jobs.work import run_rights_review
-from signaltable.models import Account, Mail, RightsReview, SecondFactor
+from signaltable.jobs.work import JOBS, run_rights, run_rights_review
+from signaltable.models import Account, Mail, RightsReview, RoleGrant, SecondFactor
 from signaltable.transaction import reading, transaction
 from tests.conftest import PASSWORD
 from tests.table_steps import log, use
@@ -239,3 +239,25 @@ def test_a_file_has_no_names_and_no_formulas(people):
         assert "Collega" not in str(rows)
         assert papers.as_paper(read, program.policy, lang).startswith(b"%PDF")
     assert [row[0] for row in rows[1:]] == [one.line.id for one in read.lines]
+
+
+def test_after_their_term_old_ones_go_and_the_newest_review_stays(people, clock):
+    program, gone, who = people
+    ends_at = clock.now + timedelta(days=2)
+    use(program, who("beheer"), grants.give, gone, "care-coordinator", begins_at=None, ends_at=ends_at, reason="Verlof")
+    first = signed(program, who("fg.havendam"))
+    clock.forward(days=3)
+    last = signed(program, who("fg.havendam"))
+    run_rights(program)
+    for days, left in ((365 * 5 - 5, 2), (10, 1)):
+        clock.forward(days=days)
+        retention.sweep(program, JOBS)
+        with reading(program) as session:
+            assert len(session.scalars(select(RightsReview.id)).all()) == left
+            assert len(session.scalars(select(RoleGrant.id)).all()) == left - 1
+    with reading(program) as session:
+        assert session.scalars(select(RightsReview.id)).all() == [last]
+    told = [details["objects"] for _entry, details in log(program, "retention:erase") if details["rule"] == "rights"]
+    assert [first] in told
+    # What was erased is missing for nobody: the log says so
+    assert {one.kind for one in fsck.inspect(program).findings} <= {"signing-stopped"}
