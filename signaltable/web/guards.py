@@ -183,7 +183,8 @@ def confirm_page(carried: list[tuple[str, str]], problem: str, action: str = "")
 
 
 def _ask_again(problem: str) -> ResponseReturnValue:
-    if request.method != "POST" or request.files:
+    # A browser sends a box for a file also when none was chosen.
+    if request.method != "POST" or any(one.filename for one in request.files.values()):
         return redirect(url_for("account.confirm", next=request.path))
     names = ("csrf_token", *STEP_UP_FIELDS.values())
     carried = [(name, one) for name, values in request.form.lists() for one in values if name not in names]
@@ -288,8 +289,11 @@ def _open_the_door() -> ResponseReturnValue | None:
         return redirect(url_for("account.choose_password"))
     if actor().strength == FIRST_FACTOR and request.endpoint not in BEFORE_SECOND_FACTOR:
         return redirect(url_for("account.security"))
-    if all(isinstance(may(actor(), one), Denied) for one in needed):
-        refuse(program(), actor(), Refused("no_permission", details={"permission": needed[0].value, **_asked()}))
+    denied = [verdict for one in needed if isinstance(verdict := may(actor(), one), Denied)]
+    if len(denied) == len(needed):
+        # What somebody can do something about (another login) says more than that one of the roles is missing.
+        said = next((one for one in denied if one.reason != "no_permission"), denied[0])
+        refuse(program(), actor(), Refused(said.reason, details={"permission": said.permission.value, **_asked()}))
     return None
 
 
