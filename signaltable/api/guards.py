@@ -46,7 +46,7 @@ def begin() -> Iterator[Transaction]:
     """Open the one transaction for the system that asks. What it reads holds no case that its agency is kept from."""
     try:
         with transaction(program(), actor()) as tx:
-            if request.method == "GET":
+            if request.method in {"GET", "HEAD"}:
                 leave_out(tx)
             yield tx
     except NoResultFound:
@@ -67,8 +67,11 @@ def _open_the_door() -> None:
     operation = declared(request.endpoint)
     if operation is None:
         return
-    if operation.needed is not None:
-        g.actor = _system()
+    try:
+        g.actor = actor() if operation.needed is None else _system()
+    except NoToken:
+        rates().ask(actor())  # Whoever tries tokens is a stranger, and asks too often like one.
+        raise
     rates().ask(actor(), left_by(request.method, request.endpoint))
     _address_only(operation)
     if operation.needed is not None and isinstance(denied := may(actor(), operation.needed), Denied):

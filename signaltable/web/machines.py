@@ -16,6 +16,7 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
+    ValidationError,
 )
 from wtforms.validators import InputRequired, Length
 
@@ -39,10 +40,10 @@ class TermsForm(FlaskForm):
         [InputRequired(_l("Fill in a name")), Length(max=TITLE_LIMIT)],
         description=_l("As the organisation calls it; no name of a person."),
     )
-    permissions = SelectMultipleField(_l("What it may do"), [InputRequired(_l("Choose at least one"))])
+    permissions = SelectMultipleField(_l("What it may do"), [InputRequired(_l("Choose what it may do"))])
     purposes = SelectMultipleField(
         _l("For what it may do that"),
-        [InputRequired(_l("Choose at least one"))],
+        [InputRequired(_l("Choose for what it may do that"))],
         description=_l("It sees no question that was asked for another purpose."),
     )
     expires_on = DateParts(_l("Last day"))
@@ -56,6 +57,11 @@ class TermsForm(FlaskForm):
     )
     certificate_file = FileField(_l("Or choose the file of the certificate"))
     version = HiddenField()
+
+    def validate_expires_on(self, field: DateParts) -> None:
+        """A day has to be filled in; which days are possible the use case says."""
+        if field.data is None:
+            raise ValidationError(_("Fill in a day"))
 
 
 @pages.get("")

@@ -5,12 +5,12 @@ import json
 import pytest
 from sqlalchemy import select, update
 
-from signaltable.flow import enrich, recusals, signing
+from signaltable.flow import enrich, machines, recusals, signing
 from signaltable.jobs import JOBS
 from signaltable.models import Question, Signal
 from signaltable.transaction import reading, transaction
 from tests.flow.test_blind_check import HEAD, SHE, STRANGER
-from tests.machine_steps import KEEPS, Machine, a_machine
+from tests.machine_steps import KEEPS, Machine, a_machine, change
 from tests.table_steps import asked, log, triaged, use
 
 
@@ -64,6 +64,19 @@ def test_a_system_reads_and_answers_as_a_person_does(sqlite_program, people, bot
     seen = use(sqlite_program, people["avim"], enrich.read_question, own)
     assert (seen.answer, seen.answered_by) == ("hit", "Zaaksysteem")
     assert own not in {one["id"] for one in machine.get("/api/questions").json["questions"]}
+
+
+def test_it_is_the_same_on_both_databases(program, actor):
+    owner, coordinator = actor(program, "havendam"), actor(program, "coordinator")
+    question = asked(program, coordinator, triaged(program, owner, coordinator), "avim")[0]
+    machine = Machine(program, a_machine(program))
+    assert question in {one["id"] for one in machine.get("/api/questions").json["questions"]}
+    sent = {"data": HEAD + SHE, "content_type": "text/csv", "headers": machine.bearer()}
+    assert machine.client.post("/api/lists", **sent).json["left_today"] == 2
+    assert answer(machine, question).status_code == 200
+    assert machine.get(f"/api/questions/{question}").json["answer"] == "hit"
+    assert change(program, machines.end_machine, machine.made.machine_id) is None
+    assert machine.get("/api/self").status_code == 401
 
 
 def test_a_system_never_reaches_another_agency(sqlite_program, both, own, machine):

@@ -163,6 +163,10 @@ def test_whoever_asks_too_often_reads_why_and_a_colleague_goes_on(sqlite_program
     machine = Machine(program, a_machine(program))
     told = [machine.get("/api/self") for _turn in range(13)][-1]
     assert (told.status_code, told.json["reason"], told.headers["Retry-After"]) == (429, "rate", "60")
+    # Whoever tries tokens is a stranger.
+    trying = served(program).test_client()
+    tried = [trying.get("/api/self", headers={"Authorization": "Bearer x"}).status_code for _turn in range(13)]
+    assert (tried[0], tried[-1]) == (401, 429)
     # A stranger who floods the network keeps nobody from signing in, and is stopped elsewhere.
     stranger = served(program).test_client()
     codes = [stranger.get("/api/openapi.json").status_code for _turn in range(13)]
