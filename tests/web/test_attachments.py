@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
@@ -141,3 +142,15 @@ def test_more_than_a_page_takes_is_refused_before_it_is_read(sqlite_program, own
     # Every other page takes a form and no more
     other = owner.client.post("/signalen/nieuw", data={"csrf_token": token, "a": "x" * 1_200_000})
     assert other.status_code == 413
+
+
+def test_more_files_than_a_signal_can_have_are_not_even_looked_at(sqlite_program, draft):
+    """ASVS 5.2.4: a thousand small files fit in one request, and cleaning each is work."""
+    one = sqlite_program.policy.attachments.model_copy(update={"per_signal": 1})
+    program = replace(sqlite_program, policy=replace(sqlite_program.policy, attachments=one))
+    # Had they been looked at, they would have been refused for what they are.
+    answer = send(Person(program, "havendam"), draft, *[(f"{number}.html", b"<script>") for number in range(3)])
+    assert answer.status_code == 422
+    assert [details["cause"] for _entry, details in log(sqlite_program, "attachment:refuse")] == ["active"]
+    told = re.search(r'id="refused">(.*?)</ul>', answer.text, re.DOTALL)[1]
+    assert "2.html" in told
