@@ -91,21 +91,21 @@ def test_a_form_with_a_mistake_comes_back_filled(sqlite_program, admin):
         assert ("Zaaksysteem" in answer.text) == ("title" not in changes)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"permissions": ["signal:disclose:own-agency"]},
-        {"permissions": [ANSWERS, "account:change:all"]},
-        {"purposes": ["P99"]},
-        {"agency": "nobody"},
-        {"made_by": "x"},
-    ],
+NOT_OFFERED = (
+    {"permissions": ["signal:disclose:own-agency"]},
+    {"permissions": [ANSWERS, "account:change:all"]},
+    {"purposes": ["P99"]},
+    {"agency": "nobody"},
+    {"made_by": "x"},
 )
-def test_what_no_system_may_have_is_refused_and_recorded(sqlite_program, admin, changes):
+
+
+def test_what_no_system_may_have_is_refused_and_recorded(sqlite_program, admin):
     """ASVS 15.3.3: only what the form offers."""
-    assert admin.post(f"{PAGE}/nieuw", {**FORM, "secret": "y", **changes}).status_code == 403
+    for changes in NOT_OFFERED:
+        assert admin.post(f"{PAGE}/nieuw", {**FORM, "secret": "y", **changes}).status_code == 403, changes
     assert rows(sqlite_program) == []
-    assert len(log(sqlite_program, "request:refuse")) == 1
+    assert len(log(sqlite_program, "request:refuse")) == len(NOT_OFFERED)
 
 
 def test_a_system_needs_something_to_prove_itself_with(sqlite_program, admin):
