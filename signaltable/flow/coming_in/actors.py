@@ -59,6 +59,7 @@ def actor_of_account(program: Program, session: Session, account: Account, visit
         must_choose_password=account.first_password,
         ends=ends_of(session, program.policy, account.id, held, now),
         emergencies=emergencies_of(session, account.id, now),
+        proved_at=visitor.proved_at,
         now=now,
         rules=program.policy.access,
     )

@@ -128,7 +128,9 @@ def actor_of_session(program: Program, token: str, *, visitor: Actor = ANONYMOUS
             return None
         # Sessions of before the program kept it began with a password.
         strength = found.strength or FIRST_FACTOR
-        visitor = replace(visitor, session_hash=session_hash(program.keys, digest), strength=strength)
+        visitor = replace(
+            visitor, session_hash=session_hash(program.keys, digest), strength=strength, proved_at=found.proved_at
+        )
         actor = actor_of_account(program, session, account, visitor)
     if _is_over(program, found, now):
         with transaction(program, actor) as tx:
