@@ -26,7 +26,7 @@ CODE = "activation"
 class CodeForm(FlaskForm):
     login = StringField(_l("Login name"), [InputRequired(_l("Fill in your login name")), Length(max=200)])
     code = StringField(
-        _l("Code"),
+        _l("Your code"),
         [InputRequired(_l("Fill in the code that you got")), Length(max=200)],
         description=_l("Capitals, spaces and dashes make no difference"),
     )

@@ -30,7 +30,7 @@ GROUP = 4
 
 
 class AppForm(FlaskForm):
-    code = StringField(_l("Code"), [InputRequired(_l("Fill in the six figures that the app shows"))])
+    code = StringField(_l("The six figures"), [InputRequired(_l("Fill in the six figures that the app shows"))])
     title = StringField(
         _l("What do you call it?"),
         [Length(max=factors.LONGEST_TITLE, message=_l("Use at most 60 characters"))],
