@@ -85,6 +85,7 @@ WEB: Mapping[str, Leaves] = {
     ),
     "POST provider.prove": _nothing("keeps an own form, sealed and for minutes; the proof that follows is recorded"),
     "GET provider.sign_out": _nothing("leads on to where an organisation ends its own session"),
+    "POST provider.ended_there": _leaves(also="login:end"),
     "GET provider.listing": _leaves("account:consult"),
     "POST provider.test": _leaves("account:consult"),
     "POST provider.release": _leaves(also="provider:release login:end login:succeed"),

@@ -19,6 +19,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_wtf import CSRFProtect
 
 from signaltable.access import Permission
 from signaltable.domain import Conflict, Refused
@@ -27,6 +28,7 @@ from signaltable.flow.coming_in import actors, break_glass, kept_forms, provider
 from signaltable.flow.coming_in.provider_connection import Away, Connection
 from signaltable.flow.coming_in.provider_login import Answer, Vouched
 from signaltable.flow.rights.mixing import oversees
+from signaltable.id_token import Untrusted
 from signaltable.provider_settings import IdentityProvider, check_roles, check_secrets, provider_of_agency
 from signaltable.transaction import Program
 from signaltable.web.entering import go_on, is_inside
@@ -63,6 +65,8 @@ def register(app: Flask, program: Program) -> None:
     check_secrets(providers)
     demo = program.settings.demo
     app.extensions[EXTENSION] = {one.id: Connection(one, demo=demo, clock=program.clock) for one in providers}
+    # No browser sends it, and no cookie counts there.
+    cast(CSRFProtect, app.extensions["csrf"]).exempt(app.view_functions["provider.ended_there"])
     app.jinja_env.globals.update(
         emergency_state=emergency_state,
         identity_providers=identity_providers,
@@ -218,6 +222,19 @@ def sign_out(provider_id: str) -> ResponseReturnValue:
     back = program().settings.address.rstrip("/") + url_for("account.log_in")
     asked = urlencode({"client_id": connection.provider.client_id, "post_logout_redirect_uri": back})
     return redirect(f"{ending}{'&' if '?' in ending else '?'}{asked}")
+
+
+@pages.post("/aanmelden/via/<provider_id>/afgemeld")
+@permission(None)
+def ended_there(provider_id: str) -> ResponseReturnValue:
+    """For the provider itself (Back-Channel Logout 1.0): somebody is signed out there. The signature is the proof."""
+    only("logout_token")
+    connection = _connection(provider_id)
+    try:
+        provider_login.ended_there(program(), connection, request.form.get("logout_token", ""), actor())
+    except (Untrusted, Away):
+        return {"error": "invalid_request"}, 400
+    return "", 200
 
 
 # -- for administrators --------------------------------------------------------------------------------------------

@@ -475,6 +475,7 @@ ELSEWHERE = {
             "GET provider.come_back",
             "GET provider.sign_out",
             "POST provider.prove",
+            "POST provider.ended_there",
             "POST provider.test",
             "POST provider.release",
             "POST provider.forget_factors",

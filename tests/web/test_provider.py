@@ -607,6 +607,35 @@ def test_the_own_session_ends_first_and_then_the_way_out_leads_to_the_provider(t
     assert urlsplit(led.location).query.count("http") == 1
 
 
+def test_who_is_signed_out_at_the_provider_is_signed_out_here(there, provider, clock):
+    """ASVS 10.6.2, 7.4.1 (back-channel logout): signed, for us, now, and no ID token."""
+    person = Person(there)
+    go(person, provider)
+    terug = "/aanmelden/via/gemeente/afgemeld"
+    event = {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}, "jti": "x"}
+    right = {
+        name: value for name, value in provider.right_claims().items() if name in {"iss", "aud", "sub", "iat", "exp"}
+    }
+    for token in (
+        provider.token(),
+        provider.signed(right),
+        provider.signed(right | event | {"nonce": "x"}),
+        provider.signed(right | event | {"aud": "een-ander"}),
+        provider.signed(right | event | {"iat": right["iat"] - 300}),
+        by_another(right | event),
+        unsigned(right | event),
+        "",
+    ):
+        assert person.client.post(terug, data={"logout_token": token}).status_code == 400
+        assert is_in(person)
+    # Of somebody whom nobody knows here: the same answer as for somebody who is.
+    unknown = provider.signed(right | event | {"sub": "niemand"})
+    assert Person(there).client.post(terug, data={"logout_token": unknown}).status_code == 200
+    assert is_in(person)
+    assert Person(there).client.post(terug, data={"logout_token": provider.signed(right | event)}).status_code == 200
+    assert not is_in(person)
+
+
 def test_the_page_of_the_administrator_says_who_comes_in_how_and_tests_the_connection(there, provider):
     admin = Person(there, "beheer")
     page = admin.get("/beheer/aanmelden").text

@@ -9,7 +9,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Literal
 
@@ -20,10 +20,10 @@ from signaltable.flow.coming_in import browsers, provider_accounts, steps
 from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.flow.coming_in.provider_connection import Away, Connection, Declined, Known, known_error
 from signaltable.flow.coming_in.proving import remember
-from signaltable.flow.coming_in.sessions import open_session
+from signaltable.flow.coming_in.sessions import end_sessions, open_session
 from signaltable.flow.coming_in.signing_in import Next, what_next
 from signaltable.flow.coming_in.steps import Step
-from signaltable.id_token import Expected, Somebody, UnknownKey, Untrusted, read_id_token
+from signaltable.id_token import Expected, Somebody, UnknownKey, Untrusted, read_id_token, read_logout_token
 from signaltable.keys import keyed_digest
 from signaltable.models import Account
 from signaltable.provider_settings import IdentityProvider
@@ -31,6 +31,8 @@ from signaltable.transaction import Program, reading, refuse, transaction
 
 KIND: Final = "oidc"
 METHOD: Final = "provider"
+# How old the word of a provider may be that somebody is signed out there (Back-Channel Logout 1.0, 2.4: two minutes).
+LOGOUT_WITHIN: Final = timedelta(minutes=2)
 Purpose = Literal["login", "prove"]
 
 # Why nobody came in, as page and log say it; the log has a cause besides.
@@ -195,6 +197,25 @@ def prove(program: Program, connection: Connection, vouched: Vouched, actor: Act
         refuse(program, actor, failed("provider_other", "subject", provider, "prove", actor.account_id))
     with transaction(program, actor) as tx:
         remember(tx, session_token, METHOD)
+
+
+def ended_there(program: Program, connection: Connection, logout_token: str, visitor: Actor) -> int:
+    """The provider says that somebody is signed out there: their sessions here end too. Returns how many.
+
+    Raises `Untrusted` and `Away`. A token that comes twice ends nothing more than what runs, and only for minutes.
+    """
+    provider, now = connection.provider, program.clock()
+    expected = Expected(provider.issuer, provider.client_id, "", now - LOGOUT_WITHIN, provider.algorithms)
+    known = connection.known()
+    try:
+        subject = read_logout_token(logout_token, known.keys, expected, provider.claims, now)
+    except UnknownKey:
+        newest = connection.keys_anew(known)
+        subject = read_logout_token(logout_token, newest.keys, expected, provider.claims, now)
+    digest = provider_accounts.subject_digest(program, provider.issuer, subject)
+    with transaction(program, _on_the_word_of_provider(visitor)) as tx:
+        account_id = provider_accounts.account_behind(tx.session, digest)
+        return end_sessions(tx, account_id, "ended_there") if account_id else 0
 
 
 def purpose_of(step: Step) -> Purpose:
