@@ -17,6 +17,7 @@ from signaltable.breached import check_file
 from signaltable.db import make_engine, make_sessions, refuse_writes
 from signaltable.domain import SignaltableError
 from signaltable.flow.coming_in.app_codes import has_shown
+from signaltable.flow.coming_in.standing import require_standing
 from signaltable.flow.field_names import check_fields
 from signaltable.keys import KeyProvider
 from signaltable.keys.chosen import load_keys
@@ -101,7 +102,7 @@ def assemble(settings: Settings, engine: Engine, keys: KeyProvider, policy: Poli
     def read_session() -> Session:
         return read()
 
-    return Program(settings, keys, policy or load_policy(settings), write_session, read_session, now, os.urandom)
+    return Program(settings, keys, policy or load_policy(settings), write_session, read_session, now, os.urandom, require_standing)
 
 
 def _refuse_open_fence(settings: Settings, engine: Engine, keys: KeyProvider) -> None:

@@ -23,7 +23,7 @@ from signaltable.models import (
     Subject,
     TableMember,
 )
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # The execution option of a query that must see every row, whoever asks (flow/leaving_out.py).
 WHOLE = "whole"
@@ -53,6 +53,7 @@ def newest_first(
     return shown, following
 
 
+@in_whole("the gate sees what it refuses")
 def signal_by_reference(tx: Transaction, reference: str) -> Signal:
     """The signal with this reference, whoever owns it: ask the gate before showing it. Raises `NotFound`."""
     query = select(Signal).where(Signal.reference == reference.strip().upper())
@@ -67,6 +68,7 @@ def subjects_of(tx: Transaction, signal_id: str) -> Sequence[Subject]:
     return tx.session.scalars(select(Subject).where(Subject.signal_id == signal_id).order_by(Subject.number)).all()
 
 
+@in_whole("the gate sees what it refuses")
 def resource_of(tx: Transaction, signal: Signal) -> Resource:
     """What decides about access to a signal: owner, who was asked, its table once it is there, and how it stands."""
     asked = tx.session.scalars(select(Question.agency_id).where(Question.signal_id == signal.id))
@@ -118,6 +120,7 @@ def resource_of_disclosure(
 # -- who is kept from a case (flow/recusals.py) ------------------------------------------------------------------------
 
 
+@in_whole("the gate sees what it refuses")
 def kept_from(tx: Transaction, signal_ids: Iterable[str]) -> Mapping[str, frozenset[str]]:
     """Signal id -> the accounts that see nothing of it. A signal that nobody is kept from has no key."""
     wanted = sorted(set(signal_ids))
@@ -140,6 +143,7 @@ def kept_from_signal(tx: Transaction, signal_id: str) -> frozenset[str]:
     return kept_from(tx, [signal_id]).get(signal_id, frozenset())
 
 
+@in_whole("the gate sees what it refuses")
 def kept_from_subject(tx: Transaction, subject_id: str) -> frozenset[str]:
     """The accounts that see nothing of the signal in which this subject stands."""
     signal_id = tx.session.scalar(select(Subject.signal_id).where(Subject.id == subject_id))
@@ -188,6 +192,7 @@ def for_own_purposes(tx: Transaction, column: InstrumentedAttribute[str]) -> Col
     return func.coalesce(func.nullif(column, ""), CONSULT).in_(sorted(tx.actor.purposes))
 
 
+@in_whole("the gate sees what it refuses")
 def disclosure_by_reference(tx: Transaction, reference: str) -> Disclosure:
     """The disclosure with this reference. Ask the gate before showing it. Raises `NotFound`."""
     query = select(Disclosure).where(Disclosure.reference == reference.strip().upper())

@@ -35,8 +35,8 @@ PURPOSE, USE = "rows", "row-level pass"
 _INFO = "signaltable_pass"
 _BLOCK = 64  # bytes of a block of SHA-256, to which HMAC pads its key (RFC 2104)
 
-_PASS = "(SELECT fence.pass())"
-_SPHERE, _ACCOUNT, _AGENCY = f"({_PASS})[1]", f"({_PASS})[2]", f"({_PASS})[3]"
+_SHOWN = "(SELECT fence.pass())"
+_SPHERE, _ACCOUNT, _AGENCY = f"({_SHOWN})[1]", f"({_SHOWN})[2]", f"({_SHOWN})[3]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Fenced:
 
 
 def _sees(column: str) -> str:
-    return f"fence.sees({column}, {_PASS})"
+    return f"fence.sees({column}, {_SHOWN})"
 
 
 def _own(*columns: str) -> str:
@@ -127,7 +127,7 @@ def _own(*columns: str) -> str:
 
 def _of_parent(table: str, column: str) -> str:
     """The row that this one belongs to can be seen, which its own fence decides."""
-    return f"EXISTS (SELECT 1 FROM {table} parent WHERE parent.id = {column})"
+    return f"EXISTS (SELECT 1 FROM {table} parent WHERE parent.id = {column})"  # noqa: S608 - names of this file only
 
 
 _MY_ACCOUNT = f"account_id = {_ACCOUNT}"
@@ -140,7 +140,7 @@ _ANYTHING = "true"
 _NOBODY = "false"
 _SEATED = (
     "EXISTS (SELECT 1 FROM meetings m JOIN table_members t ON t.table_id = m.table_id "
-    f"WHERE m.id = meeting_id AND t.agency_id = {_AGENCY})"
+    f"WHERE m.id = meeting_id AND t.agency_id = {_AGENCY})"  # noqa: S608 - names of this file only
 )
 
 FENCED: Final[Mapping[str, Fenced]] = MappingProxyType(
@@ -243,8 +243,10 @@ _TABLES: Final = tuple(sorted({*FENCED, *READ_BY_ALL}))
 
 # -- putting it up -------------------------------------------------------------------------------------------------
 
+# The search path of the functions: nobody can put a table of the same name before those that are meant.
+_INSIDE: Final = "pg_catalog, fence, pg_temp"
 # HMAC by hand, since PostgreSQL has SHA-256 and no keyed digest without an extension.
-_READ_PASS = """
+_READ = """
 DECLARE
   given text := current_setting('signaltable.pass', true);
   parts text[] := string_to_array(given, '|');
@@ -311,8 +313,9 @@ def is_up(connection: Connection) -> bool:
 def policies(owner: str) -> Mapping[tuple[str, str], str]:
     """(table, name) -> the words behind CREATE POLICY, where `owner` owns the tables."""
     made: dict[tuple[str, str], str] = {}
-    # The functions above look at these tables as their owner, inside; a migration does so too.
-    inside = f"(current_user = '{owner}' AND current_setting('signaltable.inside', true) = 'yes')"
+    # Two look at these tables as their owner and see all: the function above, known by its search path, and a migration.
+    told = f"current_setting('search_path') = '{_INSIDE}' OR current_setting('signaltable.inside', true) = 'yes'"
+    inside = f"(current_user = '{owner}' AND ({told}))"
     program = f"{inside} OR {_SPHERE} = '{WHOLE}'"
     for table, fenced in FENCED.items():
         rows, new = f"{program} OR {fenced.rows}", f"{program} OR {fenced.new or fenced.rows}"
@@ -323,7 +326,9 @@ def policies(owner: str) -> Mapping[tuple[str, str], str]:
         made[table, "fence_rows"] = f"FOR SELECT USING ({rows})"
         made[table, "fence_changes"] = f"FOR UPDATE USING ({rows}) WITH CHECK ({new})"
         made[table, "fence_ends"] = f"FOR DELETE USING ({rows})"
-        made[table, "fence_additions"] = f"FOR INSERT WITH CHECK ({program} OR ({_SPHERE} IS NOT NULL AND {fenced.added}))"
+        made[table, "fence_additions"] = (
+            f"FOR INSERT WITH CHECK ({program} OR ({_SPHERE} IS NOT NULL AND {fenced.added}))"
+        )
     for table in READ_BY_ALL:
         made[table, "fence_rows"] = "FOR SELECT USING (true)"
         made[table, "fence_changes"] = f"USING ({program}) WITH CHECK ({program})"
@@ -333,7 +338,7 @@ def policies(owner: str) -> Mapping[tuple[str, str], str]:
 def functions(schema: str) -> Mapping[str, tuple[str, str]]:
     """Name -> (head, body) of the functions that the policies ask."""
     return {
-        "pass": ("fence.pass() RETURNS text[]", _READ_PASS),
+        "pass": ("fence.pass() RETURNS text[]", _READ),
         "sees": ("fence.sees(sought text, me text[]) RETURNS boolean", _SEES.format(schema=schema)),
     }
 
@@ -347,11 +352,9 @@ def _make_functions(connection: Connection, schema: str) -> None:
         )
     )
     connection.execute(text("REVOKE ALL ON fence.keys FROM PUBLIC"))
-    options = "LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+    options = f"LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = {_INSIDE}"
     for head, body in functions(schema).values():
-        connection.exec_driver_sql(
-            f"CREATE OR REPLACE FUNCTION {head} {options} SET signaltable.inside = 'yes' AS $${body}$$"
-        )
+        connection.exec_driver_sql(f"CREATE OR REPLACE FUNCTION {head} {options} AS $${body}$$")
     connection.execute(text("GRANT USAGE ON SCHEMA fence TO PUBLIC"))
     connection.execute(text("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA fence TO PUBLIC"))
 
@@ -405,6 +408,7 @@ class Gap:
 
     place: str
     what: str
+    strange: bool = False  # somebody else made it
 
 
 def role_gaps(connection: Connection) -> list[Gap]:
@@ -416,7 +420,9 @@ def role_gaps(connection: Connection) -> list[Gap]:
     if superuser:
         return [Gap("role", "the program connects as a superuser, for whom row-level security does not count")]
     if bypasses:
-        return [Gap("role", "the program connects as a role with BYPASSRLS, for which row-level security does not count")]
+        return [
+            Gap("role", "the program connects as a role with BYPASSRLS, for which row-level security does not count")
+        ]
     return []
 
 
@@ -475,8 +481,16 @@ def _policy_gaps(connection: Connection) -> list[Gap]:
     wanted = {place: _words(made) for place, made in policies(owner).items()}
     found = _found_policies(connection)
     return [
-        *(Gap(".".join(place), "the policy is gone or says something else") for place in wanted if found.get(place) != wanted[place]),
-        *(Gap(".".join(place), "this program did not make the policy") for place in found if place not in wanted),
+        *(
+            Gap(".".join(place), "the policy is gone or says something else")
+            for place in wanted
+            if found.get(place) != wanted[place]
+        ),
+        *(
+            Gap(".".join(place), "this program did not make the policy", strange=True)
+            for place in found
+            if place not in wanted
+        ),
     ]
 
 
@@ -497,7 +511,7 @@ def _found_policies(connection: Connection) -> dict[tuple[str, str], list[str]]:
 
 
 # What PostgreSQL adds or leaves out when it tells an expression: types, brackets, names of what a subquery gives.
-_NOISE: Final = frozenset({"text", "character", "varying", "as", "for", "all", "using", "with", "check"})
+_NOISE: Final = frozenset({"as", "for", "all", "using", "with", "check"})
 
 
 def _words(told: str) -> list[str]:
@@ -507,5 +521,5 @@ def _words(told: str) -> list[str]:
 
 @cache
 def _tokens(told: str) -> tuple[str, ...]:
-    bare = re.sub(r"\bas pass\b", "", told.lower())
+    bare = re.sub(r"\bas pass\b|::(?:text|name|character varying)", "", told.lower())
     return tuple(re.findall(r"'[^']*'|[a-z_0-9]+|[=<>]+", re.sub(r"\b[a-z_]+\.", "", bare)))

@@ -63,6 +63,8 @@ class Program:
     read_sessions: Callable[[], Session]
     clock: Callable[[], datetime]
     randomness: Callable[[int], bytes]
+    # Asked before a change is committed: whether its actor may still do it (flow/coming_in/standing.py).
+    require_standing: Callable[["Transaction"], None] = lambda _tx: None
     # The piece of work that this process does, where no request says which: one command, one run of a job.
     work: Trace | None = None
 
@@ -194,6 +196,7 @@ def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
             except BaseException:
                 session.rollback()
                 raise
+            _ask_standing(tx)
             _finish(tx)
     except Refused as refusal:
         _record_refusal(program, actor, refusal, used)
@@ -234,6 +237,13 @@ def refuse(program: Program, actor: Actor, refusal: Refused) -> NoReturn:
     """Record a refusal that was decided outside a transaction, and raise it."""
     _record_refusal(program, at_work(program, actor), refusal, {})
     raise refusal
+
+
+def _ask_standing(tx: Transaction) -> None:
+    tx.session.flush()
+    if tx.written.tables - HOUSEKEEPING:
+        with tx.whole("whether a right still holds follows from rows that its bearer may not see"):
+            tx.program.require_standing(tx)
 
 
 def _finish(tx: Transaction) -> None:

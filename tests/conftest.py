@@ -304,8 +304,8 @@ def _seeing_all(program: Program, sessions: Callable[[], Session]) -> Callable[[
 def _tests_look_around() -> None:
     """What a test reads to see what came of something, it reads as the program: the fence is for who is tried."""
 
-    def look(program: Program) -> Any:
-        return transaction.reading(program, whole="a test looks at what came of it")
+    def look(program: Program, **given: Any) -> Any:
+        return transaction.reading(program, **(given or {"whole": "a test looks at what came of it"}))
 
     for module in list(sys.modules.values()):
         if (module.__name__ or "").startswith("tests.") and getattr(module, "reading", None) is transaction.reading:
@@ -392,6 +392,15 @@ def program(settings: Settings, clock: Clock) -> Iterator[Program]:
 @pytest.fixture
 def sqlite_program(sqlite_settings: Settings, clock: Clock) -> Iterator[Program]:
     yield from open_for_test(sqlite_settings, clock)
+
+
+@pytest.fixture
+def postgres_program(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Program]:
+    """The program on PostgreSQL only, for what SQLite does not have."""
+    own = _own_home(request, tmp_path, "postgresql")
+    yield from open_for_test(own, clock)
+    server: str = request.getfixturevalue("postgres_server")
+    _administer(server, f'DROP DATABASE IF EXISTS "{_name_of(own.database_url)}" WITH (FORCE)')
 
 
 @pytest.fixture

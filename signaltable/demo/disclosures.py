@@ -128,7 +128,7 @@ def fulfil(demo: Demo, step: Step) -> None:
 def _duty(demo: Demo, step: Step) -> str:
     reference, kind = demo.disclosures[step.case, step.said["to"]], step.said["kind"]
     query = select(Duty.id).join(Disclosure, Disclosure.id == Duty.disclosure_id)
-    with reading(demo.program) as session:
+    with reading(demo.program, whole="the demo looks for what it made") as session:
         found = session.scalar(query.where(Disclosure.reference == reference, Duty.kind == kind))
     if found is None:
         raise BrokenDemo(f"{step.case}: expected a duty of the kind {kind}, found none")

@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import Engine, create_engine, inspect, make_url, select, text
 
+from signaltable import row_level
 from signaltable.db import Base
 from signaltable.demo import cases
 from signaltable.domain import SignaltableError, day_of
@@ -72,10 +73,10 @@ def make_anew(settings: Settings, progress: Progress) -> Counter[str]:
         if beside.database_url == settings.database_url:
             # The database is not in the home and cannot stand beside itself: a break-off here has to be seen afterwards.
             (home / setup.UNFINISHED).touch()
-            _empty_database(settings.database_url)
+            _empty_database(settings)
         try:
             program = make(beside, password, progress)
-            with reading(program) as session:
+            with reading(program, whole="the demo looks for what it made") as session:
                 states = Counter(session.scalars(select(Signal.state)))
                 engine = session.get_bind()
             if isinstance(engine, Engine):
@@ -139,12 +140,14 @@ def _moved(settings: Settings, beside: Path) -> str:
     return address.set(database=str(beside / file.relative_to(settings.home))).render_as_string(hide_password=False)
 
 
-def _empty_database(address: str) -> None:
-    """Take away every table of ours."""
-    engine = create_engine(address)
+def _empty_database(settings: Settings) -> None:
+    """Take away every table of ours, and on PostgreSQL the fence around their rows."""
+    engine = create_engine(settings.owner_url or settings.database_url)
     try:
         with engine.begin() as connection:
             Base.metadata.drop_all(connection)
             connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+            if row_level.is_up(connection):
+                row_level.take_down(connection)
     finally:
         engine.dispose()

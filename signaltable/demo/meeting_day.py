@@ -74,7 +74,7 @@ def _open_task(demo: Demo, step: Step) -> tuple[str, int]:
             MeetingTask.settled_at.is_(None),
         )
     )
-    with reading(demo.program) as session:
+    with reading(demo.program, whole="the demo looks for what it made") as session:
         found = session.execute(query).first()
     if found is None:
         raise BrokenDemo(f"{step.case}: expected an open task of {agency}, found none")

@@ -62,7 +62,7 @@ def link(demo: Demo, step: Step) -> None:
 def _link_between(demo: Demo, step: Step) -> str:
     """The proposed link between two cases. Its owners know it by their own side only; the demo knows both."""
     ids = []
-    with reading(demo.program) as session:
+    with reading(demo.program, whole="the demo looks for what it made") as session:
         for case in (step.case, step.said["with"]):
             query = (
                 select(Link.id)

@@ -50,7 +50,7 @@ class Demo:
     @property
     def first_table(self) -> str:
         """The table that the region began with."""
-        with reading(self.program) as session:
+        with reading(self.program, whole="the demo looks for what it made") as session:
             return session.scalars(select(RegionalTable.id).order_by(RegionalTable.created_at)).first() or ""
 
     def use(

@@ -28,7 +28,7 @@ from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.grounds import Ground
 from signaltable.models import Account, Disclosure, Signal
 from signaltable.queries import PageKey, agency_titles, disclosure_by_reference, newest_first
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,7 @@ def looked_at(tx: Transaction, row: Disclosure, signal: Signal) -> Approval:
     )
 
 
+@in_whole("the gate sees what it refuses")
 def _request(tx: Transaction, reference: str, *, locked: bool = False) -> tuple[Disclosure, Signal]:
     row = disclosure_by_reference(tx, reference)
     signal = tx.session.get_one(Signal, row.signal_id)

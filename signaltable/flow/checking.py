@@ -39,7 +39,7 @@ LINES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "kept": (("destroyed",), ("missing-details", "restored-details", "unexplained-erasure", "changed-register")),
     "times": (("entries",), ("time-backwards", "clock-set-back")),
     "rows": ((), ("row-without-entry", "entry-without-row", "changed-row", "missing-key")),
-    "fence": (("triggers",), ("missing-trigger", "unknown-trigger")),
+    "fence": (("triggers",), ("missing-trigger", "unknown-trigger", "open-fence")),
     "signing": ((), ("signing-stopped", "too-few-witnesses")),
 }
 # What the report counts besides rows.

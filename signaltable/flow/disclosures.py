@@ -19,7 +19,7 @@ from signaltable.grounds import Ground
 from signaltable.models import Disclosure, Signal
 from signaltable.payload import Payload, from_bytes
 from signaltable.queries import agency_titles, disclosure_by_reference, resource_of
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +247,7 @@ def _evidence(tx: Transaction, row: Disclosure) -> tuple[tuple[ConditionSpec, Ma
     return tuple((tx.program.policy.conditions[code], given) for code, given in kept.evidence.items())
 
 
+@in_whole("the auditor looks at every disclosure, without content")
 def disclosure_account(tx: Transaction, reference: str) -> DisclosureAccount:
     """One disclosure for the auditor, without content; that is recorded. Raises `NotFound`, `Refused`."""
     require(tx.actor, Permission.DISCLOSURE_AUDIT_ALL)

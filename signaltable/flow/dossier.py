@@ -32,7 +32,7 @@ from signaltable.queries import (
     subjects_of,
 )
 from signaltable.texts import Text, by_code
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # For whom a dossier is made; any other word is the id of the agency that reads it.
 TABLE, OWNER = "table", "owner"
@@ -360,6 +360,7 @@ def _indicators(tx: Transaction, signal: Signal) -> Iterable[Known]:
         yield Known(indicator.text if indicator else by_code(name), known.title if known else by_code(how))
 
 
+@in_whole("a group holds subjects of several agencies")
 def links_at_table(tx: Transaction, signal: Signal, state: LinkState) -> tuple[LinkedSubject, ...]:
     """Who of a signal stands in other signals too, under the table's pseudonyms: confirmed, or proposed.
 

@@ -51,7 +51,7 @@ from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.models import Disclosure, Duty, Signal
 from signaltable.queries import agency_titles, resource_of_disclosure
 from signaltable.text import contains_bsn
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class DutyTask:
         return self.latest is not None and self.from_day is None
 
 
+@in_whole("the gate sees what it refuses")
 def kind_of(tx: Transaction, duty_id: str) -> str:
     """What kind a duty is, so that a page knows which use case to ask. Raises `NotFound`."""
     found = tx.session.get(Duty, duty_id)
@@ -120,6 +121,7 @@ def consult(tx: Transaction, duty_id: str) -> DutyTask:
     )
 
 
+@in_whole("the gate sees what it refuses")
 def _own(tx: Transaction, duty_id: str, *, locked: bool = False) -> tuple[Duty, Disclosure]:
     """A duty of the actor's agency with its disclosure. Raises `Refused` (other_agency), recorded, and `NotFound`."""
     require(tx.actor, Permission.DUTY_FULFIL_OWN)

@@ -42,7 +42,7 @@ from signaltable.queries import (
     tables_of,
 )
 from signaltable.texts import Text
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 __all__ = [
     "ANOTHER_NEEDED",
@@ -246,6 +246,7 @@ def _case(tx: Transaction, kind: str, thing: str) -> Signal:
     return signal
 
 
+@in_whole("the gate sees what it refuses")
 def _asked(tx: Transaction, question_id: str) -> Signal:
     found = tx.session.get(Question, question_id)
     if found is None:
@@ -254,6 +255,7 @@ def _asked(tx: Transaction, question_id: str) -> Signal:
     return tx.session.get_one(Signal, found.signal_id)
 
 
+@in_whole("the gate sees what it refuses")
 def _received(tx: Transaction, reference: str) -> Signal:
     row = disclosure_by_reference(tx, reference)
     given = resource_of_disclosure(tx, row, provider=True)
@@ -388,6 +390,7 @@ def read(tx: Transaction, recusal_id: str) -> Declared:
     return _told(tx, row, signal)
 
 
+@in_whole("the gate sees what it refuses")
 def _row(tx: Transaction, recusal_id: str) -> tuple[Recusal, Signal]:
     row = tx.session.get(Recusal, recusal_id)
     if row is None:

@@ -16,7 +16,7 @@ from signaltable.flow.duty_lists import DutyStatus
 from signaltable.flow.masking import for_others
 from signaltable.models import Disclosure, Duty, Signal
 from signaltable.queries import agency_titles
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ def consult(tx: Transaction, duty_id: str) -> Review:
     return Review(approvals.looked_at(tx, row, signal), duty_lists.status_of(tx, duty, agency_titles(tx)))
 
 
+@in_whole("the gate sees what it refuses")
 def _to_review(tx: Transaction, duty_id: str) -> tuple[Duty, Disclosure, Signal]:
     duty = tx.session.get(Duty, duty_id)
     if duty is None or duty.kind != duty_kinds.REVIEW:

@@ -24,7 +24,7 @@ from signaltable.flow.sample_report import RESULTS, VERDICTS, damage, freeze, pa
 from signaltable.models import Disclosure, LogDetail, LogEntry, Sample, SampleItem
 from signaltable.queries import PageKey, agency_titles, newest_first
 from signaltable.text import contains_bsn
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 SEED_LIMIT: Final = 64
 MOST: Final = 500
@@ -310,6 +310,7 @@ def samples(tx: Transaction, after: PageKey | None = None) -> tuple[tuple[Sample
     return lines, following
 
 
+@in_whole("the auditor looks at every disclosure, without content")
 def consult(tx: Transaction, reference: str) -> SampleView:
     """One sample with its items; that is recorded. Raises `NotFound`."""
     sample = _sample(tx, reference)
@@ -426,6 +427,7 @@ def judge(
     )
 
 
+@in_whole("the auditor looks at every disclosure, without content")
 def conclude(tx: Transaction, reference: str, *, result: str, conclusion: str) -> None:
     """Conclude: freeze the report and put its digest into the log. What was not looked at is named in it.
 

@@ -20,7 +20,7 @@ from signaltable.models import Signal, TextCheck
 from signaltable.queries import not_kept_from, resource_of
 from signaltable.text import Span, contains_bsn, find_typed, mask, merged
 from signaltable.text_reader import client
-from signaltable.transaction import Program, Transaction, reading, transaction
+from signaltable.transaction import Program, Transaction, in_whole, reading, transaction
 
 # Where a text waits: for the reader, or for its submitter.
 WAITING, CONFIRM, DONE = "waiting", "confirm", "done"
@@ -283,6 +283,7 @@ def _reason_problem(reason: str) -> str:
     return HAS_BSN if contains_bsn(reason) else ""
 
 
+@in_whole("the gate sees what it refuses")
 def _of_own(tx: Transaction, check_id: str) -> tuple[TextCheck, Signal]:
     row = tx.session.get(TextCheck, check_id)
     if row is None:

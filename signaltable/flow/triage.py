@@ -26,7 +26,7 @@ from signaltable.flow.table import overlap
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Signal, Subject
 from signaltable.queries import PAGE, not_kept_from, resource_of, tables_of
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 REASON_LIMIT = 500
 UNKNOWN_CHOICE = "expected one of the choices on the form"
@@ -142,6 +142,7 @@ def listing(
     return TriagePage(tuple(_lines(tx, shown)), newer, older, tuple(_lines(tx, double)), own)
 
 
+@in_whole("a group holds subjects of several agencies")
 def _overlapping(tx: Transaction, tables: Sequence[str]) -> list[Row[Any]]:
     """The newest signals at these tables whose subject lies at another table as well, as many as stand on a page."""
     query = _columns().where(

@@ -27,6 +27,7 @@ def reason_text(reason: str) -> str:
     return {
         "no_permission": _("Your role does not include this."),
         "right_ended": _("You had this right for some time, and that time is over."),
+        "right_withdrawn": _("Your rights changed while you were at work. Sign in again to see what you can do now."),
         "second_factor_first": _("Sign in with a second factor first, or set one up."),
         "passkey_first": _("Sign in with a passkey first. Your region asks that for this."),
         "no_machine": _("Only people may do this, and no system."),

@@ -55,6 +55,7 @@ GROUPS: Mapping[str, str] = {
     "entry-without-row": "gone",
     **dict.fromkeys(("changed-seal", "missing-key"), "seal"),
     **dict.fromkeys(("missing-trigger", "unknown-trigger"), "fence"),
+    "open-fence": "row_level",
     "restored-database": "restored",
     **dict.fromkeys(("signing-stopped", "too-few-witnesses"), "signing"),
     "clock-set-back": "clock",
@@ -215,6 +216,7 @@ def _titles() -> dict[str, str]:
         "missing-key": _("A key is missing"),
         "missing-trigger": _("The lock on the log is off"),
         "unknown-trigger": _("The database does something that is not from this program"),
+        "open-fence": _("The lock on the rows of other organisations is off"),
         "restored-database": _("An old database was put back"),
         "signing-stopped": _("The log is no longer signed"),
         "too-few-witnesses": _("Too few organisations keep the checkpoints"),
@@ -294,6 +296,15 @@ def _group(name: str) -> tuple[str, tuple[str, ...]]:
                 "The database itself refuses changes of the log. That lock was taken away or changed. The log may still be whole: other findings say so."
             ),
             (look, _("The technical administrator can put the lock back with the last migration of the database.")),
+        ),
+        "row_level": (
+            _(
+                "The database keeps rows of one organisation from another, also when the program forgets it. That lock is not whole, or the program comes to the database as somebody for whom it does not count. The program itself still checks every request."
+            ),
+            (
+                look,
+                _("The technical administrator puts the lock back by starting the program once as the owner of the tables."),
+            ),
         ),
         "restored": (
             _(

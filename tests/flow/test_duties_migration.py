@@ -5,21 +5,20 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from signaltable.db import make_engine
 from signaltable.flow import duty_lists, referrals
 from signaltable.flow.coming_in import actors
 from signaltable.migrating import migrate
 from signaltable.settings import Settings
 from tests.conftest import Clock, open_for_test
 from tests.duty_steps import INFORM, RECORD, owing, referred, rows_of
-from tests.log_tools import go_back
+from tests.log_tools import go_back, owners_engine
 from tests.table_steps import use
 
 
 def _as_before(settings: Settings, revision: str, *statements: str) -> None:
     """The tables as an earlier version of the program left them, with all their rows."""
     go_back(settings, "0003")
-    engine = make_engine(settings.database_url)
+    engine = owners_engine(settings)
     with engine.begin() as connection:
         for statement in (*statements, f"UPDATE alembic_version SET version_num = '{revision}'"):
             connection.execute(text(statement))

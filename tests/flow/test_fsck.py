@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Boolean, create_engine, text
+from sqlalchemy import Boolean, text
 from sqlalchemy import inspect as schema_of
 from sqlalchemy.exc import IntegrityError
 
@@ -20,7 +20,7 @@ from audit.canonical import canonical_bytes
 from audit.entry import commit
 from signaltable import jobs, row_digests
 from signaltable.audit_trail import fence
-from signaltable.db import Base, make_engine
+from signaltable.db import Base
 from signaltable.demo import cases
 from signaltable.domain import UnusableInput
 from signaltable.flow import accounts, incidents, retention, withdrawing, witnesses
@@ -31,7 +31,7 @@ from signaltable.transaction import reading, transaction
 from tests.conftest import Clock, _own_home, open_for_test
 from tests.duty_steps import referred
 from tests.flow.test_demo import _with_passwords
-from tests.log_tools import go_back, tamper
+from tests.log_tools import go_back, owners_engine, tamper
 from tests.table_steps import log
 
 NOW = datetime(2027, 3, 1, 10, 15, tzinfo=UTC)
@@ -64,9 +64,7 @@ def busy(played, tmp_path):
 
 def intrude(program, *statements, **values):
     """Change the database by hand, and put the fence up again as if nothing had happened."""
-    engine = create_engine(
-        program.settings.database_url
-    )  # Without our own settings: SQLite asks for no foreign keys then.
+    engine = owners_engine(program.settings, plain=True)  # SQLite asks for no foreign keys then.
     with engine.begin() as connection:
         fence.take_away(connection)
         for statement in statements:
@@ -201,7 +199,7 @@ def test_going_back_to_an_earlier_schema_and_forward_again_loses_what_only_newer
 
 
 def tables(program):
-    engine = make_engine(program.settings.database_url)
+    engine = owners_engine(program.settings)
     try:
         return set(schema_of(engine).get_table_names())
     finally:
@@ -453,7 +451,7 @@ def test_a_fence_that_was_taken_away_is_found_and_tried(program):
 
 def test_a_hollow_trigger_and_a_stranger_are_found(program):
     sqlite = program.settings.database_url.startswith("sqlite")
-    engine = make_engine(program.settings.database_url)
+    engine = owners_engine(program.settings)
     with engine.begin() as connection:
         if sqlite:
             connection.execute(text("DROP TRIGGER log_entries_no_update"))
@@ -481,7 +479,7 @@ def test_a_hollow_trigger_and_a_stranger_are_found(program):
 def test_a_rule_that_swallows_writes_and_a_fence_around_another_table_are_found(program):
     if program.settings.database_url.startswith("sqlite"):
         pytest.skip("rules, policies and schemas are PostgreSQL's")
-    engine = make_engine(program.settings.database_url)
+    engine = owners_engine(program.settings)
     with engine.begin() as connection:
         for statement in (
             "CREATE RULE quiet AS ON INSERT TO incidents DO INSTEAD NOTHING",
@@ -623,7 +621,7 @@ def test_every_table_is_declared():
 def test_a_key_that_came_back_after_erasure_is_found(played, tmp_path):
     clock = Clock(NOW + timedelta(minutes=1))
     for program in copied.__wrapped__(played, tmp_path, clock):
-        engine = make_engine(program.settings.database_url)
+        engine = owners_engine(program.settings)
         with engine.begin() as connection:
             connection.execute(text("CREATE TABLE aside AS SELECT * FROM subject_keys"))
         clock.forward(days=5000)
@@ -868,7 +866,7 @@ def test_those_who_settle_get_a_mail_once(busy):
     intrude(busy, "UPDATE agencies SET kind = 'police' WHERE id IN ('riec', 'avim')")
     incidents.check(busy, jobs.JOBS)
     incidents.check(busy, jobs.JOBS)
-    engine = make_engine(busy.settings.database_url)
+    engine = owners_engine(busy.settings)
     with engine.connect() as connection:
         told = connection.execute(
             text(

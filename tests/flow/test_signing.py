@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from audit import key_chain
 from audit.entry import open_details, parse
@@ -17,6 +18,7 @@ from audit.errors import BadNote
 from audit.note import ED25519, ML_DSA_44, Signer
 from audit.verify import verify
 from signaltable import jobs
+from signaltable.audit_trail import fence
 from signaltable.db import make_engine
 from signaltable.domain import UnauditedWrite
 from signaltable.flow import log_export, log_keys, setup, signing
@@ -26,6 +28,7 @@ from signaltable.keys import KeyRing
 from signaltable.models import Agency, Incident, LogCheckpoint, LogDetail, LogEntry
 from signaltable.program import assemble
 from signaltable.transaction import Program, Transaction, reading, transaction
+from tests.log_tools import owners_engine
 
 
 def work(program: Program, times: int = 1) -> None:
@@ -63,12 +66,13 @@ def fingerprints(path: Path) -> list[str]:
 
 def execute(program: Program, *statements: str, **values: object) -> None:
     """What somebody with the password of the database does, who removed the triggers first."""
-    with program.write_sessions() as session:
+    with Session(owners_engine(program.settings)) as session:
         if session.get_bind().dialect.name == "sqlite":
             for name in session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
                 session.execute(text(f"DROP TRIGGER {name}"))
         else:
-            session.execute(text("SET session_replication_role = replica"))
+            for table in fence.TABLES:
+                session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
         for statement in statements:
             session.execute(text(statement), values)
         session.commit()

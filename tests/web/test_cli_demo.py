@@ -143,7 +143,8 @@ def test_without_reset_it_says_what_it_would_do(home):
 def test_a_database_outside_the_home_is_emptied_and_filled_again(program, few_cases, monkeypatch, tmp_path):
     made = program.settings
     setup.remember_demo_accounts(made, [{"login": "havendam", "password": PASSWORD}])
-    elsewhere = Settings.from_env({"SIGNALTABLE_HOME": str(made.home), "DATABASE_URL": made.database_url})
+    surroundings = {"SIGNALTABLE_HOME": str(made.home), "DATABASE_URL": made.database_url}
+    elsewhere = Settings.from_env(surroundings | {"DATABASE_OWNER_URL": made.owner_url})
     if "sqlite" in made.database_url:
         outside = tmp_path / "outside.db"
         (made.home / "signaltable.db").rename(outside)

@@ -26,7 +26,7 @@ from signaltable.policy import PolicySet
 from signaltable.policy_errors import BrokenPolicy
 from signaltable.queries import agency_titles, disclosure_by_reference
 from signaltable.texts import Text
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # Whether a hash fits the sealed evidence: yes, no, it cannot be opened here (or was erased), or nothing is sealed of it
 # because a second person met the condition by deciding.
@@ -114,6 +114,7 @@ class DisclosureFile:
     unlike: tuple[str, ...] = ()
 
 
+@in_whole("the auditor looks at every disclosure, without content")
 def disclosure_file(tx: Transaction, reference: str, lang: str = "nl") -> DisclosureFile:
     """The file of one disclosure; that it was consulted is recorded. Raises `NotFound`, `Refused`."""
     account = disclosure_account(tx, reference)

@@ -13,7 +13,7 @@ from signaltable.flow.auditing.filters import MOST_COUNTED
 from signaltable.flow.duty_kinds import REVIEW
 from signaltable.models import Disclosure, Duty, LogCheckpoint, LogEntry
 from signaltable.queries import PageKey, agency_titles, newest_first
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # What one may pick out beside the columns: a ground that no lawyer had signed when it was used, an emergency (a ground
 # that asks for a look back afterwards), no receipt yet (no signed state of the log covers the disclosure), passed on of
@@ -72,6 +72,7 @@ class DisclosurePage:
     more: bool
 
 
+@in_whole("the auditor looks at every disclosure, without content")
 def disclosures(
     tx: Transaction, filters: DisclosureFilters | None = None, after: PageKey | None = None
 ) -> DisclosurePage:

@@ -10,7 +10,7 @@ from signaltable.flow.consultation import About
 from signaltable.flow.dossier import meeting_days, met_since
 from signaltable.models import Question, Signal, Subject
 from signaltable.queries import resource_of, resource_of_question
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # In these states partners can be asked: before triage nobody looked, afterwards the signal is with a receiver.
 ASKABLE: Final = frozenset({State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH})
@@ -23,6 +23,7 @@ ANSWER, AGAIN, LONGEST = "enrich-answer", "enrich-reminder-again", "enrich-longe
 WARN = "answer"
 
 
+@in_whole("the gate sees what it refuses")
 def own_question(tx: Transaction, question_id: str) -> Question:
     """A question to the actor's agency. Raises `Refused` (not_asked) for everybody else's."""
     found = tx.session.get(Question, question_id)
@@ -33,6 +34,7 @@ def own_question(tx: Transaction, question_id: str) -> Question:
     return found
 
 
+@in_whole("the gate sees what it refuses")
 def led_question(tx: Transaction, question_id: str) -> tuple[Question, Signal]:
     """A question about a signal at the table that the actor coordinates. Raises `Refused` for everybody else's."""
     found = tx.session.get(Question, question_id)

@@ -18,7 +18,7 @@ from signaltable.flow.escalations.settling import at_table, offered
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Account, Disclosure, Duty, Escalation, MeetingTask, Question, Signal
 from signaltable.queries import PageKey, agency_titles, newest_first, not_kept_from, resource_of, tables_of
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +97,23 @@ def listing(tx: Transaction, *, after: PageKey | None = None) -> StuckPage:
     return StuckPage(tuple(lines), len(rows) > MOST, tuple(_lines(tx, settled)), following)
 
 
+@in_whole("the gate sees what it refuses")
+def _named(tx: Transaction, escalation_id: str) -> Escalation | None:
+    return tx.session.get(Escalation, escalation_id)
+
+
+@in_whole("the gate sees what it refuses")
+def _signal_of(tx: Transaction, row: Escalation) -> Signal:
+    return tx.session.get_one(Signal, row.signal_id)
+
+
 def consult(tx: Transaction, escalation_id: str) -> StuckCase:
     """One stuck case. Raises `NotFound`, and `Refused` for whoever has no seat at its table."""
     _gate(tx)
-    row = tx.session.get(Escalation, escalation_id)
+    row = _named(tx, escalation_id)
     if row is None or (row.raised_at is None and not _coordinates(tx)):
         raise NotFound("no such stuck case")
-    signal = tx.session.get_one(Signal, row.signal_id)
+    signal = _signal_of(tx, row)
     needed = Permission.ESCALATION_SETTLE_OWN_TABLE if _coordinates(tx) else Permission.TABLE_DECIDE_OWN_TABLE
     require(tx.actor, needed, resource_of(tx, signal))
     tx.record(

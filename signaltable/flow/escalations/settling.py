@@ -14,7 +14,7 @@ from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import keep_until, move
 from signaltable.models import Agency, Escalation, Signal, TableMember
 from signaltable.queries import resource_of
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 REASON_LIMIT: Final = 800
 UNKNOWN_CHOICE: Final = "expected one of the choices on the form"
@@ -52,15 +52,25 @@ def at_table(tx: Transaction, signal: Signal) -> list[tuple[str, str]]:
     return [(row.id, row.title) for row in tx.session.execute(query.order_by(Agency.title))]
 
 
+@in_whole("the gate sees what it refuses")
+def _named(tx: Transaction, escalation_id: str) -> Escalation | None:
+    return tx.session.get(Escalation, escalation_id)
+
+
+@in_whole("the gate sees what it refuses")
+def _signal_of(tx: Transaction, row: Escalation, *, locked: bool = False) -> Signal:
+    return tx.session.get_one(Signal, row.signal_id, with_for_update=locked or None)
+
+
 def settle(tx: Transaction, escalation_id: str, settling: Settling) -> str:
     """Say how a stuck case goes on; its reference. The reason is masked like every text of the table.
 
     Raises `NotFound`, `Refused` (other_table), `Conflict` when it was settled or changed meanwhile, `UnusableInput`.
     """
-    row = tx.session.get(Escalation, escalation_id)
+    row = _named(tx, escalation_id)
     if row is None:
         raise NotFound("no such stuck case")
-    signal = tx.session.get_one(Signal, row.signal_id, with_for_update=True)
+    signal = _signal_of(tx, row, locked=True)
     require(tx.actor, Permission.ESCALATION_SETTLE_OWN_TABLE, resource_of(tx, signal))
     tx.session.refresh(row, with_for_update=True)
     if row.settled_at is not None:

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from signaltable import row_level
 from signaltable.audit_trail import fence
 from signaltable.flow.fsck.report import Found
 from signaltable.transaction import Program
@@ -31,7 +32,7 @@ THERE = {
 
 
 def check_triggers(session: Session, found: Found) -> None:
-    """The definitions in the database against those of the program, and triggers that nobody of ours made."""
+    """The definitions in the database against those of the program, and triggers and policies that nobody of ours made."""
     connection = session.connection()
     wanted = fence.triggers(connection.dialect.name)
     found.count("triggers", len(wanted))
@@ -41,6 +42,18 @@ def check_triggers(session: Session, found: Found) -> None:
         )
     for name in sorted(_names(connection) - wanted.keys()):
         found.add("unknown-trigger", f"trigger {_safe(name)}", "this program did not make it")
+    for gap in (*row_level.role_gaps(connection), *row_level.table_gaps(connection)):
+        if gap.strange:
+            table, _, name = gap.place.rpartition(".")
+            found.add("unknown-trigger", f"rule {_safe(name)} on {_safe(table)}", gap.what)
+        else:
+            found.add("open-fence", f"row-level security {_safe(gap.place)}", gap.what)
+    for gap in (*row_level.role_gaps(connection), *row_level.table_gaps(connection)):
+        if gap.strange:
+            table, _, name = gap.place.rpartition(".")
+            found.add("unknown-trigger", f"rule {_safe(name)} on {_safe(table)}", gap.what)
+        else:
+            found.add("open-fence", f"row-level security {_safe(gap.place)}", gap.what)
     for name, table in _rules(connection):
         found.add("unknown-trigger", f"rule {_safe(name)} on {_safe(table)}", "this program did not make it")
 
@@ -79,13 +92,13 @@ def _names(connection: Connection) -> set[str]:
 
 
 def _rules(connection: Connection) -> Sequence[tuple[str, str]]:
-    """Rules and policies of PostgreSQL on tables: they can put something else in the place of a write, or hide rows."""
+    """Rules of PostgreSQL on tables: they can put something else in the place of a write."""
     if connection.dialect.name == "sqlite":
         return ()
     query = (
         "SELECT r.rulename, c.relname FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class "
-        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (current_schemas(false)) "
-        "UNION ALL SELECT p.polname, c.relname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid ORDER BY 1, 2"
+        "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
+        "AND n.nspname = ANY (current_schemas(false)) ORDER BY 1, 2"
     )
     return [(str(name), str(table)) for name, table in connection.execute(text(query))]
 

@@ -16,7 +16,7 @@ from signaltable.flow import duty_rows, sealing, weighing
 from signaltable.flow.contents import OPEN_FIELDS, SUBJECT, Contents, contents_of
 from signaltable.models import Agency, IdentityRequest, Signal, Subject
 from signaltable.queries import agency_titles, mine
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 WAITING, APPROVED = "waiting", "approved"
 # Refused by the second person, refused by the rules, taken back by who asked, nobody decided, the time is over.
@@ -31,6 +31,7 @@ ASKED, ANSWER = "asked_sealed", "answer_sealed"
 OBJECT: Final = "identity"
 
 
+@in_whole("the gate sees what it refuses")
 def by_reference(tx: Transaction, reference: str, *, locked: bool = False) -> IdentityRequest:
     """The request with this reference, for who asked, who may decide and who supervises. Raises `NotFound` for others."""
     query = select(IdentityRequest).where(IdentityRequest.reference == reference.strip().upper())

@@ -22,7 +22,7 @@ from signaltable.flow.linking.storing import TaggedSubject
 from signaltable.link.sketch import opened as readable
 from signaltable.models import Link, MatchSketch, Signal, Subject, SubjectGroup
 from signaltable.pseudonymise import Tag
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # Beyond this many subjects a digest is a common name or a shared value. Measured in docs/linking.md.
 HELD_BY_MANY = 100
@@ -52,6 +52,7 @@ class Place:
     since: datetime
 
 
+@in_whole("linking compares with the cases of every agency")
 def find(tx: Transaction, subject: TaggedSubject) -> tuple[list[Candidate], frozenset[bytes]]:
     """The subjects to compare this one with, and the digests that do not count. Who takes part is told by `places`."""
     tags = _strongest_first(subject)
@@ -63,6 +64,7 @@ def find(tx: Transaction, subject: TaggedSubject) -> tuple[list[Candidate], froz
     return _loaded(tx, subject, order), excluded
 
 
+@in_whole("linking compares with the cases of every agency")
 def places(tx: Transaction, subject_ids: Sequence[str], beside: str) -> dict[str, Place]:
     """Where those of these subjects stand that take part in links.
 

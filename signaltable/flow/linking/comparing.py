@@ -6,9 +6,10 @@ from signaltable import link
 from signaltable.flow.linking.sides import excluded_among, facing, stored
 from signaltable.flow.linking.storing import sides_for
 from signaltable.identity import Identity
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
+@in_whole("linking compares with the cases of every agency")
 def beside(tx: Transaction, identity: Identity, subject_ids: Collection[str]) -> dict[str, link.Proposal]:
     """Subject id -> what comparing it with this identity says. Only subjects of the identity's kind make sense.
 

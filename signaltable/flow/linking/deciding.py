@@ -20,7 +20,7 @@ from signaltable.flow.masking import for_others
 from signaltable.link_acts import PERSON, Act, confirmed_since
 from signaltable.models import Link, Signal, Subject
 from signaltable.queries import kept_from, links_of, resource_of, signal_by_reference, subjects_of
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 REASON_LIMIT = 500
 
@@ -103,6 +103,7 @@ def split(tx: Transaction, reference: str, number: int, reason: str) -> int:
     return len(cases)
 
 
+@in_whole("a link has two sides, of two agencies")
 def end_all(tx: Transaction, cases: Sequence[Case], words: str) -> list[str]:
     """End confirmed links together: one act, from which those on the other links follow. Returns who was told."""
     sides = {side for case in cases for side in case.sides}
@@ -116,6 +117,7 @@ def end_all(tx: Transaction, cases: Sequence[Case], words: str) -> list[str]:
     return telling.tell(tx, cause, fallen_apart(tx, before, sides), since)
 
 
+@in_whole("a link has two sides, of two agencies")
 def fallen_apart(tx: Transaction, before: Collection[str], sides: Collection[str]) -> Collection[str]:
     """The subjects of which the picture changed: everybody of a group that is no longer one, or the two sides alone."""
     one_still = groups.members(tx, sorted(sides)[:1]) >= set(before)
@@ -182,6 +184,7 @@ def _compared(tx: Transaction, one: str, other: str) -> link.Proposal:
     return link.compare(sides[one], sides[other], tx.program.policy.linking, excluded)
 
 
+@in_whole("a link has two sides, of two agencies")
 def leave_all(tx: Transaction, signal: Signal) -> None:
     """End the links of a signal that is taken back: it takes no part any more, which says nothing of who is who."""
     one_at_a_time(tx)
@@ -200,6 +203,7 @@ def leave_all(tx: Transaction, signal: Signal) -> None:
 # -- what all of them share ----------------------------------------------------------------------------------------
 
 
+@in_whole("a link has two sides, of two agencies")
 def open_case(tx: Transaction, link_id: str) -> Case:
     """A link that the actor's agency decides about, with nobody else deciding. Raises `NotFound` for any other."""
     one_at_a_time(tx)
@@ -253,6 +257,7 @@ def refuse_contradiction(tx: Transaction, case: Case, itself: str = "") -> None:
         raise Conflict("kept_apart", "an owner said that somebody in these groups is not the same")
 
 
+@in_whole("a link has two sides, of two agencies")
 def settle(tx: Transaction, case: Case, act: Act) -> None:
     """What follows for others when a link is confirmed or refused: groups, open proposals, and new ones."""
     if case.state is LinkState.CONFIRMED:

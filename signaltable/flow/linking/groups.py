@@ -9,7 +9,7 @@ from signaltable.domain import GONE, LinkState
 from signaltable.flow.linking.clusters import Clusters
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject, SubjectGroup
 from signaltable.queries import WHOLE, not_kept_from
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Spread:
     agencies: int
 
 
+@in_whole("a group holds subjects of several agencies")
 def members(tx: Transaction, subject_ids: Collection[str]) -> frozenset[str]:
     """The subjects with everybody in their groups."""
     own = select(SubjectGroup.group_id).where(SubjectGroup.subject_id.in_(subject_ids))
@@ -27,12 +28,14 @@ def members(tx: Transaction, subject_ids: Collection[str]) -> frozenset[str]:
     return frozenset(subject_ids) | frozenset(found)
 
 
+@in_whole("a group holds subjects of several agencies")
 def names(tx: Transaction, subject_ids: Collection[str]) -> dict[str, str]:
     """Subject id -> the name of its group; who is in no group is missing."""
     query = select(SubjectGroup.subject_id, SubjectGroup.group_id).where(SubjectGroup.subject_id.in_(list(subject_ids)))
     return dict(tx.session.execute(query).all())
 
 
+@in_whole("a group holds subjects of several agencies")
 def regroup(tx: Transaction, subject_ids: Collection[str]) -> None:
     """Make the groups around these subjects follow from the confirmed links, after links changed."""
     links = _confirmed_around(tx, members(tx, subject_ids))
@@ -94,6 +97,7 @@ def _write(tx: Transaction, parts: Sequence[Sequence[str]], concerned: Collectio
             tx.session.execute(update(SubjectGroup).where(SubjectGroup.subject_id == one).values(group_id=name))
 
 
+@in_whole("a group holds subjects of several agencies")
 def spread(tx: Transaction, subject_ids: Collection[str]) -> dict[str, Spread]:
     """Subject id -> where else it stands by confirmed links; a subject that stands nowhere else is missing.
 
@@ -120,6 +124,7 @@ def spread(tx: Transaction, subject_ids: Collection[str]) -> dict[str, Spread]:
     }
 
 
+@in_whole("a group holds subjects of several agencies")
 def others_in_groups(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, int]:
     """Signal id -> in how many other signals its subjects stand too by confirmed links; none: missing."""
     own = select(Subject.signal_id, SubjectGroup.group_id).join(Subject, Subject.id == SubjectGroup.subject_id)
@@ -140,6 +145,7 @@ def others_in_groups(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, in
     return {signal_id: len(others) for signal_id, others in found.items() if others}
 
 
+@in_whole("a group holds subjects of several agencies")
 def agencies_around(tx: Transaction, signal_id: str) -> int:
     """How many agencies know a subject of this signal by confirmed links, its owner included; 0 when only one does."""
     own = select(SubjectGroup.group_id).join(Subject, Subject.id == SubjectGroup.subject_id)
@@ -154,6 +160,7 @@ def agencies_around(tx: Transaction, signal_id: str) -> int:
     return count if count and count > 1 else 0
 
 
+@in_whole("a group holds subjects of several agencies")
 def leave(tx: Transaction, subject_id: str) -> None:
     """Take a subject that is erased out of everything that links: its group, its links, their acts and answers.
 

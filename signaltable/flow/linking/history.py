@@ -11,7 +11,7 @@ from signaltable.flow.masking import text_hash
 from signaltable.link_acts import Act, state_of, verdicts
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject
 from signaltable.queries import subject_not_kept_from
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # Any number that nothing else in the database locks.
 LOCK = 7_145_001
@@ -50,6 +50,7 @@ class Case:
         return verdicts(self.acts).get(agency_id)
 
 
+@in_whole("a link has two sides, of two agencies")
 def case_of(tx: Transaction, link: Link) -> Case:
     """A link with its sides and its history."""
     rows = tx.session.execute(
@@ -65,6 +66,7 @@ def link_not_kept_from(tx: Transaction) -> ColumnElement[bool]:
     return subject_not_kept_from(tx, Link.subject_a) & subject_not_kept_from(tx, Link.subject_b)
 
 
+@in_whole("a link has two sides, of two agencies")
 def acts_of(tx: Transaction, link_ids: Collection[str]) -> dict[str, list[Act]]:
     """Link id -> its acts in their order. An answer from before acts were kept counts as one."""
     query = select(LinkAct).where(LinkAct.link_id.in_(link_ids)).order_by(LinkAct.link_id, LinkAct.number)
@@ -87,6 +89,7 @@ def _answers_before(tx: Transaction, link_ids: Collection[str]) -> Iterable[tupl
         yield row.link_id, Act("", deed, row.agency_id, row.account_id, row.at)
 
 
+@in_whole("a link has two sides, of two agencies")
 def add(tx: Transaction, case: Case, deed: LinkDeed, words: str = "", *, undoes: str = "", cause: str = "") -> Act:
     """Add an act of the actor to the history of a link, and let the link follow. The words are sealed for its agency."""
     keep_answers_before(tx, case)
@@ -97,6 +100,7 @@ def add(tx: Transaction, case: Case, deed: LinkDeed, words: str = "", *, undoes:
     return act
 
 
+@in_whole("a link has two sides, of two agencies")
 def keep_answers_before(tx: Transaction, case: Case) -> None:
     """Acts for answers from before acts were kept, so that the history holds all."""
     if case.acts and not case.acts[0].id:

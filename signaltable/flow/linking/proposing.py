@@ -20,7 +20,7 @@ from signaltable.flow.linking.sides import facing, tagged
 from signaltable.flow.linking.storing import TaggedSubject
 from signaltable.link_acts import TAGS
 from signaltable.models import Link, Signal, Subject, SubjectGroup
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # Two, so that one owner who does not answer does not keep the others from each other.
 TO_ONE_CLUSTER = 2
@@ -35,11 +35,13 @@ class ProposedLink:
     outcome: str
 
 
+@in_whole("linking compares with the cases of every agency")
 def propose(tx: Transaction, signal: Signal, subjects: Sequence[TaggedSubject]) -> list[ProposedLink]:
     """Compare the subjects of a new signal with all earlier ones and store what is worth a look."""
     return [made for subject in subjects for made in _propose(tx, subject, signal.id)]
 
 
+@in_whole("linking compares with the cases of every agency")
 def again(tx: Transaction, subject_ids: Iterable[str], *, without: str = "") -> list[ProposedLink]:
     """Look anew for subjects whose links changed: what stood in the way of a proposal may be gone.
 
@@ -65,6 +67,7 @@ class Likely:
         return self.place.group_id or self.subject_id
 
 
+@in_whole("linking compares with the cases of every agency")
 def compared(tx: Transaction, subject: TaggedSubject, beside: str) -> list[Likely]:
     """The subjects of other signals than `beside` that may be the same as this one, the most likely first."""
     candidates, excluded = find(tx, subject)
@@ -158,6 +161,7 @@ def store(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal)
     return ProposedLink(made.id, str(found.outcome))
 
 
+@in_whole("linking compares with the cases of every agency")
 def new_link(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal, origin: str) -> Link:
     """The row of a link between two subjects; it is proposed until its acts say otherwise."""
     first, second = sorted((subject_id, other_id))

@@ -11,7 +11,7 @@ from signaltable.flow import sealing
 from signaltable.flow.linking.storing import TaggedSubject
 from signaltable.models import ExcludedTag, MatchSketch, MatchTag, Subject
 from signaltable.pseudonymise import Tag
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # A subject without a sketch: its tags may be of any version.
 ANY_VERSION = 0
@@ -35,6 +35,7 @@ def sides_of(tx: Transaction, subject_ids: Iterable[str]) -> dict[str, link.Side
     return {subject_id: one.side for subject_id, one in stored(tx, subject_ids).items()}
 
 
+@in_whole("only the linking step reads tags")
 def stored(tx: Transaction, subject_ids: Iterable[str]) -> dict[str, Stored]:
     """The same, with the key version to compare under."""
     wanted = list(subject_ids)
@@ -49,6 +50,7 @@ def stored(tx: Transaction, subject_ids: Iterable[str]) -> dict[str, Stored]:
     }
 
 
+@in_whole("only the linking step reads tags")
 def stored_tags(tx: Transaction, subject_ids: Collection[str]) -> dict[str, tuple[Tag, ...]]:
     """Subject id -> its tags. Their strength is not kept: weights come from the rules of today."""
     if not subject_ids:
@@ -76,6 +78,7 @@ def facing(subject: TaggedSubject, version: int) -> link.Side:
     return link.Side(tuple(tag for side in subject.sides.values() for tag in side.tags), b"")
 
 
+@in_whole("only the linking step reads tags")
 def excluded_among(tx: Transaction, digests: Iterable[bytes]) -> frozenset[bytes]:
     """Which of these digests stand for a value that many share and that proves nothing."""
     return frozenset(tx.session.scalars(select(ExcludedTag.digest).where(ExcludedTag.digest.in_(list(digests)))))

@@ -7,7 +7,7 @@ from signaltable import link
 from signaltable.flow import sealing
 from signaltable.identity import Identity
 from signaltable.pseudonymise import match_tags
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class TaggedSubject:
     sides: Mapping[int, link.Side]
 
 
+@in_whole("only the linking step reads tags")
 def keep(tx: Transaction, subject_id: str, identity: Identity) -> TaggedSubject:
     """Make and store what links this subject to others, and give it for every key version that others have tags of."""
     made = sides_for(tx, identity, subject_id)

@@ -16,7 +16,7 @@ from signaltable.flow import mailing
 from signaltable.flow.linking.history import link_not_kept_from
 from signaltable.models import Disclosure, Link, LinkAct, LinkNotice, Signal, Subject, TableMember
 from signaltable.queries import kept_from, mine, not_kept_from, on_an_agenda
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 OWNER, TABLE, RECEIVER = "owner", "table", "receiver"
 WRONG, RESTORED, ERASED = "wrong", "restored", "erased"
@@ -53,6 +53,7 @@ class _Told:
     disclosure_id: str | None = None
 
 
+@in_whole("who relied on a link is told, whoever that is")
 def tell(tx: Transaction, act_id: str, subject_ids: Collection[str], since: datetime, kind: str = WRONG) -> list[str]:
     """Tell everybody who saw or got something on the strength of a link of these subjects since that moment.
 
@@ -71,6 +72,7 @@ def tell(tx: Transaction, act_id: str, subject_ids: Collection[str], since: date
     return _known(tx, told)
 
 
+@in_whole("who relied on a link is told, whoever that is")
 def tell_again(tx: Transaction, act_id: str, undone: str) -> list[str]:
     """Tell those who were told by an act that it was taken back: the link counts again."""
     before = tx.session.scalars(select(LinkNotice).where(LinkNotice.act_id == undone)).all()

@@ -12,7 +12,7 @@ from signaltable.flow.linking.history import Case, add, case_of, keep_answers_be
 from signaltable.flow.linking.proposing import again
 from signaltable.link_acts import Act, confirmed_since, to_take_back
 from signaltable.models import Disclosure, Link, LinkAct, Subject
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
 def undo(tx: Transaction, link_id: str, reason: str) -> str:
@@ -38,6 +38,7 @@ def undo(tx: Transaction, link_id: str, reason: str) -> str:
     return next(one.state for one in cases if one.link.id == link_id)
 
 
+@in_whole("a link has two sides, of two agencies")
 def root_of(tx: Transaction, case: Case) -> tuple[Case, Act | None]:
     """The decision of the actor's agency that taking back would be about, with its link; None when there is none.
 
@@ -49,6 +50,7 @@ def root_of(tx: Transaction, case: Case) -> tuple[Case, Act | None]:
     return root, to_take_back(root.acts, tx.actor.agency_id)
 
 
+@in_whole("a link has two sides, of two agencies")
 def _following(tx: Transaction, act: Act) -> list[Case]:
     rows = tx.session.scalars(
         select(Link)
@@ -58,6 +60,7 @@ def _following(tx: Transaction, act: Act) -> list[Case]:
     return [case_of(tx, one) for one in rows]
 
 
+@in_whole("a link has two sides, of two agencies")
 def _take_back(tx: Transaction, cases: Sequence[Case], act: Act, words: str) -> None:
     was = {case.link.id: case.state for case in cases}
     since = _since(cases, act)
@@ -87,6 +90,7 @@ def _since(cases: Sequence[Case], act: Act) -> datetime:
     return min([one for one in found if one is not None], default=act.at)
 
 
+@in_whole("a link has two sides, of two agencies")
 def is_built_on(tx: Transaction, act: Act, cases: Sequence[Case]) -> bool:
     """Whether somebody decided about subjects of these groups since, or disclosed their signals."""
     around = groups.members(tx, {side for case in cases for side in case.sides})

@@ -10,12 +10,13 @@ from signaltable.flow.linking.history import add, case_of, one_at_a_time, record
 from signaltable.flow.linking.sides import excluded_among, stored
 from signaltable.models import Link, MatchTag
 from signaltable.queries import links_of
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # A value that more subjects share than this stands for a whole building; who answers the rest sees that it does not count.
 MOST_SUBJECTS = 1000
 
 
+@in_whole("linking compares with the cases of every agency")
 def weigh_again(tx: Transaction, digests: Collection[bytes], cause: str) -> int:
     """Close the open proposals between subjects that share one of these digests and that nothing else makes likely.
 

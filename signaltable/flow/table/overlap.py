@@ -12,9 +12,10 @@ from sqlalchemy.orm import aliased
 
 from signaltable.domain import ENDED
 from signaltable.models import RegionalTable, Signal, Subject, SubjectGroup
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 
+@in_whole("a group holds subjects of several agencies")
 def elsewhere(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Signal id -> the names of other tables where the same subject lies in a case that is not over, by name."""
     found: dict[str, set[str]] = {}
@@ -25,6 +26,7 @@ def elsewhere(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, tuple[str
     return {signal_id: tuple(sorted(titles)) for signal_id, titles in found.items()}
 
 
+@in_whole("a group holds subjects of several agencies")
 def other_tables(tx: Transaction, signal_id: str) -> tuple[str, ...]:
     """The ids of those tables for one signal, in a fixed order: where it can go to be together with the other case."""
     first = aliased(Signal)

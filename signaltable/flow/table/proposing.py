@@ -23,7 +23,7 @@ from signaltable.models import (
 )
 from signaltable.queries import not_kept_from
 from signaltable.table_rules import AgendaFile
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # What may be put on an agenda: looked at, and not with a receiver.
 READY = (State.TRIAGED, State.ENRICHING, State.WATCH, State.RETURNED)
@@ -115,6 +115,7 @@ def _minutes(meeting: Meeting) -> int | None:
 # -- the facts -------------------------------------------------------------------------------------------------------
 
 
+@in_whole("a group holds subjects of several agencies")
 def known_to_several(tx: Transaction, table_id: str) -> frozenset[str]:
     """The signals at a table with somebody in them whom another agency knows too, by confirmed links."""
     mine, theirs = aliased(SubjectGroup), aliased(SubjectGroup)

@@ -23,7 +23,7 @@ from signaltable.flow.table.task_lines import TaskLine, lines_of
 from signaltable.models import AgendaItem, Meeting, MeetingTask, Postponement, Signal
 from signaltable.queries import agency_titles, kept_from_signal, resource_of, signal_by_reference
 from signaltable.text import contains_bsn
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 TEXT_LIMIT: Final = 500
 ANSWER_LIMIT: Final = 1000
@@ -169,6 +169,7 @@ def consult(tx: Transaction, task_id: str) -> TaskView:
     )
 
 
+@in_whole("the gate sees what it refuses")
 def _found(tx: Transaction, task_id: str, *, locked: bool = False) -> tuple[MeetingTask, Meeting, Signal]:
     """A task of the actor's agency, or about a signal at a table that the actor leads."""
     task = tx.session.get(MeetingTask, task_id)
