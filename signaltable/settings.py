@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from signaltable.domain import UnusableSettings
 from signaltable.mail_settings import MailServer, read_mail_server
-from signaltable.provider_settings import VARIABLE, IdentityProvider, read_providers
+from signaltable.provider_settings import IdentityProvider, read_providers
 from signaltable.surroundings import host_of, refuse_secrets, secret_address
 
 __all__ = ["CHECKOUT", "KEY_PROVIDERS", "KEY_SUITES", "MODES", "PKCS11", "TEXT_READER", "Settings", "UnusableSettings"]
@@ -179,7 +179,9 @@ class Settings:
             text_reader=_one_of(env, "SIGNALTABLE_TEXT_READER", TEXT_READER),
             mail_server=read_mail_server(env),
             owner_url=_owner(env, url),
-            identity_providers=read_providers(_path(env, VARIABLE), demo=mode == "demo", address=address),
+            identity_providers=read_providers(
+                _path(env, "SIGNALTABLE_IDENTITY_PROVIDERS"), demo=mode == "demo", address=address
+            ),
             names=_hosts(env, "SIGNALTABLE_HOSTS"),
             breached_passwords=_path(env, "SIGNALTABLE_BREACHED_PASSWORDS"),
         )
