@@ -61,7 +61,8 @@ def check_rates(file: RatesFile | None) -> Iterator[Finding]:
         for action in one.actions:
             if action not in ACTIONS:
                 yield Finding(FILE, f"day.{one.id}.actions", f"expected an action of the log, found {action}")
-    limits = [("minute", file.minute), *((f"day.{one.id}", one) for one in file.day)]
+    limits: list[tuple[str, MinuteRule | DayRule]] = [("minute", file.minute)]
+    limits += [(f"day.{one.id}", one) for one in file.day]
     for key, limit in limits:
         if limit.agency < max(limit.person, limit.machine):
             yield Finding(FILE, f"{key}.agency", "expected at least as much as one person or system may")
