@@ -1,6 +1,7 @@
 """Somebody with a browser goes through acute danger, a role for some time and the review of rights (tests/web)."""
 
 import re
+from datetime import timedelta
 from urllib.parse import urldefrag
 
 from signaltable.flow.coming_in.actors import actor_of_login
@@ -37,7 +38,15 @@ def walk_through_danger(people):
 
 
 def walk_through_rights(people):
-    """A review is signed, read back and taken along as a file."""
+    """A role is given for some time and taken away; a review is signed, read back and taken along as a file."""
+    admin = people["beheer"]
+    give = f"/beheer/tijdelijk/geven/{actor_of_login(admin.program, 'riec').account_id}"
+    day = admin.program.clock().date() + timedelta(days=3)
+    role = {f"ends-{part}": str(getattr(day, part)) for part in ("day", "month", "year")}
+    role |= {"role": "care-coordinator", "ends_at": "17:00", "reason": "Verlof", "csrf_token": admin.token(give)}
+    listed = admin.get(urldefrag(admin.post(give, role).location)[0]).text
+    (end, *_others) = re.findall(r'action="(/beheer/tijdelijk/[0-9a-f]{32}/einde)"', listed)
+    admin.post(end, {"csrf_token": admin.token("/beheer/tijdelijk")})
     officer = people["fg.havendam"]
     page = "/rechten/organisatie/havendam"
     shown = officer.get(page).text
