@@ -36,6 +36,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "incident": ("incidents.show", "incident_id"),
     "exclusion": ("exclusions.review", "exclusion_id"),
     "misuse": ("misuse.listing", ""),
+    "account": ("account.security", ""),
     "emergency": ("emergency.look_back", "access_id"),
     "emergency-notice": ("emergency.notice", "access_id"),
     "emergency-own": ("emergency.show", "access_id"),

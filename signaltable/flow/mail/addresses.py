@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, or_, update
 
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, NotFound, UnusableInput
+from signaltable.flow.coming_in import owner
 from signaltable.flow.mail import states
 from signaltable.flow.mail.composing import NOWHERE
 from signaltable.mail_settings import is_address
@@ -105,6 +106,8 @@ def _put(tx: Transaction, account: Account, address: str) -> list[str]:
 
 def _record(tx: Transaction, account: Account, changed: list[str]) -> None:
     """That it changed, never what it is: the log keeps no addresses."""
+    if "mail_address" in changed:
+        owner.tell_of_change(tx, account.id)
     if changed:
         details = {"account": account.id, "changed": changed}
         tx.record("account:change", object_type="account", object_id=account.id, details=details)

@@ -14,6 +14,7 @@ from signaltable.flow.identity_requests import rows as identity_rows
 from signaltable.flow.subject_erasures import WAITING as ERASURE_WAITING
 from signaltable.flow.text_checks import CONFIRM
 from signaltable.models import (
+    Account,
     Agency,
     Disclosure,
     Duty,
@@ -106,6 +107,8 @@ QUERIES: Final[Mapping[str, Callable[[Transaction], Query]]] = {
     "emergency-own": lambda _tx: select(EmergencyAccess.id, EmergencyAccess.signal_id, literal(value=False)),
     "rights": lambda _tx: select(RightsReview.id, literal(""), RightsReview.settled_at.is_not(None)),
     "rights-due": lambda _tx: select(Agency.id, literal(""), literal(value=False)),
+    # How somebody signs in: news, which leads to the page about that.
+    "account": lambda _tx: select(Account.id, literal(""), literal(value=False)),
     "exclusion": lambda tx: select(
         Exclusion.id, literal(""), or_(Exclusion.ended_at.is_not(None), Exclusion.review_on >= tx.today)
     ),
