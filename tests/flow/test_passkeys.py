@@ -21,7 +21,7 @@ from signaltable.transaction import reading, transaction
 from tests.authenticator import Device
 from tests.conftest import PASSWORD
 from tests.passkey_steps import SITE, Holder
-from tests.table_steps import log
+from tests.table_steps import log, use
 
 EVIL = "https://signaaltafel.example"
 
@@ -181,7 +181,8 @@ def test_a_challenge_is_for_one_browser_one_purpose_and_some_minutes(holder, clo
     # One for a new passkey proves nothing
     asked = passkeys.ask_for_new(program, holder.account.id, SITE, "Tafel")
     given = passkeys.answered(asked.token, holder.device.prove(asked.options | {"rpId": "localhost"}))
-    assert refused(lambda: passkeys.come_in(program, given)) == "step_over"
+    prove = lambda: proving.prove_with(program, holder.actor, holder.token, "passkey", given)  # noqa: E731
+    assert refused(prove) == "step_over"
     late = holder.alone()
     clock.forward(minutes=program.policy.coming_in.step.minutes)
     assert refused(lambda: passkeys.come_in(program, late)) == "step_over"
@@ -261,6 +262,22 @@ def test_a_copied_passkey_is_refused_and_its_owner_hears_of_it(holder, clock):
     assert json.loads(log(program, "login:fail")[-1][0].entry)["reason"] == "passkey_refused"
     # The one with the higher count may be its owner's
     assert passkeys.come_in(program, holder.alone(count=41)).token
+
+
+def test_what_happens_between_the_answer_and_the_session_counts(holder):
+    """Two answers with one count, and a passkey that its owner takes away while somebody comes in with it."""
+    program = holder.program
+    first, second, third = (
+        passkeys.proof(program, holder.actor, holder.account, holder.known(count=count)) for count in (50, 50, 60)
+    )
+    with transaction(program, holder.actor) as tx:
+        first(tx)
+        proving.remember(tx, holder.token, "passkey")
+    assert refused(lambda: use(program, holder.actor, second)) == "passkey_refused"
+    holder.add("Telefoon")
+    with transaction(program, holder.actor) as tx:
+        factors.remove(tx, holder.token, next(one.id for one in holder.kept() if one.title == "Sleutel"))
+    assert refused(lambda: use(program, holder.actor, third)) == "passkey_refused"
 
 
 def test_a_device_that_counts_nothing_is_fine(sqlite_program):
