@@ -100,9 +100,11 @@ def test_the_owner_still_sees_that_there_was_a_signal(program, actor, clock):
     clock.forward(days=TERM + 1)
     _sweep(program)
 
-    shown = use(program, who, signals.consult, reference, with_identity=True)
+    shown = use(program, who, signals.consult, reference)
 
     assert (shown.state, shown.narrative, shown.subjects[0].identity) == ("expired", "", {})
+    with pytest.raises(Refused, match="signal_ended"):
+        use(program, who, signals.consult, reference, with_identity=True)
 
 
 def test_a_second_sweep_finds_nothing_more(program, actor, clock):

@@ -5,10 +5,16 @@ import shutil
 import pytest
 
 from signaltable.access import Permission
+from signaltable.flow import retention
+from signaltable.jobs.work import JOBS
+from signaltable.web.errors import reason_text
 from tests.linking_steps import shared_program
 from tests.policies.access_tables import PAGE, ROLES, rows, tables, words
+from tests.serving import served
+from tests.table_steps import log, submitted
 from tests.thorough import THOROUGH
-from tests.web.access_people import LOGINS, PEOPLE, Visitor, application, build, outcome, proved, unguarded
+from tests.web.access_people import LOGINS, PEOPLE, Visitor, actor_of, application, build, outcome, proved, unguarded
+from tests.web.people import Person
 
 ADDRESSES = PAGE.with_name("access-addresses.md")
 EVERYBODY = {"everybody": frozenset(PEOPLE), "everybody signed in": frozenset(LOGINS), "nobody": frozenset()}
@@ -117,3 +123,24 @@ def test_the_page_speaks_of_every_role():
     assert set(Permission) >= {
         Permission(name) for row in addresses().values() for name in words(row["Permission"]) - {"none"}
     }
+
+
+def said(program, reason):
+    with served(program).test_request_context():
+        return reason_text(reason)
+
+
+def test_nobody_opens_or_discloses_an_expired_signal_and_page_and_log_say_why(sqlite_program, clock):
+    """What is never allowed in a state the gate refuses, with one reason for page and log (docs/access.md)."""
+    reference = submitted(sqlite_program, actor_of(sqlite_program, "havendam"))
+    clock.forward(days=sqlite_program.policy.retention["signal"].days + 1)
+    retention.sweep(sqlite_program, JOBS)
+    browser = Person(sqlite_program, "havendam")
+    page = f"/signalen/{reference}"
+    assert f"{page}/identiteit" not in browser.get(page).text
+    named, disclosed = browser.post(f"{page}/identiteit", page=page), browser.get(f"{page}/verstrekken")
+    for answer in (named, disclosed):
+        assert answer.status_code == 403
+        assert said(sqlite_program, "signal_ended") in answer.text
+    refused = [details["permission"] for _entry, details in log(sqlite_program, "access:refuse")]
+    assert refused == ["identity:consult:own-agency", "signal:disclose:own-agency"]
