@@ -648,10 +648,8 @@ def test_the_page_of_the_administrator_says_who_comes_in_how_and_tests_the_conne
     assert Person(there, AGENCY).get("/beheer/aanmelden").status_code == 403
 
 
-def test_an_emergency_account_is_administrator_alone_and_chosen_by_another_who_proves_who_they_are(
-    sqlite_program, actor
-):
-    program = sqlite_program
+def test_an_emergency_account_is_administrator_alone_and_chosen_by_another_who_proves_who_they_are(program, actor):
+    """On both databases: the second steps of others are fenced in PostgreSQL."""
     chooser = actor(program, "beheer")
     for reason, login in (("own_account", "beheer"), ("not_administrator_only", "coordinator")):
         with pytest.raises(Conflict) as found, transaction(program, chooser) as tx:

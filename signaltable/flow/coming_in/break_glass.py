@@ -15,7 +15,7 @@ from signaltable.flow.coming_in import factors, owner
 from signaltable.flow.coming_in.sessions import end_sessions
 from signaltable.flow.rights.held import held_by
 from signaltable.models import Account
-from signaltable.transaction import Program, Transaction, reading
+from signaltable.transaction import Program, Transaction, in_whole, reading
 
 ROLE = "administrator"
 
@@ -62,6 +62,7 @@ def state_of(program: Program, actor: Actor, account_id: str) -> EmergencyState:
     return EmergencyState(account.break_glass, held == {ROLE})
 
 
+@in_whole("an administrator sees whether an account for emergencies has a second step")
 def listing(tx: Transaction) -> list[EmergencyAccount]:
     """The accounts for emergencies. The caller records the look."""
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
@@ -71,6 +72,7 @@ def listing(tx: Transaction) -> list[EmergencyAccount]:
     ]
 
 
+@in_whole("whether somebody else has a second step")
 def choose(tx: Transaction, account_id: str, *, on: bool) -> None:
     """Make an account one for emergencies, or an ordinary one again; its sessions end and its owner hears of it.
 

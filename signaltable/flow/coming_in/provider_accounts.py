@@ -17,7 +17,7 @@ from signaltable.keys import keyed_digest
 from signaltable.models import Account, AccountRole, Agency, ProviderLogin, SecondFactor
 from signaltable.provider_settings import IdentityProvider, must_come_through, provider_of_agency
 from signaltable.queries import PAGE
-from signaltable.transaction import Program, Transaction, reading
+from signaltable.transaction import Program, Transaction, in_whole, reading
 
 LONGEST_LOGIN, LONGEST_NAME = 120, 200
 
@@ -190,6 +190,7 @@ def release(tx: Transaction, account_id: str) -> int:
     return len(rows)
 
 
+@in_whole("an administrator takes the second step of somebody else away")
 def forget_factors(tx: Transaction, account_id: str) -> int:
     """Take every second step away from somebody whom a provider vouches for, who lost them; they set one up at the next login.
 
