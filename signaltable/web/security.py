@@ -119,8 +119,8 @@ def _app_page(form: AppForm, secret: str) -> str:
         login = _login(reader)
     groups = " ".join(secret[at : at + GROUP] for at in range(0, len(secret), GROUP))
     code = segno.make(app_codes.address_of(secret, login), error="m", micro=False)
-    # Plain paths with classes of ours: nothing inline that the policy of the page would stop.
-    svg = code.svg_inline(scale=5, border=4, svgclass="st-qr", lineclass="st-qr__line", omitsize=True, dark=None)
+    # Attributes of SVG and no style, which the policy of the page would stop; white beneath it on every screen.
+    svg = code.svg_inline(border=4, dark="#000", light="#fff", svgclass="st-qr", lineclass=None, omitsize=True)
     return render_template("account/app.html", form=form, groups=groups, picture=Markup(svg))  # noqa: S704
 
 
