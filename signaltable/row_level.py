@@ -186,6 +186,8 @@ FENCED: Final[Mapping[str, Fenced]] = MappingProxyType(
         "subject_erasures": Fenced(_own("agency_id")),
         "subject_reports": Fenced(_own("agency_id")),
         "budget_uses": Fenced(_own("agency_id")),
+        "machine_uses": Fenced(_own("agency_id")),
+        "machine_uses": Fenced(_own("agency_id")),
         # It gives a look at a case: whoever opens one does so in the own name.
         "emergency_accesses": Fenced(f"{_SPHERE} = '{DOOR}' OR {_own('agency_id')}", added=_MY_ACCOUNT),
         "mails": Fenced(_MY_ACCOUNT, added=_ANYTHING),
@@ -218,7 +220,7 @@ UNFENCED: Final[Mapping[str, str]] = MappingProxyType(
         "provider_logins": _DIGESTS,
         "machine_accounts": "digests, and what a system may do: an administrator gives it for every agency",
         "machine_tokens": _DIGESTS,
-        "request_rates": "counters",
+        "request_rates": "counters of requests, by opaque ids; no case",
         "role_grants": "who may do what; looked at by the gate with each request, and in the review of rights",
         "rights_reviews": "ids and roles of the whole region, signed by whoever looks at them",
         "policy_versions": "the rules; everybody may read them",

@@ -84,7 +84,7 @@ def _fill(program, actor):
         connection.execute(text("DELETE FROM second_factors WHERE account_id = :it"), {"it": stranger.account_id})
         for table in Base.metadata.sorted_tables:
             if (
-                table.name in {*ALL, "meetings", "minutes", "exclusions"}
+                table.name in {*ALL, "meetings", "minutes", "exclusions", "machine_accounts"}
                 and connection.execute(select(table).limit(1)).first() is None
             ):
                 connection.execute(insert(table).values(_any_row(connection, table, actor(program, "havendam"))))
