@@ -3,13 +3,12 @@
 import ast
 import socket
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from tests.egress import Egress, is_here
+from tests.guards.test_imports import MODULES
 
-ROOT = Path(__file__).resolve().parents[2]
 # What can open a connection -> the modules that may import it, each of which goes where a setting leads.
 MAY_CONNECT = {
     "smtplib": {"signaltable.flow.mail.transports"},  # SIGNALTABLE_SMTP
@@ -32,15 +31,12 @@ NEVER = {
 
 
 def imports():
-    for folder in ("signaltable", "audit"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            for node in ast.walk(ast.parse(path.read_text())):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                if isinstance(node, ast.ImportFrom):
-                    names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
-                yield from ((module, name) for name in names)
+    for module, tree in MODULES.items():
+        for node in ast.walk(tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+            yield from ((module, name) for name in names)
 
 
 def test_only_named_modules_import_what_connects():

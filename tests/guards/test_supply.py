@@ -11,6 +11,7 @@ import pytest
 
 from supply.components import ASKED_FOR, LICENCES, Unfree, asked_for, check, components, licence_of, locked, vendored
 from supply.licences import PAGE, page
+from tests.guards.test_imports import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = tomllib.loads(LICENCES.read_text())
@@ -68,15 +69,18 @@ def test_a_wheel_asks_for_what_the_lock_file_was_made_of():
     assert wanted == set(asked_for()) - {"editables", "hatchling"}
 
 
+def _imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+            yield from (one.value for one in node.args if isinstance(one, ast.Constant))
+
+
 def test_every_direct_dependency_is_imported():
-    imported = set()
-    for path in (*(ROOT / "signaltable").rglob("*.py"), *(ROOT / "audit").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
-                names += [one.value for one in node.args if isinstance(one, ast.Constant)]
-            imported |= {name.split(".")[0] for name in names}
+    imported = {name.split(".")[0] for tree in MODULES.values() for name in _imported(tree)}
     used = {CALLED.get(one, one.replace("-", "_")) for one in set(asked_for()) - NOT_IMPORTED}
     assert used - imported == set()
     others = imported - sys.stdlib_module_names - {"signaltable", "audit"} - used
