@@ -260,3 +260,21 @@ def test_a_damaged_file_of_the_home_is_told(signaltable, sqlite_settings, tmp_pa
     _one_line(signaltable("audit", "export", str(tmp_path / "one")), 1)
     sqlite_settings.log_key.unlink()
     _one_line(signaltable("audit", "export", str(tmp_path / "two")), 2)
+
+
+def test_whoever_owns_the_machine_makes_a_code_and_nothing_else_comes_of_it(monkeypatch, sqlite_settings):
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(sqlite_settings.home))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    made = CliRunner().invoke(main, ["invite", "avim", "--factors"])
+    assert made.exit_code == 0, made.output
+    login, code = made.stdout.split()[:2]
+    assert (login, len(code.replace("-", ""))) == ("avim", 23)
+    for wrong in ("niemand", ""):
+        refused = CliRunner().invoke(main, ["invite", wrong])
+        assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+    # In production a home in which a page shows codes does not open
+    monkeypatch.setenv("SIGNALTABLE_MODE", "production")
+    (sqlite_settings.home / "demo-accounts.json").unlink(missing_ok=True)
+    refused = CliRunner().invoke(main, ["invite", "avim"])
+    assert refused.exit_code == 1
+    assert "second factor of a demonstration" in refused.stderr

@@ -537,6 +537,7 @@ def test_every_command_leaves_what_it_declares(home, tmp_path):
     (tmp_path / "list.csv").write_text(HEAD + STRANGER)
     arguments = {
         "accounts": (),
+        "invite": ("avim",),
         "mail status": (),
         "mail test": ("--to", "havendam"),
         "submit": ("--as", "havendam", "--file", str(tmp_path / "signal.json")),

@@ -33,7 +33,7 @@ def claim(program: Program, kind: str, who: str, visitor: Actor, browser: str = 
     digest = attempt_digest(program, kind, who)
     with transaction(program, ANONYMOUS) as tx:
         _one_at_a_time(tx, digest)
-        _forget_old(tx)
+        forget_old(tx)
         if not _is_open(tx, rules, digest, visitor.network_hash, browser):
             return None
         attempt = LoginAttempt(
@@ -79,7 +79,8 @@ def _count(tx: Transaction, rules: AttemptRules, since: object, **same: str) -> 
     return tx.session.scalar(query) or 0
 
 
-def _forget_old(tx: Transaction) -> None:
+def forget_old(tx: Transaction) -> None:
+    """Forget attempts that count for nothing any more; the job that ends sessions does so too, when nobody tries."""
     longest = max((one.within for one in tx.program.policy.coming_in.attempts), default=timedelta())
     tx.session.execute(delete(LoginAttempt).where(LoginAttempt.at <= tx.now - longest))
 

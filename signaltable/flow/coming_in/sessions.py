@@ -11,6 +11,7 @@ from signaltable.access import Permission, require
 from signaltable.domain import Actor, NotFound, Refused
 from signaltable.flow.coming_in import emergency_notice, owner, steps
 from signaltable.flow.coming_in.actors import ANONYMOUS, actor_of_account
+from signaltable.flow.coming_in.attempts import forget_old
 from signaltable.models import Account, LoginSession
 from signaltable.origin import session_hash
 from signaltable.transaction import Program, Transaction, reading, transaction
@@ -153,6 +154,7 @@ def log_out(program: Program, actor: Actor, token: str) -> None:
 def end_those_over(program: Program, actor: Actor) -> int:
     """End every session that nobody used for too long or that is too old. Returns how many."""
     with transaction(program, actor) as tx:
+        forget_old(tx)
         return _end_those_over(tx)
 
 
