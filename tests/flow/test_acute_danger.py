@@ -11,6 +11,7 @@ from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import dossier, incidents, recusals, retention, setup, work_list
 from signaltable.flow.accounts import change_account
 from signaltable.flow.identity_requests import asking
+from signaltable.flow.mail import following
 from signaltable.flow.rights import looking_back, opening
 from signaltable.flow.rights import reading as danger
 from signaltable.flow.rights.emergencies import JUSTIFIED, NOT_JUSTIFIED
@@ -60,6 +61,9 @@ def test_from_the_call_to_the_verdict(program, actor, clock):
     assert (entry.actor, details["signal"], details["kind"]) == (caller.account_id, reference, "held")
     assert mailed(program, "emergency-opened") == {who("havendam").account_id, who("coordinator").account_id}
     assert mailed(program, "emergency-review") == {who("fg.havendam").account_id}
+    with reading(program) as session:
+        told = session.scalars(select(Mail.id).where(Mail.template == "emergency-review")).one()
+    assert use(program, who("fg.havendam"), following.follow, told).kind == "emergency"
     with reading(program) as session:
         assert all(session.scalars(select(Mail.urgent).where(Mail.template.like("emergency%"))))
     # And the case reads as its table reads it, with whom to call, and no other case

@@ -36,7 +36,7 @@ from signaltable.models import (
     TextCheck,
 )
 from signaltable.queries import kept_from
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 ERASED_SEAL: Final = b""
 # Tasks that lead to the work list, because they are of no one thing.
@@ -115,6 +115,7 @@ QUERIES: Final[Mapping[str, Callable[[Transaction], Query]]] = {
 }
 
 
+@in_whole("whoever got a mail may know whether its task is done")
 def known(tx: Transaction, tasks: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Known]:
     """What there is to know of these tasks (kind, id); one that is gone, or of no known kind, is not among them."""
     wanted: dict[str, set[str]] = {}
