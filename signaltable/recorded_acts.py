@@ -150,7 +150,7 @@ WEB: Mapping[str, Leaves] = {
     "POST admin.invite": _leaves("account:invite", also="login:end"),
     "POST admin.end_sessions": _leaves("session:consult", also="login:end"),
     "GET admin.add_account": _nothing(EMPTY_FORM),
-    "POST admin.add_account": _leaves("account:record"),
+    "POST admin.add_account": _leaves("account:record account:invite"),
     "GET admin.agencies": _leaves("agency:consult"),
     "GET admin.tables_listing": _leaves("agency:consult"),
     "GET admin.add_table": _nothing(EMPTY_FORM),

@@ -121,7 +121,7 @@ class SignInFile(Shape):
 
     def attempts_of(self, kind: str) -> AttemptRules:
         """The limits for one kind. Raises KeyError for a kind that is not there."""
-        return {one.kind: one for one in self.attempts}[kind]
+        return {str(one.kind): one for one in self.attempts}[kind]
 
 
 def check_sign_in(file: SignInFile | None) -> Iterator[Finding]:
