@@ -19,8 +19,7 @@ from signaltable.domain import Actor
 from signaltable.flow import machines
 from signaltable.flow.coming_in.actors import actor_of_login
 from signaltable.flow.machines import MachineTerms, NewSecret
-from signaltable.models import Account
-from signaltable.transaction import Program, reading, transaction
+from signaltable.transaction import Program, transaction
 from tests.serving import served
 
 ANSWERS, KEEPS = "enrich:answer:asked", "checkpoint:keep:own-agency"
@@ -118,8 +117,3 @@ def thumbprint(certificate: x509.Certificate) -> str:
 def rfc_9440(certificate: x509.Certificate) -> str:
     """A certificate as a proxy tells it in a header."""
     return f":{base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()}:"
-
-
-def accounts_of(program: Program, agency_id: str) -> list[str]:
-    with reading(program) as session:
-        return [one.id for one in session.query(Account).filter(Account.agency_id == agency_id)]
