@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from audit.vocabulary import COMMON
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput, day_of
-from signaltable.flow import budget, consultation, enrich, signals, triage
+from signaltable.flow import budget, consultation, enrich, setup, signals, triage
+from signaltable.flow.accounts import change_account
 from signaltable.models import Account, BudgetUse, LogDetail, Mail, Question
-from signaltable.transaction import Program, reading
+from signaltable.transaction import Program, reading, transaction
 from tests.factories import a_person, a_signal
 from tests.table_steps import asked, log, on_the_agenda, row, submitted, triage_it, triaged, use
 
@@ -77,6 +78,8 @@ def test_no_ground_no_question_and_the_refusal_is_recorded(program, actor, peopl
 def _as_submitter(program, who):
     # The police log a signal themselves; in the demo region their member does not have that role.
     roles = who.roles | {"focal-officer"}
+    with transaction(program, setup.INSTALLER) as tx:
+        change_account(tx, who.account_id, name=who.name, roles=sorted(roles), active=True)
     return replace(who, roles=roles, permissions=program.policy.permissions_of(roles))
 
 
