@@ -8,6 +8,8 @@ from signaltable import jobs
 from signaltable.domain import UnusableInput
 from signaltable.flow import signals
 from signaltable.flow.coming_in import sessions
+from tests.conftest import PASSWORD
+from tests.letting_in import sign_in
 from tests.table_steps import log, submitted, use
 from tests.web.people import Person
 
@@ -25,7 +27,8 @@ def told(program, action):
 
 def test_a_session_reads_the_same_from_coming_in_to_going_out(program):
     for _ in range(2):
-        person = Person(program, "havendam")
+        person = Person(program)
+        sign_in(person.client, "havendam", PASSWORD)
         person.get("/signalen")
         person.post("/afmelden", page="/overzicht")
     came, looked, went = (told(program, action) for action in ("login:succeed", "signal:list", "login:end"))
@@ -63,10 +66,9 @@ def test_what_ends_the_sessions_of_somebody_else_is_told_for_each(program):
     Person(program, "delinde")
     Person(program, "delinde")
     (entry, _details) = told(program, "login:succeed")[0]
-    beheer = Person(program, "beheer")
+    beheer = Person(program, "beheer").prove()
     page = f"/beheer/accounts/{entry['actor']}"
-    new = {"password": "een-nieuw-eerste-wachtwoord", "again": "een-nieuw-eerste-wachtwoord"}
-    assert beheer.post(f"{page}/wachtwoord", new, page=page).status_code == 303
+    assert beheer.post(f"{page}/code", {"purpose": "password"}, page=page).status_code == 200
     ended = [details for _entry, details in told(program, "login:end")]
     assert [details["cause"] for details in ended] == ["password_changed"] * 2
     assert len({details["session_hash"] for details in ended}) == 2
