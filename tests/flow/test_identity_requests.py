@@ -251,8 +251,8 @@ def test_the_second_person_is_of_the_owner_somebody_else_and_of_another_role(pro
     change(program, update(Account).where(Account.id == essm.account_id).values(agency_id="essm"))
     use(program, essm, ending.give_up, made)
     both = essm.roles | {"care-coordinator", "privacy-officer"}
-    more = sorted(both - essm.roles)
-    change(program, insert(AccountRole).values([{"account_id": essm.account_id, "role": one} for one in more]))
+    for one in sorted(both - essm.roles):
+        change(program, insert(AccountRole).values(account_id=essm.account_id, role=one))
     made = asked_for(program, replace(essm, roles=both), case).reference
     assert use(program, officer, lists.waiting) == []
     assert refused(program, officer, deciding.agree, made, AGREED) == "same_role"
