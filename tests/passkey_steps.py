@@ -44,7 +44,7 @@ class Holder:
 
     def prove_freshly(self) -> None:
         with transaction(self.program, self.actor) as tx:
-            remember(tx, self.token, "code")
+            self.token = remember(tx, self.token, "code")
 
     def kept(self) -> list[SecondFactor]:
         """The passkeys of this person, those taken away too."""

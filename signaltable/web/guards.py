@@ -27,7 +27,7 @@ from signaltable.flow import sent_forms
 from signaltable.flow.coming_in import app_codes, passkeys, proving
 from signaltable.flow.coming_in.actors import ANONYMOUS, is_known
 from signaltable.flow.coming_in.proving import proved_at
-from signaltable.flow.coming_in.sessions import FIRST_FACTOR, actor_of_session
+from signaltable.flow.coming_in.sessions import FIRST_FACTOR, actor_of_session, was_renewed
 from signaltable.flow.leaving_out import leave_out
 from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive
@@ -140,6 +140,12 @@ def session_token() -> str:
     return token
 
 
+def go_on_as(token: str) -> None:
+    """Go on in the session that is under this token now, also in the rest of this request (ASVS 7.2.4)."""
+    session["_user_id"] = token
+    g.actor = actor_of_session(program(), token, visitor=g.visitor) or g.visitor
+
+
 def last_proof() -> datetime | None:
     """When somebody last proved in this session who they are; None when never."""
     return proved_at(program(), session.get("_user_id", ""))
@@ -157,7 +163,7 @@ def prove_with_form() -> str:
         if one:
             try:
                 token = session.get("_user_id", "")
-                proving.prove_with(program(), actor(), token, way, given_of(way, one), known_browser())
+                go_on_as(proving.prove_with(program(), actor(), token, way, given_of(way, one), known_browser()))
             except Refused as refusal:
                 return refusal.reason
             break
@@ -257,10 +263,12 @@ def _identify() -> None:
     )
     # A cookie never counts for the API: systems come with a token (api/guards.py), which never counts for a page.
     token = "" if is_api(request.path) else session.get("_user_id", "")
-    g.work, g.actor = work, visitor
+    g.work, g.actor, g.visitor = work, visitor, visitor
     g.actor = (actor_of_session(program(), token, visitor=visitor) if token else None) or visitor
+    if not token or is_known(g.actor) or was_renewed(program(), token):
+        return  # With an old token of a session that went on, the browser keeps the new one that is under way to it.
     # What the browser kept of a session that ended goes with this answer (headers.py).
-    g.session_over = bool(token) and not is_known(g.actor) and bool(session.pop("_user_id", ""))
+    g.session_over = bool(session.pop("_user_id", ""))
 
 
 def _tell_trace(response: Response) -> Response:

@@ -199,6 +199,7 @@ def cause_words(code: str) -> str:
         "not_opened": _("it was not opened in time"),
         "password_changed": _("the password was changed"),
         "reviewed": _("somebody looked back and found it not right"),
+        "renewed": _("the person proved once more who it is, and went on under a new token"),
         "restore": _("the database was put back from a copy"),
         "restored": _("the database was put back from a copy"),
         "submitted": _("it was submitted"),

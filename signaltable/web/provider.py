@@ -38,9 +38,11 @@ from signaltable.web.guards import (
     actor,
     begin,
     confirm_page,
+    go_on_as,
     only,
     permission,
     program,
+    session_token,
     step_up,
 )
 from signaltable.web.known_browser import device, known_browser
@@ -150,7 +152,7 @@ def come_back(provider_id: str) -> ResponseReturnValue:
 
 
 def _proved(connection: Connection, vouched: Vouched) -> ResponseReturnValue:
-    provider_login.prove(program(), connection, vouched, actor(), session.get("_user_id", ""))
+    go_on_as(provider_login.prove(program(), connection, vouched, actor(), session_token()))
     back, kept = str(vouched.step.state["back"]), str(vouched.step.state["kept"])
     if not kept:
         return redirect(back if is_inside(back) else url_for("overview.show"))

@@ -63,7 +63,7 @@ def test_a_session_goes_on_to_fit_when_its_person_proves_once_more_who_they_are(
     who = actor(sqlite_program, "havendam")
     code = app_codes.shown_code(sqlite_program, who.account_id)
     token = signing_in.second_step(sqlite_program, begun.token, "code", code).token
-    proving.prove_with(sqlite_program, who, token, "password", PASSWORD)
+    token = proving.prove_with(sqlite_program, who, token, "password", PASSWORD)
     assert proving.proved_at(sqlite_program, token) is not None
     check(sqlite_program)
 

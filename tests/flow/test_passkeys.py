@@ -73,7 +73,7 @@ def test_a_passkey_proves_once_more_who_it_is(holder, clock):
     program = holder.program
     clock.forward(minutes=30)
     assert "passkey" in proving.ways_of(program, holder.actor)
-    proving.prove_with(program, holder.actor, holder.token, "passkey", holder.known())
+    holder.token = proving.prove_with(program, holder.actor, holder.token, "passkey", holder.known())
     assert proved_at(program, holder.token) == clock.now
     _entry, details = log(program, "login:succeed")[-1]
     assert (details["method"], details["step_up"]) == ("passkey", True)
@@ -241,7 +241,7 @@ def test_who_comes_in_through_the_own_organisation_has_no_other_door(holder):
     settings = replace(holder.program.settings, identity_providers=(provider,))
     program = replace(holder.program, settings=settings)
     assert refused(lambda: passkeys.come_in(program, holder.alone())) == "passkey_refused"
-    proving.prove_with(program, holder.actor, holder.token, "passkey", holder.known())
+    holder.token = proving.prove_with(program, holder.actor, holder.token, "passkey", holder.known())
     assert passkeys.come_in(holder.program, holder.alone()).token
 
 
@@ -272,7 +272,7 @@ def test_what_happens_between_the_answer_and_the_session_counts(holder):
     )
     with transaction(program, holder.actor) as tx:
         first(tx)
-        proving.remember(tx, holder.token, "passkey")
+        holder.token = proving.remember(tx, holder.token, "passkey")
     assert refused(lambda: use(program, holder.actor, second)) == "passkey_refused"
     holder.add("Telefoon")
     with transaction(program, holder.actor) as tx:

@@ -324,7 +324,8 @@ def test_the_last_factor_stays_and_another_goes_with_every_other_session(sqlite_
     (first,) = factors_of(program, "avim").totp
     with pytest.raises(Refused), transaction(program, actor) as tx:
         factors.remove(tx, here, first.id)
-    proving.prove_with(program, actor, here, "password", PASSWORD)
+    here = proving.prove_with(program, actor, here, "password", PASSWORD)
+    actor = sessions.actor_of_session(program, here, visitor=HOUSE)
     with pytest.raises(Exception, match="without a second factor"), transaction(program, actor) as tx:
         factors.remove(tx, here, first.id)
     begun = app_codes.begin(program, actor)
@@ -347,7 +348,8 @@ def test_somebody_else_s_factor_or_session_cannot_be_touched(sqlite_program):
     program = sqlite_program
     token, other = signed_in(program, "avim").token, signed_in(program, "riec").token
     actor = sessions.actor_of_session(program, token, visitor=HOUSE)
-    proving.prove_with(program, actor, token, "password", PASSWORD)
+    token = proving.prove_with(program, actor, token, "password", PASSWORD)
+    actor = sessions.actor_of_session(program, token, visitor=HOUSE)
     (theirs,) = factors_of(program, "riec").totp
     with pytest.raises(Exception, match="no such second factor"), transaction(program, actor) as tx:
         factors.remove(tx, token, theirs.id)
@@ -385,6 +387,32 @@ def test_every_rise_of_strength_gives_another_token(sqlite_program):
     assert sessions.actor_of_session(sqlite_program, first) is None
     with reading(sqlite_program) as session:
         assert session.get(LoginSession, more) is None
+
+
+def test_a_proof_once_more_gives_another_token_and_the_one_of_before_is_over(program, clock):
+    """ASVS 7.2.4: who stole or planted a token has nothing of the proof of its owner; the session gets no older for it."""
+    before = signed_in(program, "avim").token
+    clock.forward(minutes=50)
+    actor = sessions.actor_of_session(program, before, visitor=HOUSE)
+    after = proving.prove_with(program, actor, before, "password", PASSWORD)
+    assert sessions.actor_of_session(program, before) is None
+    assert proving.proved_at(program, after) == clock.now
+    assert sessions.was_renewed(program, before)
+    # With the old token nothing more is proved, also by who began at the same moment.
+    with pytest.raises(Refused):
+        proving.prove_with(program, actor, before, "password", PASSWORD)
+    on = sessions.actor_of_session(program, after, visitor=HOUSE)
+    with transaction(program, on) as tx:
+        running, logins = sessions.own_sessions(tx, after)
+    assert [(one.here, one.running) for one in logins] == [(True, True)]
+    assert running == logins
+    clock.forward(minutes=2)
+    assert not sessions.was_renewed(program, before)
+    # As old as it was: it ends when it would have.
+    for _half_hour in range(23):
+        clock.forward(minutes=30)
+        ended = sessions.actor_of_session(program, after, visitor=HOUSE) is None
+    assert ended
 
 
 # -- coming in with a code ----------------------------------------------------------------------------------------

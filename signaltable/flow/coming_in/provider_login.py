@@ -99,7 +99,7 @@ def begin(
     has to ask it anew. Raises `Refused` (provider_away), recorded as login:fail.
     """
     provider = connection.provider
-    known = _known(program, connection, visitor)
+    known = _known(program, connection, purpose, visitor)
     held = {
         "provider": provider.id,
         "purpose": purpose,
@@ -143,7 +143,7 @@ def come_back(program: Program, connection: Connection, token: str, answer: Answ
     purpose = purpose_of(step)
     if answer.error:
         refuse(program, visitor, failed(DECLINED, known_error(answer.error), provider, purpose))
-    known = _known(program, connection, visitor)
+    known = _known(program, connection, purpose, visitor)
     wrong_issuer = answer.issuer != provider.issuer if known.tells_issuer or answer.issuer else False
     if wrong_issuer or not answer.code:
         refuse(program, visitor, failed(ANSWER, "iss" if wrong_issuer else "code", provider, purpose))
@@ -187,8 +187,11 @@ def log_in(
     return Next("welcome", token, browser=browsers.remember(program, browser, account.id))
 
 
-def prove(program: Program, connection: Connection, vouched: Vouched, actor: Actor, session_token: str) -> None:
-    """Note in this session that its owner just proved who they are, at the provider. Raises `Refused` (provider_other)."""
+def prove(program: Program, connection: Connection, vouched: Vouched, actor: Actor, session_token: str) -> str:
+    """Note that the owner of this session just proved who they are, at the provider. Returns its new token.
+
+    Raises `Refused` (provider_other).
+    """
     provider, step = connection.provider, vouched.step
     digest = provider_accounts.subject_digest(program, provider.issuer, vouched.who.subject)
     with reading(program) as session:
@@ -196,7 +199,7 @@ def prove(program: Program, connection: Connection, vouched: Vouched, actor: Act
     if step.account_id != actor.account_id or whose != actor.account_id:
         refuse(program, actor, failed("provider_other", "subject", provider, "prove", actor.account_id))
     with transaction(program, actor) as tx:
-        remember(tx, session_token, METHOD)
+        return remember(tx, session_token, METHOD)
 
 
 def ended_there(program: Program, connection: Connection, logout_token: str, visitor: Actor) -> int:
@@ -306,8 +309,8 @@ def _on_the_word_of_provider(visitor: Actor) -> Actor:
     )
 
 
-def _known(program: Program, connection: Connection, visitor: Actor) -> Known:
+def _known(program: Program, connection: Connection, purpose: Purpose, visitor: Actor) -> Known:
     try:
         return connection.known()
     except Away as away:
-        refuse(program, visitor, failed(AWAY, away.cause, connection.provider, "login"))
+        refuse(program, visitor, failed(AWAY, away.cause, connection.provider, purpose))

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from signaltable.domain import Actor, Refused
 from signaltable.flow.coming_in import browsers, factors
 from signaltable.flow.coming_in.attempts import TOO_MANY, claim, forget
 from signaltable.flow.coming_in.provider_accounts import comes_by_itself, is_bound
-from signaltable.flow.coming_in.sessions import require_fresh_proof, token_digest
+from signaltable.flow.coming_in.sessions import renew, require_fresh_proof, token_digest
 from signaltable.flow.coming_in.signing_in import account_with
 from signaltable.flow.coming_in.ways import WAYS, wrong
 from signaltable.models import Account, LoginSession
@@ -31,7 +31,7 @@ def confirm_password(program: Program, actor: Actor, password: str, browser: str
     """
     with reading(program) as session:
         login = session.get_one(Account, actor.account_id).login
-    return Confirmed(account_with(program, actor, login, password, browser=browser).id)
+    return Confirmed(account_with(program, actor, login, password, step_up=True, browser=browser).id)
 
 
 def confirmed_lately(tx: Transaction, token: str) -> Confirmed:
@@ -58,8 +58,8 @@ def ways_of(program: Program, actor: Actor) -> tuple[str, ...]:
     return (*there_now, "provider") if bound else there_now
 
 
-def prove_with(program: Program, actor: Actor, token: str, way: str, given: str, browser: str = "") -> None:
-    """Prove once more who is signed in, in one of their `ways_of`, and remember it for this session.
+def prove_with(program: Program, actor: Actor, token: str, way: str, given: str, browser: str = "") -> str:
+    """Prove once more who is signed in, in one of their `ways_of`, and remember it. Returns the new token of the session.
 
     Counts and records wrong ones as a login does, and raises `Refused` (wrong_credentials, wrong_code, too_many_attempts,
     not_offered); a right one is a login:succeed that says so. `browser` is the cookie of a known browser.
@@ -81,20 +81,21 @@ def prove_with(program: Program, actor: Actor, token: str, way: str, given: str,
             proof(tx)
         except Refused as refusal:
             raise wrong(refusal.reason, account.id, way, step_up=True) from None
-        remember(tx, token, way)
+        new = remember(tx, token, way)
     if attempt:
         forget(program, attempt)
+    return new
 
 
-def remember(tx: Transaction, token: str, way: str) -> None:
-    """Note in the session that its owner just proved who they are."""
-    tx.session.execute(
-        update(LoginSession)
-        .where(LoginSession.token_digest == token_digest(token), LoginSession.account_id == tx.actor.account_id)
-        .values(proved_at=tx.now),
-    )
+def remember(tx: Transaction, token: str, way: str) -> str:
+    """Note in the session that its owner just proved who they are. Returns its new token: the one of before is over.
+
+    So whoever had that one, by theft or by putting it there, has nothing of the proof and is out.
+    """
+    new = renew(tx, token)
     details = {"method": way, "step_up": True}
     tx.record("login:succeed", object_type="account", object_id=tx.actor.account_id, details=details)
+    return new
 
 
 def proved_at(program: Program, token: str) -> datetime | None:

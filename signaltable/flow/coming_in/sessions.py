@@ -109,6 +109,48 @@ def require_fresh_proof(tx: Transaction, token: str) -> bool:
     raise Refused("not_proved", details={"permission": Permission.ACCOUNT_CONSULT_SELF.value})
 
 
+def renew(tx: Transaction, token: str) -> str:
+    """Go on in this session under a new token, and end the one that it had (ASVS 7.2.4). Returns the new one.
+
+    It is as old as it was, so that it ends when it would have. Raises `Refused` (not_proved) when it is over or of
+    somebody else: of two who prove something with one token at once, one goes on.
+    """
+    found = tx.session.get(LoginSession, token_digest(token))
+    mine = found is not None and found.account_id == tx.actor.account_id
+    if found is None or not mine or not _end_sessions(tx, "renewed", LoginSession.token_digest == found.token_digest):
+        raise Refused("not_proved", details={"permission": Permission.ACCOUNT_CONSULT_SELF.value})
+    new = tx.program.randomness(32).hex()
+    tx.session.add(
+        LoginSession(
+            token_digest=token_digest(new),
+            account_id=found.account_id,
+            created_at=found.created_at,
+            seen_at=tx.now,
+            strength=found.strength,
+            device=found.device,
+            network=found.network,
+            proved_at=tx.now,
+            last_form=found.last_form,
+            last_form_at=found.last_form_at,
+        ),
+    )
+    return new
+
+
+def was_renewed(program: Program, token: str) -> bool:
+    """Whether this was the token of a session that goes on under another one, since a minute at most."""
+    with reading(program) as session:
+        found = session.get(LoginSession, token_digest(token))
+        if found is None or found.ended_at is None or program.clock() - found.ended_at > SEEN_EVERY:
+            return False
+        query = select(LoginSession.token_digest).where(
+            LoginSession.account_id == found.account_id,
+            LoginSession.created_at == found.created_at,
+            LoginSession.proved_at >= found.ended_at,
+        )
+        return session.scalar(query.limit(1)) is not None
+
+
 def token_digest(token: str) -> str:
     """What the database knows a session by."""
     return hashlib.sha256(token.encode()).hexdigest()
@@ -207,7 +249,10 @@ def _last(tx: Transaction, account_id: str) -> Sequence[LoginSession]:
     """Those that run (nobody has more than a hundred that count), and the last ones."""
     query = select(LoginSession).where(LoginSession.account_id == account_id)
     running = LoginSession.ended_at.is_(None)
-    return tx.session.scalars(query.order_by(running.desc(), LoginSession.created_at.desc()).limit(100)).all()
+    lines = tx.session.scalars(query.order_by(running.desc(), LoginSession.created_at.desc()).limit(100)).all()
+    # A session that went on under a new token (`renew`) is one login, as old as it was.
+    went_on = {(one.created_at, one.proved_at) for one in lines if one.proved_at}
+    return [one for one in lines if (one.created_at, one.ended_at) not in went_on]
 
 
 def _line(tx: Transaction, one: LoginSession, token: str) -> SessionLine:
