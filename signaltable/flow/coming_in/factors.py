@@ -94,6 +94,9 @@ def add(tx: Transaction, token: str, factor: SecondFactor) -> None:
     _record(tx, "factor:record", factor.kind)
     if there:
         owner.tell_of_change(tx, tx.actor.account_id)
+    else:
+        # From now on the password alone opens nothing, and so does no other session that began with it.
+        end_sessions(tx, tx.actor.account_id, "strength", but=token)
 
 
 def rename(tx: Transaction, factor_id: str, title: str) -> None:

@@ -201,7 +201,11 @@ def end_those_over(program: Program, actor: Actor) -> int:
 
 
 def end_sessions(tx: Transaction, account_id: str, cause: str, *, but: str = "") -> int:
-    """End all running sessions of an account, but the one with the token `but` when that is given. Returns how many."""
+    """End all running sessions of an account, but the one with the token `but` when that is given. Returns how many.
+
+    A login that waits for its second step ends too: it began before what made these end, with a password of before, say.
+    """
+    steps.end_of(tx, steps.SECOND, account_id)
     rest = [LoginSession.token_digest != token_digest(but)] if but else []
     return _end_sessions(tx, cause, LoginSession.account_id == account_id, *rest)
 

@@ -17,7 +17,7 @@ from signaltable.models import Account
 from signaltable.origin import account_hash
 from signaltable.transaction import Program, reading, refuse, transaction
 
-SECOND = "second"
+SECOND = steps.SECOND
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from signaltable.flow.coming_in.actors import ANONYMOUS
 from signaltable.models import LoginStep
 from signaltable.transaction import Program, Transaction, reading, transaction
 
+# A login that waits for its second step.
+SECOND = "second"
 # What a page says when a step is over: begin again.
 OVER = "step_over"
 
@@ -75,6 +77,15 @@ def end(tx: Transaction, token: str) -> None:
     ).first()
     if ended is None:
         raise Refused(OVER, action="login:fail", object_type="account", details={"method": "step"})
+
+
+def end_of(tx: Transaction, kind: str, account_id: str) -> None:
+    """End all steps of this kind that are under way for an account: what was proved in them counts no more."""
+    tx.session.execute(
+        update(LoginStep)
+        .where(LoginStep.account_id == account_id, LoginStep.kind == kind, LoginStep.ended_at.is_(None))
+        .values(ended_at=tx.now, state={})
+    )
 
 
 def _lifetime(program: Program) -> timedelta:
