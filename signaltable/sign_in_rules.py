@@ -32,14 +32,14 @@ class ActivationRules(Shape):
     """A code to come in once."""
 
     hours: Annotated[int, Field(ge=1, le=336)]
-    bits: Annotated[int, Field(ge=100, le=256)]
+    bits: Annotated[int, Field(ge=112, le=256)]
 
 
 class RecoveryRules(Shape):
     """Codes on paper."""
 
     codes: Annotated[int, Field(ge=4, le=20)]
-    bits: Annotated[int, Field(ge=80, le=256)]
+    bits: Annotated[int, Field(ge=112, le=256)]
 
 
 class AppRules(Shape):

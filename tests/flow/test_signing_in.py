@@ -1,6 +1,7 @@
 """Who comes in, and who does not: counting, second steps, codes; what the pages do with it is in tests/web/test_signing_in.py."""
 
 import hashlib
+import math
 import threading
 from dataclasses import replace
 
@@ -284,12 +285,13 @@ def test_a_secret_is_sealed_for_the_agency_and_forgotten_when_it_is_taken_away(s
 
 
 def test_a_recovery_code_counts_once_only_its_digest_is_kept_and_its_owner_is_told(program):
-    """ASVS 6.5.1, 6.3.7, 6.5.6 (a way back that is as strong)."""
+    """ASVS 6.5.1, 6.5.2, 6.5.4, 6.3.7, 6.5.6 (a way back that is as strong)."""
     account, _secret, paper, _token = own_app(program)
     assert len(paper) == len(set(paper)) == program.policy.coming_in.recovery.codes
     with reading(program) as session:
         kept = "".join(session.scalars(select(RecoveryCode.code_digest)))
     assert not any(codes.plain(one) in kept.upper() for one in paper)
+    assert all(len(codes.plain(one)) * math.log2(len(codes.ALPHABET)) >= 112 for one in paper)
     tokens = [signing_in.log_in(program, "avim", PASSWORD, visitor=HOUSE).token for _one in range(2)]
     assert second(program, tokens[0], f" {paper[0].lower()} ", "recovery").kind == "welcome"
     with pytest.raises(Refused):

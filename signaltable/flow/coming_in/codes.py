@@ -30,5 +30,5 @@ def plain(typed: str) -> str:
 
 
 def digest_of(account_id: str, code: str) -> str:
-    """What is kept of a code. With 80 random bits or more a fast digest is enough: nobody can try them all."""
+    """What is kept of a code. With 112 random bits or more a fast digest is enough: nobody can try them all (ASVS 6.5.2)."""
     return hashlib.sha256(f"{account_id}|{plain(code)}".encode()).hexdigest()
