@@ -64,7 +64,9 @@ def _opened(settings: Settings, engine: Engine) -> Program:
     _refuse_open_fence(settings, engine, keys)
     program = assemble(settings, engine, keys)
     if not settings.demo and has_shown(program):
-        raise NotInitialised("an account has a second factor of a demonstration, whose codes are shown; use another home")
+        raise NotInitialised(
+            "an account has a second factor of a demonstration, whose codes are shown; use another home"
+        )
     return replace(program, work=start(program.randomness))
 
 
@@ -102,7 +104,9 @@ def assemble(settings: Settings, engine: Engine, keys: KeyProvider, policy: Poli
     def read_session() -> Session:
         return read()
 
-    return Program(settings, keys, policy or load_policy(settings), write_session, read_session, now, os.urandom, require_standing)
+    return Program(
+        settings, keys, policy or load_policy(settings), write_session, read_session, now, os.urandom, require_standing
+    )
 
 
 def _refuse_open_fence(settings: Settings, engine: Engine, keys: KeyProvider) -> None:

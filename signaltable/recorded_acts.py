@@ -123,7 +123,9 @@ WEB: Mapping[str, Leaves] = {
     "POST api.answer": _leaves("enrich:answer"),
     "POST api.lists": _leaves("enrich:search"),
     # --- access in acute danger
-    "GET emergency.open_case": _nothing("an empty form, with what is open now and how often is left today; sending it is recorded"),
+    "GET emergency.open_case": _nothing(
+        "an empty form, with what is open now and how often is left today; sending it is recorded"
+    ),
     "POST emergency.opened": _leaves(either="emergency:open emergency:consult access:refuse"),
     "GET emergency.show": _leaves(either="signal:consult emergency:consult", also="enrich:consult"),
     "POST emergency.close": _leaves("emergency:end"),
@@ -401,7 +403,8 @@ ONLY_FILES = "works on files and on the rules that were given to it; the home an
 
 CLI: Mapping[str, Leaves] = {
     "init": _leaves(
-        "system:init policy:load key:make agency:record account:record", also="checkpoint:sign account:invite factor:record"
+        "system:init policy:load key:make agency:record account:record",
+        also="checkpoint:sign account:invite factor:record",
     ),
     "demo": _leaves("system:init policy:load key:make agency:record account:record", also="checkpoint:sign"),
     "run": _leaves(also="policy:load log:rows"),

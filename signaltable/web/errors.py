@@ -66,12 +66,22 @@ def reason_text(reason: str) -> str:
         "wrong_activation": _("The login name and the code do not belong together, or the code counts no more."),
         "passkey_copied": _("This passkey is on two devices: its count went back."),
         "wrong_credentials": _("The login name or the password is not right."),
-        "provider_away": _("The sign-in service of your organisation cannot be reached now. Try again in a few minutes."),
+        "provider_away": _(
+            "The sign-in service of your organisation cannot be reached now. Try again in a few minutes."
+        ),
         "provider_declined": _("Your organisation did not let you sign in, or you stopped halfway."),
-        "provider_answer": _("The answer of your organisation does not count here. Begin again; tell your administrator when it happens twice."),
-        "provider_level": _("You did not sign in strongly enough at your organisation. Sign in there with your second step, and try again."),
-        "provider_unknown": _("Your organisation knows you, but you have no account here. Ask the administrator of your region."),
-        "provider_roles": _("Your organisation gives you no role here. Ask who manages the accounts at your organisation."),
+        "provider_answer": _(
+            "The answer of your organisation does not count here. Begin again; tell your administrator when it happens twice."
+        ),
+        "provider_level": _(
+            "You did not sign in strongly enough at your organisation. Sign in there with your second step, and try again."
+        ),
+        "provider_unknown": _(
+            "Your organisation knows you, but you have no account here. Ask the administrator of your region."
+        ),
+        "provider_roles": _(
+            "Your organisation gives you no role here. Ask who manages the accounts at your organisation."
+        ),
         "provider_other": _("Your organisation says that you are somebody else than who is signed in here."),
         "too_many_attempts": _("Too many attempts. Wait a quarter of an hour and try again."),
     }.get(reason, _("This is not allowed."))

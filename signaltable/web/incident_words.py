@@ -303,7 +303,9 @@ def _group(name: str) -> tuple[str, tuple[str, ...]]:
             ),
             (
                 look,
-                _("The technical administrator puts the lock back by starting the program once as the owner of the tables."),
+                _(
+                    "The technical administrator puts the lock back by starting the program once as the owner of the tables."
+                ),
             ),
         ),
         "restored": (

@@ -11,8 +11,8 @@ from audit.entry import commit, parse
 from audit.errors import BadProof
 from signaltable import audit_trail
 from signaltable.flow.coming_in.actors import SYSTEM
-from signaltable.models import LogDetail, LogEntry, LogHead, LogNode, LogTerm
 from signaltable.migrating import migrate
+from signaltable.models import LogDetail, LogEntry, LogHead, LogNode, LogTerm
 from signaltable.transaction import Program, transaction
 from tests.conftest import Clock, open_for_test
 from tests.log_tools import go_back, without_fence

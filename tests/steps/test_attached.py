@@ -13,8 +13,8 @@ from PIL import Image
 
 from signaltable.attached import PARTLY, READ
 from signaltable.attached.cleaning import clean
-from signaltable.attached.unfit import Unfit
 from signaltable.attached.pdf import clean_pdf
+from signaltable.attached.unfit import Unfit
 from tests.attached_files import (
     CANARY,
     RULES,

@@ -195,7 +195,9 @@ def systems(admin):
         admin.ask("GET", path, **bearer)
     one = admin.ask("GET", "/api/questions", **bearer).json["questions"][0]
     admin.ask("GET", f"/api/questions/{one['id']}", **bearer)
-    admin.ask("POST", f"/api/questions/{one['id']}/answer", json={"answer": "no_hit", "version": one["version"]}, **bearer)
+    admin.ask(
+        "POST", f"/api/questions/{one['id']}/answer", json={"answer": "no_hit", "version": one["version"]}, **bearer
+    )
     admin.ask("POST", "/api/lists", data=HEAD + STRANGER, content_type="text/csv", **bearer)
     page = f"/beheer/systemen/{system}"
     for step, words in (("", terms), ("/geheim", {}), ("/beeindigen", {})):
