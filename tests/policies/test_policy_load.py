@@ -403,11 +403,11 @@ BROKEN: dict[str, tuple[Break, str, str, str]] = {
     ),
     "retention with two periods": (
         replaced("retention.toml", "years = 5", "years = 5\ndays = 3"),
-        "retention.toml", "retention.log-access", "expected either days or years",
+        "retention.toml", "retention.rights", "expected either days or years",
     ),
     "retention beyond the calendar": (
         replaced("retention.toml", "years = 5", "years = 20000"),
-        "retention.toml", "retention.log-access.years", "expected less than or equal to 100",
+        "retention.toml", "retention.rights.years", "expected less than or equal to 100",
     ),
     "a warning before it begins": (
         replaced("retention.toml", "warn = 28", "warn = 180"),

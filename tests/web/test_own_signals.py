@@ -9,7 +9,7 @@ from signaltable import jobs
 from signaltable.flow import linking, retention, table
 from signaltable.models import Agency
 from signaltable.transaction import reading
-from signaltable.web.account import _is_inside
+from signaltable.web.entering import is_inside
 from tests.factories import a_person, a_signal
 from tests.table_steps import on_the_agenda, row, submitted, triaged, use
 from tests.web.people import Person
@@ -84,14 +84,14 @@ def test_what_is_erased_leaves_a_page_that_still_opens(program, signal, clock):
 
 @pytest.mark.parametrize("address", ["/", "/signalen?na=x", "/audit/verstrekkingen"])
 def test_a_page_of_ours_is_inside(address):
-    assert _is_inside(address)
+    assert is_inside(address)
 
 
 @pytest.mark.parametrize(
     "address", ["", "signalen", "//kwaad.example", "/\\kwaad.example", "/\t/kwaad.example", "https://x.y"]
 )
 def test_another_site_is_not_inside(address):
-    assert not _is_inside(address)
+    assert not is_inside(address)
 
 
 # -- what waits, what the table decided, and links ---------------------------------------------------------------------
