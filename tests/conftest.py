@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import CodeType
 from typing import Any, TypeVar
 
 import pytest
 from argon2 import PasswordHasher
+from babel import Locale
+from babel.support import NullTranslations, Translations
 from flask import Flask
 from hypothesis import settings as hypothesis_settings
 from jinja2 import BytecodeCache
@@ -82,14 +85,15 @@ class _Compiled(BytecodeCache):
     """Templates that some application of this process compiled already: nearly every web test makes one of its own."""
 
     def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
+        self._code: dict[tuple[str, str], CodeType] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._code:
-            bucket.bytecode_from_string(self._code[bucket.key])
+        # The code of another text of the same name has another checksum.
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key] = bucket.bytecode_to_string()
+        assert bucket.code
+        self._code[bucket.key, bucket.checksum] = bucket.code
 
 
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": _Compiled()}
@@ -106,6 +110,19 @@ def _compile_address_once(rule: Rule, append_unknown: bool = True) -> Callable[.
 _ADDRESSES: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
 _SHIPPED_COMPILING = Rule._compile_builder
 Rule._compile_builder = _compile_address_once  # type: ignore[method-assign]
+
+
+def _read_texts_once(folder: str, locales: list[Locale], domain: str) -> NullTranslations:
+    """The texts of a language as they stand in a file, which no test changes; each application merges them into its own."""
+    key = (folder, *map(str, locales), domain)
+    if key not in _TEXTS:
+        _TEXTS[key] = _SHIPPED_READING(folder, locales, domain)
+    return _TEXTS[key]
+
+
+_TEXTS: dict[tuple[str, ...], NullTranslations] = {}
+_SHIPPED_READING = Translations.load
+Translations.load = _read_texts_once  # type: ignore[method-assign,assignment]
 
 
 @dataclass
