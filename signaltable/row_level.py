@@ -139,8 +139,8 @@ _ANYTHING = "true"
 # Nobody but the program: the linking step.
 _NOBODY = "false"
 _SEATED = (
-    "EXISTS (SELECT 1 FROM meetings m JOIN table_members t ON t.table_id = m.table_id "
-    f"WHERE m.id = meeting_id AND t.agency_id = {_AGENCY})"  # noqa: S608 - names of this file only
+    "EXISTS (SELECT 1 FROM meetings m JOIN table_members t ON t.table_id = m.table_id "  # noqa: S608 - names of this file only
+    f"WHERE m.id = meeting_id AND t.agency_id = {_AGENCY})"
 )
 
 FENCED: Final[Mapping[str, Fenced]] = MappingProxyType(
@@ -186,7 +186,6 @@ FENCED: Final[Mapping[str, Fenced]] = MappingProxyType(
         "subject_erasures": Fenced(_own("agency_id")),
         "subject_reports": Fenced(_own("agency_id")),
         "budget_uses": Fenced(_own("agency_id")),
-        "machine_uses": Fenced(_own("agency_id")),
         "machine_uses": Fenced(_own("agency_id")),
         # It gives a look at a case: whoever opens one does so in the own name.
         "emergency_accesses": Fenced(f"{_SPHERE} = '{DOOR}' OR {_own('agency_id')}", added=_MY_ACCOUNT),

@@ -90,13 +90,6 @@ def answer_of(error: Exception) -> Response:
     return problem(500, "broken")
 
 
-def reason_of(error: Exception) -> tuple[str, int]:
-    """The code and the status by which the log tells what came to nothing."""
-    answer = answer_of(error)
-    found: dict[str, Any] = answer.get_json()
-    return str(found["reason"]), answer.status_code
-
-
 def _refused(error: Any) -> Response:
     if error.reason == "conflict_of_interest":  # For whoever asks there is no such thing; the log has the reason.
         return problem(404, "not_found")

@@ -30,6 +30,7 @@ from signaltable.web.guards import (
     program,
     proof_needed,
     prove_with_form,
+    session_token,
     submitted,
 )
 from signaltable.web.known_browser import known_browser
@@ -91,7 +92,7 @@ def _change_password(present: str, wanted: str) -> None:
     password_choice.require_fit(program(), account, wanted)
     kept = passwords.hash_password(program().policy.coming_in.password, wanted)
     with begin() as tx:
-        accounts.choose_password(tx, confirmed, kept, session.get("_user_id", ""))
+        accounts.choose_password(tx, confirmed, kept, session_token())
 
 
 def _least() -> int:
@@ -146,7 +147,7 @@ def log_out() -> ResponseReturnValue:
     """End the session on the server and in the browser."""
     only()
     left = provider_of(program(), actor())
-    sessions.log_out(program(), actor(), session.get("_user_id", ""))
+    sessions.log_out(program(), actor(), session_token())
     logout_user()
     forget_session()
     return redirect(url_for("account.log_in", afgemeld=left or None))

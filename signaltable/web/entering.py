@@ -8,7 +8,7 @@ from flask_login import UserMixin, login_user
 
 from signaltable.flow.coming_in import actors, sessions
 from signaltable.flow.coming_in.signing_in import Next
-from signaltable.web.guards import actor, program
+from signaltable.web.guards import actor, program, session_token
 from signaltable.web.known_browser import keep_known
 
 # What the signed cookie of the browser holds while a login is under way.
@@ -37,7 +37,7 @@ def go_on(following: Next, wanted: str) -> ResponseReturnValue:
 def enter(token: str) -> None:
     """Go on in this session and in no other: nothing of before the login lives on (ASVS 7.2.4)."""
     if actors.is_known(actor()):  # Who was signed in here before is no longer, on the server too.
-        sessions.log_out(program(), actor(), session.get("_user_id", ""))
+        sessions.log_out(program(), actor(), session_token())
     forget_session()
     login_user(Visitor(token))
 

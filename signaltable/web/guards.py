@@ -148,7 +148,7 @@ def go_on_as(token: str) -> None:
 
 def last_proof() -> datetime | None:
     """When somebody last proved in this session who they are; None when never."""
-    return proved_at(program(), session.get("_user_id", ""))
+    return proved_at(program(), session_token())
 
 
 def ways_to_prove() -> tuple[str, ...]:
@@ -162,8 +162,8 @@ def prove_with_form() -> str:
     for way, one in given:
         if one:
             try:
-                token = session.get("_user_id", "")
-                go_on_as(proving.prove_with(program(), actor(), token, way, given_of(way, one), known_browser()))
+                given_now = given_of(way, one)
+                go_on_as(proving.prove_with(program(), actor(), session_token(), way, given_now, known_browser()))
             except Refused as refusal:
                 return refusal.reason
             break
@@ -262,7 +262,7 @@ def _identify() -> None:
         network_hash=network_hash(program().keys, address),
     )
     # A cookie never counts for the API: systems come with a token (api/guards.py), which never counts for a page.
-    token = "" if is_api(request.path) else session.get("_user_id", "")
+    token = "" if is_api(request.path) else session_token()
     g.work, g.actor, g.visitor = work, visitor, visitor
     g.actor = (actor_of_session(program(), token, visitor=visitor) if token else None) or visitor
     if not token or is_known(g.actor) or was_renewed(program(), token):

@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from signaltable.answer_headers import FORGET_ALL
 from signaltable.flow.coming_in import sessions
 from signaltable.flow.coming_in.actors import is_known
-from signaltable.web.guards import actor, only, permission, program
+from signaltable.web.guards import actor, only, permission, program, session_token
 
 pages = Blueprint("leaving", __name__)
 
@@ -28,7 +28,7 @@ def leave() -> ResponseReturnValue:
     """End the session and lead away. Without a token of the form: it must work when the session is over, and does no harm."""
     only()
     if is_known(actor()):
-        sessions.log_out(program(), actor(), session.get("_user_id", ""))
+        sessions.log_out(program(), actor(), session_token())
     session.clear()
     page = program().policy.region.leave_to
     answer = Response(render_template("leaving.html", page=page))

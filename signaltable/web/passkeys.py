@@ -17,7 +17,18 @@ from signaltable.flow.coming_in import factors, passkeys, recovery, signing_in, 
 from signaltable.passkeys import Site, site_of
 from signaltable.web.entering import STEP, go_on
 from signaltable.web.errors import reason_text
-from signaltable.web.guards import PASSKEY_ASKED, actor, begin, given_of, only, permission, program, step_up, submitted
+from signaltable.web.guards import (
+    PASSKEY_ASKED,
+    actor,
+    begin,
+    given_of,
+    only,
+    permission,
+    program,
+    session_token,
+    step_up,
+    submitted,
+)
 from signaltable.web.known_browser import device, known_browser
 from signaltable.web.security import codes_page, first_session
 from signaltable.web.sign_in_words import device_words
@@ -148,7 +159,7 @@ def _take_in(form: NewPasskeyForm) -> list[str]:
     if not form.passkey.data:  # The form was sent without the button; the challenge, if there is one, waits on.
         raise UnusableInput({"passkey": "expected what the device answers"})
     new = passkeys.read_new(program(), actor(), passkeys.answered(session.pop(NEW, ""), form.passkey.data))
-    token = session.get("_user_id", "")
+    token = session_token()
     with begin() as tx:
         first = not factors.factors_of(tx.session, tx.actor.account_id)
         passkeys.add(tx, token, new, form.title.data or "")
