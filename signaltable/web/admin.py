@@ -151,13 +151,7 @@ def end_sessions(account_id: str) -> ResponseReturnValue:
     """End every session of somebody."""
     only()
     with begin() as tx:
-        ended = sessions.end_all_of(tx, account_id)
-        tx.record(
-            "session:consult",
-            object_type="account",
-            object_id=account_id,
-            details={"view": "end", "account": account_id, "count": ended},
-        )
+        sessions.end_all_of(tx, account_id)
     flash(_("Open sessions of this person have ended."), "success")
     return redirect(url_for("admin.account", account_id=account_id), 303)
 

@@ -93,6 +93,7 @@ _TITLES: Final[Mapping[str, Any]] = {
     "screen_before": _l("The screen in a meeting, before a case"),
     "screen_end": _l("The screen in a meeting, after the last case"),
     "second_person": _l("By the second person"),
+    "sessions": _l("Sessions of an account"),
     "sign_in": _l("Who comes in how"),
     "stuck": _l("Stuck cases"),
     "table": _l("One table"),

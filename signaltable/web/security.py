@@ -16,10 +16,10 @@ from signaltable.access import Permission
 from signaltable.domain import Conflict, Refused, UnusableInput
 from signaltable.flow.coming_in import app_codes, browsers, factors, recovery, sessions, steps
 from signaltable.models import Account
-from signaltable.transaction import Transaction, reading
+from signaltable.transaction import reading
 from signaltable.web.account import pages
 from signaltable.web.entering import Visitor
-from signaltable.web.guards import actor, begin, only, permission, program, step_up, submitted
+from signaltable.web.guards import actor, begin, only, permission, program, session_token, step_up, submitted
 from signaltable.web.known_browser import device, keep_known, known_browser
 
 __all__ = ["pages"]
@@ -54,7 +54,7 @@ def _page(status: int = 200, problem: str = "", title_form: TitleForm | None = N
         there = factors.factors_of(tx.session, tx.actor.account_id)
         if not there:
             return render_template("account/first_factor.html"), status
-        running, last = sessions.own_sessions(tx, _token())
+        running, last = sessions.own_sessions(tx, session_token())
     page = render_template(
         "account/security.html",
         factors=there,
@@ -87,8 +87,10 @@ def app() -> ResponseReturnValue:
         try:
             with begin() as tx:
                 first = not factors.factors_of(tx.session, tx.actor.account_id)
-                app_codes.finish(tx, _token(), session.get(ENROL, ""), form.code.data or "", form.title.data or "")
-                codes = recovery.make(tx, _token()) if first else []
+                app_codes.finish(
+                    tx, session_token(), session.get(ENROL, ""), form.code.data or "", form.title.data or ""
+                )
+                codes = recovery.make(tx, session_token()) if first else []
         except UnusableInput as unusable:
             _put(form, unusable)
         except Refused as refusal:
@@ -128,7 +130,9 @@ def first_session(strength: str) -> str:
     """Go on from a session of the first factor in one of `strength`: a new token, in a browser that is known from now on."""
     with reading(program()) as reader:
         account = reader.get_one(Account, actor().account_id)
-    token = sessions.open_session(program(), account, actor(), strength=strength, device=device(), instead_of=_token())
+    token = sessions.open_session(
+        program(), account, actor(), strength=strength, device=device(), instead_of=session_token()
+    )
     login_user(Visitor(token))
     return token
 
@@ -152,7 +156,7 @@ def recovery_codes() -> ResponseReturnValue:
     """New recovery codes, in place of all of before."""
     only()
     with begin() as tx:
-        codes = recovery.make(tx, _token())
+        codes = recovery.make(tx, session_token())
     return codes_page(codes, first=False)
 
 
@@ -181,7 +185,7 @@ def remove_factor(factor_id: str) -> ResponseReturnValue:
     only()
     try:
         with begin() as tx:
-            factors.remove(tx, _token(), factor_id)
+            factors.remove(tx, session_token(), factor_id)
     except Conflict as conflict:
         if conflict.reason != "last_factor":
             raise
@@ -196,22 +200,9 @@ def end_session() -> ResponseReturnValue:
     """End one own session, or all but this one."""
     only("session")
     with begin() as tx:
-        ended = sessions.end_own(tx, request.form.get("session", ""), _token())
-        if not ended:
-            _note_nothing(tx)
+        sessions.end_own(tx, request.form.get("session", ""), session_token())
     flash(_("Ended."), "success")
     return redirect(url_for("account.security"), 303)
-
-
-def _note_nothing(tx: Transaction) -> None:
-    tx.record(
-        "session:consult", object_type="account", object_id=tx.actor.account_id, details={"view": "own", "count": 0}
-    )
-
-
-def _token() -> str:
-    token: str = session.get("_user_id", "")
-    return token
 
 
 def _login(reader: Session) -> str:

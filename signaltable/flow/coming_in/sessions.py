@@ -214,24 +214,27 @@ def own_sessions(tx: Transaction, token: str) -> tuple[list[SessionLine], list[S
     """The sessions of the actor that still run, and the last logins whether they run or not, newest first (ASVS 7.5.2)."""
     require(tx.actor, Permission.ACCOUNT_CONSULT_SELF)
     lines = [_line(tx, one, token) for one in _last(tx, tx.actor.account_id)]
-    tx.record(
-        "session:consult",
-        object_type="account",
-        object_id=tx.actor.account_id,
-        details={"view": "own", "count": len(lines)},
-    )
+    _record_look(tx, tx.actor.account_id, len(lines))
     return [one for one in lines if one.running], lines[:LAST_LOGINS]
 
 
 def end_own(tx: Transaction, handle: str, token: str) -> int:
-    """End one session of the actor by its handle, or with "" all but this one. Returns how many. Raises `NotFound`."""
+    """End one session of the actor by its handle, or with "" all but this one. Returns how many. Raises `NotFound`.
+
+    Where none ran any more, the log tells that somebody looked.
+    """
     require(tx.actor, Permission.ACCOUNT_CONSULT_SELF)
-    if not handle:
-        return end_sessions(tx, tx.actor.account_id, "ended_by_owner", but=token)
-    digests = [one.token_digest for one in _last(tx, tx.actor.account_id) if _handle(tx, one.token_digest) == handle]
-    if not digests:
-        raise NotFound("no such session")
-    return _end_sessions(tx, "ended_by_owner", LoginSession.token_digest == digests[0])
+    mine, cause = tx.actor.account_id, "ended_by_owner"
+    if handle:
+        digests = [one.token_digest for one in _last(tx, mine) if _handle(tx, one.token_digest) == handle]
+        if not digests:
+            raise NotFound("no such session")
+        ended = _end_sessions(tx, cause, LoginSession.token_digest == digests[0])
+    else:
+        ended = end_sessions(tx, mine, cause, but=token)
+    if not ended:
+        _record_look(tx, mine, 0)
+    return ended
 
 
 def end_all_of(tx: Transaction, account_id: str) -> int:
@@ -239,7 +242,9 @@ def end_all_of(tx: Transaction, account_id: str) -> int:
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
     if tx.session.get(Account, account_id) is None:
         raise NotFound("no such account")
-    return end_sessions(tx, account_id, "ended_by_administrator")
+    ended = end_sessions(tx, account_id, "ended_by_administrator")
+    _record_look(tx, account_id, ended)
+    return ended
 
 
 def last_used(tx: Transaction, account_ids: Sequence[str]) -> dict[str, datetime]:
@@ -257,6 +262,11 @@ def _last(tx: Transaction, account_id: str) -> Sequence[LoginSession]:
     # A session that went on under a new token (`renew`) is one login, as old as it was.
     went_on = {(one.created_at, one.proved_at) for one in lines if one.proved_at}
     return [one for one in lines if (one.created_at, one.ended_at) not in went_on]
+
+
+def _record_look(tx: Transaction, account_id: str, count: int) -> None:
+    details = {"view": "sessions", "account": account_id, "count": count}
+    tx.record("session:consult", object_type="account", object_id=account_id, details=details)
 
 
 def _line(tx: Transaction, one: LoginSession, token: str) -> SessionLine:
