@@ -74,7 +74,7 @@ def _word(key: str, code: str, titles: Titles, action: str) -> str:
     if key == "purpose" and action.startswith("key:"):
         return _of_key(code)
     reader = _READERS.get(key)
-    words = reader(code) if reader else ""
+    words = cause_words(code, action) if key == "cause" else reader(code) if reader else ""
     return "" if words == code else words if key in _AS_IT_IS else lower_first(words)
 
 
@@ -169,24 +169,33 @@ def _route(code: str) -> str:
     return _titled("destinations")(code.rpartition(":")[2])
 
 
-def cause_words(code: str) -> str:
+def cause_words(code: str, action: str) -> str:
+    """Why something happened, or came to nothing. Of a login that failed it is what an identity provider did."""
+    if action == "login:fail" and (at_provider := cause_in_words(code)) != code:
+        return at_provider
     refused = reason_text(code)
     if refused != reason_text(""):
         return refused.rstrip(".")
     own = {
         "account_changed": _("the account was changed"),
         "account_closed": _("the account was closed"),
+        "activation": _("a code that counts once was used for it"),
         "adopted": _("the log spoke of no rows before"),
         "by_author": _("by the author"),
         "by_owner": _("by the owner"),
+        "case_erased": _("the case was erased"),
         "broken": _("something went wrong in the program"),
         "conflict": _("somebody else was first"),
         "consent_gone": _("the consent does not count any more"),
         "continued": _("more of the entry before it"),
         "csrf": _("the form was not one of this session"),
         "done": _("the person had seen enough"),
+        "ended_by_administrator": _("an administrator ended it"),
+        "ended_by_owner": _("its owner ended it"),
+        "ended_there": _("the organisation signed the person out"),
         "expired": _("it ended by itself"),
         "explained": _("somebody explained the difference"),
+        "factor_removed": _("a second factor was taken away"),
         "idle": _("nothing was done for too long"),
         "log_out": _("the person logged out"),
         "lost": _("there were no keys any more"),
@@ -202,6 +211,7 @@ def cause_words(code: str) -> str:
         "renewed": _("the person proved once more who it is, and went on under a new token"),
         "restore": _("the database was put back from a copy"),
         "restored": _("the database was put back from a copy"),
+        "strength": _("it went on in a stronger session"),
         "submitted": _("it was submitted"),
         "time_over": _("its time was over"),
         "taken_away": _("it was taken away"),
@@ -210,12 +220,10 @@ def cause_words(code: str) -> str:
         "unanswered": _("nobody decided in time"),
         "unfinished": _("it was not finished in time"),
         "unusable_input": _("what was sent cannot be used"),
+        "used": _("it was used"),
         "withdrawn": _("the person who asked took it back"),
     }
     stuck = stuck_cause(code)
-    at_provider = cause_in_words(code)
-    if at_provider != code:
-        return own.get(code) or at_provider
     return own.get(code) or (stuck if stuck != code else cause_label(code))
 
 
@@ -308,6 +316,7 @@ def _permission(code: str) -> str:
         "incident": _("incidents about the log"),
         "link": _("links between signals"),
         "log": _("the log"),
+        "machine": _("systems of partners"),
         "policy": _("the rules"),
         "referral": _("received disclosures"),
         "report": _("who saw the data of a person"),
@@ -338,13 +347,49 @@ def _job(code: str) -> str:
     }.get(code, "")
 
 
-def _method(code: str) -> str:
-    return {"password": _("with a password"), "machine": _("as owner of the machine")}.get(code, "")
+def strength_label(strength: str) -> str:
+    """How somebody proved who they are, or tried to."""
+    return {
+        "password": _("with a password"),
+        "two_factors": _("with a password and a second factor"),
+        "passkey": _("with a passkey"),
+        "provider": _("at the own organisation"),
+        "code": _("with a code of an app"),
+        "recovery": _("with a recovery code"),
+        "activation": _("with a code that counts once"),
+        "step": _("in a step that was over"),
+        "enrol": _("with the first code of a new app"),
+        "system": _("as a system of a partner"),
+        "secret": _("with the secret of a system"),
+        "certificate": _("with the certificate of a system"),
+        "machine": _("as owner of the machine"),
+        "none": _("not signed in"),
+    }.get(strength, strength)
 
 
 def _kind(code: str) -> str:
-    whole = {"whole": _("the whole log"), "agency": _("the part of one organisation")}
-    return whole.get(code) or _evidence_kind(code) or _interest(code) or _danger(code) or duty_label(code)
+    own = {
+        "whole": _("the whole log"),
+        "agency": _("the part of one organisation"),
+        # For what a code counts once, and what a second factor is.
+        "first": _("a first password"),
+        "password": _("another password"),
+        "factors": _("all second factors"),
+        "totp": _("an app with codes"),
+        "passkey": _("a passkey"),
+        "recovery": _("recovery codes"),
+        "minute": _("requests in one minute"),
+    }
+    return (
+        own.get(code) or _budget(code) or _evidence_kind(code) or _interest(code) or _danger(code) or duty_label(code)
+    )
+
+
+def _budget(code: str) -> str:
+    """What a limit of a day counts, `day-<id>` of policies/rates.toml."""
+    rules = program().policy.rates
+    found = [one for one in (rules.day if rules else ()) if code == f"day-{one.id}"]
+    return in_words(found[0].title) if found else ""
 
 
 def _danger(code: str) -> str:
@@ -401,7 +446,6 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "action": _summary,
     "answer": answer_label_or_none,
     "categories": category_label,
-    "cause": cause_words,
     "changed": _changed,
     "code": _titled("conditions"),
     "consent": _consent,
@@ -416,13 +460,14 @@ _READERS: Mapping[str, Callable[[str], str]] = {
     "job": _job,
     "kind": _kind,
     "legal_basis": _article,
-    "method": _method,
+    "method": strength_label,
     "missing": _titled("conditions"),
     "near": ground_words,
     "obligations": lambda code: obligation_text({"kind": code}),
     "permission": _permission,
     "purpose": _purpose,
     "questions": _fact,
+    "role": _titled("roles"),
     "roles": _titled("roles"),
     "roles_added": _titled("roles"),
     "roles_removed": _titled("roles"),

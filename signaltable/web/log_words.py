@@ -27,11 +27,12 @@ from signaltable.web.log_codes import (
     filter_name,
     in_plain_words,
     moment_words,
+    strength_label,
 )
 from signaltable.web.log_views import view_title
 from signaltable.web.wording import article, category_label, obligation_text, result_label
 
-ROLES = frozenset({"roles", "roles_added", "roles_removed"})
+ROLES = frozenset({"role", "roles", "roles_added", "roles_removed"})
 
 
 # The names of details in words.
@@ -141,6 +142,7 @@ DETAILS: Mapping[str, Any] = {
     "locked_until": _l("Closed until"),
     "lost_root": _l("Root of what was lost"),
     "lost_size": _l("Size of the log that was lost"),
+    "machine": _l("System of a partner"),
     "mails": _l("Reminders"),
     "manifest_hash": _l("Digest of the contents list"),
     "masked": _l("Masked words"),
@@ -165,6 +167,7 @@ DETAILS: Mapping[str, Any] = {
     "period_from": _l("From"),
     "period_to": _l("Until"),
     "permission": _l("Permission asked for"),
+    "permissions": _l("What a system may do"),
     "permitted": _l("Allowed"),
     "place": _l("Place in the form"),
     "policy_digest": _l("Version of the rules (digest)"),
@@ -179,6 +182,7 @@ DETAILS: Mapping[str, Any] = {
     "previous_size": _l("Earlier size"),
     "provider": _l("Provider"),
     "purpose": _l("Purpose"),
+    "purposes": _l("For what a system may do that"),
     "question": _l("Question"),
     "questions": _l("Questions"),
     "reasons": _l("Reasons"),
@@ -315,6 +319,8 @@ def _code(key: str, code: str, titles: Mapping[str, str], action: str) -> str:
         return _articles().get(code, code)
     if key == "urgency":
         return _titled(program().policy.urgencies, code.replace("_", "-"), code)
+    if key == "cause":
+        return cause_words(code, action) or code
     plain = PLAIN[key](code) if key in PLAIN else ""
     if plain not in ("", code):
         return plain
@@ -435,23 +441,6 @@ def channel_label(channel: str) -> str:
     }.get(channel, channel)
 
 
-def strength_label(strength: str) -> str:
-    """How somebody proved who they are."""
-    return {
-        "password": _("with a password"),
-        "two_factors": _("with a password and a second factor"),
-        "passkey": _("with a passkey"),
-        "provider": _("at the own organisation"),
-        "code": _("with a code of an app"),
-        "recovery": _("with a recovery code"),
-        "activation": _("with a code that counts once"),
-        "secret": _("with the secret of a system"),
-        "certificate": _("with the certificate of a system"),
-        "machine": _("as owner of the machine"),
-        "none": _("not signed in"),
-    }.get(strength, strength)
-
-
 def object_label(object_type: str) -> str:
     """A kind of object."""
     return {
@@ -461,20 +450,25 @@ def object_label(object_type: str) -> str:
         "check": _("A check of the log"),
         "disclosure": _("Disclosure"),
         "draft": _("Draft"),
+        "emergency": _("Access in acute danger"),
         "erasure": _("Request to erase a person"),
         "exclusion": _("Value on the exclusion list"),
         "export": _("Export"),
+        "grant": _("Role for some time"),
         "identity": _("Request for an identity"),
         "incident": _("Incident"),
         "job": _("Job"),
         "key": _("Key"),
         "link": _("Link"),
         "log": _("Log"),
+        "machine": _("System of a partner"),
         "meeting": _("Meeting"),
         "misuse": _("Question about use"),
         "policy": _("Rules"),
         "question": _("Question"),
+        "rate": _("Who asked"),
         "report": _("Report"),
+        "review": _("Review of rights"),
         "sample": _("Sample"),
         "signal": _("Signal"),
         "subject": _("Subject"),
@@ -544,7 +538,6 @@ def check_words(line: CheckLine) -> str:
 
 # Details of which the words say all that the code says.
 PLAIN: Mapping[str, Callable[[str], str]] = {
-    "cause": cause_words,
     "kind": duty_label,
     "method": strength_label,
     "object_type": object_label,

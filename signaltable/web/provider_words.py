@@ -56,6 +56,5 @@ def cause_in_words(code: str) -> str:
         "no_roles": _("the answer gives no role"),
         "roles_mixed": _("the answer gives roles that do not go together"),
         "roles_elsewhere": _("the answer leaves the roles out, because there are too many"),
-        "ended_there": _("the organisation signed the person out"),
         "at_once": _("two logins at once"),
     }.get(code, code)

@@ -20,7 +20,7 @@ from signaltable.models import LogCheckpoint, LogEntry
 from signaltable.transaction import reading
 from signaltable.web import create_app
 from signaltable.web.filters import file_size
-from signaltable.web.log_words import actions, check_title, detail_label
+from signaltable.web.log_words import actions, check_title, detail_label, detail_rows
 from tests.factories import a_person, a_signal
 from tests.log_tools import tamper
 from tests.table_steps import asked, submitted, triage_it, use
@@ -235,6 +235,22 @@ def test_every_word_of_the_log_has_words_on_the_screen(program):
     keys = {key for action in ACTIONS.values() for key in action.details_required | action.details_optional}
     with app.test_request_context():
         assert [key for key in sorted(keys) if detail_label(key) == key] == []
+
+
+def test_a_code_reads_as_what_it_means_for_its_action(program):
+    def words(action, **details):
+        return [value for _label, value in detail_rows(details, {}, action=action)]
+
+    with create_app(program.settings, program).test_request_context():
+        # A file that was too large is no answer of an identity provider that was.
+        assert words("attachment:refuse", cause="too_large") == ["too_large"]
+        assert words("login:fail", cause="too_large") != ["too_large"]
+        ends = ("ended_by_owner", "ended_by_administrator", "ended_there", "factor_removed", "strength", "case_erased")
+        assert [one for one in ends if words("login:end", cause=one) == [one]] == []
+        ways = ("step", "enrol", "system", "code", "recovery", "activation", "provider", "secret", "certificate")
+        assert [one for one in ways if words("login:fail", method=one) == [one]] == []
+        kinds = ("first", "password", "factors", "totp", "passkey", "recovery", "minute", "day-cases")
+        assert [one for one in kinds if words("factor:record", kind=one) == [one]] == []
         assert {name for name, _text in actions()} == set(ACTIONS)
         codes = re.search(r"`code` is one of (.*?)\.\n", checking.CheckLine.__doc__, re.DOTALL)[1]
         assert all(check_title(code.strip()) for code in codes.split(","))

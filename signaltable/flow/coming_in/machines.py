@@ -28,6 +28,8 @@ from signaltable.transaction import Program, reading, refuse, transaction
 TOKEN_BYTES: Final = 32
 BEGINS: Final = "stt_"
 KIND: Final = "machine"
+# How the log calls an attempt of which it is not known with what it was made.
+METHOD: Final = "system"
 SECRET, CERTIFICATE = "secret", "certificate"
 # How long a token that counts no more is kept, so that its use can be told from that of an invented one.
 KEPT: Final = timedelta(days=1)
@@ -258,7 +260,7 @@ def _make_room(session: Session, machine_id: str, at_once: int, now: datetime) -
 
 def _failed(reason: str, machine: MachineAccount | None) -> Refused:
     """A refusal for the log: which account it was, when there is one; never what was typed."""
-    details: dict[str, object] = {"method": KIND}
+    details: dict[str, object] = {"method": METHOD}
     return Refused(
         reason,
         action="login:fail",
