@@ -76,6 +76,7 @@ def account_of(tx: Transaction, account_id: str) -> AccountLine:
 
 
 def record_look(tx: Transaction, action: str, details: Mapping[str, Any], object_id: str = "") -> None:
+    """Note that an administrator looked; what was looked at follows from the action."""
     tx.record(action, object_type=action.partition(":")[0], object_id=object_id, details=details)
 
 

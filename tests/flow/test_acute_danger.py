@@ -330,6 +330,17 @@ def test_the_words_are_sealed_and_go_with_the_case(case, clock):
     assert use(program, who("fg.havendam"), looking_back.consult, opened.id).reason == ""
 
 
+def test_a_case_that_is_erased_ends_the_access_and_the_log_says_so(case, clock):
+    program, reference, who = case
+    clock.forward(days=200)
+    opened = open_it(program, who("delinde"), reference)
+    retention.sweep(program, JOBS)
+    ((entry, details),) = log(program, "emergency:end")
+    assert (entry.object, details["cause"]) == (reference, "case_erased")
+    with reading(program) as session:
+        assert session.get_one(EmergencyAccess, opened.id).ended_at is not None
+
+
 def test_a_case_on_an_agenda_needs_no_danger_for_who_sits_there(case):
     program, _reference, who = case
     tabled = triaged(program, who("havendam"), who("coordinator"))

@@ -7,10 +7,10 @@ and signed reviews are kept for the term of policies/retention.toml; the log kee
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 
 from signaltable.domain import day_of
-from signaltable.flow.rights import emergencies
+from signaltable.flow.rights import emergencies, opening
 from signaltable.models import EmergencyAccess, RightsReview, RoleGrant, Signal
 from signaltable.transaction import Transaction, in_whole
 
@@ -20,10 +20,11 @@ RULE: Final = "rights"
 @in_whole("words of others about a case go with it")
 def erase_of(tx: Transaction, signal: Signal) -> None:
     """Take the words away, and end what still runs: there is nothing left to read. The review is still owed."""
-    of_signal = EmergencyAccess.signal_id == signal.id
-    tx.session.execute(update(EmergencyAccess).where(of_signal).values(reason_sealed=b"", review_sealed=b""))
-    running = update(EmergencyAccess).where(of_signal, emergencies.is_running(tx.now))
-    tx.session.execute(running.values(ended_at=tx.now))
+    rows = select(EmergencyAccess).where(EmergencyAccess.signal_id == signal.id).order_by(EmergencyAccess.id)
+    for row in tx.session.scalars(rows.with_for_update()):
+        row.reason_sealed = row.review_sealed = b""
+        if emergencies.runs(row, tx.now):
+            opening.end(tx, row, tx.now, opening.ERASED)
 
 
 def erase_old(tx: Transaction) -> int:

@@ -259,7 +259,7 @@ def _time_problems(tx: Transaction, begins_at: datetime, ends_at: datetime) -> d
 def end(tx: Transaction, grant_id: str) -> None:
     """Take a role away before its time; every session of the person ends, so that the right is gone at once.
 
-    Raises `NotFound`, `Refused` (own_account) and `Conflict` (ended).
+    Raises `NotFound`, `Refused` (own_request: somebody else takes away what the actor has) and `Conflict` (ended).
     """
     require(tx.actor, Permission.GRANT_CHANGE_ALL)
     row = tx.session.get(RoleGrant, grant_id, with_for_update=True)

@@ -29,7 +29,7 @@ NO_DANGER: Final = "expected one of the kinds of danger"
 NOT_SAID: Final = "expected that it is said to be about acute danger"
 TOO_SHORT: Final = "expected a reason of at least so many characters"
 
-TIME_OVER, DONE, REVIEWED = "time_over", "done", "reviewed"
+TIME_OVER, DONE, REVIEWED, ERASED = "time_over", "done", "reviewed", "case_erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ def sweep(tx: Transaction) -> int:
 
 
 def end(tx: Transaction, row: EmergencyAccess, at: datetime, cause: str) -> None:
-    """End an access at a moment, and tell the log why: time_over, done, reviewed. Asks nobody: the caller did."""
+    """End an access at a moment, and tell the log why: time_over, done, reviewed, case_erased. Asks nobody: the caller did."""
     row.ended_at = at
     row.version += 1
     reference = emergencies.signal_of(tx, row).reference
