@@ -70,8 +70,9 @@ texts: $(VENV)/.filled ## collect texts for translation and compile them
 	$(BIN)/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 120 -i signaltable/translations/messages.pot -d signaltable/translations -l nl
 	$(BIN)/pybabel -q compile -d signaltable/translations
 
-pages: $(VENV)/.filled ## make the pages of docs/ that follow from the rules anew
+pages: $(VENV)/.filled ## make the pages of docs/ that follow from the rules and from docs/asvs.toml anew
 	@$(BIN)/python -m signaltable.demo.walk
+	@$(BIN)/python -m supply.asvs
 
 # What looks for weak places has an environment of its own: neither the program nor its tests carry it. The lock file is
 # complete, so nothing is fetched that it does not name.

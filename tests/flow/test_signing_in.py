@@ -417,6 +417,16 @@ def test_a_proof_once_more_gives_another_token_and_the_one_of_before_is_over(pro
     assert ended
 
 
+def test_a_session_in_use_ends_after_a_working_day(sqlite_program, clock):
+    """ASVS 7.3.2: used every half an hour, and over after twelve hours in any case."""
+    token = signed_in(sqlite_program, "avim").token
+    for _half_hour in range(24):
+        clock.forward(minutes=30)
+        assert sessions.actor_of_session(sqlite_program, token, visitor=HOUSE)
+    clock.forward(minutes=1)
+    assert sessions.actor_of_session(sqlite_program, token, visitor=HOUSE) is None
+
+
 # -- coming in with a code ----------------------------------------------------------------------------------------
 
 
