@@ -414,7 +414,7 @@ CLI: Mapping[str, Leaves] = {
         also="job:run checkpoint:sign checkpoint:send retention:erase retention:overdue retention:warn draft:erase "
         "disclosure:reject deadline:overdue escalation:open escalation:raise escalation:settle mail:fail login:end "
         "text:check identity:end link:refuse log:check incident:open log:export sample:conclude key:rotate key:destroy "
-        "log:rows"
+        "log:rows grant:end emergency:end emergency:remind rights:settle"
     ),
     "jobs status": _leaves("job:consult"),
     "accounts": _leaves("account:consult"),
@@ -446,7 +446,7 @@ CLI: Mapping[str, Leaves] = {
 # A run that did something; what leaves nothing is told by the next job:run, at least once a day.
 JOBS: Mapping[str, Leaves] = {
     "checkpoint": _leaves("checkpoint:sign", also="job:run checkpoint:send"),
-    "retention": _leaves("job:run", also="retention:erase retention:overdue draft:erase disclosure:reject"),
+    "retention": _leaves("job:run", also="retention:erase retention:overdue draft:erase disclosure:reject emergency:end"),
     "retention-warning": _leaves("job:run retention:warn", also="reflection:end deadline:overdue"),
     "stuck": _leaves("job:run deadline:overdue escalation:open", also="escalation:raise escalation:settle"),
     "overdue": _leaves("job:run deadline:overdue"),

@@ -53,7 +53,7 @@ def reason_text(reason: str) -> str:
         "signal_ended": _("This signal has ended."),
         "other_person": _("Only the person who asked can see this."),
         "not_open": _("This request is not open."),
-        "not_proved": _("Give your password once more before you open this."),
+        "not_proved": _("Show once more who you are before you do this."),
         "time_over": _("The time to see this is over. Ask anew when it is still needed."),
         "erased": _("The data of this person were erased."),
         "role_lost": _("You no longer have the role with which you asked this."),
@@ -83,7 +83,7 @@ def reason_text(reason: str) -> str:
             "Your organisation gives you no role here. Ask who manages the accounts at your organisation."
         ),
         "provider_other": _("Your organisation says that you are somebody else than who is signed in here."),
-        "too_many_attempts": _("Too many attempts. Wait a quarter of an hour and try again."),
+        "too_many_attempts": _("Too many attempts. Nothing is looked at for a while. Wait, and try again later."),
     }.get(reason, _("This is not allowed."))
 
 

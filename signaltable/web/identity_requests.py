@@ -219,7 +219,7 @@ def _page(reference: str, agreeing: FlaskForm, refusing: FlaskForm) -> str:
 @permission(Permission.IDENTITY_DECIDE_OWN)
 @step_up
 def agree(reference: str) -> ResponseReturnValue:
-    """The second person agrees, with the password once more."""
+    """The second person agrees, after a proof of who it is."""
     form = AgreeForm()
     if not submitted(form):
         return _page(reference, form, RefuseForm(None)), 422
@@ -240,7 +240,7 @@ def agree(reference: str) -> ResponseReturnValue:
 @permission(Permission.IDENTITY_DECIDE_OWN)
 @step_up
 def refuse(reference: str) -> ResponseReturnValue:
-    """The second person does not agree, with the password once more."""
+    """The second person does not agree, after a proof of who it is."""
     form = RefuseForm()
     if not submitted(form):
         return _page(reference, AgreeForm(None), form), 422

@@ -177,7 +177,7 @@ def _decide_form(view: ErasureRequest, *, empty: bool = False) -> Any:
 @permission(Permission.ERASURE_DECIDE_OWN)
 @step_up
 def decide(reference: str) -> ResponseReturnValue:
-    """Answer the safety check and decide, with the password once more."""
+    """Answer the safety check and decide, after a proof of who it is."""
     with begin() as tx:
         view = subject_erasures.consult(tx, reference)
     form = _decide_form(view)
