@@ -10,7 +10,8 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from signaltable.domain import Actor
-from signaltable.flow import enrich, signals, table, triage
+from signaltable.flow import enrich, setup, signals, table, triage
+from signaltable.flow.accounts import record_account
 from signaltable.intake import SignalDraft
 from signaltable.models import LogDetail, LogEntry, Signal
 from signaltable.transaction import Program, Transaction, reading, transaction
@@ -19,12 +20,20 @@ from tests.letting_in import let_in
 from tests.serving import served
 
 T = TypeVar("T")
+NOBODYS = "een-lang-wachtwoord-van-niemand"
 
 
 def use(program: Program, who: Actor, case: Callable[..., T], *args: Any, **options: Any) -> T:
     """One use case in one transaction."""
     with transaction(program, who) as tx:
         return case(tx, *args, **options)
+
+
+def colleague(program: Program, login: str, agency: str, *roles: str) -> None:
+    """One more account at an agency, which never comes in by a password."""
+    with transaction(program, setup.INSTALLER) as tx:
+        made = {"login": login, "name": login.title(), "agency_id": agency, "roles": list(roles)}
+        record_account(tx, password=NOBODYS, first_password=False, **made)
 
 
 def submitted(program: Program, who: Actor, draft: SignalDraft | None = None) -> str:

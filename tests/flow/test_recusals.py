@@ -19,20 +19,11 @@ from signaltable.flow import (
     table,
     triage,
 )
-from signaltable.flow.accounts import record_account
 from signaltable.models import Account, Mail, Recusal
 from signaltable.transaction import reading, transaction
-from tests.conftest import PASSWORD
 from tests.disclosure_steps import agree, disclosed
 from tests.factories import a_person, a_signal
-from tests.table_steps import asked, log, on_the_agenda, submitted, triaged, use
-
-
-def colleague(program, login, agency, *roles):
-    """One more account at an agency."""
-    with transaction(program, setup.INSTALLER) as tx:
-        made = {"login": login, "name": login.title(), "agency_id": agency, "roles": list(roles)}
-        record_account(tx, password=PASSWORD, first_password=False, **made)
+from tests.table_steps import asked, colleague, log, on_the_agenda, submitted, triaged, use
 
 
 def declared(program, who, kind, thing, interest="knows_person", reason=""):

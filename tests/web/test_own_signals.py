@@ -76,9 +76,14 @@ def test_what_is_erased_leaves_a_page_that_still_opens(program, signal, clock):
     clock.forward(days=200)
     assert retention.sweep(program, jobs.JOBS).signals == 1
     browser = Person(program, "havendam")
-    assert browser.get(page).status_code == 200
-    for address in ("/signalen", f"{page}/verstrekken", f"{page}/ontvangst", "/koppelingen", "/overzicht"):
+    shown = browser.get(page)
+    assert shown.status_code == 200
+    for address in ("/signalen", f"{page}/ontvangst", "/koppelingen", "/overzicht"):
         assert browser.get(address).status_code == 200, address
+    # There is nothing left to disclose: the page offers it no more, and who goes there all the same reads why it cannot.
+    assert f"{page}/verstrekken" not in shown.text
+    refused = browser.get(f"{page}/verstrekken")
+    assert (refused.status_code, "Dit signaal is beëindigd" in refused.text) == (403, True)
     assert row(program, reference).state == "expired"
 
 

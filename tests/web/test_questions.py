@@ -1,13 +1,12 @@
 """The pages of a partner who was asked something."""
 
-from dataclasses import replace
 from html import unescape
 
 import pytest
 
 from signaltable.flow import enrich
 from tests.factories import a_signal
-from tests.table_steps import asked, log, on_the_agenda, triaged, use, visitor
+from tests.table_steps import asked, colleague, log, on_the_agenda, triaged, use, visitor
 
 TYPED = {"id-given_name": "Zorinka", "id-surname": "Proefveld", "id-birth_date": "12 april 1996"}
 
@@ -34,17 +33,11 @@ def test_the_list_leads_to_the_question_which_tells_no_more_than_the_facts(polic
         assert secret not in text
 
 
-def test_an_overdue_question_is_marked(police, question, clock):
+def test_an_overdue_question_is_marked(sqlite_program, police, question, clock):
     assert "Overdue" not in police.get("/vragen").text
     clock.forward(days=12)
-    police = visitor_again(police)
-    assert "st-tag--danger" in police.get("/vragen").text
-
-
-def visitor_again(person):
     # After days the session has ended, as it should.
-    person.post("/aanmelden", {"login": "avim", "password": "een-lang-proefwachtwoord", "next": ""}, page="/aanmelden")
-    return person
+    assert "st-tag--danger" in visitor(sqlite_program, "avim").get("/vragen").text
 
 
 def test_comparing_says_one_word_and_does_not_repeat_what_was_typed(sqlite_program, police, question):
@@ -172,8 +165,8 @@ def test_the_second_of_two_colleagues_reads_what_the_first_said_and_keeps_what_h
     sqlite_program, police, question, actor
 ):
     page = f"/vragen/{question}"
-    colleague = replace(actor(sqlite_program, "avim"), account_id=actor(sqlite_program, "riec").account_id)
-    use(sqlite_program, colleague, enrich.answer, question, answer="hit", version=0)
+    colleague(sqlite_program, "avim.twee", "avim", "partner-member")
+    use(sqlite_program, actor(sqlite_program, "avim.twee"), enrich.answer, question, answer="hit", version=0)
     typed = {
         "answer": "no_hit",
         "context": "Wat ik net typte",
