@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow.coming_in import owner
+from signaltable.flow.coming_in.login_names import is_login_name
 from signaltable.flow.coming_in.passwords import hash_password
 from signaltable.flow.coming_in.proving import Confirmed
 from signaltable.flow.coming_in.sessions import end_sessions, last_used
@@ -146,8 +147,8 @@ def record_account(
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
     login = login.strip().lower()
     problems = _account_problems(tx, name, agency_id, roles)
-    if not login or " " in login:
-        problems["login"] = "expected a login name without spaces"
+    if not is_login_name(login):
+        problems["login"] = "expected a login name without spaces, in letters of ASCII with or without accents"
     elif tx.session.scalar(select(Account.id).where(Account.login == login)):
         problems["login"] = "expected a login name that nobody else has"
     if problems:

@@ -22,6 +22,7 @@ from wtforms.fields import RadioField, SelectField, SelectMultipleField
 
 from signaltable.access import Denied, Permission, may
 from signaltable.api import is_api
+from signaltable.api.certificates import is_from_proxy
 from signaltable.domain import Actor, NotFound, Refused
 from signaltable.flow import sent_forms
 from signaltable.flow.coming_in import app_codes, passkeys, proving
@@ -251,9 +252,11 @@ def _identify() -> None:
     if request.endpoint == "static":
         return
     work = receive(request.headers.getlist(HEADER), program().randomness)
-    address = client_address(
-        request.remote_addr or "", request.headers.getlist("X-Forwarded-For"), program().settings.proxies
-    )
+    remote, forwarded = request.remote_addr or "", request.headers.getlist("X-Forwarded-For")
+    settings = program().settings
+    # Whoever comes past our proxies could write there what they like, and be counted as another network each time.
+    seen = forwarded if is_from_proxy(settings, remote, forwarded) else ()
+    address = client_address(remote, seen, settings.proxies)
     visitor = replace(
         ANONYMOUS,
         trace_id=work.trace_id,

@@ -1,6 +1,8 @@
 """Which session, which network, which trace: what the log tells of a request, and of one that came to nothing."""
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +11,7 @@ from signaltable.domain import UnusableInput
 from signaltable.flow import signals
 from signaltable.flow.coming_in import sessions
 from tests.conftest import PASSWORD
-from tests.letting_in import sign_in
+from tests.letting_in import TOKEN, sign_in
 from tests.table_steps import log, submitted, use
 from tests.web.people import Person
 
@@ -131,3 +133,19 @@ def test_what_a_key_opened_is_told_with_the_act(program, actor):
     assert details["keys"] == ["agency:havendam:1"]
     assert details["subject_refs"] == [f"{reference}.1"]
     assert details["subject_classes"] == ["possible_victim:adult"]
+
+
+def test_a_network_is_believed_from_a_proxy_of_our_own_and_from_nobody_else(program):
+    """ASVS 4.1.3, 6.3.1: who comes past the proxies is one network, whatever they write, and not another for each try."""
+    settings = replace(program.settings, proxies=1, proxy_networks=("10.1.0.0/24",))
+    program = replace(program, settings=settings)
+    for remote in ("10.1.0.9", "198.51.100.4"):
+        for network in ("203.0.113.7", "192.0.2.9"):
+            client = Person(program).client
+            client.environ_base["REMOTE_ADDR"] = remote
+            page = client.get("/aanmelden").text
+            given = {"csrf_token": re.search(TOKEN, page)[1], "login": "niemand", "password": "x" * 12, "next": ""}
+            client.post("/aanmelden", data=given, headers={"X-Forwarded-For": network})
+    hashes = [details["network_hash"] for _entry, details in told(program, "login:fail")]
+    assert len(set(hashes[:2])) == 2
+    assert len(set(hashes[2:])) == 1

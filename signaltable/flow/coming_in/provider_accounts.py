@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, Conflict, NotFound
 from signaltable.flow.coming_in import factors, owner, recovery
+from signaltable.flow.coming_in.login_names import is_login_name
 from signaltable.flow.coming_in.sessions import end_sessions
 from signaltable.flow.rights.held import held_by
 from signaltable.flow.rights.mixing import mixes, oversees
@@ -271,7 +272,7 @@ def _created(tx: Transaction, provider: IdentityProvider, who: Somebody) -> tupl
     if mixes(tx.program.policy, roles):
         return None, "roles_mixed"
     login = who.login.lower()
-    if len(login) > LONGEST_LOGIN or any(sign.isspace() for sign in login):
+    if len(login) > LONGEST_LOGIN or not is_login_name(login):
         return None, "no_login"
     account = Account(
         id=tx.new_id(),
