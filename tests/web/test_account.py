@@ -121,6 +121,15 @@ def test_the_language_button_of_every_page_works(program):
     assert '<html lang="en"' in person.get("/aanmelden").text
 
 
+def test_the_other_language_keeps_where_somebody_was_going(sqlite_program):
+    person = Person(sqlite_program)
+    shown = person.get("/aanmelden?next=/vragen").text
+    assert 'name="next" value="/aanmelden?next=/vragen"' in shown, "of the button of the language"
+    answer = person.post("/taal", {"lang": "en", "next": "/aanmelden?next=/vragen"}, page="/aanmelden")
+    assert answer.location == "/aanmelden?next=/vragen"
+    assert "Sign in, then you go on with the page that you wanted." in person.get(answer.location).text
+
+
 def test_signing_in_ends_the_session_that_this_browser_had_before(program):
     person = Person(program, "riec")
     before = person.client.get_cookie("signaltable").value
