@@ -72,13 +72,12 @@ def subjects_of(tx: Transaction, signal_id: str) -> Sequence[Subject]:
 def resource_of(tx: Transaction, signal: Signal) -> Resource:
     """What decides about access to a signal: owner, who was asked, its table once it is there, and how it stands."""
     asked = tx.session.scalars(select(Question.agency_id).where(Question.signal_id == signal.id))
-    members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
     return Resource(
         "signal",
         signal.reference,
         owner_agency=signal.owner_agency,
         asked_agencies=frozenset(asked),
-        table_agencies=frozenset(members),
+        table_agencies=seated_at(tx, signal.table_id),
         on_agenda=on_an_agenda(tx, signal.id),
         case_id=signal.id,
         state=signal.state,
@@ -221,6 +220,14 @@ def tables_of(tx: Transaction, agency_id: str) -> list[str]:
     """The ids of the tables where an agency has a seat."""
     query = select(TableMember.table_id).where(TableMember.agency_id == agency_id)
     return list(tx.session.scalars(query.order_by(TableMember.table_id)))
+
+
+def seated_at(tx: Transaction, table_id: str) -> frozenset[str]:
+    """The agencies with a seat at a table, for the gate. That of the actor has to be there at the commit too (standing.py)."""
+    members = frozenset(tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == table_id)))
+    if tx.actor.agency_id in members:
+        tx.seats.add(table_id)
+    return members
 
 
 def on_an_agenda(tx: Transaction, signal_id: str) -> bool:

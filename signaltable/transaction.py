@@ -13,14 +13,14 @@ from functools import wraps
 from itertools import islice
 from typing import Any, NoReturn, TypeVar, cast
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from audit.vocabulary import ACTIONS
 from signaltable import audit_trail, concerned, erasures, row_digests, row_level
 from signaltable.audit_trail import AuditEvent
 from signaltable.concerned import Concerned
-from signaltable.domain import Actor, Refused, UnauditedWrite, day_of
+from signaltable.domain import Actor, Conflict, Refused, UnauditedWrite, day_of
 from signaltable.erasures import Erasure
 from signaltable.keys import KeyProvider
 from signaltable.policy import PolicySet
@@ -48,6 +48,8 @@ HOUSEKEEPING = frozenset(
 )
 # Digests of rows go with the entry whose details are kept longest.
 KEPT_LONGEST = ("login", "access", "case", "disclosure", "program")
+# What PostgreSQL says to one of two transactions that wait for each other (appendix A of its manual).
+DEADLOCK = "40P01"
 # Beyond this many, entries of their own say the rest: details have a largest size.
 ROWS_PER_ENTRY = 4000
 
@@ -84,6 +86,8 @@ class Transaction:
     erased: list[Erasure] = field(default_factory=list)
     # The signals that the actor is kept from, once somebody asked (queries.mine).
     kept_from: frozenset[str] | None = None
+    # The tables at which the actor's agency had a seat when the gate was asked; asked again before the commit.
+    seats: set[str] = field(default_factory=set)
 
     @property
     def today(self) -> date:
@@ -122,7 +126,8 @@ class Transaction:
 
         Locks the head of the log until the commit, so call it late.
         """
-        self.session.flush()
+        # Asked before that: whoever takes the right away waits for the head of the log while they hold the account.
+        _ask_standing(self)
         _append(self)
         self.events.clear()
         self.about.clear()
@@ -201,9 +206,12 @@ def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
     except Refused as refusal:
         _record_refusal(program, actor, refusal, used)
         raise
-    except Exception:
+    except Exception as error:
         # What was opened was read, whatever came of it.
         _record_keys(program, actor, used)
+        if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") == DEADLOCK:
+            # Two that each waited for the other: the database let one of them go on, and this one was second.
+            raise Conflict("at_once", "somebody else worked on the same thing at the same moment") from None
         raise
 
 
@@ -241,7 +249,10 @@ def refuse(program: Program, actor: Actor, refusal: Refused) -> NoReturn:
 
 def _ask_standing(tx: Transaction) -> None:
     tx.session.flush()
-    if tx.written.tables - HOUSEKEEPING:
+    # Whoever opens what was sealed reads who somebody is, and whoever reads in acute danger reads a case of others: that
+    # counts as much as a change.
+    reads = tx.keys_used or (tx.actor.emergencies and tx.events)
+    if tx.written.tables - HOUSEKEEPING or reads:
         with tx.whole("whether a right still holds follows from rows that its bearer may not see"):
             tx.program.require_standing(tx)
 

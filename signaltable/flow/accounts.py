@@ -14,6 +14,7 @@ from signaltable.flow.coming_in.login_names import is_login_name
 from signaltable.flow.coming_in.passwords import hash_password
 from signaltable.flow.coming_in.proving import Confirmed
 from signaltable.flow.coming_in.sessions import end_sessions, last_used
+from signaltable.flow.coming_in.standing import hold
 from signaltable.flow.meanwhile import require_version
 from signaltable.flow.rights.mixing import mixes
 from signaltable.models import Account, AccountRole, Agency
@@ -138,7 +139,6 @@ def record_account(
     roles: Sequence[str],
     password: str = "",
     account_id: str = "",
-    first_password: bool = False,
 ) -> str:
     """Add an account. Returns its id. Raises `UnusableInput` with what was expected per field.
 
@@ -159,7 +159,6 @@ def record_account(
         login=login,
         name=name.strip(),
         password_hash=hash_password(rules, password) if password else "",
-        first_password=first_password,
         agency_id=agency_id,
         created_at=tx.now,
     )
@@ -184,7 +183,9 @@ def change_account(
     (own_account; break_glass: make it an ordinary account first; version: somebody changed it meanwhile).
     """
     require(tx.actor, Permission.ACCOUNT_CHANGE_ALL)
-    account = tx.session.get(Account, account_id, with_for_update=True)
+    # The own account as well, in one order: of two administrators who take each other's right away, one is first.
+    hold(tx, account_id, tx.actor.account_id)
+    account = tx.session.get(Account, account_id, populate_existing=True)
     if account is None:
         raise NotFound("no such account")
     require_version(tx, version, account_id, "account:change")

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import ENDED, GONE, Actor, Channel, Conflict, NotFound, State, UnusableInput
 from signaltable.flow import sealing
+from signaltable.flow.coming_in.standing import hold
 from signaltable.flow.identity_requests import ending, rows
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.models import (
@@ -192,6 +193,7 @@ def _keep_away(tx: Transaction, signal: Signal, person: Account, interest: str, 
     tx.session.add(row)
     _record(tx, signal, row, "declared", words)
     _close_looks(tx, signal, person)
+    hold(tx, person.id)
     tx.kept_from = None
 
 

@@ -7,12 +7,12 @@ acute danger they look back (`reviewing`).
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, or_
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import Refused
 from signaltable.models import Disclosure, Signal, TableMember
-from signaltable.queries import not_kept_from, resource_of_disclosure, tables_of
+from signaltable.queries import not_kept_from, resource_of_disclosure, seated_at, tables_of
 from signaltable.transaction import Transaction
 
 PERMISSION = Permission.DISCLOSURE_APPROVE_OTHER
@@ -48,7 +48,7 @@ def require_second_person(tx: Transaction, row: Disclosure, signal: Signal) -> N
     """Raise `Refused` (no_permission, other_table, own_request), recorded, unless the actor may look at this one."""
     members: Iterable[str] = ()
     if _chairs(tx):
-        members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id)).all()
+        members = seated_at(tx, signal.table_id)
         if row.parent_id and row.provider_agency not in members:
             members = ()
     given = resource_of_disclosure(tx, row, provider=True)

@@ -13,11 +13,12 @@ from signaltable.domain import GONE, DisclosureState, NotFound, Refused, Resourc
 from signaltable.flow import mailing
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of
 from signaltable.flow.rights.emergencies import is_running
-from signaltable.models import Disclosure, EmergencyAccess, Question, Signal, Subject, TableMember
+from signaltable.models import Disclosure, EmergencyAccess, Question, Signal, Subject
 from signaltable.queries import (
     disclosure_by_reference,
     kept_from_signal,
     on_an_agenda,
+    seated_at,
     signal_by_reference,
     subjects_of,
 )
@@ -78,8 +79,7 @@ def within_reach(tx: Transaction, signal: Signal, *, led_by: str = "", asker: st
     Whoever leads a table works on its cases before they are on an agenda: the actor by role, or the agency `led_by`. So does
     whoever opened the case in acute danger, for as long as that lasts: the account `asker`, the actor's without one.
     """
-    members = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id))
-    seated = frozenset(members)
+    seated = seated_at(tx, signal.table_id)
     leads = isinstance(may(tx.actor, Permission.DOSSIER_CONSULT_OWN_TABLE), Allowed)
     leading = frozenset({tx.actor.agency_id}) if leads else _leading(tx, led_by)
     at_table = seated if on_an_agenda(tx, signal.id) else seated & leading

@@ -16,6 +16,7 @@ from signaltable.audit_trail import milliseconds
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import mailing
 from signaltable.flow.coming_in.sessions import end_sessions
+from signaltable.flow.coming_in.standing import hold
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.rights.held import running
 from signaltable.flow.rights.mixing import mixes
@@ -262,9 +263,11 @@ def end(tx: Transaction, grant_id: str) -> None:
     Raises `NotFound`, `Refused` (own_request: somebody else takes away what the actor has) and `Conflict` (ended).
     """
     require(tx.actor, Permission.GRANT_CHANGE_ALL)
-    row = tx.session.get(RoleGrant, grant_id, with_for_update=True)
+    row = tx.session.get(RoleGrant, grant_id)
     if row is None:
         raise NotFound("no such role for some time")
+    hold(tx, row.account_id)
+    tx.session.refresh(row, with_for_update=True)
     if row.account_id == tx.actor.account_id:
         raise Refused("own_request", object_type="account", object_id=row.account_id, details=_PERMISSION)
     if row.ended_at is not None or row.ends_at <= tx.now:

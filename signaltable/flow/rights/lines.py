@@ -19,6 +19,7 @@ from signaltable.models import (
     MachineAccount,
     ProviderLogin,
     RegionalTable,
+    RightsReview,
     RoleGrant,
     SecondFactor,
     TableMember,
@@ -70,11 +71,13 @@ class Lines:
     lines: tuple[Line, ...]
     closed: int
     tables: tuple[str, ...]
+    # How many reviews there are: whoever signs from a page of before one would sign for what somebody signed for already.
+    signed: int = 0
 
     @property
     def seal(self) -> str:
-        """A digest of what people can do; it stays the same when somebody only signs in."""
-        return digest([_what_counts(line) for line in self.lines] + [list(self.tables)])
+        """A digest of what people can do and of how often that was signed; it stays the same when somebody only signs in."""
+        return digest([_what_counts(line) for line in self.lines] + [list(self.tables), self.signed])
 
 
 def lines_of(tx: Transaction, agency_id: str) -> Lines:
@@ -90,12 +93,14 @@ def lines_of(tx: Transaction, agency_id: str) -> Lines:
     closed = select(func.count()).select_from(Account).where(Account.agency_id == agency_id, Account.active.is_(False))
     seats = select(RegionalTable.title).join(TableMember, TableMember.table_id == RegionalTable.id)
     seats = seats.where(TableMember.agency_id == agency_id).order_by(RegionalTable.title)
+    signed = select(func.count()).select_from(RightsReview).where(RightsReview.agency_id == agency_id)
     found = [*_people(tx, agency_id, people), *(_machine(tx, one) for one in machines)]
     return Lines(
         agency_id,
         tuple(sorted(found, key=lambda one: (one.kind == MACHINE, one.name.casefold(), one.id))),
         tx.session.scalar(closed) or 0,
         tuple(tx.session.scalars(seats)),
+        tx.session.scalar(signed) or 0,
     )
 
 

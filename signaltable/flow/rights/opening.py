@@ -14,6 +14,7 @@ from signaltable.access import Allowed, Denied, Permission, may, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import budget, mailing
+from signaltable.flow.coming_in.standing import hold
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.rights import emergencies
 from signaltable.flow.rights.emergencies import REASON
@@ -261,6 +262,7 @@ def sweep(tx: Transaction) -> int:
 
 def end(tx: Transaction, row: EmergencyAccess, at: datetime, cause: str) -> None:
     """End an access at a moment, and tell the log why: time_over, done, reviewed, case_erased. Asks nobody: the caller did."""
+    hold(tx, row.account_id)
     row.ended_at = at
     row.version += 1
     reference = emergencies.signal_of(tx, row).reference

@@ -279,15 +279,15 @@ def sign(tx: Transaction, seal: str, taken: Mapping[str, str]) -> str:
     """Sign for who can do what at the own agency; `taken`: account or system -> why its rights have to go. Returns the id.
 
     `seal` is that of the lines which the page showed. The caller asked who it is (step-up). Raises `Conflict` (changed)
-    when they are others by now, and `UnusableInput`: a reason by the id that lacks one.
+    when they are others by now or somebody signed for them, and `UnusableInput`: a reason by the id that lacks one.
     """
     agency_id = tx.actor.agency_id
     require(tx.actor, Permission.RIGHTS_SIGN_OWN, _resource(agency_id))
-    # Two officers at once: the second waits here.
+    # Two officers at once, or one in two windows: the second waits here, and then reads that the first signed.
     tx.session.get(Agency, agency_id, with_for_update=True)
     now = lines_of(tx, agency_id)
     if now.seal != seal:
-        raise Conflict("changed", "somebody changed rights meanwhile")
+        raise Conflict("changed", "somebody changed rights or signed for them meanwhile")
     if set(taken) - {one.id for one in now.lines}:
         raise UnusableInput({"lines": UNKNOWN})
     verdicts = _verdicts(tx, now, taken)

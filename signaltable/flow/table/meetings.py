@@ -13,7 +13,7 @@ from signaltable.domain import ZONE, Conflict, NotFound, Resource, State
 from signaltable.flow import seats
 from signaltable.flow.seats import TableTitle
 from signaltable.models import Account, Agency, AgendaItem, Meeting, Signal, TableMember
-from signaltable.queries import PAGE, not_kept_from, tables_of
+from signaltable.queries import PAGE, not_kept_from, seated_at, tables_of
 from signaltable.transaction import Transaction
 
 PAST = "expected a day from today on"
@@ -184,7 +184,7 @@ def meeting_of(tx: Transaction, meeting_id: str, permission: Permission) -> Meet
 
 def resource_of_meeting(tx: Transaction, meeting: Meeting) -> Resource:
     """The relations of a meeting that decide about access: the agencies at its table."""
-    seated = frozenset(agency for agency, _ in members(tx, meeting.table_id))
+    seated = frozenset(agency for agency, _ in members(tx, meeting.table_id)) & seated_at(tx, meeting.table_id)
     return Resource("meeting", meeting.id, table_agencies=seated)
 
 
