@@ -325,15 +325,15 @@ WEB: Mapping[str, Leaves] = {
     "POST duties.review": _leaves("duty:fulfil", also="disclosure:consult"),
     # --- asking who somebody is
     "GET account.confirm": _nothing("an empty box for the own password; every attempt is recorded"),
-    "POST account.confirm": _leaves("login:succeed", also="login:fail"),
+    "POST account.confirm": _leaves("login:succeed", also="login:fail login:end"),
     "GET identity_requests.listing": _leaves("identity:list"),
     "GET identity_requests.history": _leaves("identity:list"),
     "GET identity_requests.ask": _leaves("identity:list"),
     "POST identity_requests.send": _leaves("identity:list identity:request"),
     "GET identity_requests.show": _leaves("identity:list"),
-    "POST identity_requests.agree": _leaves("identity:decide", also="identity:list login:succeed"),
-    "POST identity_requests.refuse": _leaves("identity:decide", also="identity:list login:succeed"),
-    "POST identity_requests.open_first": _leaves("identity:consult", also="login:succeed"),
+    "POST identity_requests.agree": _leaves("identity:decide", also="identity:list login:succeed login:end"),
+    "POST identity_requests.refuse": _leaves("identity:decide", also="identity:list login:succeed login:end"),
+    "POST identity_requests.open_first": _leaves("identity:consult", also="login:succeed login:end"),
     "GET identity_requests.look": _leaves("identity:consult"),
     "POST identity_requests.give_up": _leaves("identity:end"),
     "POST identity_requests.take_back": _leaves("identity:end"),
@@ -387,8 +387,8 @@ WEB: Mapping[str, Leaves] = {
     "GET subject_erasures.show": _leaves("report:consult"),
     "POST subject_erasures.decide": _leaves(
         "report:consult subject:decide",
-        also="subject:erase retention:erase identity:consult identity:end disclosure:reject login:succeed link:propose "
-        "key:use",
+        also="subject:erase retention:erase identity:consult identity:end disclosure:reject login:succeed login:end "
+        "link:propose key:use",
     ),
     "GET subject_reports.listing": _leaves("report:consult"),
     "GET subject_reports.ask": _nothing(EMPTY_FORM),
@@ -446,7 +446,9 @@ CLI: Mapping[str, Leaves] = {
 # A run that did something; what leaves nothing is told by the next job:run, at least once a day.
 JOBS: Mapping[str, Leaves] = {
     "checkpoint": _leaves("checkpoint:sign", also="job:run checkpoint:send"),
-    "retention": _leaves("job:run", also="retention:erase retention:overdue draft:erase disclosure:reject emergency:end"),
+    "retention": _leaves(
+        "job:run", also="retention:erase retention:overdue draft:erase disclosure:reject emergency:end"
+    ),
     "retention-warning": _leaves("job:run retention:warn", also="reflection:end deadline:overdue"),
     "stuck": _leaves("job:run deadline:overdue escalation:open", also="escalation:raise escalation:settle"),
     "overdue": _leaves("job:run deadline:overdue"),
