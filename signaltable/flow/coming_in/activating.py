@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, Conflict, NotFound, Refused
-from signaltable.flow.coming_in import browsers, codes, factors, owner, recovery, steps
+from signaltable.flow.coming_in import browsers, codes, factors, owner, steps
 from signaltable.flow.coming_in.actors import actor_of_account
 from signaltable.flow.coming_in.attempts import TOO_MANY, claim, forget
 from signaltable.flow.coming_in.password_choice import require_fit
@@ -21,7 +21,7 @@ from signaltable.flow.coming_in.provider_accounts import comes_by_itself
 from signaltable.flow.coming_in.sessions import end_sessions
 from signaltable.flow.coming_in.signing_in import Next, account_with, what_next
 from signaltable.flow.coming_in.ways import wrong
-from signaltable.models import Account, Activation, SecondFactor
+from signaltable.models import Account, Activation
 from signaltable.origin import account_hash
 from signaltable.transaction import Program, Transaction, reading, refuse, transaction
 
@@ -166,15 +166,8 @@ def renew_factors(
         actor = actor_of_account(program, session, account, visitor)
     with transaction(program, actor) as tx:
         _use(tx, step, token)
-        counting = SecondFactor.account_id == account.id, SecondFactor.removed_at.is_(None)
-        rows = tx.session.scalars(select(SecondFactor).where(*counting).with_for_update()).all()
-        factors.take_away(tx, rows)
-        recovery.take_away(tx, account.id)
-        details = {"account": account.id, "kind": FACTORS, "count": len(rows), "cause": METHOD}
-        tx.record("factor:remove", object_type="account", object_id=account.id, details=details)
-        end_sessions(tx, account.id, "factor_removed")
+        factors.take_all_away(tx, account.id, cause=METHOD)
         _record(tx, account.id, FACTORS)
-        owner.tell_of_change(tx, account.id)
     return what_next(program, account, visitor, way=METHOD, device=device)
 
 

@@ -9,12 +9,14 @@ from sqlalchemy.orm import Session
 
 from signaltable.access import Permission, require
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
-from signaltable.flow.coming_in import owner
+from signaltable.flow.coming_in import owner, recovery
 from signaltable.flow.coming_in.sessions import end_sessions, require_fresh_proof
 from signaltable.models import Account, RecoveryCode, SecondFactor
 from signaltable.transaction import Transaction
 
 APP, PASSKEY = "totp", "passkey"
+# What the log says of all of them at once.
+ALL = "factors"
 LONGEST_TITLE = 60
 
 
@@ -128,6 +130,22 @@ def take_away(tx: Transaction, factors: Iterable[SecondFactor]) -> None:
     """Let these count no more, and forget their secrets. The caller records it."""
     for one in factors:
         one.removed_at, one.secret_sealed, one.credential_id = tx.now, b"", None
+
+
+def take_all_away(tx: Transaction, account_id: str, *, cause: str = "") -> int:
+    """Let every second factor and recovery code of an account count no more, end its sessions, and tell its owner.
+
+    The caller asked the gate. Returns how many factors there were.
+    """
+    counting = SecondFactor.account_id == account_id, SecondFactor.removed_at.is_(None)
+    rows = tx.session.scalars(select(SecondFactor).where(*counting).with_for_update()).all()
+    take_away(tx, rows)
+    recovery.take_away(tx, account_id)
+    details = {"account": account_id, "kind": ALL, "count": len(rows)} | ({"cause": cause} if cause else {})
+    tx.record("factor:remove", object_type="account", object_id=account_id, details=details)
+    end_sessions(tx, account_id, "factor_removed")
+    owner.tell_of_change(tx, account_id)
+    return len(rows)
 
 
 def _one_at_a_time(tx: Transaction) -> None:

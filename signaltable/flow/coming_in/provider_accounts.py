@@ -8,14 +8,14 @@ from sqlalchemy.orm import Session
 
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, Conflict, NotFound
-from signaltable.flow.coming_in import factors, owner, recovery
+from signaltable.flow.coming_in import factors
 from signaltable.flow.coming_in.login_names import is_login_name
 from signaltable.flow.coming_in.sessions import end_sessions
 from signaltable.flow.rights.held import held_by
 from signaltable.flow.rights.mixing import mixes, oversees
 from signaltable.id_token import Somebody
 from signaltable.keys import keyed_digest
-from signaltable.models import Account, AccountRole, Agency, ProviderLogin, SecondFactor
+from signaltable.models import Account, AccountRole, Agency, ProviderLogin
 from signaltable.provider_settings import IdentityProvider, must_come_through, provider_of_agency
 from signaltable.queries import PAGE
 from signaltable.transaction import Program, Transaction, in_whole, reading
@@ -203,15 +203,7 @@ def forget_factors(tx: Transaction, account_id: str) -> int:
         raise NotFound("no account that is bound to a provider")
     if account_id == tx.actor.account_id:
         raise Conflict("own_account", "nobody takes the own second step away like this")
-    counting = SecondFactor.account_id == account_id, SecondFactor.removed_at.is_(None)
-    rows = tx.session.scalars(select(SecondFactor).where(*counting).with_for_update()).all()
-    factors.take_away(tx, rows)
-    recovery.take_away(tx, account_id)
-    details = {"account": account_id, "kind": "factors", "count": len(rows)}
-    tx.record("factor:remove", object_type="account", object_id=account_id, details=details)
-    end_sessions(tx, account_id, "factor_removed")
-    owner.tell_of_change(tx, account_id)
-    return len(rows)
+    return factors.take_all_away(tx, account_id)
 
 
 def _live(session: Session, account_id: str) -> list[ProviderLogin]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 
 from signaltable.access import Permission, require
 from signaltable.domain import Actor, NotFound, Refused
-from signaltable.flow.coming_in import emergency_notice, owner, steps
+from signaltable.flow.coming_in import break_glass_notice, owner, steps
 from signaltable.flow.coming_in.actors import ANONYMOUS, actor_of_account
 from signaltable.flow.coming_in.attempts import forget_old
 from signaltable.models import Account, LoginSession
@@ -89,7 +89,7 @@ def open_session(
         )
         details: dict[str, object] = {"method": strength, **({"device": device} if device else {})}
         if account.break_glass and strength != FIRST_FACTOR:
-            emergency_notice.tell_of_use(tx, account)
+            break_glass_notice.tell_of_use(tx, account)
             details["break_glass"] = True
         tx.record("login:succeed", object_type="account", object_id=account.id, details=details)
     return token

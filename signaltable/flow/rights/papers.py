@@ -45,7 +45,7 @@ MARKS: Final[Mapping[str, Text]] = MappingProxyType(
         UNUSED: Text("lang niet gebruikt", "not used for long"),
         NO_ROLE: Text("geen rol", "no role"),
         NO_FACTOR: Text("geen tweede factor", "no second factor"),
-        BREAK_GLASS: Text("noodingang", "emergency way in"),
+        BREAK_GLASS: Text("noodaccount", "emergency account"),
     }
 )
 KEPT, TAKEN = Text("blijft", "keep"), Text("weghalen", "take away")
