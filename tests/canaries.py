@@ -151,7 +151,7 @@ def people(program: Program) -> None:
             ("oost.regie", "oost", "table-coordinator"),
         ):
             given = {"login": login, "name": login.title(), "agency_id": agency, "roles": [role]}
-            record_account(tx, password=PASSWORD, first_password=False, **given)
+            record_account(tx, password=PASSWORD, **given)
 
 
 def build(program: Program, actor: Any) -> Region:

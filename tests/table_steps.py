@@ -33,7 +33,7 @@ def colleague(program: Program, login: str, agency: str, *roles: str) -> None:
     """One more account at an agency, which never comes in by a password."""
     with transaction(program, setup.INSTALLER) as tx:
         made = {"login": login, "name": login.title(), "agency_id": agency, "roles": list(roles)}
-        record_account(tx, password=NOBODYS, first_password=False, **made)
+        record_account(tx, password=NOBODYS, **made)
 
 
 def submitted(program: Program, who: Actor, draft: SignalDraft | None = None) -> str:

@@ -131,7 +131,6 @@ def seed_region(program: Program, password: str, region: Path = REGION) -> list[
                 agency_id=account["agency"],
                 roles=account["roles"],
                 password=password,
-                first_password=False,
             )
             app_codes.add_shown(tx, made, account["agency"])
         titles = dict(tx.session.execute(select(Agency.id, Agency.title)).all())

@@ -123,7 +123,7 @@ def test_what_happened_meanwhile_names_organisations_and_only_own_colleagues(sql
     program = sqlite_program
     with transaction(program, setup.INSTALLER) as tx:
         made = {"login": "havendam.twee", "name": "Collega Twee", "agency_id": "havendam", "roles": ["focal-officer"]}
-        record_account(tx, password=PASSWORD, first_password=False, **made)
+        record_account(tx, password=PASSWORD, **made)
     reference = triaged(program, actor(program, "havendam"), actor(program, "coordinator"))
     (question,) = asked(program, actor(program, "coordinator"), reference, "avim")
     use(program, actor(program, "avim"), enrich.answer, question, answer="hit")

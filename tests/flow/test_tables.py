@@ -30,7 +30,6 @@ def people(sqlite_program, actor):
             agency_id="nla",
             roles=["table-coordinator"],
             password=PASSWORD,
-            first_password=False,
         )
 
     use(sqlite_program, found["beheer"], hire)

@@ -26,7 +26,7 @@ def case(sqlite_program, actor):
             ("havendam.twee", "havendam", "focal-officer"),
         ):
             made = {"login": login, "name": f"Naam van {login}", "agency_id": agency, "roles": [role]}
-            record_account(tx, password=PASSWORD, first_password=False, **made)
+            record_account(tx, password=PASSWORD, **made)
     reference = triaged(sqlite_program, actor(sqlite_program, "havendam"), actor(sqlite_program, "coordinator"))
     return on_the_agenda(sqlite_program, actor(sqlite_program, "coordinator"), reference), reference
 
