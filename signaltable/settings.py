@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from signaltable.domain import UnusableSettings
 from signaltable.mail_settings import MailServer, read_mail_server
 from signaltable.provider_settings import IdentityProvider, read_providers
@@ -28,6 +31,10 @@ OWN_MACHINE = ("127.0.0.0/8", "::1/128")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]")
 # How the machine itself calls the program, for a start script and for a proxy beside it.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+# How libpq is told to look whose certificate a server of PostgreSQL shows.
+_PROVED_SERVER = ("verify-full", "verify-ca")
+# Where libpq goes when an address names no host: its own variable, not one of ours.
+_LIBPQ_HOST = "PGHOST"
 
 
 def _shipped(name: str) -> Path:
@@ -152,6 +159,10 @@ class Settings:
         url = secret_address(env, "DATABASE_URL") or f"sqlite:///{home / 'signaltable.db'}"
         if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:", "postgres:")):
             raise UnusableSettings("DATABASE_URL: expected an address that starts with sqlite: or postgresql:")
+        owner = _owner(env, url)
+        if mode == "production":
+            require_proved_server("DATABASE_URL", url, env)
+            require_proved_server("DATABASE_OWNER_URL", owner, env)
         log_key = env.get("SIGNALTABLE_LOG_KEY", "")
         address = env.get("SIGNALTABLE_ADDRESS") or "http://127.0.0.1:8000/"
         return cls(
@@ -178,7 +189,7 @@ class Settings:
             clamd=_listens(env, "SIGNALTABLE_CLAMD"),
             text_reader=_one_of(env, "SIGNALTABLE_TEXT_READER", TEXT_READER),
             mail_server=read_mail_server(env),
-            owner_url=_owner(env, url),
+            owner_url=owner,
             identity_providers=read_providers(
                 _path(env, "SIGNALTABLE_IDENTITY_PROVIDERS"), demo=mode == "demo", address=address
             ),
@@ -195,6 +206,27 @@ def _owner(env: Mapping[str, str], database: str) -> str:
     if url and not database.startswith("postgres"):
         raise UnusableSettings("DATABASE_OWNER_URL: expected a DATABASE_URL that starts with postgresql: beside it")
     return _with_driver(url)
+
+
+def require_proved_server(name: str, url: str, env: Mapping[str, str]) -> None:
+    """Refuse an address of PostgreSQL on another machine whose server proves nothing: anybody on the way could read along.
+
+    Raises `UnusableSettings` (ASVS 12.3.1, 12.3.2). A socket and the machine itself need no encryption.
+    """
+    if not url.startswith("postgres"):
+        return
+    try:
+        parts = make_url(_with_driver(url))
+    except ArgumentError:
+        raise UnusableSettings(f"{name}: expected postgresql://user@host/name") from None
+    told = parts.query.get("host", ())
+    hosts = (parts.host or "", *((told,) if isinstance(told, str) else told))
+    named = [one.strip("[]") for host in hosts for one in host.split(",") if one] or [env.get(_LIBPQ_HOST, "")]
+    elsewhere = [
+        one for one in named if one and not one.startswith("/") and one not in {"localhost", "127.0.0.1", "::1"}
+    ]
+    if elsewhere and parts.query.get("sslmode") not in _PROVED_SERVER:
+        raise UnusableSettings(f"{name}: expected ?sslmode=verify-full for a database on another machine")
 
 
 def _one_of(env: Mapping[str, str], name: str, choices: Sequence[str]) -> str:

@@ -78,6 +78,36 @@ def test_the_address_of_the_database_comes_out_of_a_file_that_nobody_else_reads(
         Settings.from_env({**env, "DATABASE_URL_FILE": "/dev/fd/999"})
 
 
+ELSEWHERE = (
+    "postgresql://table@db.example/table",
+    "postgresql://table@/table?host=db.example",
+    "postgres://10.0.0.7/x",
+)
+HERE = (
+    "postgresql:///table",
+    "postgresql://table@localhost/table",
+    "postgresql://[::1]/t",
+    "postgresql:///t?host=/run",
+)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL"])
+def test_in_production_a_database_on_another_machine_proves_who_it_is(name, tmp_path):
+    """ASVS 12.3.1, 12.3.2."""
+    env = {"SIGNALTABLE_HOME": str(tmp_path), "SIGNALTABLE_MODE": "production", "DATABASE_URL": HERE[0]}
+    weak = [
+        f"{url}{'&' if '?' in url else '?'}sslmode={mode}" for url in ELSEWHERE for mode in ("require", "prefer", "x")
+    ]
+    for url in (*ELSEWHERE, *weak, "postgresql://localhost,db.example/x"):
+        with pytest.raises(UnusableSettings, match=f"{name}: expected .sslmode=verify-full"):
+            Settings.from_env({**env, name: url})
+        assert Settings.from_env({**env, name: url, "SIGNALTABLE_MODE": "demo"})
+    for url in (*HERE, f"{ELSEWHERE[0]}?sslmode=verify-full", f"{ELSEWHERE[1]}&sslmode=verify-ca"):
+        assert Settings.from_env({**env, name: url})
+    with pytest.raises(UnusableSettings, match="DATABASE_URL: expected .sslmode"):
+        Settings.from_env({**env, name: "postgresql:///table", "PGHOST": "db.example"})
+
+
 def test_the_jobs_get_a_password_of_the_database_where_no_environment_shows_it(tmp_path, monkeypatch):
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
