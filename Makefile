@@ -70,6 +70,9 @@ texts: $(VENV)/.filled ## collect texts for translation and compile them
 	$(BIN)/pybabel -q update --init-missing --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 120 -i signaltable/translations/messages.pot -d signaltable/translations -l nl
 	$(BIN)/pybabel -q compile -d signaltable/translations
 
+holidays: $(VENV)/.filled-dev ## make the list of public holidays anew, with the library that knows them
+	@$(BIN)/python -m tests.public_holidays
+
 pages: $(VENV)/.filled ## make the pages of docs/ that follow from the rules and from docs/asvs.toml anew
 	@$(BIN)/python -m signaltable.demo.walk
 	@$(BIN)/python -m supply.asvs
@@ -98,4 +101,4 @@ licences: $(VENV)/.filled ## write docs/licences.md; fails on a licence that is 
 clean: ## remove the environment and caches; never the data in ./instance
 	rm -rf $(VENV) $(SCAN) build .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup run test thorough bench mutate-policies lint format lock texts pages scan sbom licences clean
+.PHONY: help setup run test thorough bench mutate-policies lint format lock texts pages holidays scan sbom licences clean

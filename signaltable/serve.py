@@ -12,14 +12,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pwd import struct_passwd
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from signaltable import working_days
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
 from signaltable.surroundings import (
@@ -93,7 +91,6 @@ def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader:
     options = _options(settings, port, beside)
     for one in beside:
         one.start()
-    working_days.prepare(datetime.now(UTC).year)
     # What stands now is shared by the workers; a collection that visits it would give each of them a copy of its own.
     gc.collect()
     gc.freeze()

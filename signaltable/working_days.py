@@ -1,18 +1,20 @@
 """Which days are worked in the Netherlands, and counting them. Pure.
 
-The public holidays come from the library `holidays`. Two days are a holiday for some and a working day for others, and
-whoever uses a `Calendar` chooses: Good Friday, and Liberation Day (free for many only once in five years).
+The public holidays stand in public_holidays.txt, which `make holidays` makes with the library `holidays`: loading that
+library, with the holidays of the whole world, took 16 MB in every process. Two days are a holiday for some and a working
+day for others, and whoever uses a `Calendar` chooses: Good Friday, and Liberation Day (free for many only once in five
+years).
 """
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Final, Literal
-
-import holidays
 
 SATURDAY: Final = 6
 LUSTRUM: Final = 5
+LIST: Final = Path(__file__).with_name("public_holidays.txt")
 # As the library calls them in Dutch; two holidays on one day stand on one line.
 GOOD_FRIDAY: Final = "Goede vrijdag"
 LIBERATION_DAY: Final = "Bevrijdingsdag"
@@ -62,13 +64,19 @@ def easter_sunday(year: int) -> date:
     raise LookupError(f"expected a year from 1966 on, found {year}")
 
 
-def prepare(year: int) -> None:
-    """Have the holidays of a year at hand. The library loads those of the whole world first, 8 MB: once before a fork."""
-    _holidays(year)
-
-
 @lru_cache(maxsize=YEARS_KEPT)
 def _holidays(year: int) -> dict[date, tuple[str, ...]]:
-    """The holidays of a year with their Dutch names, those that are free for some only among them."""
-    found = holidays.country_holidays("NL", years=year, categories=("public", "optional"), language="nl")
-    return {day: tuple(names.split(BETWEEN_NAMES)) for day, names in found.items()}
+    """The holidays of a year with their Dutch names, those that are free for some only among them; none for a year that the
+    list does not have.
+    """
+    lines = (line.partition(" ") for line in _listed().get(f"{year:04}", ()))
+    return {date.fromisoformat(day): tuple(names.split(BETWEEN_NAMES)) for day, _, names in lines}
+
+
+@cache
+def _listed() -> dict[str, list[str]]:
+    """Year -> the lines of the list."""
+    found: dict[str, list[str]] = {}
+    for line in LIST.read_text().splitlines():
+        found.setdefault(line[:4], []).append(line)
+    return found

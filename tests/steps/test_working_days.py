@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signaltable.working_days import Calendar, easter_sunday
+from signaltable.working_days import LIST, Calendar, easter_sunday
+from tests.public_holidays import YEARS, listed
 
 USUAL = Calendar()
 DAYS = st.dates(date(1970, 1, 1), date(2090, 1, 1))
@@ -82,3 +83,10 @@ def test_easter_is_a_sunday_in_spring(year):
 def test_a_year_before_the_holidays_are_known_is_refused():
     with pytest.raises(LookupError, match="1900"):
         easter_sunday(1900)
+
+
+def test_the_list_says_what_the_library_says():
+    # Some years of each age: all of them take the library a while, and `make holidays` writes them in one go.
+    lines = LIST.read_text().splitlines()
+    assert {line[:4] for line in lines} == {str(year) for year in YEARS}
+    assert lines == list(listed())
