@@ -92,6 +92,9 @@ scan: $(SCAN)/.filled ## look for weak places: bandit, our own rules (rules/), s
 	$(SCAN)/bin/bandit --quiet --recursive --configfile .bandit.yml -ll signaltable audit wsgi.py gunicorn.conf.py
 	git ls-files -z -- . ':!tests' ':!requirements*.txt' ':!signaltable/translations' ':!signaltable/static/vendor' | xargs -0 $(SCAN)/bin/detect-secrets-hook --baseline .secrets.baseline
 
+attack: $(VENV)/.filled-dev ## let wapiti and sqlmap (Debian packages) loose on a demonstration of its own; some 12 minutes, no part of make test
+	@$(BIN)/python -m tests.attack
+
 sbom: $(VENV)/.filled $(SCAN)/.filled ## write build/sbom.cdx.json: what the program is made of (CycloneDX), with digests and licences
 	@$(SCAN)/bin/python -m supply.sbom "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
@@ -101,4 +104,4 @@ licences: $(VENV)/.filled ## write docs/licences.md; fails on a licence that is 
 clean: ## remove the environment and caches; never the data in ./instance
 	rm -rf $(VENV) $(SCAN) build .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup run test thorough bench mutate-policies lint format lock texts pages holidays scan sbom licences clean
+.PHONY: help setup run test thorough attack bench mutate-policies lint format lock texts pages holidays scan sbom licences clean
