@@ -3,11 +3,14 @@
 import pytest
 from sqlalchemy import select
 
+from signaltable.domain import Refused
 from signaltable.flow import setup
+from signaltable.flow.coming_in.proving import confirm_password
 from signaltable.models import LogEntry
 from signaltable.transaction import reading
 from tests.conftest import PASSWORD, SHIPPED_HASHER
 from tests.letting_in import sign_in
+from tests.table_steps import log
 from tests.web.people import Person
 
 
@@ -41,6 +44,13 @@ def test_a_wrong_password_is_refused_recorded_and_not_repeated(program):
     with reading(program) as session:
         entry = session.scalars(select(LogEntry).order_by(LogEntry.seq.desc()).limit(1)).one()
     assert (entry.action, entry.outcome) == ("login:fail", "refused")
+
+
+def test_a_wrong_present_password_is_told_in_the_log_as_a_proof_that_failed(program, actor):
+    with pytest.raises(Refused, match="wrong_credentials"):
+        confirm_password(program, actor(program, "havendam"), "mis-mis-mis-mis")
+    ((entry, details),) = log(program, "login:fail")
+    assert (entry.outcome, details["step_up"]) == ("refused", True)
 
 
 def test_a_wrong_name_reads_the_same_as_a_wrong_password(program):
