@@ -196,8 +196,9 @@ def remove_factor(factor_id: str) -> ResponseReturnValue:
 
 @pages.post("/account/beveiliging/sessies")
 @permission(Permission.ACCOUNT_CONSULT_SELF)
+@step_up
 def end_session() -> ResponseReturnValue:
-    """End one own session, or all but this one."""
+    """End one own session, or all but this one; a thief at an open screen does not sign the owner out elsewhere."""
     only("session")
     with begin() as tx:
         sessions.end_own(tx, request.form.get("session", ""), session_token())

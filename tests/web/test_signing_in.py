@@ -205,7 +205,10 @@ def test_the_own_sessions_are_listed_and_ended(sqlite_program):
     assert page.count("Firefox op Windows") + page.count("Firefox on Windows") >= 6
     assert "140.0" not in page
     (first, *_rest) = re.findall(r'name="session" value="([0-9a-f]+)"', page)
-    assert here.post(f"{SECURITY}/sessies", {"session": first}, page=SECURITY).status_code == 303
+    assert here.post(f"{SECURITY}/sessies", {"session": first}, page=SECURITY).status_code == 422
+    assert [one.get("/overzicht").status_code for one in (here, there, third)] == [200, 200, 200]
+    proof = {"session": first, "step_up_password": PASSWORD}
+    assert here.post(f"{SECURITY}/sessies", proof, page=SECURITY).status_code == 303
     assert sorted(one.get("/overzicht").status_code for one in (here, there, third)) == [200, 200, 302]
     assert here.post(f"{SECURITY}/sessies", {"session": ""}, page=SECURITY).status_code == 303
     assert [one.get("/overzicht").status_code for one in (here, there, third)] == [200, 302, 302]

@@ -32,6 +32,7 @@ ASKING = {
     "account.app",
     "account.recovery_codes",
     "account.remove_factor",
+    "account.end_session",
     "admin.invite",
 }
 
