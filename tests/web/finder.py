@@ -20,6 +20,7 @@ class Finder:
         if login:
             let_in(self.client, program, login)
         self.addresses, self.forms = set(), {}
+        self._offered = {}
 
     def view(self, path, method="GET"):
         try:
@@ -49,13 +50,17 @@ class Finder:
                 waiting += page.links
 
     def is_offered(self, form):
-        """Whether the page of a form offers it to this person too, who only found no link to it."""
-        answer = self.client.get(form.page)
-        if answer.status_code != 200:
-            return False
-        page = Page(form.page)
-        page.feed(answer.text)
-        return any(one.action == form.action for one in page.forms)
+        """Whether the page of a form offers it to this person too, who only found no link to it.
+
+        A page is looked at once: what is tried with its forms is refused, and changes nothing of what it offers.
+        """
+        if form.page not in self._offered:
+            answer = self.client.get(form.page)
+            page = Page(form.page)
+            if answer.status_code == 200:
+                page.feed(answer.text)
+            self._offered[form.page] = {one.action for one in page.forms}
+        return form.action in self._offered[form.page]
 
     def token(self):
         """The token of any form."""

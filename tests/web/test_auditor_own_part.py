@@ -118,7 +118,7 @@ def test_the_own_part_holds_no_canary_of_another_agency(two_agencies):
 
 
 def test_an_export_of_the_own_part_holds_no_canary_of_another_agency(two_agencies):
-    officer = Person(two_agencies, "fg.havendam")
+    officer = Person(two_agencies, "fg.havendam").prove()
     made = officer.post("/audit/export", {"van": "", "tot": ""}, page="/audit/export")
     assert made.status_code == 303
     jobs.run_requests(two_agencies)
@@ -129,7 +129,7 @@ def test_an_export_of_the_own_part_holds_no_canary_of_another_agency(two_agencie
 
 
 def test_another_agencys_entries_are_closed_and_so_is_their_proof(two_agencies):
-    officer = Person(two_agencies, "fg.havendam")
+    officer = Person(two_agencies, "fg.havendam").prove()
     for seq in _seqs(two_agencies, "delinde")[:5]:
         assert officer.get(f"/audit/{seq}").status_code == 403
         assert officer.get(f"/audit/{seq}/bewijs").status_code == 403
