@@ -104,7 +104,7 @@ def test_in_production_a_database_on_another_machine_proves_who_it_is(name, tmp_
         assert Settings.from_env({**env, name: url, "SIGNALTABLE_MODE": "demo"})
     for url in (*HERE, f"{ELSEWHERE[0]}?sslmode=verify-full", f"{ELSEWHERE[1]}&sslmode=verify-ca"):
         assert Settings.from_env({**env, name: url})
-    with pytest.raises(UnusableSettings, match="DATABASE_URL: expected .sslmode"):
+    with pytest.raises(UnusableSettings, match=r"DATABASE_URL: expected .sslmode"):
         Settings.from_env({**env, name: "postgresql:///table", "PGHOST": "db.example"})
 
 
