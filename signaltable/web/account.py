@@ -31,6 +31,7 @@ from signaltable.web.guards import (
     proof_needed,
     prove_with_form,
     session_token,
+    step_up_when,
     submitted,
 )
 from signaltable.web.known_browser import known_browser
@@ -107,8 +108,18 @@ class OwnAccountForm(FlaskForm):
     language = RadioField(_l("Language of the mails"), [InputRequired(_l("Choose a language"))])
 
 
+def _moves_mail() -> bool:
+    """Whether this request sends the own mails elsewhere: to that address go the warnings that somebody is in this account."""
+    if request.method != "POST":
+        return False
+    with reading(program()) as reader:
+        present = reader.get_one(Account, actor().account_id).mail_address
+    return request.form.get("mail_address", "").strip() != present
+
+
 @pages.route("/account", methods=["GET", "POST"])
 @permission(Permission.ACCOUNT_CONSULT_SELF)
+@step_up_when(_moves_mail)
 def own() -> ResponseReturnValue:
     """Where the own mails go, and in which language; the way to a new password."""
     with begin() as tx:

@@ -167,6 +167,7 @@ def _change_form(line: AccountLine) -> ChangeAccountForm:
 
 @pages.post("/accounts/<account_id>/e-mail")
 @permission(Permission.ACCOUNT_CHANGE_ALL)
+@step_up
 def mail_address(account_id: str) -> ResponseReturnValue:
     """Where the mails of this person go."""
     line, form = _account(account_id), MailAddressForm()

@@ -127,6 +127,23 @@ def step_up_unless(name: str, value: str) -> Callable[[View], View]:
     return declare
 
 
+def step_up_when(weighs: Callable[[], bool]) -> Callable[[View], View]:
+    """`step_up` for a page of which only some forms weigh: when `weighs` says so of this request."""
+
+    def declare(view: View) -> View:
+        asking = step_up(view)
+
+        @wraps(view)
+        def asked(*args: Any, **options: Any) -> ResponseReturnValue:
+            answer: ResponseReturnValue = (asking if weighs() else view)(*args, **options)
+            return answer
+
+        asked.asks_step_up = True  # type: ignore[attr-defined]
+        return cast(View, asked)
+
+    return declare
+
+
 def proof_needed() -> bool:
     """Whether the person has to prove once more who they are before something that asks it."""
     if actor().strength == FIRST_FACTOR:  # Comes nowhere but to a first second factor, and has only just begun.

@@ -76,7 +76,15 @@ def test_what_is_done_is_told_in_one_sentence(sqlite_program, question, actor):
 
 
 def test_somebody_says_where_the_own_mails_go(sqlite_program):
+    """ASVS 7.5.1: where warnings about an account go changes after a proof of just now, and a language without one."""
     person = Person(sqlite_program, "avim")
+    stolen = {"mail_address": "dief@post.example", "language": "nl"}
+    assert 'name="step_up_password"' in person.post("/account", stolen).text
+    with reading(sqlite_program) as session:
+        assert session.scalars(select(Account.mail_address).where(Account.login == "avim")).one() == ""
+    assert person.post("/account", {"mail_address": "", "language": "en"}).status_code == 303
+    person.post("/taal", {"lang": "nl", "next": "/"})
+    person.prove()
     wrong = person.post("/account", {"mail_address": "geen adres", "language": "nl"})
     assert wrong.status_code == 422
     assert 'value="geen adres"' in wrong.text
@@ -103,6 +111,7 @@ def test_mails_that_come_back_are_shown_to_both(sqlite_program, actor):
         run(with_server(program, port))
     avim, beheer = Person(program, "avim"), Person(program, "beheer")
     account = f"/beheer/accounts/{actor(program, 'avim').account_id}"
+    beheer.prove()
     assert 'href="/account"' in avim.get("/overzicht").text
     assert "st-alert--warning" in avim.get("/overzicht").text
     assert "st-alert--warning" not in beheer.get("/overzicht").text
