@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from signaltable.models import LogDetail, LogEntry
 from signaltable.transaction import reading
-from signaltable.web import create_app
 from tests.flow.test_text_checks import TEXT, check, finds, reader_of, stored, submitted, waiting_id
+from tests.serving import served
 from tests.web.test_intake import Person
 
 
@@ -26,7 +26,7 @@ def waiting(sqlite_program, actor):
 
 @pytest.fixture
 def browser(waiting):
-    return Person(create_app(waiting.settings, waiting).test_client())
+    return Person(served(waiting).test_client(), waiting)
 
 
 def entries(program, action: str) -> list[dict]:
