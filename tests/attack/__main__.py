@@ -40,10 +40,10 @@ class Visit:
 # Who writes and asks, who leads the table, who looks back, and last who takes rights away from the others when a tool sends
 # the forms for that: together every part of the menu.
 VISITS = (
-    Visit("havendam", tools.MODULES, sqlmap=170, crawl=35, attack=8),
-    Visit("coordinator", CONTENT, sqlmap=50, crawl=15, attack=6),
+    Visit("havendam", tools.MODULES, sqlmap=110, crawl=30, attack=6),
+    Visit("coordinator", CONTENT, sqlmap=40, crawl=12, attack=6),
     Visit("auditor", CONTENT, sqlmap=25, crawl=15, attack=6),
-    Visit("beheer", CONTENT, sqlmap=40, crawl=15, attack=6),
+    Visit("beheer", CONTENT, sqlmap=40, crawl=12, attack=4),
 )
 # No person asks so much in a minute, and a scanner asks more (policies/rates.toml, stranger and person).
 BURST = 1500

@@ -89,7 +89,7 @@ def wapiti(
         command += ["-x", f"{demo.url}{path}*"]
     if browser is not None:
         command += ["-c", str(cookie_file(browser, folder / f"cookies-{who}.json"))]
-    text, late = _output("wapiti", command, crawl + attack * len(modules) + 60, folder)
+    text, late = _output("wapiti", command, crawl + attack * len(modules) + 150, folder)
     if not report.exists():
         return Found(name, untested=True, note="it ended without a report" + (", too late" if late else ""))
     told = json.loads(report.read_text())
