@@ -19,6 +19,8 @@ from sqlalchemy import create_engine, text
 
 from tests.e2e.conftest import Server, Visitor, free_port, start_server, stop_server
 
+pytestmark = pytest.mark.e2e
+
 HIGH, LOW = "urn:example:high", "urn:example:low"
 PEOPLE = {
     "aminah": {"preferred_username": "havendam", "groups": ["aandacht"], "acr": HIGH},

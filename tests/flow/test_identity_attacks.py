@@ -94,7 +94,7 @@ def home(sqlite_region, tmp_path_factory) -> Iterator[Home]:
     ring = KeyRing.load(settings.key_ring, require_private=True)
     program = replace(assemble(settings, engine, ring, _shipped_rules(settings)), clock=clock)
     actors = {
-        login: replace(actor_of_login(program, login), channel=Channel.WEB, strength="password")
+        login: replace(actor_of_login(program, login), channel=Channel.WEB, strength="two_factors")
         for login in ("havendam", "delinde", "essm", "fairwork")
     }
     yield _lived_in(program, actors, clock)

@@ -38,7 +38,7 @@ def told(sqlite_region, tmp_path_factory):
     program = next(opened)
 
     def actor(login):
-        return replace(actors.actor_of_login(program, login), channel=Channel.WEB, strength="password")
+        return replace(actors.actor_of_login(program, login), channel=Channel.WEB, strength="two_factors")
 
     for _turn in range(2):
         made = referred(program, actor("havendam"), actor("essm"))

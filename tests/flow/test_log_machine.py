@@ -88,10 +88,10 @@ def machine(region, policy, folder):
             self.told, self.alive, self.kept = Counter(), {}, {}
             self.open()
             self.owner = replace(
-                actors.actor_of_login(self.program, "havendam"), channel=Channel.WEB, strength="password"
+                actors.actor_of_login(self.program, "havendam"), channel=Channel.WEB, strength="two_factors"
             )
             self.stranger = replace(
-                actors.actor_of_login(self.program, "avim"), channel=Channel.WEB, strength="password"
+                actors.actor_of_login(self.program, "avim"), channel=Channel.WEB, strength="two_factors"
             )
 
         def open(self):
