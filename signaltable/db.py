@@ -38,6 +38,10 @@ ERASED_FROM = (
     "attachment_parts",
     "log_details",
 )
+# How many statements an engine keeps ready, 50 kB each, in every worker; a page has about twenty. And how many a connection
+# of SQLite does, of which every thread has several.
+STATEMENTS_KEPT = 100
+STATEMENTS_OF_CONNECTION = 16
 # The execution option that makes SQLite take its write lock at the start of a transaction.
 WRITES = "signaltable_writes"
 
@@ -91,11 +95,12 @@ class Base(DeclarativeBase):
 def make_engine(url: str) -> Engine:
     """An engine for `url`; on SQLite with WAL, full synchronisation, foreign keys and a patient write lock."""
     if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": 60, "check_same_thread": False})
+        options = {"timeout": 60, "check_same_thread": False, "cached_statements": STATEMENTS_OF_CONNECTION}
+        engine = create_engine(url, connect_args=options, query_cache_size=STATEMENTS_KEPT)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, pool_pre_ping=True)
+    return create_engine(url, pool_pre_ping=True, query_cache_size=STATEMENTS_KEPT)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -108,7 +113,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "foreign_keys=ON",
         "secure_delete=ON",
         "busy_timeout=60000",
-        "cache_size=-65536",
+        "cache_size=-2000",  # Per connection; the pages of a large database stand in the memory of the system anyhow.
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from pwd import struct_passwd
 from typing import Any
 
 from flask import Flask
+from flask_babel import force_locale, format_date, gettext
 from gunicorn.app.base import BaseApplication
 
 from signaltable.domain import SignaltableError
@@ -30,6 +32,7 @@ from signaltable.surroundings import (
 )
 from signaltable.users import check_key_apart, hand_over_home, web_user
 from signaltable.web import create_app
+from signaltable.web.account import LANGUAGES
 from signaltable.web_server import OPTIONS
 
 LOG = logging.getLogger("signaltable")
@@ -91,8 +94,10 @@ def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader:
     options = _options(settings, port, beside)
     for one in beside:
         one.start()
+    _read_texts(app)
     # What stands now is shared by the workers; a collection that visits it would give each of them a copy of its own.
     gc.collect()
+    _give_back()
     gc.freeze()
     try:
         Server(app, options).run()
@@ -131,6 +136,21 @@ def _limit_pools() -> None:
     if mallopt is not None:  # Only glibc has it; elsewhere the program is larger and works the same.
         for parameter, value in MALLOC.items():
             mallopt(parameter, value)
+
+
+def _give_back() -> None:
+    """Return to the system what starting needed and running does not: after the fork each worker would have its own part."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+def _read_texts(app: Flask) -> None:
+    """Read the texts of both languages, and how they write a day, once for all workers."""
+    for language in LANGUAGES:
+        with app.test_request_context("/"), force_locale(language):
+            gettext("Signals")
+            format_date(date(2026, 1, 1), "full")
 
 
 def _check_port(port: int) -> None:

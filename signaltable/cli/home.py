@@ -1,8 +1,10 @@
 """Making a home, serving it, and the demo accounts."""
 
 import json
+import os
+import sys
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -75,17 +77,30 @@ def _refuse_half_made(settings: Settings) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--no-jobs", is_flag=True, help="The web alone; `signaltable jobs` runs elsewhere, as another user.")
 @click.option("--no-reader", is_flag=True, help="Without the text reader (a gigabyte); the light scan alone counts.")
+@click.option("--prepared", is_flag=True, hidden=True)
 @plainly
-def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
+def run(port: int, *, no_jobs: bool, no_reader: bool, prepared: bool) -> None:
     """Serve on 127.0.0.1 with the scheduler, until Ctrl-C."""
+    settings = Settings.from_env()
+    if not prepared:
+        _prepare(settings, port, no_jobs=no_jobs)
+        _begin_anew("run", "--prepared", "--port", str(port), *_flags(no_jobs=no_jobs, no_reader=no_reader))
     from signaltable import serve
-    from signaltable.flow import restoring, setup
     from signaltable.home_in_use import working_in
+
+    reader = not no_reader and settings.text_reader != "off"
+    settings = replace(settings, text_reader="on" if reader else "off")
+    with working_in(settings.home):
+        serve.serve(settings, port, with_jobs=not no_jobs, with_reader=reader)
+
+
+def _prepare(settings: Settings, port: int, *, no_jobs: bool) -> None:
+    """Bring home and database to where this program wants them, and say where it will be found."""
+    from signaltable.flow import restoring, setup
     from signaltable.mail_settings import check_password
     from signaltable.migrating import migrate
     from signaltable.program import open_program
 
-    settings = Settings.from_env()
     _refuse_half_made(settings)
     if not no_jobs:
         check_password(settings.mail_server)
@@ -98,10 +113,17 @@ def run(port: int, *, no_jobs: bool, no_reader: bool) -> None:
     click.echo(f"signaltable on http://127.0.0.1:{port}  (stop with Ctrl-C)")
     if settings.demo and (settings.home / setup.DEMO_ACCOUNTS).exists():
         click.echo(_accounts_table(setup.demo_accounts(settings)))
-    reader = not no_reader and settings.text_reader != "off"
-    settings = replace(settings, text_reader="on" if reader else "off")
-    with working_in(settings.home):
-        serve.serve(settings, port, with_jobs=not no_jobs, with_reader=reader)
+
+
+def _flags(**given: bool) -> list[str]:
+    return [f"--{name.replace('_', '-')}" for name, yes in given.items() if yes]
+
+
+def _begin_anew(*command: str) -> NoReturn:
+    """Go on as a new program in the same process: what preparing loaded would stay in the memory of every worker (40 MB)."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "signaltable.cli", *command])  # noqa: S606 -- this program itself
 
 
 @click.command()
