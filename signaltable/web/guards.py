@@ -419,7 +419,8 @@ def note_failure(cause: str, status: int) -> None:
         return
     endpoint = request.endpoint or ""
     try:
-        with begin() as tx:
+        # Not `begin`: that remembers a form as done, and this one came to nothing, so it may come again.
+        with transaction(program(), actor()) as tx:
             tx.record(
                 "request:refuse",
                 object_type="view",

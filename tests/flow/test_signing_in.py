@@ -234,6 +234,15 @@ def own_app(program, login="avim"):
     return account_of(program, login), secret, paper, enrol.token
 
 
+def test_with_the_password_alone_nobody_makes_recovery_codes_beside_a_second_factor(sqlite_program, clock):
+    """ASVS 6.3.3: not even when a page would let somebody come there."""
+    clock.forward(minutes=1)
+    token = sessions.open_session(sqlite_program, account_of(sqlite_program, "avim"), HOUSE, strength="password")
+    actor = sessions.actor_of_session(sqlite_program, token, visitor=HOUSE)
+    with pytest.raises(Refused, match="not_proved"), transaction(sqlite_program, actor) as tx:
+        recovery.make(tx, token)
+
+
 def test_a_code_counts_for_half_a_minute_and_a_clock_that_is_a_little_off(sqlite_program, clock):
     """ASVS 6.5.5."""
     _account, secret, _paper, _token = own_app(sqlite_program)

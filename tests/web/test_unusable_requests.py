@@ -191,3 +191,12 @@ def test_a_sign_that_no_database_holds_is_refused_in_a_form(program, field):
     draft = _draft(owner)
     assert owner.post(f"{draft}/2", {"version": "2", "action": "", field: "a\0b"}).status_code == 403
     assert _refusals(program) == 1
+
+
+def test_a_request_that_comes_to_nothing_twice_is_recorded_twice(program):
+    owner = Person(program, "havendam")
+    for _time in range(2):
+        assert owner.client.post("/signalen/nieuw", data={"csrf_token": "of another"}).status_code == 400
+    with reading(program) as session:
+        refused = session.scalar(select(func.count()).where(LogEntry.action == "request:refuse"))
+    assert refused == 2

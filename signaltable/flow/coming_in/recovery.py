@@ -6,7 +6,7 @@ from signaltable.access import Permission, require
 from signaltable.domain import Actor, Refused
 from signaltable.flow.coming_in import codes, owner
 from signaltable.flow.coming_in.sessions import Proof, require_fresh_proof
-from signaltable.models import Account, RecoveryCode
+from signaltable.models import Account, RecoveryCode, SecondFactor
 from signaltable.transaction import Program, Transaction
 
 KIND = "recovery"
@@ -43,10 +43,12 @@ def proof(_program: Program, _actor: Actor, account: Account, code: str) -> Proo
 def make(tx: Transaction, session_token: str) -> list[str]:
     """New codes for the actor, in place of all of before. They stand nowhere else: whoever calls shows them once.
 
-    Asks a fresh proof: `Refused` (not_proved).
+    Asks a fresh proof: `Refused` (not_proved). With the first factor alone somebody gets them only together with the
+    first of the second factors, in the same transaction.
     """
     require(tx.actor, Permission.ACCOUNT_CONSULT_SELF)
-    require_fresh_proof(tx, session_token)
+    if require_fresh_proof(tx, session_token) and _has_factor_of_before(tx):
+        raise Refused("not_proved", details={"permission": Permission.ACCOUNT_CONSULT_SELF.value})
     rules, account_id = tx.program.policy.coming_in.recovery, tx.actor.account_id
     replaced = take_away(tx, account_id)
     made = [codes.readable(tx.program.randomness(codes.bytes_for(rules.bits))) for _one in range(rules.codes)]
@@ -61,6 +63,13 @@ def make(tx: Transaction, session_token: str) -> list[str]:
     if replaced:
         owner.tell_of_change(tx, account_id)
     return made
+
+
+def _has_factor_of_before(tx: Transaction) -> bool:
+    """Whether the actor has a second factor that this transaction did not make."""
+    theirs = SecondFactor.account_id == tx.actor.account_id
+    counting = SecondFactor.confirmed_at < tx.now, SecondFactor.removed_at.is_(None)
+    return tx.session.scalar(select(func.count()).select_from(SecondFactor).where(theirs, *counting)) != 0
 
 
 def take_away(tx: Transaction, account_id: str) -> int:
