@@ -334,12 +334,14 @@ def test_a_fence_that_somebody_opened_is_told_by_the_check_and_closed_by_the_own
     assert found(program) == set()
 
 
-def test_a_role_for_which_no_policy_counts_does_not_start_in_production(postgres_program, postgres_server, clock):
+def test_a_role_for_which_no_policy_counts_does_not_start_in_production(
+    postgres_program, postgres_server, clock, caplog
+):
     program = postgres_program
     name = program.settings.database_url.rpartition("/")[2].partition("?")[0]
     superuser = replace(program.settings, database_url=postgres_server.format(name), owner_url="")
     assert open_program(superuser).settings.demo  # told in the log of the program
-    assert "superuser" in superuser.log_file.read_text()
+    assert "superuser" in caplog.text
     (superuser.home / "demo-accounts.json").unlink(missing_ok=True)
     with pytest.raises(NotInitialised, match="superuser"):
         open_program(replace(superuser, mode="production"))
