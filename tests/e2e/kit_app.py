@@ -220,6 +220,7 @@ def make_kit_app(translations=ROOT / "signaltable" / "translations"):
             "demo": True,
             "lang": "nl",
             "user": SimpleNamespace(name="Amina de Vries", agency_title="Gemeente Haarlem"),
+            "running_emergencies": list,  # Nobody here opened anything.
         }
 
     @app.route("/<view>", methods=["GET", "POST"])
