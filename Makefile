@@ -37,7 +37,7 @@ test: $(VENV)/.filled-dev ## install what tests need and run everything that can
 	@$(BIN)/python -m compileall -q signaltable audit
 	@failed=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e" || failed=1; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m e2e tests/e2e || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m e2e tests/e2e || failed=1; \
 	exit $$failed
 
 bench: $(VENV)/.filled-dev ## how fast the rules decide and the log is checked, beside what others use, in the same run

@@ -51,6 +51,10 @@ stay_here()
 # The files that take longest. Two processes that take whole files finish together only when these are not the last ones;
 # what else there is runs in alphabetical order. A file that is not named, or named for nothing, costs only time.
 LONGEST = {
+    "test_scene_3_to_9.py",
+    "test_scene_full_life.py",
+    "test_scene_card.py",
+    "test_scene_1_and_2.py",
     "test_fsck.py",
     "test_duties.py",
     "test_disclosures.py",
