@@ -40,7 +40,7 @@ ERASED_FROM = (
 )
 # How many statements an engine keeps ready, 50 kB each, in every worker; a page has about twenty. And how many a connection
 # of SQLite does, of which every thread has several.
-STATEMENTS_KEPT = 100
+STATEMENTS_KEPT = 200
 STATEMENTS_OF_CONNECTION = 16
 # The execution option that makes SQLite take its write lock at the start of a transaction.
 WRITES = "signaltable_writes"

@@ -1,7 +1,7 @@
 """`signaltable run`: gunicorn with two workers, the jobs process and the text reader, started and stopped together."""
 
 import ctypes
-import gc
+import importlib
 import logging
 import os
 import signal
@@ -12,12 +12,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from pwd import struct_passwd
 from typing import Any
 
-from flask import Flask
-from flask_babel import force_locale, format_date, gettext
 from gunicorn.app.base import BaseApplication
 
 from signaltable.domain import SignaltableError
@@ -31,8 +28,7 @@ from signaltable.surroundings import (
     keep_to_itself,
 )
 from signaltable.users import check_key_apart, hand_over_home, web_user
-from signaltable.web import create_app
-from signaltable.web.account import LANGUAGES
+from signaltable.web_master import CannotServe, Master
 from signaltable.web_server import OPTIONS
 
 LOG = logging.getLogger("signaltable")
@@ -58,8 +54,8 @@ class PortTaken(SignaltableError):
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, configured from here instead of from a file or the command line."""
 
-    def __init__(self, app: Flask, options: Mapping[str, Any]) -> None:
-        self._app = app
+    def __init__(self, settings: Settings, options: Mapping[str, Any]) -> None:
+        self._settings = settings
         self._options = options
         super().__init__()
 
@@ -68,15 +64,25 @@ class Server(BaseApplication):  # type: ignore[misc]
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        """The application, made once before the workers are forked, so that they share its memory."""
-        return self._app
+    def load(self) -> Any:
+        """The application. Only the process that forks the workers asks for it, so that nobody else holds it."""
+        return importlib.import_module("signaltable.web.shared").make(self._settings)
+
+    def run(self) -> None:
+        """Serve until stopped. Raises `CannotServe`."""
+        master = Master(self)
+        try:
+            master.run()
+        except SystemExit:
+            if master.problem:
+                raise CannotServe(master.problem) from None
+            raise
 
 
 def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader: bool = True) -> None:
     """Serve on 127.0.0.1 until stopped. Raises `PortTaken` when another program listens there.
 
-    Raises `KeyWithinReach` in production when the web workers could read the signing key of the log.
+    Raises `KeyWithinReach` in production when the web workers could read the signing key of the log, and `CannotServe`.
     """
     _check_port(port)
     check_key_apart(settings)
@@ -85,7 +91,6 @@ def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader:
     settings = replace(settings, owner_url="")
     os.environ.pop(DATABASE_OWNER_URL, None)
     _limit_pools()
-    app = create_app(settings)
     hand_over_home(settings)
     beside = [
         *([jobs_process(settings, port)] if with_jobs else []),
@@ -94,13 +99,8 @@ def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader:
     options = _options(settings, port, beside)
     for one in beside:
         one.start()
-    _read_texts(app)
-    # What stands now is shared by the workers; a collection that visits it would give each of them a copy of its own.
-    gc.collect()
-    _give_back()
-    gc.freeze()
     try:
-        Server(app, options).run()
+        Server(settings, options).run()
     finally:
         _stop(beside)
 
@@ -121,9 +121,9 @@ def _options(settings: Settings, port: int, beside: Sequence["Beside"]) -> dict[
         "bind": f"127.0.0.1:{port}",
         "workers": WORKERS,
         "threads": THREADS,
-        "preload_app": True,
         "graceful_timeout": 10,
     }
+    options |= {"preload_app": False, "post_fork": lambda master, worker: master.let_go(worker)}
     options |= {"when_ready": lambda _server: _watch(beside), "on_exit": lambda _server: _stop(beside)}
     user = web_user(settings)
     if user:
@@ -136,21 +136,6 @@ def _limit_pools() -> None:
     if mallopt is not None:  # Only glibc has it; elsewhere the program is larger and works the same.
         for parameter, value in MALLOC.items():
             mallopt(parameter, value)
-
-
-def _give_back() -> None:
-    """Return to the system what starting needed and running does not: after the fork each worker would have its own part."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
-def _read_texts(app: Flask) -> None:
-    """Read the texts of both languages, and how they write a day, once for all workers."""
-    for language in LANGUAGES:
-        with app.test_request_context("/"), force_locale(language):
-            gettext("Signals")
-            format_date(date(2026, 1, 1), "full")
 
 
 def _check_port(port: int) -> None:

@@ -803,6 +803,4 @@ def test_it_is_small(visit, server, story):
     total = _memory(master) + sum(map(_memory, web))
     sys.stdout.write(f"{weights}; {total / 1e6:.0f} MB in two workers and their master\n")
     assert all(5_000 < size < 100_000 for size in weights.values()), weights
-    # What reads pictures, PDF and other scripts takes about 15 MB in each of the three; the three share 8 MB of holidays
-    # and 11 MB of what meetings, mails and clocks need.
-    assert total < 340_000_000
+    assert total < 320_000_000

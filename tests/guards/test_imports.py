@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("wsgi",),
     ("signaltable.cli", "signaltable.serve"),
-    ("signaltable.web_server",),
+    ("signaltable.web_master", "signaltable.web_server"),
     ("signaltable.web", "signaltable.jobs", "signaltable.api"),
     ("signaltable.demo", "signaltable.invented_people"),
     ("signaltable.migrating",),
