@@ -157,8 +157,9 @@ def build(
         retention_class=ACTIONS[action].retention_class,
         details_commitment=commit(details_bytes, salt),
     )
-    _check_fields(_values(entry))
-    entry_bytes = entry.to_bytes()
+    values = _values(entry)
+    _check_fields(values)
+    entry_bytes = canonical_bytes(values)
     return Sealed(entry, entry_bytes, details_bytes, salt, leaf_hash(entry_bytes))
 
 

@@ -508,6 +508,23 @@ _TABLE: tuple[Action, ...] = (
         en="A list was consulted or searched",
     ),
     _action(
+        "signal:search",
+        "R",
+        "access",
+        required="view words count",
+        nl="Er is naar zaken gezocht",
+        en="Cases were searched for",
+    ),
+    _action(
+        "figures:consult",
+        "R",
+        "access",
+        required="view",
+        optional="month",
+        nl="Het maandoverzicht is bekeken of opgeslagen",
+        en="The figures of a month were consulted or saved",
+    ),
+    _action(
         "signal:withdraw",
         "U",
         "case",
@@ -1275,6 +1292,23 @@ _TABLE: tuple[Action, ...] = (
         optional="lost_size lost_root erased previous_fingerprint source_hash",
         nl="De database is teruggezet uit een kopie",
         en="The database was restored from a copy",
+    ),
+    _action(
+        "system:migrate",
+        "E",
+        "program",
+        required="version previous_version",
+        nl="De tabellen zijn naar een nieuwe versie gebracht",
+        en="The tables were brought to a new version",
+    ),
+    _action(
+        "system:move",
+        "E",
+        "program",
+        required="move from_database to_database size root",
+        optional="count tables kinds",
+        nl="De gegevens zijn naar een andere database verhuisd",
+        en="The data were moved to another database",
     ),
     # --- the auditor at work
     _action(
