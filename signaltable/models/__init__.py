@@ -33,6 +33,7 @@ from signaltable.models.coming_in import (
     SecondFactor,
 )
 from signaltable.models.disclosing import Disclosure, Duty, Feedback, PolicyVersion, RecordedDecision
+from signaltable.models.hosts import ExportPart, Host, SharedRing
 from signaltable.models.identity import (
     Attachment,
     AttachmentPart,
@@ -63,7 +64,9 @@ from signaltable.models.log import (
     SampleItem,
     SubjectReport,
 )
+from signaltable.models.places import ListPlace
 from signaltable.models.rights import EmergencyAccess, RightsReview, RoleGrant
+from signaltable.models.searching import Figure, FigureMonth, SearchRow, SearchTerm
 from signaltable.models.signals import (
     Draft,
     ExcludedTag,
@@ -79,6 +82,7 @@ from signaltable.models.signals import (
     SubjectField,
     SubjectKey,
 )
+from signaltable.models.standing import DatabaseMark, MovedTable
 from signaltable.models.taking_part import (
     Account,
     AccountRole,
@@ -101,6 +105,7 @@ __all__ = [
     "Base",
     "BudgetUse",
     "CheckpointCopy",
+    "DatabaseMark",
     "Disclosure",
     "Draft",
     "Duty",
@@ -108,7 +113,11 @@ __all__ = [
     "Escalation",
     "ExcludedTag",
     "Exclusion",
+    "ExportPart",
     "Feedback",
+    "Figure",
+    "FigureMonth",
+    "Host",
     "IdentityRequest",
     "Incident",
     "JobRun",
@@ -118,6 +127,7 @@ __all__ = [
     "LinkAct",
     "LinkNotice",
     "LinkVerdict",
+    "ListPlace",
     "LogCheckpoint",
     "LogDetail",
     "LogEntry",
@@ -140,6 +150,7 @@ __all__ = [
     "MinutesPart",
     "MissedDate",
     "MisuseQuestion",
+    "MovedTable",
     "Note",
     "PolicyVersion",
     "Postponement",
@@ -155,7 +166,10 @@ __all__ = [
     "RoleGrant",
     "Sample",
     "SampleItem",
+    "SearchRow",
+    "SearchTerm",
     "SecondFactor",
+    "SharedRing",
     "Signal",
     "SignalKey",
     "SignalMove",

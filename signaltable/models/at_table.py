@@ -14,7 +14,10 @@ class Question(Base):
     """A question to one partner: do you know this subject? With the four answers."""
 
     __tablename__ = "questions"
-    __table_args__ = (Index("ix_questions_agency", "agency_id", "answer", "due_on", "id"),)
+    __table_args__ = (
+        Index("ix_questions_agency", "agency_id", "answer", "due_on", "id"),
+        Index("ix_questions_answered", "agency_id", "answered_at", "id"),
+    )
     id: Mapped[str] = key()
     signal_id: Mapped[str] = to("signals.id", index=True)
     subject_id: Mapped[str | None] = to("subjects.id", null=True)
@@ -54,8 +57,9 @@ class Meeting(Base):
     """
 
     __tablename__ = "meetings"
+    __table_args__ = (Index("ix_meetings_table_held", "table_id", "held_on", "id"),)
     id: Mapped[str] = key()
-    table_id: Mapped[str] = to("regional_tables.id", index=True)
+    table_id: Mapped[str] = to("regional_tables.id")
     held_on: Mapped[date]
     begins: Mapped[str] = mapped_column(String(5), default="", server_default="")
     ends: Mapped[str] = mapped_column(String(5), default="", server_default="")
@@ -146,7 +150,7 @@ class Minutes(Base):
 
     __tablename__ = "minutes"
     meeting_id: Mapped[str] = mapped_column(Id, ForeignKey("meetings.id"), primary_key=True)
-    state: Mapped[str] = mapped_column(Code)
+    state: Mapped[str] = mapped_column(Code, index=True)
     made_by: Mapped[str] = mapped_column(Id)
     made_at: Mapped[datetime]
     shared_at: Mapped[datetime | None]
@@ -220,6 +224,7 @@ class ReflectionPeriod(Base):
     """The time a presumed victim has to decide on cooperation (Vc 2000 B8/3), noted by whoever looks after the person."""
 
     __tablename__ = "reflection_periods"
+    __table_args__ = (Index("ix_reflection_periods_agency", "agency_id", "ended_on", "ends_on", "id"),)
     id: Mapped[str] = key()
     signal_id: Mapped[str] = to("signals.id", index=True)
     subject_id: Mapped[str] = to("subjects.id", index=True)

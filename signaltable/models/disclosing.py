@@ -16,7 +16,9 @@ class Disclosure(Base):
     __tablename__ = "disclosures"
     __table_args__ = (
         CheckConstraint("ground <> ''", name="has_ground"),
-        Index("ix_disclosures_recipient", "recipient_agency", "state", "requested_at", "id"),
+        Index("ix_disclosures_received", "recipient_agency", "disclosed_at", "id"),
+        Index("ix_disclosures_answer_due", "recipient_agency", "state", "due_on", "id"),
+        Index("ix_disclosures_feedback_due", "recipient_agency", "state", "feedback_due_on", "id"),
     )
     id: Mapped[str] = key()
     reference: Mapped[str] = mapped_column(String(16), unique=True)

@@ -153,6 +153,7 @@ class IdentityRequest(Base):
     __table_args__ = (
         Index("ix_identity_requests_owner", "owner_agency", "state", "asked_at"),
         Index("ix_identity_requests_account", "account_id", "asked_at", "id"),
+        Index("ix_identity_requests_open", "account_id", "state", "until", "id"),
     )
     id: Mapped[str] = key()
     reference: Mapped[str] = mapped_column(String(16), unique=True)

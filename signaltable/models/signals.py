@@ -31,7 +31,8 @@ class Signal(Base):
     __tablename__ = "signals"
     __table_args__ = (
         Index("ix_signals_owner_created", "owner_agency", "created_at", "id"),
-        Index("ix_signals_table_created", "table_id", "created_at", "id"),
+        Index("ix_signals_owner_state", "owner_agency", "state", "keep_until", "id"),
+        Index("ix_signals_table_state", "table_id", "state", "created_at", "id"),
     )
     id: Mapped[str] = key()
     reference: Mapped[str] = mapped_column(String(16), unique=True)

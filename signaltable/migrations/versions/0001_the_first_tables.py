@@ -14,6 +14,38 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+# What going back from here throws away for good (docs/postgresql.md).
+loses = (
+    "account_roles",
+    "accounts",
+    "agencies",
+    "agency_destinations",
+    "agenda_items",
+    "disclosures",
+    "drafts",
+    "excluded_tags",
+    "job_runs",
+    "link_verdicts",
+    "links",
+    "log_checkpoints",
+    "log_details",
+    "log_entries",
+    "log_head",
+    "login_attempts",
+    "mails",
+    "match_tags",
+    "meetings",
+    "notes",
+    "questions",
+    "regional_tables",
+    "sessions",
+    "signal_moves",
+    "signals",
+    "subject_fields",
+    "subject_keys",
+    "subjects",
+    "table_members",
+)
 
 
 def upgrade() -> None:

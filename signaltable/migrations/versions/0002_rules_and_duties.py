@@ -14,6 +14,13 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+# What going back from here throws away for good (docs/postgresql.md).
+loses = (
+    "decisions",
+    "duties",
+    "policy_versions",
+    "signals.found",
+)
 
 
 def upgrade() -> None:

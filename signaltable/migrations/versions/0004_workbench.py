@@ -7,6 +7,7 @@ Follows: 0003
 import sqlalchemy as sa
 from alembic import op
 
+from signaltable.audit_trail import backfill
 from signaltable.db import UtcDateTime
 
 
@@ -14,6 +15,18 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+# What going back from here throws away for good (docs/postgresql.md).
+loses = (
+    "checkpoint_copies",
+    "incidents",
+    "log_erased",
+    "log_nodes",
+    "log_terms",
+    "misuse_questions",
+    "sample_items",
+    "samples",
+    "subject_reports",
+)
 
 
 def upgrade() -> None:
@@ -160,6 +173,8 @@ def upgrade() -> None:
 
     with op.batch_alter_table("log_entries", schema=None) as batch_op:
         batch_op.create_index("ix_log_entries_actor", ["actor", "seq"], unique=False)
+
+    backfill.fill_erased(op.get_bind())
 
 
 def downgrade() -> None:

@@ -14,6 +14,8 @@ revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None
+# What going back from here throws away for good (docs/postgresql.md).
+loses = ()
 
 
 def upgrade() -> None:

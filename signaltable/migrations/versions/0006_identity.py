@@ -14,6 +14,27 @@ revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
+# What going back from here throws away for good (docs/postgresql.md).
+loses = (
+    "attachment_parts",
+    "attachments",
+    "budget_uses",
+    "excluded_tags.exclusion_id",
+    "excluded_tags.key_version",
+    "exclusions",
+    "identity_requests",
+    "key_rotations",
+    "link_acts",
+    "link_notices",
+    "links.ended_at",
+    "links.origin",
+    "match_sketches",
+    "sessions.proved_at",
+    "signal_keys",
+    "subject_erasures",
+    "subject_groups",
+    "text_checks",
+)
 
 
 def upgrade() -> None:

@@ -14,6 +14,28 @@ revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
+# What going back from here throws away for good (docs/postgresql.md).
+loses = (
+    "accounts.break_glass",
+    "activations",
+    "emergency_accesses",
+    "login_attempts.browser_digest",
+    "login_attempts.kind",
+    "login_attempts.network_digest",
+    "login_steps",
+    "machine_accounts",
+    "machine_tokens",
+    "machine_uses",
+    "provider_logins",
+    "recovery_codes",
+    "request_rates",
+    "rights_reviews",
+    "role_grants",
+    "second_factors",
+    "sessions.device",
+    "sessions.network",
+    "sessions.strength",
+)
 
 
 def upgrade() -> None:

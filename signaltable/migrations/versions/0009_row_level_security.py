@@ -13,6 +13,8 @@ revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
+# What going back from here throws away for good (docs/postgresql.md).
+loses = ()
 
 
 def upgrade() -> None:
