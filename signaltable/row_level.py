@@ -22,9 +22,11 @@ from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session, SessionTransaction
 
+from signaltable import shared_ring
 from signaltable.db import ERASED_FROM
 from signaltable.domain import Actor, Channel
 from signaltable.keys import KeyProvider
+from signaltable.prepared import run
 
 PERSON, DOOR, WHOLE = "person", "door", "whole"
 # Who may do something with a case of the own table before it lies on an agenda has one of these permissions.
@@ -33,10 +35,17 @@ AT_WORK_AT_TABLE: Final = frozenset({"signal:triage:own-table", "dossier:consult
 VALID_SECONDS: Final = 24 * 3600
 PURPOSE, USE = "rows", "row-level pass"
 _INFO = "signaltable_pass"
+_ONLY_READS = "signaltable_only_reads"
+# With the pass comes back which keys the database knows of: another machine may have made one.
+_SHOW: Final = "SELECT set_config('signaltable.pass', %s, true)"
+_SHOW_AND_ASK: Final = f"{_SHOW}, (SELECT digest FROM shared_rings WHERE id = 1)"  # noqa: S608 -- nothing but what stands here
 _BLOCK = 64  # bytes of a block of SHA-256, to which HMAC pads its key (RFC 2104)
 
 _SHOWN = "(SELECT fence.pass())"
 _SPHERE, _ACCOUNT, _AGENCY = f"({_SHOWN})[1]", f"({_SHOWN})[2]", f"({_SHOWN})[3]"
+# The tables where the own agency has a seat, asked once for a statement and not once for every row.
+_TABLES_OF_MINE = f"(SELECT fence.tables({_SHOWN}))::text[]"
+_WORKS_AT_TABLE = f"({_SHOWN})[4] IS NOT NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class Bearer:
     account_id: str = ""
     agency_id: str = ""
     at_table: bool = False
+    at: int = 0  # the moment of the program's clock, in seconds since 1970; 0 for that of this machine
 
 
 AT_THE_DOOR: Final = Bearer(DOOR)
@@ -59,7 +69,8 @@ def bearer_of(actor: Actor) -> Bearer:
         return PROGRAM
     if not actor.agency_id:
         return AT_THE_DOOR
-    return Bearer(PERSON, actor.account_id, actor.agency_id, bool(AT_WORK_AT_TABLE & actor.permissions))
+    at = int(actor.now.timestamp()) if actor.now else 0
+    return Bearer(PERSON, actor.account_id, actor.agency_id, bool(AT_WORK_AT_TABLE & actor.permissions), at)
 
 
 def write_pass(keys: KeyProvider, bearer: Bearer, now: float) -> str:
@@ -67,9 +78,10 @@ def write_pass(keys: KeyProvider, bearer: Bearer, now: float) -> str:
     version = keys.version(PURPOSE)
     until = str(int(now) + VALID_SECONDS)
     parts = (bearer.sphere, bearer.account_id, bearer.agency_id, "t" if bearer.at_table else "", until, str(version))
+    moment = str(bearer.at or int(now))
     if any("|" in part for part in parts):
         raise ValueError("expected ids without the sign that parts a pass")
-    said = "|".join(parts)
+    said = "|".join((*parts, moment))
     return f"{said}|{hmac.new(_key(keys, version), said.encode(), hashlib.sha256).hexdigest()}"
 
 
@@ -77,7 +89,7 @@ def bear(session: Session, keys: KeyProvider, bearer: Bearer) -> None:
     """Let every transaction of this session begin with the pass of `bearer`; one that runs changes at once."""
     session.info[_INFO] = keys, bearer
     if session.in_transaction():
-        _show(session.connection(), keys, bearer)
+        _show(session, session.connection(), keys, bearer)
 
 
 def borne(session: Session) -> Bearer | None:
@@ -86,16 +98,40 @@ def borne(session: Session) -> Bearer | None:
     return found[1] if found else None
 
 
+def only_read(session: Session) -> None:
+    """A session on a copy of the database, which may tell of keys that are not the newest ones: nobody follows what it says."""
+    session.info[_ONLY_READS] = True
+
+
+def is_asked(session: Session) -> bool:
+    """Whether the database of this session asks for a pass at all: PostgreSQL does."""
+    return session.get_bind().dialect.name == "postgresql"
+
+
 @event.listens_for(Session, "after_begin")
 def _show_first(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     if _INFO in session.info:
-        _show(connection, *session.info[_INFO])
+        _show(session, connection, *session.info[_INFO])
 
 
-def _show(connection: Connection, keys: KeyProvider, bearer: Bearer) -> None:
+@event.listens_for(Session, "after_soft_rollback")
+def _show_again(session: Session, ended: SessionTransaction) -> None:
+    """A savepoint that is taken back takes the pass along to the one of its beginning, which may be that of another sphere."""
+    if ended.nested and session.is_active and _INFO in session.info:
+        _show(session, session.connection(), *session.info[_INFO])
+
+
+def _show(session: Session, connection: Connection, keys: KeyProvider, bearer: Bearer) -> None:
     if connection.dialect.name == "postgresql":
         given = write_pass(keys, bearer, time.time())
-        connection.exec_driver_sql("SELECT set_config('signaltable.pass', %s, true)", (given,))
+        if session.info.get(_ONLY_READS):
+            run(connection, _SHOW, (given,), False).close()
+            return
+        # Past SQLAlchemy, which takes longer over it than the server does: every transaction begins with this.
+        cursor = run(connection, _SHOW_AND_ASK, (given,), False)
+        _, told = cursor.fetchone()
+        cursor.close()
+        shared_ring.follow(connection, keys, told or "")
 
 
 def _key(keys: KeyProvider, version: int) -> bytes:
@@ -145,7 +181,12 @@ _SEATED = (
 
 FENCED: Final[Mapping[str, Fenced]] = MappingProxyType(
     {
-        "signals": Fenced(f"{_own('owner_agency')} OR {_sees('id')}"),
+        # What most rows of a list are seen by comes first: it is compared without asking any other table.
+        "signals": Fenced(
+            f"{_own('owner_agency')} OR ({_WORKS_AT_TABLE} AND table_id = ANY({_TABLES_OF_MINE})) OR {_sees('id')}",
+            # A row that comes or changes is not seen by what it says of itself.
+            new=f"{_own('owner_agency')} OR {_sees('id')}",
+        ),
         "signal_moves": _CASE,
         "signal_table_moves": _CASE,
         "subjects": _CASE,
@@ -156,6 +197,8 @@ FENCED: Final[Mapping[str, Fenced]] = MappingProxyType(
         "match_sketches": Fenced(_NOBODY),
         "excluded_tags": Fenced(_NOBODY),
         "subject_groups": Fenced(_NOBODY),
+        "search_rows": Fenced(_NOBODY, added=_ANYTHING),
+        "search_terms": Fenced(_NOBODY, added=_ANYTHING),
         "links": Fenced(f"{_of_parent('subjects', 'subject_a')} OR {_of_parent('subjects', 'subject_b')}"),
         "link_verdicts": Fenced(_OF_LINK),
         "link_acts": Fenced(_OF_LINK),
@@ -194,8 +237,19 @@ FENCED: Final[Mapping[str, Fenced]] = MappingProxyType(
         "recovery_codes": Fenced(f"{_SPHERE} = '{DOOR}' OR {_MY_ACCOUNT}"),
     }
 )
-# Everybody reads these, and only the program changes them: a seat gives a look at cases.
-READ_BY_ALL: Final = frozenset({"table_members"})
+# Everybody reads these, and only the program changes them: a seat gives a look at cases, and by the others machines know that
+# they have the same keys.
+READ_BY_ALL: Final = frozenset({"hosts", "shared_rings", "table_members"})
+# Everybody reads a part of these, and only the program changes them: of the lists those of the own agency and of the tables where
+# it has a seat (the database itself keeps them, signaltable/places); of the figures what may be told, and never what was counted
+# of a month that goes on.
+READ_IN_PART: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "list_places": f"scope = {_AGENCY} OR scope = ANY({_TABLES_OF_MINE})",
+        "figures": f"{_SPHERE} = '{PERSON}' AND NOT hidden",
+        "figure_months": f"{_SPHERE} = '{PERSON}'",
+    }
+)
 
 _DIGESTS = "only keyed digests and times; ending a session or a step must never meet a row that it does not see"
 _LOG = "the log holds pseudonyms only; who reads which part follows from roles, which the database does not know"
@@ -238,28 +292,38 @@ UNFENCED: Final[Mapping[str, str]] = MappingProxyType(
         "key_rotations": _WORK,
         "job_turns": _WORK,
         "job_runs": _WORK,
+        "database_marks": _WORK,
+        "moved_tables": _WORK,
+        "export_parts": _AUDIT,
     }
 )
-_TABLES: Final = tuple(sorted({*FENCED, *READ_BY_ALL}))
+_TABLES: Final = tuple(sorted({*FENCED, *READ_BY_ALL, *READ_IN_PART}))
 
 # -- putting it up -------------------------------------------------------------------------------------------------
 
 # The search path of the functions: nobody can put a table of the same name before those that are meant.
 _INSIDE: Final = "pg_catalog, fence, pg_temp"
+# A pass of seven parts is one of a program that does not tell its moment yet, while machines are renewed one by one.
 # HMAC by hand, since PostgreSQL has SHA-256 and no keyed digest without an extension.
 _READ = """
 DECLARE
   given text := current_setting('signaltable.pass', true);
   parts text[] := string_to_array(given, '|');
+  length integer := coalesce(array_length(parts, 1), 0);
   pads record;
 BEGIN
-  IF given IS NULL OR array_length(parts, 1) IS DISTINCT FROM 7 THEN RETURN NULL; END IF;
+  IF length NOT IN (7, 8) THEN RETURN NULL; END IF;
   SELECT inner_pad, outer_pad INTO pads FROM fence.keys WHERE version::text = parts[6];
   IF NOT FOUND THEN RETURN NULL; END IF;
   IF encode(sha256(pads.outer_pad || sha256(pads.inner_pad || convert_to(left(given, -65), 'UTF8'))), 'hex')
-    IS DISTINCT FROM parts[7] THEN RETURN NULL; END IF;
+    IS DISTINCT FROM parts[length] THEN RETURN NULL; END IF;
   IF parts[5]::bigint < extract(epoch FROM now()) THEN RETURN NULL; END IF;
   RETURN array_replace(parts, '', NULL);
+END"""
+# No table at all for who has no pass: an empty list, so that nothing is equal to it.
+_SEATS = """
+BEGIN
+  RETURN coalesce((SELECT array_agg(m.table_id::text) FROM {schema}.table_members m WHERE m.agency_id = me[3]), '{{}}');
 END"""
 # What an agency has to do with a case: owner, asked, one side of a disclosure, seat at its table, acute danger.
 _SEES = """
@@ -273,7 +337,8 @@ BEGIN
       WHERE s.id = sought AND m.agency_id = me[3]
       AND (me[4] IS NOT NULL OR EXISTS (SELECT 1 FROM {schema}.agenda_items i WHERE i.signal_id = sought)))
     OR EXISTS (SELECT 1 FROM {schema}.emergency_accesses e
-      WHERE e.signal_id = sought AND e.account_id = me[2] AND e.ended_at IS NULL));
+      WHERE e.signal_id = sought AND e.account_id = me[2] AND e.ended_at IS NULL
+      AND (array_length(me, 1) < 8 OR e.ends_at > to_timestamp(me[7]::bigint))));
 END"""
 
 
@@ -330,8 +395,12 @@ def policies(owner: str) -> Mapping[tuple[str, str], str]:
         made[table, "fence_additions"] = (
             f"FOR INSERT WITH CHECK ({program} OR ({_SPHERE} IS NOT NULL AND {fenced.added}))"
         )
-    for table in READ_BY_ALL:
-        made[table, "fence_rows"] = "FOR SELECT USING (true)"
+    parts = {
+        **dict.fromkeys(READ_BY_ALL, "true"),
+        **{name: f"{program} OR {own}" for name, own in READ_IN_PART.items()},
+    }
+    for table, rows in parts.items():
+        made[table, "fence_rows"] = f"FOR SELECT USING ({rows})"
         made[table, "fence_changes"] = f"USING ({program}) WITH CHECK ({program})"
     return made
 
@@ -341,6 +410,7 @@ def functions(schema: str) -> Mapping[str, tuple[str, str]]:
     return {
         "pass": ("fence.pass() RETURNS text[]", _READ),
         "sees": ("fence.sees(sought text, me text[]) RETURNS boolean", _SEES.format(schema=schema)),
+        "tables": ("fence.tables(me text[]) RETURNS text[]", _SEATS.format(schema=schema)),
     }
 
 
@@ -358,6 +428,7 @@ def _make_functions(connection: Connection, schema: str) -> None:
         connection.exec_driver_sql(f"CREATE OR REPLACE FUNCTION {head} {options} AS $${body}$$")
     connection.execute(text("GRANT USAGE ON SCHEMA fence TO PUBLIC"))
     connection.execute(text("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA fence TO PUBLIC"))
+    _keep_from(connection, "PUBLIC")
 
 
 def _there(connection: Connection) -> list[str]:
@@ -393,11 +464,34 @@ def grant_to(connection: Connection, role: str) -> None:
     quoted = '"' + role.replace('"', '""') + '"'
     schema = connection.execute(text("SELECT quote_ident(current_schema())")).scalar_one()
     connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {quoted}")
+    let_ask(connection, quoted)
     connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {quoted}")
-    connection.exec_driver_sql(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {quoted}")
+    connection.exec_driver_sql(
+        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version, database_marks, moved_tables FROM {quoted}"
+    )
     if (connection.dialect.server_version_info or (0,)) >= (17,):
         # VACUUM after erasing; before version 17 only the owner can.
         connection.exec_driver_sql(f"GRANT MAINTAIN ON {', '.join(ERASED_FROM)} TO {quoted}")
+
+
+def let_ask(connection: Connection, quoted: str) -> None:
+    """Let a role ask the fence who it is: a database that was put back without its rights does not know that any more."""
+    if is_up(connection):
+        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA fence TO {quoted}")
+        connection.exec_driver_sql(f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA fence TO {quoted}")
+        _keep_from(connection, f"PUBLIC, {quoted}")
+
+
+def _keep_from(connection: Connection, roles: str) -> None:
+    """Let nobody hang the functions behind our triggers (signaltable/places) on a table of their own: they run as the owner, and would
+    take away what waits for others. Our own triggers ask for no right when they run.
+    """
+    query = text(
+        "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+        "WHERE n.nspname = 'fence' AND p.prorettype = 'trigger'::regtype ORDER BY 1"
+    )
+    for function in connection.execute(query).scalars().all():
+        connection.exec_driver_sql(f"REVOKE ALL ON FUNCTION {function} FROM {roles}")
 
 
 # -- is it there? --------------------------------------------------------------------------------------------------
@@ -439,7 +533,8 @@ def knows_pass(connection: Connection, keys: KeyProvider) -> bool:
     """Whether the database takes the passes of this key ring; true where there is no fence that asks for one."""
     if not is_up(connection):
         return True
-    _show(connection, keys, PROGRAM)
+    # Asked before anything else, also of a database whose tables are older than this program.
+    connection.exec_driver_sql(_SHOW, (write_pass(keys, PROGRAM, time.time()),))
     return connection.execute(text("SELECT (fence.pass())[1]")).scalar() == WHOLE
 
 
@@ -522,5 +617,5 @@ def _words(told: str) -> list[str]:
 
 @cache
 def _tokens(told: str) -> tuple[str, ...]:
-    bare = re.sub(r"\bas pass\b|::(?:text|name|character varying)", "", told.lower())
+    bare = re.sub(r"\bas (?:pass|tables)\b|::(?:text|name|character varying)", "", told.lower())
     return tuple(re.findall(r"'[^']*'|[a-z_0-9]+|[=<>]+", re.sub(r"\b[a-z_]+\.", "", bare)))

@@ -6,7 +6,20 @@ from dataclasses import replace
 
 import pytest
 from psycopg import errors
-from sqlalchemy import JSON, Boolean, Date, Integer, LargeBinary, create_engine, func, insert, literal, select, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Date,
+    Integer,
+    LargeBinary,
+    create_engine,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from signaltable import row_level
@@ -24,10 +37,10 @@ from tests.table_steps import asked, on_the_agenda, submitted, triaged
 pytestmark = pytest.mark.postgres
 ALL = {**row_level.FENCED, **dict.fromkeys(row_level.READ_BY_ALL)}
 # A person may add these for somebody else: that there is work, and that a link was wrong.
-ADDED_FOR_OTHERS = {"mails", "link_notices"}
+ADDED_FOR_OTHERS = {"mails", "link_notices", "search_rows", "search_terms"}
 AT_THE_DOOR = {"second_factors", "recovery_codes", "emergency_accesses"}
 # Only the program reads these, also where the rows are of one's own agency.
-PROGRAM_ONLY = {"match_tags", "match_sketches", "excluded_tags", "subject_groups"}
+PROGRAM_ONLY = {"match_tags", "match_sketches", "excluded_tags", "subject_groups", "search_rows", "search_terms"}
 
 
 class Session:
@@ -122,7 +135,7 @@ def odd_passes(program, actor):
     own = a_pass(program, actor(program, "avim"))
     said, digest = own.rsplit("|", 1)
     sphere, _, rest = said.partition("|")
-    account, agency, flag, until, version = rest.split("|")
+    account, agency, flag, until, version, moment = rest.split("|")
     other_ring = own[:-1] + ("0" if own[-1] != "0" else "1")
     return [
         None,
@@ -130,12 +143,14 @@ def odd_passes(program, actor):
         "whole",
         "whole||||9999999999|1|" + "0" * 64,
         f"whole|{rest}|{digest}",
-        f"{sphere}|{account}|{actor(program, 'havendam').agency_id}|{flag}|{until}|{version}|{digest}",
-        f"{sphere}|{account}|{agency}|{flag}|{int(until) + 1}|{version}|{digest}",
+        f"{sphere}|{account}|{actor(program, 'havendam').agency_id}|{flag}|{until}|{version}|{moment}|{digest}",
+        f"{sphere}|{account}|{agency}|{flag}|{int(until) + 1}|{version}|{moment}|{digest}",
+        f"{sphere}|{account}|{agency}|{flag}|{until}|{version}|{int(moment) - 1}|{digest}",
+        f"{sphere}|{account}|{agency}|{flag}|{until}|{version}|{digest}",
         f"{said}|",
         f"{said}|{digest}|{digest}",
         other_ring,
-        f"{sphere}|{account}|{agency}|{flag}|{until}|7|{digest}",
+        f"{sphere}|{account}|{agency}|{flag}|{until}|7|{moment}|{digest}",
         row_level.write_pass(program.keys, row_level.PROGRAM, time.time() - row_level.VALID_SECONDS - 5),
     ]
 
@@ -309,6 +324,20 @@ def test_a_gate_that_forgets_everything_lets_nothing_out(postgres_program, actor
         assert tx.session.execute(select(Signal.narrative_masked)).all() == []
 
 
+def test_nobody_takes_what_waits_for_others_away_with_the_functions_of_the_index(postgres_program, actor):
+    """A table of one's own with a trigger that calls a function of the owner would delete rows of the index for anybody."""
+    program = postgres_program
+    session = Session(program, a_pass(program, actor(program, "avim")))
+    with session._within() as connection:
+        connection.execute(text("CREATE TEMP TABLE own (id text)"))
+        with pytest.raises(ProgrammingError) as raised:
+            connection.execute(
+                text("CREATE TRIGGER own AFTER DELETE ON own FOR EACH ROW EXECUTE FUNCTION fence.places_signals()")
+            )
+    assert isinstance(raised.value.orig, errors.InsufficientPrivilege)
+    assert session.count("list_places") == 0  # It still may ask the fence who it is.
+
+
 def test_a_fence_that_somebody_opened_is_told_by_the_check_and_closed_by_the_owner(postgres_program):
     program = postgres_program
     assert found(program) == set()
@@ -361,3 +390,20 @@ def test_the_fence_goes_down_and_up_with_its_migration(filled, actor):
     assert stranger.count("signals") == 2
     migrate(program.settings)
     assert stranger.count("signals") == 0
+
+
+def test_a_savepoint_that_is_taken_back_brings_no_other_sphere_back(filled, actor):
+    who = actor(filled, "delinde")
+    with transaction(filled, who) as tx:
+        sphere = select(literal_column("(fence.pass())[1]"))
+        with tx.whole("a test looks"):
+            begun_inside = tx.session.begin_nested()
+            assert tx.session.scalar(sphere) == row_level.WHOLE
+        assert tx.session.scalar(sphere) == row_level.PERSON
+        begun_inside.rollback()
+        assert tx.session.scalar(sphere) == row_level.PERSON
+        begun_outside = tx.session.begin_nested()
+        with tx.whole("a test looks"):
+            begun_outside.rollback()
+            assert tx.session.scalar(sphere) == row_level.WHOLE
+        assert tx.session.scalar(sphere) == row_level.PERSON

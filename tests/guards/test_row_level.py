@@ -36,7 +36,7 @@ def told():
 
 
 def test_every_table_is_fenced_or_says_why_not():
-    decided = [*row_level.FENCED, *row_level.READ_BY_ALL, *row_level.UNFENCED]
+    decided = [*row_level.FENCED, *row_level.READ_BY_ALL, *row_level.READ_IN_PART, *row_level.UNFENCED]
     assert sorted(decided) == sorted(Base.metadata.tables), "a table is decided on twice or not at all (row_level.py)"
     assert all(len(why) > 10 for why in row_level.UNFENCED.values())
 
