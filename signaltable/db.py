@@ -1,10 +1,18 @@
 """The engine, the session factory and the column types. SQLite is the embedded default, PostgreSQL the same code."""
 
+import math
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, cast
+from weakref import WeakSet
 
-from sqlalchemy import Boolean, DateTime, Dialect, Engine, MetaData, create_engine, event, text
-from sqlalchemy.engine import Connection
+from sqlalchemy import Boolean, DateTime, Dialect, Engine, MetaData, Table, create_engine, event, make_url, text
+from sqlalchemy.engine import Connection, ExceptionContext
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.sql.expression import FunctionElement
@@ -37,13 +45,37 @@ ERASED_FROM = (
     "attachments",
     "attachment_parts",
     "log_details",
+    "export_parts",
+    "search_rows",
+    "search_terms",
 )
-# How many statements an engine keeps ready, 50 kB each, in every worker; a page has about twenty. And how many a connection
-# of SQLite does, of which every thread has several.
-STATEMENTS_KEPT = 200
-STATEMENTS_OF_CONNECTION = 16
+# How many statements an engine keeps ready, 50 kB each, in every worker; a page has about twenty, and SQLAlchemy keeps half
+# as many again before it drops what was used longest ago. And how many a connection of SQLite does, some kB each: a submit
+# sends forty, and preparing those again took as long as running them.
+STATEMENTS_KEPT = 64
+STATEMENTS_OF_CONNECTION = 64
+# How long a connection to PostgreSQL waits for a host that says nothing (libpq, in seconds; the last in milliseconds), so that
+# whoever asked gets an answer. The address may say otherwise.
+PATIENCE = {"connect_timeout": 5, "keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3}
+PATIENCE |= {"tcp_user_timeout": 30_000}
+# How long somebody waits to write into SQLite, and the pauses between two looks whether they may, in seconds.
+PATIENT_SECONDS = 60
+SHORTEST_PAUSE, LONGEST_PAUSE, PAUSES_GROW = 0.0002, 0.004, 1.1
+# The class of mistakes in a value, which PostgreSQL quotes (appendix A of its manual).
+DATA_EXCEPTION = "22"
+# A connection to PostgreSQL that lay so many seconds unused is asked whether it still lives.
+ASKED_AFTER = 1.0
+_IDLE_SINCE = "signaltable_idle_since"
 # The execution option that makes SQLite take its write lock at the start of a transaction.
 WRITES = "signaltable_writes"
+# How PostgreSQL commits what others wait for (`let_go_early`). The commit itself waits for no disk; right behind it comes another
+# one, which holds nothing and waits for what it wrote (a line that says nothing) and so for all that was written before. Both
+# go in one message, and the server answers it once all of it is on disk.
+_COMMIT_EARLY = "SET LOCAL synchronous_commit = off; COMMIT; SELECT pg_logical_emit_message(true, 'signaltable', '')"
+_MAY_COMMIT_EARLY = (
+    "SELECT bool_and(has_function_privilege(oid, 'EXECUTE')) FROM pg_proc WHERE proname = 'pg_logical_emit_message'"
+)
+_EARLY, _MAY_EARLY = "signaltable_early", "signaltable_may_early"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -92,15 +124,105 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 -- SQLAlchemy reads a plain dict here
 
 
-def make_engine(url: str) -> Engine:
-    """An engine for `url`; on SQLite with WAL, full synchronisation, foreign keys and a patient write lock."""
+def table_of(mapped: type[Base]) -> Table:
+    """The table of a class, for statements past the session."""
+    return cast(Table, mapped.__table__)
+
+
+# The engines of this process.
+_ENGINES: WeakSet[Engine] = WeakSet()
+
+
+def _close_idle() -> None:
+    """Close what no thread uses. Two processes on one connection get each other's answers; and SQLite forbids it as well."""
+    for engine in list(_ENGINES):
+        engine.dispose()
+
+
+os.register_at_fork(before=_close_idle)
+
+
+def make_engine(url: str, patience: Mapping[str, int] = PATIENCE) -> Engine:
+    """An engine for `url`; on SQLite with WAL, full synchronisation, foreign keys and a patient write lock.
+
+    What an error says leaves out the values of statements and rows, which are about people. A process that forks hands no
+    idle connection on. `patience` is how long it waits for a host of PostgreSQL.
+    """
+    engine = _make_engine(url, patience)
+    _ENGINES.add(engine)
+    return engine
+
+
+def _make_engine(url: str, patience: Mapping[str, int]) -> Engine:
     if url.startswith("sqlite"):
         options = {"timeout": 60, "check_same_thread": False, "cached_statements": STATEMENTS_OF_CONNECTION}
-        engine = create_engine(url, connect_args=options, query_cache_size=STATEMENTS_KEPT)
+        engine = create_engine(url, connect_args=options, query_cache_size=STATEMENTS_KEPT, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, pool_pre_ping=True, query_cache_size=STATEMENTS_KEPT)
+    given = {name: value for name, value in patience.items() if name not in make_url(url).query}
+    engine = create_engine(url, query_cache_size=STATEMENTS_KEPT, connect_args=given, hide_parameters=True)
+    event.listen(engine, "handle_error", _leave_out_values)
+    event.listen(engine, "checkin", _note_idle)
+    event.listen(engine, "checkout", _ask_whether_it_lives)
+    engine.dialect.do_commit = partial(_commit, engine.dialect.do_commit)  # type: ignore[method-assign]
+    return engine
+
+
+def _leave_out_values(context: ExceptionContext) -> None:
+    """Let neither the error of the driver nor the one around it quote rows and values: details, context, what was no number."""
+    said: Any = context.original_exception
+    if getattr(said, "diag", None) is None or not said.diag.message_primary:
+        return  # Of the connection itself; there are no rows in that.
+    state, around, before = said.sqlstate or "", context.sqlalchemy_exception, str(said)
+    said.args = (f"data exception {state}" if state.startswith(DATA_EXCEPTION) else said.diag.message_primary,)
+    if around is not None:
+        around.args = (str(around.args[0]).replace(before, said.args[0]),)
+
+
+def let_go_early(connection: Connection) -> None:
+    """Let the coming commit of this connection end what others wait for before the disk has it, and return once it has.
+
+    On PostgreSQL who commits holds its locks until the disk answers, so those who wait for one row wait for the disk one
+    after the other. This way they share what it writes. Others may see what was committed a moment before it is on disk,
+    and what they commit is on disk after it; who holds nothing that others wait for has no need of this.
+    """
+    connection.info[_EARLY] = True
+
+
+def _commit(plain: Callable[[Any], None], connection: Any) -> None:
+    if not connection.info.pop(_EARLY, False) or not _may_commit_early(connection):
+        plain(connection)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_COMMIT_EARLY, prepare=False)
+
+
+def _may_commit_early(connection: Any) -> bool:
+    """Whether a server lets us, which everybody may unless somebody took it away; asked once for each connection."""
+    if _MAY_EARLY not in connection.info:
+        with connection.cursor() as cursor:
+            (connection.info[_MAY_EARLY],) = cursor.execute(_MAY_COMMIT_EARLY).fetchone()
+    return bool(connection.info[_MAY_EARLY])
+
+
+def _note_idle(_connection: Any, record: Any) -> None:
+    record.info[_IDLE_SINCE] = time.monotonic()
+
+
+def _ask_whether_it_lives(connection: Any, record: Any, _proxy: Any) -> None:
+    """Ask the server on a connection that lay for a while; one that was used a moment ago would have told. Asking takes a way
+    to the server and back, a tenth of what a small transaction takes.
+
+    Raises `DisconnectionError`, on which the pool opens a new one.
+    """
+    if time.monotonic() - record.info.get(_IDLE_SINCE, math.inf) < ASKED_AFTER:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except Exception:  # noqa: BLE001 -- whatever it is, this connection is of no use
+        raise DisconnectionError from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -112,8 +234,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         "synchronous=FULL",  # NORMAL may lose the newest commits on power loss (perf.md B): not for an audit log.
         "foreign_keys=ON",
         "secure_delete=ON",
-        "busy_timeout=60000",
-        "cache_size=-2000",  # Per connection; the pages of a large database stand in the memory of the system anyhow.
+        f"busy_timeout={PATIENT_SECONDS * 1000}",
+        # Of each connection, and a process has some for each of its threads; the system keeps the pages of the database anyhow.
+        "cache_size=-512",
+        "cache_spill=500",  # What is changed stays in memory up to 2 MB: written early, it may be written twice.
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -121,8 +245,49 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A writer that starts as a reader and upgrades later meets "database is locked" at once; so it queues up front.
-    writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.get_execution_options().get(WRITES, False):
+        _queue_to_write(connection)
+        return
+    try:
+        # Through SQLAlchemy this takes as long as five small questions, and each request begins to read twice.
+        _driver_of(connection).execute("BEGIN")
+    except sqlite3.Error:
+        connection.exec_driver_sql("BEGIN")  # Asked once more for what SQLAlchemy raises.
+
+
+def _driver_of(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _queue_to_write(connection: Connection) -> None:
+    """Take the write lock. SQLite itself would look for it ever more seldom, up to ten times a second, while it lies free."""
+    driver = _driver_of(connection)
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        if not _taken_within(driver, PATIENT_SECONDS):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={PATIENT_SECONDS * 1000}")
+
+
+def _taken_within(driver: sqlite3.Connection, seconds: float) -> bool:
+    """Begin to write as soon as nobody else does; False when that took too long, or something else is wrong with the file.
+
+    Past SQLAlchemy, which takes twenty times as long to say no: SQLAlchemy is asked once more for what it raises.
+    """
+    until, pause = time.monotonic() + seconds, SHORTEST_PAUSE
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                return False
+        else:
+            return True
+        time.sleep(pause)
+        pause = min(pause * PAUSES_GROW, LONGEST_PAUSE)
 
 
 def refuse_writes(engine: Engine) -> None:
@@ -143,10 +308,31 @@ def refuse_writes(engine: Engine) -> None:
     engine.dispose()  # Connections from before would still take changes.
 
 
+class WritingSession(Session):
+    """A session that writes. A class of its own, so that what is listened to in it is set up once and costs readers nothing."""
+
+
 def make_sessions(engine: Engine, *, writes: bool) -> sessionmaker[Session]:
     """A factory of sessions that read, or of sessions that write."""
-    bind = engine.execution_options(**{WRITES: True}) if writes else engine
-    return sessionmaker(bind, expire_on_commit=False)
+    if not writes:
+        return sessionmaker(engine, expire_on_commit=False)
+    return sessionmaker(engine.execution_options(**{WRITES: True}), class_=WritingSession, expire_on_commit=False)
+
+
+def refresh_statistics(session: Session) -> None:
+    """Let SQLite learn from samples how many rows its indexes find: without that it takes an index on a state for a good way
+    into a table of millions. Takes a fraction of a second. PostgreSQL does so by itself (autovacuum).
+    """
+    bind = session.get_bind()
+    if bind.dialect.name == "sqlite":
+        connection = bind.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA analysis_limit=1000")
+            cursor.execute("ANALYZE")
+            cursor.close()
+        finally:
+            connection.close()
 
 
 def empty_write_ahead_log(session: Session) -> bool:

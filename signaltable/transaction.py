@@ -5,28 +5,40 @@ appends the events to the log as the last thing, and commits. A refusal rolls ev
 transaction of its own: it leaves no trace in the data and always one in the log.
 """
 
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import wraps
+from inspect import isgeneratorfunction
 from itertools import islice
 from typing import Any, NoReturn, TypeVar, cast
 
+from sqlalchemy import Connection, Table
+from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from audit.vocabulary import ACTIONS
-from signaltable import audit_trail, concerned, erasures, row_digests, row_level
+from signaltable import audit_trail, concerned, counting, erasures, row_digests, row_level, shared_ring
 from signaltable.audit_trail import AuditEvent
+from signaltable.build import VERSION
 from signaltable.concerned import Concerned
+from signaltable.db import let_go_early
 from signaltable.domain import Actor, Conflict, Refused, UnauditedWrite, day_of
 from signaltable.erasures import Erasure
 from signaltable.keys import KeyProvider
 from signaltable.policy import PolicySet
+from signaltable.prepared import Prepared, delete_from, insert_into
+from signaltable.replica import ListSession, Replica
 from signaltable.row_digests import Rows, Written
 from signaltable.settings import Settings
+from signaltable.storage_faults import StorageFault, fault_of
 from signaltable.trace_context import Trace, start
+
+LOG = logging.getLogger("signaltable")
 
 # Rows that carry no business meaning of their own: a session's last use, a claim of a job, a mail that was written
 # out, a failed attempt that its own login:fail entry describes, a checkpoint that its checkpoint:sign entry announced
@@ -34,6 +46,7 @@ from signaltable.trace_context import Trace, start
 HOUSEKEEPING = frozenset(
     {
         "budget_uses",
+        "export_parts",
         "sessions",
         "job_runs",
         "job_turns",
@@ -44,12 +57,19 @@ HOUSEKEEPING = frozenset(
         "machine_tokens",
         "machine_uses",
         "request_rates",
+        "search_rows",
+        "search_terms",
+        "figure_months",
+        "figures",
     }
 )
 # Digests of rows go with the entry whose details are kept longest.
 KEPT_LONGEST = ("login", "access", "case", "disclosure", "program")
 # What PostgreSQL says to one of two transactions that wait for each other (appendix A of its manual).
 DEADLOCK = "40P01"
+# After a connection that broke while committing: the pauses before each look for what came of it, in seconds. A database
+# that crashed is back by then, or stays away for long.
+LOOKS = (0.0, 0.5, 1.5, 3.0)
 # Beyond this many, entries of their own say the rest: details have a largest size.
 ROWS_PER_ENTRY = 4000
 
@@ -69,6 +89,8 @@ class Program:
     require_standing: Callable[["Transaction"], None] = lambda _tx: None
     # The piece of work that this process does, where no request says which: one command, one run of a job.
     work: Trace | None = None
+    # The copy of the database from which lists are read, where there is one.
+    replica: Replica | None = None
 
 
 @dataclass
@@ -88,6 +110,42 @@ class Transaction:
     kept_from: frozenset[str] | None = None
     # The tables at which the actor's agency had a seat when the gate was asked; asked again before the commit.
     seats: set[str] = field(default_factory=set)
+    # The place and the leaf of the newest entry that this transaction has in the log.
+    place: tuple[int, bytes] | None = None
+    # Whether this is for a page that is a list or a report; and from where such a page reads, once it asked (`lists`).
+    listing: bool = False
+    reads_lists: Session | None = None
+    # What narrows each query of this transaction (flow/leaving_out.py).
+    fences: list[Callable[[ORMExecuteState], None]] = field(default_factory=list)
+    # What `connection` gave: asking the session costs as much as a small statement.
+    _held: Connection | None = field(default=None, init=False, repr=False)
+
+    @property
+    def lists(self) -> Session:
+        """The session for the rows of a list or a report: on the replica, where there is one that has all that was stored.
+
+        Anywhere else than on a page that is a list, it is the session of the transaction itself. Never for what decides
+        something or is changed: rights, standing and who is kept from what are always asked of `session`.
+        """
+        if self.written.tables or _has_changes(self.session):
+            return self.session  # What is not stored yet stands nowhere else.
+        if self.reads_lists is None:
+            self.reads_lists = self._copy() or self.session
+        return self.reads_lists
+
+    def _copy(self) -> ListSession | None:
+        replica = self.program.replica
+        copy = replica.session(self.session, self.program.keys) if replica and self.listing else None
+        if copy is not None:
+            for fence in self.fences:
+                listen(copy, "do_orm_execute", fence)
+        return copy
+
+    def narrow(self, fence: Callable[[ORMExecuteState], None]) -> None:
+        """Let every query from now on pass `fence`, on the replica too."""
+        self.fences.append(fence)
+        for session in {self.session, self.reads_lists or self.session}:
+            listen(session, "do_orm_execute", fence)
 
     @property
     def today(self) -> date:
@@ -121,6 +179,38 @@ class Transaction:
         name = f"{owner}:{version}"
         self.keys_used[name] = self.keys_used.get(name, 0) + times
 
+    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows by one statement past the session: several times faster than objects, and accounted for all the same.
+
+        All rows name the same columns.
+        """
+        insert_into(table, tuple(rows[0])).change(self.connection(), rows)
+        self.written.added(table, rows)
+
+    def delete(self, table: Table, key: tuple[Any, ...]) -> None:
+        """Take away the row with this key, past the session and accounted for, as `insert`."""
+        delete_from(table).change(self.connection(), [dict(zip(table.primary_key.columns.keys(), key, strict=True))])
+        self.written.gone(table, key)
+
+    def rows(self, statement: Prepared, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """What a statement that was made beforehand gives, with what was noted until here written out."""
+        return statement.rows(self.connection(), values)
+
+    def first(self, statement: Prepared, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+        """The first of these rows, or None."""
+        return statement.first(self.connection(), values)
+
+    def connection(self) -> Connection:
+        """The connection of this transaction, for reading past the session; what was noted until here is written out first.
+
+        Writing goes by `insert` or the session: what is written here nobody would account for.
+        """
+        self.session.flush()
+        held = self._held
+        if held is None or not held.in_transaction():
+            held = self._held = self.session.connection()
+        return held
+
     def append_now(self) -> None:
         """Give the noted events their places in the log at once: a checkpoint has to cover its own announcement.
 
@@ -146,17 +236,46 @@ class Transaction:
         """
         if not why:
             raise ValueError("expected why this has to see all")
-        with _risen(self.session, self.program):
-            yield
+        try:
+            with _risen(self.session, self.program):
+                self._let_lists_follow()
+                yield
+        finally:
+            self._let_lists_follow()
+
+    def _let_lists_follow(self) -> None:
+        """Show the replica the pass that the primary has now."""
+        bearer = row_level.borne(self.session)
+        if isinstance(self.reads_lists, ListSession) and bearer is not None:
+            self.reads_lists.bear(self.program.keys, bearer)
+
+    def leave_lists(self) -> None:
+        """Be done with the replica. Raises `UnauditedWrite` when a row of it was changed, which nobody would store."""
+        copy, self.reads_lists = self.reads_lists, None
+        if isinstance(copy, ListSession):
+            changed = _has_changes(copy)
+            copy.leave()
+            if changed:
+                raise UnauditedWrite("a row of a list was changed; expected it to be read from the primary")
+
+
+def _has_changes(session: Session) -> bool:
+    return bool(session.new or session.dirty or session.deleted)
 
 
 Step = TypeVar("Step", bound=Callable[..., Any])
 
 
 def in_whole(why: str) -> Callable[[Step], Step]:
-    """`Transaction.whole` around a whole function, whose first argument is the transaction."""
+    """`Transaction.whole` around a whole function, whose first argument is the transaction.
+
+    Not around a generator: nothing of that would have run when it ends.
+    """
 
     def wrap(step: Step) -> Step:
+        if isgeneratorfunction(step):
+            raise TypeError("expected a function that is done when it returns, found a generator")
+
         @wraps(step)
         def wide(tx: Transaction, *args: Any, **options: Any) -> Any:
             with tx.whole(why):
@@ -173,6 +292,11 @@ def _risen(session: Session, program: Program) -> Iterator[None]:
     if before in {None, row_level.PROGRAM}:
         yield  # The program itself; or a session that a test made, which bears what it was given.
         return
+    if not row_level.is_asked(session):
+        session.flush()
+        yield
+        session.flush()
+        return
     session.flush()
     row_level.bear(session, program.keys, row_level.PROGRAM)
     try:
@@ -187,18 +311,57 @@ def _risen(session: Session, program: Program) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
-    """Open the one transaction for `actor`. Raises what the block raises, after rolling back."""
+def ahead(program: Program, actor: Actor) -> Iterator[Transaction]:
+    """Read for a transaction that follows, before it holds up others: SQLite lets one write at a time.
+
+    What is noted here is recorded by `transaction(program, actor, after=this)`, which must follow whatever came of it.
+    What must still be so when it is stored has to be asked again there. Nothing can be changed here.
+    """
     actor = at_work(program, actor)
     used: dict[str, int] = {}
+    reads = program.read_sessions()
+    if row_level.is_asked(reads):
+        # PostgreSQL may be read from a copy that lags behind; and there nobody waits for who writes something else.
+        reads.close()
+        reads = program.write_sessions()
+    try:
+        with reads as session:
+            row_level.bear(session, program.keys, row_level.bearer_of(actor))
+            yield Transaction(program, actor, session, program.clock(), keys_used=used)
+    except Refused as refusal:
+        _record_refusal(program, actor, refusal, used)
+        raise
+    except Exception as error:
+        # No transaction follows any more, and what was opened was read.
+        if fault_of(error) is None:
+            _record_keys(program, actor, used)
+        raise
+
+
+@contextmanager
+def transaction(
+    program: Program, actor: Actor, *, after: Transaction | None = None, listing: bool = False
+) -> Iterator[Transaction]:
+    """Open the one transaction for `actor`. Raises what the block raises, after rolling back.
+
+    `after` is what was read `ahead`: its events and the use of its keys are recorded here. `listing`: it is for a page that
+    is a list or a report, which may read its rows from the replica (`Transaction.lists`).
+    """
+    actor = after.actor if after else at_work(program, actor)
+    used = after.keys_used if after else {}
     try:
         with program.write_sessions() as session:
             row_level.bear(session, program.keys, row_level.bearer_of(actor))
-            tx = Transaction(program, actor, session, program.clock(), keys_used=used)
+            tx = Transaction(program, actor, session, program.clock(), keys_used=used, listing=listing)
+            if after:
+                tx.events, tx.about, tx.seats = after.events, after.about, after.seats
             tx.written.watch(session)
             try:
                 yield tx
+                tx.leave_lists()
             except BaseException:
+                with suppress(UnauditedWrite):
+                    tx.leave_lists()
                 session.rollback()
                 raise
             _ask_standing(tx)
@@ -207,8 +370,9 @@ def transaction(program: Program, actor: Actor) -> Iterator[Transaction]:
         _record_refusal(program, actor, refusal, used)
         raise
     except Exception as error:
-        # What was opened was read, whatever came of it.
-        _record_keys(program, actor, used)
+        # What was opened was read, whatever came of it. Without a database it was shown to nobody either.
+        if fault_of(error) is None:
+            _record_keys(program, actor, used)
         if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") == DEADLOCK:
             # Two that each waited for the other: the database let one of them go on, and this one was second.
             raise Conflict("at_once", "somebody else worked on the same thing at the same moment") from None
@@ -268,7 +432,50 @@ def _finish(tx: Transaction) -> None:
     if tx.erased:
         # On disk before the commit: what the log calls erased must never be missing from the register.
         erasures.note(tx.program.settings.erasures, tx.program.keys, tx.erased)
-    tx.session.commit()
+    _commit(tx)
+
+
+def _commit(tx: Transaction) -> None:
+    """Commit. Raises `StorageFault` when the connection broke meanwhile and nothing was stored, or nobody can say."""
+    try:
+        # Whoever appends waits for the head of the log that this one holds. But nobody sees a signature before it is on
+        # disk, with everything that it covers: a log that lost signed entries in a crash would look cut off.
+        if tx.place is not None and "log_checkpoints" not in tx.written.tables:
+            let_go_early(tx.connection())
+        _end(tx.session)
+        counting.count("transactions")
+    except DBAPIError as error:
+        fault = fault_of(error)
+        if tx.place is None or fault is None:
+            raise
+        tx.session.invalidate()
+        stored = was_stored(tx.program, tx.place)
+        LOG.warning("a commit was interrupted: %s", {None: "unknown", True: "stored", False: "not stored"}[stored])
+        if not stored:
+            unsure = stored is None
+            raise StorageFault(fault.kind, unsure=unsure, place=tx.place, tables=tx.written.tables) from error
+
+
+def _end(session: Session) -> None:
+    session.commit()
+
+
+def was_stored(program: Program, place: tuple[int, bytes]) -> bool | None:
+    """What came of a commit whose answer never arrived: the log knows. None when the database stays away.
+
+    Who still commits holds the head of the log, so the look waits until that is decided. What is found is on disk then.
+    """
+    for pause in LOOKS:
+        time.sleep(pause)
+        try:
+            with program.write_sessions() as session:
+                row_level.bear(session, program.keys, row_level.PROGRAM)
+                found = audit_trail.is_there(session, place)
+                _end(session)  # It locked the head, so it waits for the disk, which may not have what was found.
+                return found
+        except SQLAlchemyError as error:
+            LOG.debug("looked in vain: %s", type(error).__name__)
+    return None
 
 
 def _tell_keys(tx: Transaction) -> None:
@@ -284,6 +491,8 @@ def _tell_keys(tx: Transaction) -> None:
 def _append(tx: Transaction) -> None:
     """Give the events their places, with what the log has to say of the rows that were written."""
     with tx.whole("the log accounts for rows that the actor may write and not read"):
+        about = {"rules": tx.program.policy.digest, "version": VERSION}
+        shared_ring.tell(tx.session.connection(), tx.program.keys, about)
         _append_all(tx)
 
 
@@ -292,7 +501,7 @@ def _append_all(tx: Transaction) -> None:
         tx.events[0].details.setdefault("keys", sorted(tx.keys_used))
     concerned.complete(tx.session, tx.program.policy.activities, tx.events, tx.about)
     events = accounted(tx.events, row_digests.account(tx.session, tx.program.keys, tx.written))
-    audit_trail.append(tx.session, events, tx.actor, tx.program.clock, tx.program.randomness)
+    tx.place = audit_trail.append(tx.session, events, tx.actor, tx.program.clock, tx.program.randomness) or tx.place
     tx.erased.extend(erasures.told_by(tx.session, events))
 
 
@@ -328,6 +537,7 @@ def _record_keys(program: Program, actor: Actor, used: dict[str, int]) -> None:
 
 
 def _record_refusal(program: Program, actor: Actor, refusal: Refused, used: dict[str, int]) -> None:
+    counting.count("refusals", refusal.action, refusal.reason)
     with program.write_sessions() as session:
         row_level.bear(session, program.keys, row_level.PROGRAM)
         tx = Transaction(program, actor, session, program.clock(), keys_used=used)
