@@ -17,14 +17,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import Any, cast
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final, cast
 
 from sqlalchemy import JSON, ClauseElement, Column, Select, Table, event, inspect, select, tuple_
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from audit.canonical import TOKEN
-from signaltable.db import Base
+from signaltable.db import Base, WritingSession
 from signaltable.domain import SignaltableError
 from signaltable.keys import KeyProvider
 
@@ -156,12 +158,27 @@ UNTRACKED: Mapping[str, str] = {
     "request_rates": "counts for a minute; what goes over the limit is an entry of its own",
     "budget_uses": "counters of a day; each question that counts is an entry of its own",
     "job_turns": "how far jobs got; what a job does is recorded by what it does",
+    "database_marks": "a program that reads a wrong one refuses to start; nobody is let in by it",
+    "moved_tables": "how far a move got; the rows that it brought are compared on both sides",
     "job_runs": "claims of turns; what a job does is recorded by what it does",
+    "export_parts": "a file that waits for a day; what it holds is the log, which is signed",
+    "hosts": "which machines work, told by themselves; nobody is let in by it",
+    "shared_rings": "the sealing: a ring that another machine takes in opens with a key of the ring alone",
+    "list_places": "made from the things that wait, by triggers, and compared with them; a list reads the thing itself",
+    "search_rows": "made from the masked accounts; what is found is read again in the account itself",
+    "search_terms": "made from the masked accounts; what is found is read again in the account itself",
+    "figure_months": "up to which day was counted; a figure of a month says nothing of one case",
+    "figures": "counted from rows that have digests, and published in the month after",
     "mails": "reminders without content that may be lost without harm",
 }
 
 
 # -- what was written ---------------------------------------------------------------------------------------------
+
+
+# Where a session keeps what it wrote; and what says that only the database knows what a column holds.
+_INFO: Final = "signaltable_written"
+_ELSEWHERE: Final = object()
 
 
 class _Json(str):
@@ -181,21 +198,43 @@ class Written:
         self.tables: set[str] = set()
         self.keys: dict[str, set[Key]] = defaultdict(set)
         self.made: dict[str, dict[Key, Mapping[str, Any]]] = defaultdict(dict)
+        # Rows that were taken away here by their key: gone, without a look.
+        self.taken: set[tuple[str, Key]] = set()
         self.carried: Rows = {}
         self.told: Rows = {}
 
     def watch(self, session: Session) -> None:
         """Note everything that this session flushes or executes."""
-        event.listen(session, "after_flush", self._flushed)
-        event.listen(session, "do_orm_execute", self._executed)
+        session.info[_INFO] = self
+        if not isinstance(session, WritingSession):
+            event.listen(session, "after_flush", _note_flushed)
+            event.listen(session, "do_orm_execute", _note_executed)
 
     def clear(self) -> None:
         """What was written until here is accounted for."""
         self.tables.clear()
         self.keys.clear()
         self.made.clear()
+        self.taken.clear()
         self.carried = {}
         self.told = {}
+
+    def added(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Note rows that were just added past the session, each with all that its columns do not fill in by themselves.
+
+        Raises `UnknownRows` for one without its key.
+        """
+        self.tables.add(table.name)
+        if table.name in TRACKED:
+            for key, values in _keyed(table, rows):
+                self._make(table.name, key, values)
+
+    def gone(self, table: Table, key: Key) -> None:
+        """Note a row that was just taken away past the session, by its key."""
+        self.tables.add(table.name)
+        if _counts(table.name, made=False):
+            self._touch(table.name, [key])
+            self.taken.add((table.name, key))
 
     def past(self, table: str, keys: Iterable[Sequence[Any]]) -> None:
         """Note rows that were written past the session, by the driver; they are read again for their digests."""
@@ -207,7 +246,8 @@ class Written:
         self.tables.add(table)
         self.told.setdefault(table, {}).update(digests)
 
-    def _flushed(self, session: Session, _context: UOWTransaction) -> None:
+    def flushed(self, session: Session, _context: UOWTransaction) -> None:
+        """Note what the session is writing out."""
         for row in session.new:
             table = row.__tablename__
             self.tables.add(table)
@@ -219,7 +259,8 @@ class Written:
             if _counts(row.__tablename__, made=False):
                 self._touch(row.__tablename__, [inspect(row).mapper.primary_key_from_instance(row)])
 
-    def _executed(self, state: ORMExecuteState) -> None:
+    def executed(self, state: ORMExecuteState) -> None:
+        """Note what a statement writes."""
         if state.is_select:
             return
         table = getattr(state.statement, "table", None)
@@ -250,23 +291,45 @@ class Written:
         for key in keys:
             self.keys[table].add(tuple(key))
             self.made[table].pop(tuple(key), None)
+            self.taken.discard((table, tuple(key)))
+
+
+@event.listens_for(WritingSession, "after_flush")
+def _note_flushed(session: Session, context: UOWTransaction) -> None:
+    written: Written | None = session.info.get(_INFO)
+    if written is not None:
+        written.flushed(session, context)
+
+
+@event.listens_for(WritingSession, "do_orm_execute")
+def _note_executed(state: ORMExecuteState) -> None:
+    written: Written | None = state.session.info.get(_INFO)
+    if written is not None:
+        written.executed(state)
 
 
 def _completed(table: Table, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The values of a new row with those that its columns fill in by themselves; None when that cannot be told."""
     whole: dict[str, Any] = {}
-    for column in columns_of(table):
-        if column.name in values:
-            value = values[column.name]
-            # As it is stored now: somebody may go on to change the object in hand.
-            whole[column.name] = _Json(_json(value)) if value and isinstance(column.type, JSON) else value
-        elif isinstance(column.default, ScalarElementColumnDefault):
-            whole[column.name] = column.default.arg
-        elif column.default is None and column.server_default is None:
-            whole[column.name] = None
-        else:
+    for name, is_json, fills in _filling(table):
+        value = values.get(name, fills) if fills is not _ELSEWHERE else values.get(name, _ELSEWHERE)
+        if value is _ELSEWHERE or isinstance(value, ClauseElement):
             return None
-    return whole if not any(isinstance(value, ClauseElement) for value in whole.values()) else None
+        # As it is stored now: somebody may go on to change the object in hand.
+        whole[name] = _Json(_json(value)) if is_json and value and name in values else value
+    return whole
+
+
+@cache
+def _filling(table: Table) -> tuple[tuple[str, bool, Any], ...]:
+    """Of each column that counts its name, whether it holds JSON, and what it holds when nothing is given."""
+    return tuple((one.name, isinstance(one.type, JSON), _fills(one)) for one in columns_of(table))
+
+
+def _fills(column: "Column[Any]") -> Any:
+    if isinstance(column.default, ScalarElementColumnDefault):
+        return column.default.arg
+    return None if column.default is None and column.server_default is None else _ELSEWHERE
 
 
 def _counts(table: str, *, made: bool) -> bool:
@@ -290,8 +353,12 @@ def _inserted(state: ORMExecuteState, table: Table) -> Iterator[tuple[Key, Mappi
     given: Any = state.parameters
     if given is None:
         given = cast("ClauseElement", state.statement).compile(dialect=state.session.get_bind().dialect).params
+    return _keyed(table, (given,) if isinstance(given, Mapping) else given)
+
+
+def _keyed(table: Table, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
     names = [column.name for column in table.primary_key.columns]
-    for row in (given,) if isinstance(given, Mapping) else given:
+    for row in rows:
         if any(row.get(name) is None for name in names):
             raise UnknownRows(f"expected the keys of the rows that are added to {table.name}, found none")
         yield tuple(row[name] for name in names), row
@@ -300,14 +367,18 @@ def _inserted(state: ORMExecuteState, table: Table) -> Iterator[tuple[Key, Mappi
 def account(session: Session, ring: KeyProvider, written: Written) -> Rows:
     """What the log has to say of the rows that were written: their digests as they are in the database now."""
     said: Rows = {}
+    version = ring.version(PURPOSE) if written.keys else 0
     for name in sorted(written.keys):
         table, declared = Base.metadata.tables[name], TRACKED[name]
         in_hand = _in_hand(table, declared, written)
-        said[name] = dict(digests(ring, table, in_hand.values()))
+        said[name] = dict(digests(ring, table, in_hand.values(), version)) if in_hand else {}
         if declared.grouped:
             keys = {key[:1] for key in written.keys[name]} - {key[:1] for key in in_hand}
         else:
             keys = written.keys[name] - in_hand.keys()
+            taken = {key for key in keys if (name, key) in written.taken}
+            said[name] |= {token_of(ring, table, key): GONE for key in sorted(taken, key=repr)}
+            keys -= taken
         if keys:
             said[name] |= current(session, ring, table, keys)
     for name, told in written.told.items():
@@ -369,25 +440,21 @@ def reading_of(table: Table) -> "Select[Any]":
     return select(*columns_of(table)).order_by(*table.primary_key.columns)
 
 
-def digests(ring: KeyProvider, table: Table, rows: Iterable[Mapping[Any, Any]]) -> Iterator[tuple[str, str]]:
-    """(row, digest) for rows that come in the order of their keys; a group becomes one."""
-    columns, declared, form = columns_of(table), TRACKED[table.name], form_of(ring, table)
+def digests(
+    ring: KeyProvider, table: Table, rows: Iterable[Mapping[Any, Any]], version: int | None = None
+) -> Iterator[tuple[str, str]]:
+    """(row, digest) for rows that come in the order of their keys; a group becomes one.
+
+    `version` is that of the key which counts, for whoever asked for it already.
+    """
+    made = _digesting(ring, table, columns_of(table), form_of(ring, table, version))
     names = [column.name for column in table.primary_key.columns]
-    if not declared.grouped:
+    if not TRACKED[table.name].grouped:
         for row in rows:
-            yield (
-                token_of(ring, table, tuple(row[name] for name in names)),
-                digest_of(ring, table, columns, [row], form),
-            )
+            yield token_of(ring, table, tuple([row[name] for name in names])), made([row])
         return
-    group: list[Mapping[Any, Any]] = []
-    for row in rows:
-        if group and group[0][names[0]] != row[names[0]]:
-            yield token_of(ring, table, (group[0][names[0]],)), digest_of(ring, table, columns, group, form)
-            group = []
-        group.append(row)
-    if group:
-        yield token_of(ring, table, (group[0][names[0]],)), digest_of(ring, table, columns, group, form)
+    for owner, group in groupby(rows, itemgetter(names[0])):
+        yield token_of(ring, table, (owner,)), made(list(group))
 
 
 def digest_of(
@@ -401,28 +468,43 @@ def digest_of(
 
     Raises ValueError for what is no form, KeyRingError for one of which the key is gone.
     """
+    return _digesting(ring, table, columns, form)(rows)
+
+
+def _digesting(
+    ring: KeyProvider, table: Table, columns: Sequence["Column[Any]"], form: str
+) -> Callable[[Iterable[Mapping[Any, Any]]], str]:
+    """`digest_of` for many rows: what is the same for all of them is looked up once."""
     version = int(form.removesuffix(PACKED))
     if form.endswith(PACKED):
-        names = [column.name for column in table.primary_key.columns]
-        # Sorted here, because a database sorts text by the rules of its language.
-        ordered = sorted(rows, key=lambda row: tuple(row[name] for name in names))
-        packed = (pack((column.name, row[column.name]) for column in columns) for row in ordered)
-        return packed_digest(ring, table.name, packed, version)
-    # Sorted, because a database sorts text by the rules of its language.
-    said = sorted(
-        json.dumps(
-            [[column.name, _plain(column, row[column.name])] for column in columns if row[column.name]],
-            ensure_ascii=True,
+        names, keys = [column.name for column in columns], [column.name for column in table.primary_key.columns]
+        packed = packed_digests(ring, table.name, version)
+
+        def digest_packed(rows: Iterable[Mapping[Any, Any]]) -> str:
+            # Sorted here, because a database sorts text by the rules of its language.
+            ordered = sorted(rows, key=lambda row: tuple([row[name] for name in keys]))
+            return packed([pack([(name, row[name]) for name in names]) for row in ordered])
+
+        return digest_packed
+    key, told = ring.derive(PURPOSE, USE, version), [(one.name, isinstance(one.type, JSON)) for one in columns]
+
+    def digest(rows: Iterable[Mapping[Any, Any]]) -> str:
+        # Sorted, because a database sorts text by the rules of its language.
+        said = sorted(
+            [
+                json.dumps([[name, _plain(value, is_json=is_json)] for name, is_json in told if (value := row[name])])
+                for row in rows
+            ]
         )
-        for row in rows
-    )
-    made = hmac.new(ring.derive(PURPOSE, USE, version), json.dumps([table.name, said]).encode(), hashlib.sha256)
-    return f"{version}.{made.hexdigest()[:DIGEST_DIGITS]}"
+        made = hmac.digest(key, json.dumps([table.name, said]).encode(), "sha256")
+        return f"{version}.{made.hex()[:DIGEST_DIGITS]}"
+
+    return digest
 
 
-def form_of(ring: KeyProvider, table: Table) -> str:
+def form_of(ring: KeyProvider, table: Table, version: int | None = None) -> str:
     """How a digest is made today: the version of the key, with PACKED behind it where values are hashed as they are."""
-    return f"{ring.version(PURPOSE)}{PACKED if TRACKED[table.name].packed else ''}"
+    return f"{version or ring.version(PURPOSE)}{PACKED if TRACKED[table.name].packed else ''}"
 
 
 def packed_digest(ring: KeyProvider, table: str, rows: Iterable[bytes], version: int) -> str:
@@ -458,8 +540,10 @@ def _as_bytes(value: Any) -> tuple[bytes, bytes]:
     return b"j", json.dumps(int(value) if isinstance(value, bool) else value).encode()
 
 
-def _plain(column: "Column[Any]", value: Any) -> Any:
-    if isinstance(column.type, JSON):
+def _plain(value: Any, *, is_json: bool) -> Any:
+    if type(value) is str:  # Most values. JSON that holds a text alone stands as a value of its own.
+        return ["json", _json(value)] if is_json else value
+    if is_json:
         return ["json", str(value) if isinstance(value, _Json) else _json(value)]
     if isinstance(value, datetime):
         return ["moment", value.astimezone(UTC).isoformat(timespec="microseconds")]
@@ -470,8 +554,12 @@ def _plain(column: "Column[Any]", value: Any) -> Any:
     return int(value) if isinstance(value, bool) else value
 
 
+# Made once: making an encoder takes as long as using it.
+_SORTED: Final = json.JSONEncoder(sort_keys=True, ensure_ascii=True).encode
+
+
 def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return _SORTED(value)
 
 
 def token_of(ring: KeyProvider, table: Table, key: Key) -> str:
@@ -479,8 +567,8 @@ def token_of(ring: KeyProvider, table: Table, key: Key) -> str:
     plain = "/".join(part.hex() if isinstance(part, bytes) else str(part) for part in key)
     if not TRACKED[table.name].hidden and TOKEN.fullmatch(plain):
         return plain
-    made = hmac.new(ring.derive(PURPOSE, USE, 1), json.dumps([table.name, plain]).encode(), hashlib.sha256)
-    return made.hexdigest()[:HIDDEN_DIGITS]
+    made = hmac.digest(ring.derive(PURPOSE, USE, 1), json.dumps([table.name, plain]).encode(), "sha256")
+    return made.hex()[:HIDDEN_DIGITS]
 
 
 def key_of(table: Table, declared: Tracked, token: str) -> Key | None:

@@ -1,6 +1,6 @@
 """The one adapter between rows and the log of `audit/`: append, read, prove, find, destroy. No rule about the log stands here."""
 
-from signaltable.audit_trail.appending import AuditEvent, append, day_milliseconds, milliseconds
+from signaltable.audit_trail.appending import AuditEvent, append, day_milliseconds, is_there, milliseconds
 from signaltable.audit_trail.destroying import destroy
 from signaltable.audit_trail.finding import Wanted, find, find_seqs
 from signaltable.audit_trail.tree import (
@@ -12,6 +12,7 @@ from signaltable.audit_trail.tree import (
     newest_checkpoint,
     root,
     size,
+    waits_since,
 )
 
 # A page of the log that is read while exporting; keeps memory flat however long the log is.
@@ -29,10 +30,12 @@ __all__ = [
     "find_seqs",
     "frontier",
     "inclusion",
+    "is_there",
     "leaf_hashes",
     "lock_head",
     "milliseconds",
     "newest_checkpoint",
     "root",
     "size",
+    "waits_since",
 ]

@@ -1,20 +1,23 @@
 """Appending: events get their places at the end of the log, in the transaction of what they tell of."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import Table, select, update
+from sqlalchemy import select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from audit import entry, merkle
 from signaltable import VERSION
-from signaltable.audit_trail import terms
+from signaltable.audit_trail import in_one, terms
 from signaltable.audit_trail.tree import node_rows
-from signaltable.db import Base
-from signaltable.domain import Actor
-from signaltable.models import LogDetail, LogEntry, LogHead, LogNode, LogTerm
+from signaltable.db import table_of
+from signaltable.domain import Actor, Conflict
+from signaltable.models import LogEntry, LogHead
+from signaltable.prepared import Prepared, insert_into
 from signaltable.trace_context import SPAN_BYTES, TRACE_BYTES
 
 # Which program wrote an entry.
@@ -24,9 +27,12 @@ SOURCE = f"signaltable/{VERSION}"
 # the details, which no receipt holds, say what it is part of.
 HANDED_OUT = frozenset({"signal:disclose", "disclosure:accept", "disclosure:return", "disclosure:feedback"})
 
-_TABLES = tuple(Base.metadata.tables[mapped.__tablename__] for mapped in (LogEntry, LogDetail, LogNode, LogTerm))
 _HEAD = select(LogHead.size, LogHead.frontier, LogHead.recorded_at).where(LogHead.id == 1).with_for_update()
-_MOVE_HEAD = update(LogHead).where(LogHead.id == 1)
+_head = table_of(LogHead)
+_LOCK_HEAD = Prepared(
+    select(_head.c.size, _head.c.frontier, _head.c.recorded_at).where(_head.c.id == 1).with_for_update()
+)
+_MOVE_HEAD = Prepared(update(_head).where(_head.c.id == 1), ("size", "frontier", "recorded_at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +65,78 @@ def append(
     actor: Actor,
     clock: Callable[[], datetime],
     randomness: Callable[[int], bytes],
-) -> None:
-    """Give the events their places at the end of the log. Call last: it locks the head until the commit."""
+) -> tuple[int, bytes] | None:
+    """Give the events their places at the end of the log. Call last: it locks the head until the commit.
+
+    The place and the leaf of the last of them, by which `is_there` finds out what came of it; None without events.
+    """
     if not events:
-        return
+        return None
     connection = session.connection()
-    head = connection.execute(_HEAD).one()
-    tree = merkle.CompactRange.from_bytes(head.frontier) if head.size else merkle.CompactRange()
-    recorded_at = max(milliseconds(clock()), head.recorded_at)  # A clock set back must not make the log run back.
+    head = _LOCK_HEAD.first(connection, {})
+    if head is None:
+        raise NoResultFound("expected the head of the log, found none")
+    size, frontier, before = head
+    tree = merkle.CompactRange.from_bytes(frontier) if size else merkle.CompactRange()
+    recorded_at = max(milliseconds(clock()), before)  # A clock set back must not make the log run back.
     rows = _Rows()
-    for seq, happened in enumerate(events, start=head.size):
+    for seq, happened in enumerate(events, start=size):
         sealed = _seal(happened, seq, recorded_at, actor, randomness)
         rows.add(sealed, happened.details, tree.append(sealed.leaf_hash))
-    for table, made in rows.by_table():
-        connection.execute(table.insert(), made)
-    moved = {"size": tree.size, "frontier": tree.to_bytes(), "recorded_at": recorded_at}
-    connection.execute(_MOVE_HEAD, moved)
+    rows.write(connection, {"size": tree.size, "frontier": tree.to_bytes(), "recorded_at": recorded_at})
+    return sealed.entry.seq, sealed.leaf_hash
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvent:
+    """An event of an invented past (signaltable/generate): every text of its entry, whoever it names."""
+
+    texts: Mapping[str, str]
+    details: Mapping[str, Any]
+    occurred_at: int
+
+
+class Stretch:
+    """Entries that are sealed for places of the log which they do not have yet: from `first` on, recorded at one moment."""
+
+    def __init__(
+        self, events: Iterable[PastEvent], first: int, recorded_at: int, randomness: Callable[[int], bytes]
+    ) -> None:
+        """Seal them. A place is part of its entry, so whoever divides the work says where each stretch begins."""
+        self.first, self.recorded_at, self.leaves, self.rows = first, recorded_at, list[bytes](), _Rows()
+        for seq, happened in enumerate(events, start=first):
+            sealed = entry.build(
+                event_id=entry.new_event_id(recorded_at, randomness(entry.EVENT_RANDOM_BYTES)),
+                seq=seq,
+                recorded_at=recorded_at,
+                occurred_at=min(happened.occurred_at, recorded_at),
+                source=SOURCE,
+                details=happened.details,
+                salt=randomness(entry.SALT_BYTES),
+                **happened.texts,
+            )
+            self.leaves.append(sealed.leaf_hash)
+            self.rows.add(sealed, happened.details, ())
+
+
+def append_stretch(session: Session, stretch: Stretch) -> None:
+    """Put a stretch behind the log. Raises `Conflict` when the log ends somewhere else than where the stretch begins."""
+    connection = session.connection()
+    head = connection.execute(_HEAD).one()
+    if head.size != stretch.first or head.recorded_at > stretch.recorded_at:
+        raise Conflict("at_once", "somebody else wrote into the log that is being made")
+    tree = merkle.CompactRange.from_bytes(head.frontier)
+    for leaf in stretch.leaves:
+        stretch.rows.nodes.extend(node_rows(tree.append(leaf)))
+    moved = {"size": tree.size, "frontier": tree.to_bytes(), "recorded_at": stretch.recorded_at}
+    stretch.rows.write(connection, moved)
+
+
+def is_there(session: Session, place: tuple[int, bytes]) -> bool:
+    """Whether the log holds this leaf at this place, once everybody who was appending is done: waits for its head."""
+    seq, leaf = place
+    session.execute(_HEAD)
+    return session.scalar(select(LogEntry.leaf).where(LogEntry.seq == seq)) == leaf
 
 
 class _Rows:
@@ -95,11 +157,16 @@ class _Rows:
             {"name": name, "value": value, "seq": made.seq} for name, value in terms.of(made.object, details)
         )
 
-    def by_table(self) -> Iterator[tuple[Table, list[dict[str, Any]]]]:
-        """The tables that get rows; entries first, because the others point at them."""
-        for table, rows in zip(_TABLES, (self.entries, self.details, self.nodes, self.terms), strict=True):
-            if rows:
-                yield table, rows
+    def write(self, connection: Connection, head: Mapping[str, Any]) -> None:
+        """Store them, entries first because the others point at them, and the head that follows from them."""
+        rows = (self.entries, self.details, self.nodes, self.terms)
+        if connection.dialect.name == "postgresql":
+            in_one.write(connection, rows, head)
+            return
+        for table, made in zip(in_one.TABLES, rows, strict=True):
+            if made:
+                insert_into(table, tuple(made[0])).change(connection, made)
+        _MOVE_HEAD.change(connection, [head])
 
 
 def _seal(

@@ -7,10 +7,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, cast, select
+from sqlalchemy import ColumnElement, Row, Table, cast, exists, literal, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import LargeBinary
 
+from audit.destroyed import ranges_in
 from audit.merkle import HASH_BYTES, CompactRange
 from audit.nodes import LEVELS_APART
 from signaltable.audit_trail import terms
@@ -33,6 +34,28 @@ def fill(connection: Connection) -> None:
         if nodes.made:
             connection.execute(_table("log_nodes").insert(), nodes.made)
             nodes.made = []
+
+
+def fill_erased(connection: Connection) -> None:
+    """Fill log_erased, which is empty, from the entries that say which details were destroyed.
+
+    There are such entries already where the tables went back to an older shape and come forward again.
+    """
+    entries, details, erased = _table("log_entries"), _table("log_details"), _table("log_erased")
+    telling = (
+        select(entries.c.seq, details.c.details)
+        .join(details, details.c.seq == entries.c.seq)
+        .where(entries.c.action == "retention:erase", entries.c.outcome == "ok")
+        .order_by(entries.c.seq)
+    )
+    for by_seq, raw in connection.execute(telling).all():
+        for first, last in ranges_in(_details(raw), by_seq):
+            gone = (
+                select(entries.c.seq, literal(by_seq))
+                .where(entries.c.seq.between(first, min(last, by_seq - 1)))
+                .where(~exists().where(details.c.seq == entries.c.seq), ~exists().where(erased.c.seq == entries.c.seq))
+            )
+            connection.execute(erased.insert().from_select(["seq", "by_seq"], gone))
 
 
 def _table(name: str) -> Table:

@@ -4,6 +4,7 @@ A proof reads some hundred hashes in a handful of statements, however long the l
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -107,6 +108,12 @@ def _run(level: int, first: int, end: int) -> str:
         return f"SELECT 0, seq, leaf FROM log_entries WHERE seq >= {first:d} AND seq < {end:d}"  # noqa: S608
     where = f"level = {level:d} AND position >= {first:d} AND position < {end:d}"
     return f"SELECT level, position, hash FROM log_nodes WHERE {where}"  # noqa: S608
+
+
+def waits_since(session: Session, covered: int) -> datetime | None:
+    """Since when the oldest entry waits that no signature over the first `covered` ones holds; None when none does."""
+    query = select(LogEntry.recorded_at).where(LogEntry.seq >= covered)
+    return session.scalar(query.order_by(LogEntry.seq).limit(1))
 
 
 def newest_checkpoint(session: Session) -> LogCheckpoint | None:

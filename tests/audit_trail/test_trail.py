@@ -1,6 +1,8 @@
 """The adapter between rows and the log: on both databases, under writers at the same time, and against tampering."""
 
 import json
+import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -11,10 +13,10 @@ from sqlalchemy import event, select, text
 
 from audit import entry, merkle
 from signaltable import audit_trail
-from signaltable.domain import Refused, UnauditedWrite
+from signaltable.domain import Actor, Refused, UnauditedWrite
 from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.models import Agency, LogCheckpoint, LogDetail, LogEntry, LogHead
-from signaltable.transaction import Program, refuse, transaction
+from signaltable.transaction import Program, ahead, refuse, transaction
 
 
 def _log(program: Program) -> list[LogEntry]:
@@ -60,7 +62,7 @@ def test_the_head_is_locked_last(program: Program) -> None:
     statements: list[str] = []
     with transaction(program, SYSTEM) as tx:
         connection = tx.session.connection()
-        event.listen(connection, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        event.listen(connection.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
         tx.session.add(Agency(id="late", title="Late", kind="ngo", created_at=tx.now))
         tx.record("agency:record", object_type="agency", object_id="late", details={"agency": "late"})
 
@@ -68,11 +70,17 @@ def test_the_head_is_locked_last(program: Program) -> None:
     lock = next(at for at, statement in enumerate(statements) if "FROM log_head" in statement)
     assert next(at for at, verb in enumerate(verbs) if verb == "INSERT INTO agencies") < lock
     after = verbs[lock + 1 :]
+    if connection.dialect.name == "postgresql":
+        # All of it by one statement: while it runs, everybody else waits.
+        (whole,) = statements[lock + 1 :]
+        assert re.findall(r"(?:INSERT INTO|UPDATE) (\w+)", whole) == [
+            "log_entries", "log_details", "log_nodes", "log_terms", "log_head"
+        ]  # fmt: skip
+        assert statements[lock].rstrip().endswith("FOR UPDATE")
+        return
     assert after[:2] == ["INSERT INTO log_entries", "INSERT INTO log_details"]
     assert set(after[2:-1]) <= {"INSERT INTO log_nodes", "INSERT INTO log_terms"}
     assert after[-1] == "UPDATE log_head SET"
-    if connection.dialect.name == "postgresql":
-        assert statements[lock].rstrip().endswith("FOR UPDATE")
 
 
 def test_a_write_without_an_event_is_refused_and_leaves_nothing(program: Program) -> None:
@@ -190,3 +198,19 @@ def test_events_given_their_places_early_ask_for_no_second_event_and_later_rows_
 
     with pytest.raises(UnauditedWrite):
         change()
+
+
+def test_what_was_opened_ahead_of_a_transaction_that_never_came_is_recorded(
+    sqlite_program: Program, actor: Callable[[Program, str], Actor]
+) -> None:
+    who = actor(sqlite_program, "havendam")
+
+    def look() -> None:
+        with ahead(sqlite_program, who) as tx:
+            tx.use_key(f"agency:{who.agency_id}", 1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        look()
+    last = _log(sqlite_program)[-1]
+    assert (last.action, last.actor) == ("key:use", who.account_id)
