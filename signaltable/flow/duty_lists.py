@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select, tuple_, union_all
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.db import UtcDateTime
 from signaltable.domain import day_of
-from signaltable.flow import second_person
+from signaltable.flow import places, second_person
 from signaltable.flow.duty_kinds import DESTROY, RECORD, REVIEW
 from signaltable.flow.duty_rows import side_of, words_of
 from signaltable.flow.work import MOST, WorkItem
@@ -20,6 +20,7 @@ from signaltable.transaction import Transaction
 
 # Far enough to sort what has no date behind everything that has one.
 FAR: Final = datetime(9999, 12, 31, tzinfo=UTC)
+_ALL: Final = ("duties", "duties-record", "duties-destroy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class DutyStatus:
 def listing(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[DutyLine], PageKey | None]:
     """What the actor can fulfil, the first due first, a page at a time; with the key of the next page or None."""
     due = func.coalesce(Duty.due_at, literal(FAR, UtcDateTime()))
-    query = _waiting(tx, select(Duty, Disclosure))
+    query = _waiting(tx, select(Duty, Disclosure)).where(_among(tx, _ALL, PAGE + 1, after=after))
     if after is not None:
         query = query.where(tuple_(due, Duty.id) > tuple_(literal(after[0], UtcDateTime()), literal(after[1])))
     found = tx.session.execute(query.order_by(due, Duty.id).limit(PAGE + 1)).all()
@@ -91,9 +92,21 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
     due = func.coalesce(Duty.due_at, literal(FAR, UtcDateTime()))
     asks = or_(Duty.kind != DESTROY, Duty.due_at <= tx.now)
     query = _waiting(tx, select(Duty.id, Duty.kind, Duty.created_at, Duty.due_at, Disclosure.reference, Signal.id))
-    for row in tx.session.execute(query.where(asks, Duty.kind != RECORD).order_by(due, Duty.id).limit(MOST)):
+    now = places.of_own_agency(tx, ("duties-destroy",), MOST, before=tx.now + timedelta(microseconds=1))
+    query = query.where(_among(tx, ("duties",), MOST, select(now.c.object_id)))
+    for row in tx.lists.execute(query.where(asks, Duty.kind != RECORD).order_by(due, Duty.id).limit(MOST)):
         day = day_of(row.due_at) if row.due_at else None
         yield WorkItem("duties", row.id, row.reference, row.created_at, day, row.kind == REVIEW, (row.id_1,))
+
+
+def _among(
+    tx: Transaction, lists: tuple[str, ...], most: int, *more: Select[Any], **options: Any
+) -> ColumnElement[bool]:
+    """Whether a duty is among the first of the own agency, or of those that the actor may look back at, or among `more`."""
+    parts = [select(places.of_own_agency(tx, lists, most, **options).c.object_id), *more]
+    if second_person.may_look(tx):
+        parts.append(second_person.first_places(tx, "reviews", most, **options))
+    return Duty.id.in_(union_all(*parts))
 
 
 def _waiting(tx: Transaction, query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -105,7 +118,7 @@ def _of_actor(tx: Transaction) -> ColumnElement[bool]:
     """What the actor's agency owes, and what somebody else did that the actor may look back at."""
     parts: list[ColumnElement[bool]] = [false()]
     if isinstance(may(tx.actor, Permission.DUTY_FULFIL_OWN), Allowed):
-        parts.append(and_(Duty.agency_id == tx.actor.agency_id, Duty.kind != REVIEW))
+        parts.append(and_(places.beside(Duty.agency_id) == tx.actor.agency_id, Duty.kind != REVIEW))
     if second_person.may_look(tx):
         others = Disclosure.requested_by != tx.actor.account_id, Disclosure.approved_by != tx.actor.account_id
         parts.append(and_(Duty.kind == REVIEW, *others, second_person.reach(tx)))

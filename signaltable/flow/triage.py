@@ -9,8 +9,18 @@ from typing import Any
 from sqlalchemy import Row, Select, select, tuple_
 
 from signaltable.access import Allowed, Permission, may, require
-from signaltable.domain import ACTIVE_STATES, Conflict, LinkState, NotFound, Resource, State, UnusableInput, day_of
-from signaltable.flow import closing, consultation, enrich, fact_questions, linking, seats
+from signaltable.domain import (
+    ACTIVE_STATES,
+    ASKABLE,
+    Conflict,
+    LinkState,
+    NotFound,
+    Resource,
+    State,
+    UnusableInput,
+    day_of,
+)
+from signaltable.flow import closing, consultation, enrich, fact_questions, linking, places, seats
 from signaltable.flow.dossier import (
     Dossier,
     LinkedSubject,
@@ -29,6 +39,8 @@ from signaltable.queries import PAGE, not_kept_from, resource_of, tables_of
 from signaltable.transaction import Transaction, in_whole
 
 REASON_LIMIT = 500
+# More than a page of them, because those that were referred are not shown.
+OVERLAPS_LOOKED_AT = 8 * PAGE
 UNKNOWN_CHOICE = "expected one of the choices on the form"
 NO_REASON = "expected a reason for another urgency"
 
@@ -118,14 +130,8 @@ def listing(
     require(tx.actor, Permission.SIGNAL_TRIAGE_OWN_TABLE, Resource("table", table_agencies=seat))
     _check_filters(tx, state, urgency)
     tables = seats.chosen(tx, table_id)
-    query = _columns().where(
-        Signal.table_id.in_(tables),
-        Signal.state.in_([state] if state else ACTIVE_STATES),
-        not_kept_from(tx, Signal.id),
-    )
-    if urgency:
-        query = query.where(Signal.urgency == urgency)
-    shown, newer, older = _page(tx, query, tables, older_than, newer_than)
+    states = [State(state)] if state else list(ACTIVE_STATES)
+    shown, newer, older = _page(tx, _branches(tx, tables, states, urgency), tables, older_than, newer_than)
     double = [] if older_than or newer_than else _overlapping(tx, tables)
     filters = (("state", state), ("urgency", urgency), ("table", table_id))
     tx.record(
@@ -145,22 +151,23 @@ def listing(
 @in_whole("a group holds subjects of several agencies")
 def _overlapping(tx: Transaction, tables: Sequence[str]) -> list[Row[Any]]:
     """The newest signals at these tables whose subject lies at another table as well, as many as stand on a page."""
-    query = _columns().where(
-        Signal.id.in_(overlap.overlapping(tables)),
-        Signal.state.in_(ACTIVE_STATES),
-        not_kept_from(tx, Signal.id),
-    )
-    return list(tx.session.execute(query.order_by(Signal.created_at.desc(), Signal.id.desc()).limit(PAGE)))
+    newest = places.first_of(tx, ("overlaps",), tables, OVERLAPS_LOOKED_AT, newest=True)
+    ids = tx.lists.scalars(select(newest.c.object_id).order_by(newest.c.at.desc(), newest.c.object_id.desc())).all()
+    found: list[Row[Any]] = []
+    # Nearly all of them are shown, so hardly ever more than the first are read.
+    while ids and len(found) < PAGE:
+        some, ids = ids[: 2 * PAGE], ids[2 * PAGE :]
+        query = _columns().where(Signal.id.in_(some), places.beside(Signal.state).in_(ACTIVE_STATES))
+        found += tx.lists.execute(query.order_by(Signal.created_at.desc(), Signal.id.desc()))
+    return found[:PAGE]
 
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """The new signals at the actor's tables; how soon somebody looks at one, its urgency says."""
-    query = (
-        select(Signal.id, Signal.reference, Signal.created_at, Signal.urgency)
-        .where(Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)), Signal.state == State.SUBMITTED)
-        .order_by(Signal.created_at, Signal.id)
-    )
-    for row in tx.session.execute(query.limit(MOST)):
+    branches = _branches(tx, tables_of(tx, tx.actor.agency_id), [State.SUBMITTED], "")
+    oldest = places.first_of_branches(branches, MOST)
+    query = select(Signal.id, Signal.reference, Signal.created_at, Signal.urgency).where(Signal.id.in_(oldest))
+    for row in tx.lists.execute(query.order_by(Signal.created_at, Signal.id).limit(MOST)):
         urgency = tx.program.policy.urgencies[row.urgency]
         urgent = is_pressing(tx, row.urgency)
         due = urgency.due(day_of(row.created_at))
@@ -189,18 +196,31 @@ def _columns() -> Select[Any]:
     )
 
 
+def _branches(tx: Transaction, tables: Sequence[str], states: Sequence[State], urgency: str) -> list[places.Branch]:
+    """The ids of the signals of each state at each table: asked one by one the database finds the first along its index."""
+    conditions = [not_kept_from(tx, Signal.id), *([Signal.urgency == urgency] if urgency else [])]
+    return [
+        select(Signal.id, Signal.created_at).where(Signal.table_id == table, Signal.state == state, *conditions)
+        for table in tables
+        for state in states
+    ]
+
+
 def _page(
-    tx: Transaction, query: Select[Any], tables: Sequence[str], older_than: str, newer_than: str
+    tx: Transaction, branches: Sequence[places.Branch], tables: Sequence[str], older_than: str, newer_than: str
 ) -> tuple[list[Row[Any]], str, str]:
     """The rows of one page, newest first, with the references from which the pages before and after it start."""
     place = tuple_(Signal.created_at, Signal.id)
+    order: tuple[Any, ...] = (Signal.created_at.desc(), Signal.id.desc())
     if newer_than:
-        query = query.where(place > _place(tx, tables, newer_than)).order_by(Signal.created_at, Signal.id)
-    else:
-        query = query.order_by(Signal.created_at.desc(), Signal.id.desc())
-    if older_than and not newer_than:
-        query = query.where(place < _place(tx, tables, older_than))
-    found = list(tx.session.execute(query.limit(PAGE + 1)))
+        start = _place(tx, tables, newer_than)
+        branches, order = [one.where(place > start) for one in branches], (Signal.created_at, Signal.id)
+    elif older_than:
+        start = _place(tx, tables, older_than)
+        branches = [one.where(place < start) for one in branches]
+    first = places.first_of_branches(branches, PAGE + 1, newest=not newer_than)
+    query = _columns().where(Signal.id.in_(first))
+    found = list(tx.lists.execute(query.order_by(*order).limit(PAGE + 1)))
     more, shown = len(found) > PAGE, found[:PAGE]
     if newer_than:
         shown.reverse()
@@ -210,7 +230,7 @@ def _page(
 
 
 def _place(tx: Transaction, tables: Sequence[str], reference: str) -> tuple[datetime, str]:
-    found = tx.session.execute(
+    found = tx.lists.execute(
         select(Signal.created_at, Signal.id).where(
             Signal.reference == reference, Signal.table_id.in_(tables), not_kept_from(tx, Signal.id)
         ),
@@ -226,7 +246,7 @@ def _lines(tx: Transaction, rows: Sequence[Row[Any]]) -> list[TriageLine]:
     confirmed = linking.others_in_groups(tx, ids)
     tables, elsewhere = seats.titles(tx, [row.table_id for row in rows]), overlap.elsewhere(tx, ids)
     ageless = set(
-        tx.session.scalars(
+        tx.lists.scalars(
             select(Subject.signal_id).where(
                 Subject.signal_id.in_(ids),
                 Subject.kind == "person",
@@ -273,7 +293,7 @@ def consult(tx: Transaction, reference: str) -> TriageView:
         version=signal.version,
         results=RESULTS.get(state, ()),
         may_lead=asks,
-        may_ask=asks and state in enrich.ASKABLE,
+        may_ask=asks and state in ASKABLE,
         needs_necessity=consultation.needs_necessity(tx, signal),
         agencies=tuple(enrich.partners(tx, signal)),
         questions=tuple(enrich.asked_about(tx, signal)),

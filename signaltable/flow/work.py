@@ -6,7 +6,7 @@ from datetime import date, datetime
 from signaltable.transaction import Transaction
 
 # So many of one kind a part gives at most, the most pressing first; its own page has the rest.
-MOST = 200
+MOST = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,42 +69,46 @@ def work_list_url(kind: str) -> str:
     return url_for(PAGES[kind].listing)
 
 
+# What is asked, in words; each is translated when it is asked for, because a page shows a few of them many times.
+_LABELS: Mapping[str, Callable[[], str]] = {
+    "incidents": lambda: _("Settle an incident about the log"),
+    "emergencies": lambda: _("Look back on access in acute danger"),
+    "rights-review": lambda: _("Look at who can do what, and sign"),
+    "rights-settling": lambda: _("Take away what a review of rights took away"),
+    "drafts": lambda: _("Go on with a draft"),
+    "texts": lambda: _("Confirm what is masked in a text"),
+    "links": lambda: _("Judge a proposed link"),
+    "referrals": lambda: _("Decide on the advice of the table to refer"),
+    "questions": lambda: _("Answer a question"),
+    "answers": lambda: _("See which answers came in"),
+    "inbox": lambda: _("Accept or return a case"),
+    "feedback": lambda: _("Tell what came of a case"),
+    "returned": lambda: _("Decide on a signal that came back"),
+    "recalls": lambda: _("Call a holder that does not answer"),
+    "further-returned": lambda: _("Decide on what you passed on and got back"),
+    "further-recalls": lambda: _("Call a holder that does not answer"),
+    "approvals": lambda: _("Look a second time at a disclosure"),
+    "duties": lambda: _("Fulfil a duty after a disclosure"),
+    "reports": lambda: _("Make the safety check for a request"),
+    "identities": lambda: _("Decide on a request for an identity"),
+    "looks": lambda: _("Open an identity that was approved"),
+    "erasures": lambda: _("Decide on a request to erase somebody"),
+    "exclusions": lambda: _("Look again at an excluded value"),
+    "reflection": lambda: _("Note how a reflection period ends"),
+    "keeping": lambda: _("Keep a signal longer, or let it go"),
+    "stuck": lambda: _("Get a stuck case moving"),
+    "meetings": lambda: _("Say whether you come to a meeting"),
+    "tasks": lambda: _("Do what a meeting asked"),
+    "closing": lambda: _("Close a meeting that was held"),
+    "minutes": lambda: _("Share the minutes of a meeting"),
+    "approving": lambda: _("Have the minutes of a meeting approved"),
+    "triage": lambda: _("Triage a new signal"),
+}
+
+
 def work_label(kind: str) -> str:
     """What is asked, in words."""
-    return {
-        "incidents": _("Settle an incident about the log"),
-        "emergencies": _("Look back on access in acute danger"),
-        "rights-review": _("Look at who can do what, and sign"),
-        "rights-settling": _("Take away what a review of rights took away"),
-        "drafts": _("Go on with a draft"),
-        "texts": _("Confirm what is masked in a text"),
-        "links": _("Judge a proposed link"),
-        "referrals": _("Decide on the advice of the table to refer"),
-        "questions": _("Answer a question"),
-        "answers": _("See which answers came in"),
-        "inbox": _("Accept or return a case"),
-        "feedback": _("Tell what came of a case"),
-        "returned": _("Decide on a signal that came back"),
-        "recalls": _("Call a holder that does not answer"),
-        "further-returned": _("Decide on what you passed on and got back"),
-        "further-recalls": _("Call a holder that does not answer"),
-        "approvals": _("Look a second time at a disclosure"),
-        "duties": _("Fulfil a duty after a disclosure"),
-        "reports": _("Make the safety check for a request"),
-        "identities": _("Decide on a request for an identity"),
-        "looks": _("Open an identity that was approved"),
-        "erasures": _("Decide on a request to erase somebody"),
-        "exclusions": _("Look again at an excluded value"),
-        "reflection": _("Note how a reflection period ends"),
-        "keeping": _("Keep a signal longer, or let it go"),
-        "stuck": _("Get a stuck case moving"),
-        "meetings": _("Say whether you come to a meeting"),
-        "tasks": _("Do what a meeting asked"),
-        "closing": _("Close a meeting that was held"),
-        "minutes": _("Share the minutes of a meeting"),
-        "approving": _("Have the minutes of a meeting approved"),
-        "triage": _("Triage a new signal"),
-    }[kind]
+    return _LABELS[kind]()
 
 
 _COUNTED: Mapping[str, Callable[[int], str]] = {

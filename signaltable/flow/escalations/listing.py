@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, case, select
+from sqlalchemy import ColumnElement, Select, case, select, union_all
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import NotFound
 from signaltable.escalation_rules import Result
+from signaltable.flow import places
 from signaltable.flow.escalations.ending import TABLE, missed_behind, missed_since
 from signaltable.flow.escalations.settling import at_table, offered
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Account, Disclosure, Duty, Escalation, MeetingTask, Question, Signal
-from signaltable.queries import PageKey, agency_titles, newest_first, not_kept_from, resource_of, tables_of
+from signaltable.queries import PAGE, PageKey, agency_titles, newest_first, not_kept_from, resource_of, tables_of
 from signaltable.transaction import Transaction, in_whole
 
 
@@ -78,11 +79,12 @@ class StuckPage:
 def listing(tx: Transaction, *, after: PageKey | None = None) -> StuckPage:
     """The stuck cases at the actor's tables; that they were looked at is recorded."""
     _gate(tx)
-    waiting = _of_actor(tx).where(Escalation.settled_at.is_(None)).order_by(*_ORDER)
-    rows: Sequence[Escalation] = tx.session.scalars(waiting.limit(MOST + 1)).all()
-    settled, following = newest_first(
-        tx, _of_actor(tx).where(Escalation.settled_at.is_not(None)), Escalation.opened_at, Escalation.id, after
-    )
+    waiting = _of_actor(tx).where(Escalation.settled_at.is_(None), Escalation.id.in_(_first_open(tx, MOST + 1)))
+    rows: Sequence[Escalation] = tx.session.scalars(waiting.order_by(*_ORDER).limit(MOST + 1)).all()
+    lists = (*(("stuck-settled",) if _coordinates(tx) else ()), "stuck-settled-table")
+    newest = places.at_own_tables(tx, lists, PAGE + 1, newest=True, after=after)
+    done = _of_actor(tx).where(Escalation.settled_at.is_not(None), Escalation.id.in_(select(newest.c.object_id)))
+    settled, following = newest_first(tx, done, Escalation.opened_at, Escalation.id, after)
     shown = rows[:MOST]
     tx.record(
         "signal:list",
@@ -146,7 +148,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
     """The stuck cases that the actor brings back into motion, each with the day on which it goes to the table."""
     query = (
         _of_actor(tx)
-        .where(Escalation.settled_at.is_(None))
+        .where(Escalation.settled_at.is_(None), Escalation.id.in_(_first_open(tx, MOST)))
         .with_only_columns(
             Escalation.id,
             Escalation.opened_at,
@@ -154,10 +156,10 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
             Escalation.signal_id,
             Signal.reference,
             Signal.urgency,
+            maintain_column_froms=True,
         )
-        .join(Signal, Signal.id == Escalation.signal_id)
     )
-    for row in tx.session.execute(query.order_by(*_ORDER).limit(MOST)):
+    for row in tx.lists.execute(query.order_by(*_ORDER).limit(MOST)):
         urgent = is_pressing(tx, row.urgency)
         yield WorkItem("stuck", row.id, row.reference, row.opened_at, row.due_on, urgent, (row.signal_id,))
 
@@ -174,16 +176,21 @@ def _gate(tx: Transaction) -> None:
         require(tx.actor, Permission.TABLE_DECIDE_OWN_TABLE)
 
 
+def _first_open(tx: Transaction, most: int) -> Select[*tuple[Any, ...]]:
+    """The ids of the first open ones, with those of the regional table and those of the coordinator."""
+    first = [places.at_own_tables(tx, (one,), most) for one in ("stuck-table", "stuck-coordinator")]
+    return select(union_all(*(select(one.c.object_id) for one in first)).subquery().c.object_id)
+
+
 def _of_actor(tx: Transaction) -> Select[Escalation]:
     """Those at tables of the actor's agency; for whoever does not coordinate only what came to the table."""
-    at = select(Signal.id).where(Signal.table_id.in_(tables_of(tx, tx.actor.agency_id)))
     conditions: list[ColumnElement[bool]] = [
-        Escalation.signal_id.in_(at),
+        places.beside(Signal.table_id).in_(tables_of(tx, tx.actor.agency_id)),
         not_kept_from(tx, Escalation.signal_id),
     ]
     if not _coordinates(tx):
         conditions.append(Escalation.raised_at.is_not(None))
-    return select(Escalation).where(*conditions)
+    return select(Escalation).join(Signal, Signal.id == Escalation.signal_id).where(*conditions)
 
 
 def _lines(tx: Transaction, rows: Sequence[Escalation]) -> Iterable[StuckLine]:
