@@ -170,25 +170,50 @@ def timeline(events: Sequence[TimelineEvent], title: str = "", description: str 
     return _svg(width, bottom - top, "timeline", title, description, parts=parts, wide=True)
 
 
-def bars(items: Sequence[Bar], title: str = "", description: str = "", hidden: str = "–") -> Svg:
-    """Horizontal bars with their numbers. A number of None is drawn as a dashed stub with the text `hidden`."""
-    width, row = 400.0, 34.0
+def bars(
+    items: Sequence[Bar], title: str = "", description: str = "", hidden: str = "–", *, narrow: bool = False
+) -> Svg:
+    """Horizontal bars with their numbers. A number of None is drawn as a dashed stub with the text `hidden`.
+
+    A `narrow` picture can be read on a phone without moving it.
+    """
+    width, row = 340.0 if narrow else 400.0, 34.0
     start = min(18, max((len(item.label) for item in items), default=0)) * 8.4 + 16
-    largest = max((item.value or 0 for item in items), default=0) or 1
     parts: list[str] = []
-    for index, item in enumerate(items):
+    for index, (item, length) in enumerate(zip(items, _lengths(items, width - start - 72), strict=True)):
         y = 8 + index * row
-        length = 10.0 if item.value is None else max(2.0, (width - start - 72) * max(item.value, 0) / largest)
-        shown = hidden if item.value is None else str(item.value)
-        kind = " pic-bar--hidden" if item.value is None else ""
         parts.append(
             f'<g><text x="{number(start - 12)}" y="{number(y + 17)}" text-anchor="end">{plain(_shorten(item.label, 18))}'
-            f"<title>{plain(item.label)}</title></text>"
-            f'<rect class="pic-bar{kind}" x="{number(start)}" y="{number(y)}" width="{number(length)}" height="24" rx="2"/>'
-            f'<text class="pic-number" x="{number(start + length + 8)}" y="{number(y + 17)}">{plain(shown)}</text></g>',
+            f"<title>{plain(item.label)}</title></text>{_bar(item, hidden, start, y, length)}</g>"
         )
     axis = f'<path class="pic-axis" d="M{number(start)} 2V{number(max(len(items), 1) * row + 6)}"/>'
-    return _svg(width, max(len(items), 1) * row + 10, "bars", title, description, parts=[*parts, axis])
+    kind = "bars pic--narrow" if narrow else "bars"
+    return _svg(width, max(len(items), 1) * row + 10, kind, title, description, parts=[*parts, axis])
+
+
+def named_bars(items: Sequence[Bar], title: str = "", hidden: str = "–") -> Svg:
+    """Bars like those of `bars`, narrow, each under its label: for labels that are too long to stand beside."""
+    width, row = 340.0, 56.0
+    parts = [
+        f'<g><text x="0" y="{number(index * row + 16)}">{plain(_shorten(item.label, 42))}'
+        f"<title>{plain(item.label)}</title></text>{_bar(item, hidden, 0.0, index * row + 24, length)}</g>"
+        for index, (item, length) in enumerate(zip(items, _lengths(items, width - 72), strict=True))
+    ]
+    return _svg(width, max(len(items), 1) * row, "bars pic--narrow", title, "", parts=parts)
+
+
+def _lengths(items: Sequence[Bar], longest: float) -> list[float]:
+    largest = max((item.value or 0 for item in items), default=0) or 1
+    return [10.0 if item.value is None else max(2.0, longest * max(item.value, 0) / largest) for item in items]
+
+
+def _bar(item: Bar, hidden: str, x: float, y: float, length: float) -> str:
+    kind = " pic-bar--hidden" if item.value is None else ""
+    shown = hidden if item.value is None else str(item.value)
+    return (
+        f'<rect class="pic-bar{kind}" x="{number(x)}" y="{number(y)}" width="{number(length)}" height="24" rx="2"/>'
+        f'<text class="pic-number" x="{number(x + length + 8)}" y="{number(y + 17)}">{plain(shown)}</text>'
+    )
 
 
 _DOTS = {"same": 3, "near": 2, "different": 0}

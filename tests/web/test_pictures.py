@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 from datetime import date, timedelta
+from functools import partial
 from itertools import combinations
 
 import pytest
@@ -16,6 +17,7 @@ from signaltable.pictures import (
     UnusablePictureError,
     bars,
     link_graph,
+    named_bars,
     place_nodes,
     timeline,
 )
@@ -143,6 +145,7 @@ def everything(text):
         ),
         timeline([TimelineEvent(date(2026, 5, 1), text, text, "done", text)], text, text),
         bars([Bar(text, 3), Bar(text, None)], text, text, hidden=text),
+        named_bars([Bar(text, 3), Bar(text, None)], text, hidden=text),
     ]
 
 
@@ -197,8 +200,9 @@ def test_nodes_with_the_same_id_are_refused():
         link_graph([GraphNode("a", "x"), GraphNode("a", "y")], [])
 
 
-def test_long_bars_stay_inside_and_a_small_number_is_not_told():
-    root = ET.fromstring(bars([Bar("Regio", 1_000_000), Bar("Klein", None), Bar("Nul", 0)], hidden="minder dan 10"))
+@pytest.mark.parametrize("draw", [bars, partial(bars, narrow=True), named_bars])
+def test_long_bars_stay_inside_and_a_small_number_is_not_told(draw):
+    root = ET.fromstring(draw([Bar("Regio", 1_000_000), Bar("Klein", None), Bar("Nul", 0)], hidden="minder dan 10"))
     width, _ = view_box(root)
 
     rects = list(root.iter(f"{SVG}rect"))
@@ -209,6 +213,6 @@ def test_long_bars_stay_inside_and_a_small_number_is_not_told():
     assert "None" not in words
 
 
-@pytest.mark.parametrize("picture", [link_graph([], []), timeline([]), bars([])])
+@pytest.mark.parametrize("picture", [link_graph([], []), timeline([]), bars([]), named_bars([])])
 def test_nothing_to_draw_is_still_a_picture(picture):
     assert ET.fromstring(picture).tag == f"{SVG}svg"
