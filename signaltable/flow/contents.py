@@ -17,6 +17,7 @@ from signaltable.payload import SentField, SentSubject, SentValue, typed
 from signaltable.policy import PolicySet
 from signaltable.queries import subjects_of
 from signaltable.text import TOKENS, Span, find_typed, mask, merged
+from signaltable.text_categories import categories_in
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -99,6 +100,28 @@ def found_in_account(signal: Signal, policy: PolicySet) -> frozenset[str]:
 def account_for_others(signal: Signal, policy: PolicySet) -> str:
     """The masked account as others read it; words that are masked for everybody since it was stored are masked now."""
     return without_protected(signal.narrative_masked, policy)
+
+
+def account_told(signal: Signal, policy: PolicySet, *, accused: bool) -> tuple[str, frozenset[str]]:
+    """The masked account as others read it, and the kinds of data that it tells a reader without a name.
+
+    What `account_for_others` and `contents_of` say, out of one look through the text: for lists, of which every line asks
+    it. `accused`: one of its subjects is.
+    """
+    # Under the rules by which it came in nothing more is found than was found then, and nothing more is masked.
+    same = signal.policy_digest == policy.digest
+    found = {} if same else categories_in(signal.narrative_masked, policy.text_categories)
+    hidden = merged(
+        Span(one.start, one.end, "protected")
+        for name in policy.text_categories.masked & found.keys()
+        for one in found[name]
+    )
+    text = mask(signal.narrative_masked, hidden)
+    kinds = frozenset(signal.found).union(found)
+    if TOKENS["protected"] in text:
+        kinds -= policy.text_categories.masked
+    context = replace(_context(signal, policy), accused=accused, found=kinds, nameless=True)
+    return text, policy.fields.categories_of(MASKED, context)
 
 
 def _found_in_masked(signal: Signal, policy: PolicySet) -> frozenset[str]:

@@ -9,10 +9,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
+from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, select
 
 from signaltable.access import Permission, require
+from signaltable.db import table_of
 from signaltable.domain import Conflict, NotFound, Resource, day_of
 from signaltable.flow import attachment_rows, sealing
 from signaltable.flow.moves import keep_until
@@ -20,6 +22,7 @@ from signaltable.flow.work import MOST, WorkItem
 from signaltable.intake import SignalDraft, parse
 from signaltable.keys import DataKey, new_data_key
 from signaltable.models import Draft
+from signaltable.prepared import Prepared
 from signaltable.transaction import Transaction
 
 FILES_KEY = "files_key"
@@ -76,7 +79,7 @@ def start(tx: Transaction, content: SignalDraft | None = None) -> DraftView:
 
 def load(tx: Transaction, draft_id: str) -> DraftView:
     """The actor's own draft. Raises `NotFound` for anybody else's: not even its existence is told."""
-    draft = own(tx, draft_id)
+    draft = _row_of(tx, draft_id)
     tx.record(
         "draft:consult",
         object_type="draft",
@@ -113,11 +116,14 @@ def mine(tx: Transaction) -> list[DraftLine]:
     return lines
 
 
-def discard(tx: Transaction, draft_id: str, *, cause: str = "by_author") -> None:
-    """Erase a draft of the actor."""
-    draft = own(tx, draft_id)
-    attachment_rows.forget_drafts(tx, [draft.id])
-    tx.session.execute(delete(Draft).where(Draft.id == draft.id))
+def discard(tx: Transaction, draft_id: str, *, cause: str = "by_author", version: int | None = None) -> None:
+    """Erase a draft of the actor. Raises `Conflict` when it is another version by now than the one that is named."""
+    draft = _row_of(tx, draft_id, hold=True)
+    if version is not None and draft.version != version:
+        raise Conflict("draft", "the draft was saved in another window meanwhile")
+    if attachment_rows.has_any(tx, draft.id):
+        attachment_rows.forget_drafts(tx, [draft.id])
+    tx.delete(_DRAFTS, (draft.id,))
     tx.record("draft:erase", object_type="draft", object_id=draft.id, details={"draft": draft.id, "cause": cause})
 
 
@@ -145,7 +151,36 @@ def own(tx: Transaction, draft_id: str) -> Draft:
     return draft
 
 
-def _opened(tx: Transaction, draft: Draft) -> _Sealed:
+class _Row(NamedTuple):
+    """A draft as it is read where nothing is changed in it."""
+
+    id: str
+    account_id: str
+    agency_id: str
+    step: int
+    sealed: bytes
+    version: int
+    updated_at: datetime
+    expires_at: datetime
+
+
+_DRAFTS = table_of(Draft)
+_HOLD = Prepared(
+    select(*(_DRAFTS.c[name] for name in _Row._fields)).where(_DRAFTS.c.id == bindparam("id")).with_for_update()
+)
+_READ = Prepared(select(*(_DRAFTS.c[name] for name in _Row._fields)).where(_DRAFTS.c.id == bindparam("id")))
+
+
+def _row_of(tx: Transaction, draft_id: str, *, hold: bool = False) -> _Row:
+    """The same without an object of the session; `hold` it until the commit, so that nobody else does something with it."""
+    _gate(tx)
+    row = tx.first(_HOLD if hold else _READ, {"id": draft_id})
+    if row is None or (draft := _Row(*row)).account_id != tx.actor.account_id:
+        raise NotFound("no such draft")
+    return draft
+
+
+def _opened(tx: Transaction, draft: Draft | _Row) -> _Sealed:
     kept = json.loads(sealing.open_envelope(tx, tx.actor.agency_id, draft.sealed, _place(draft)))
     key = kept.pop(FILES_KEY, None)
     return _Sealed(parse(kept), new_data_key(base64.b64decode(key)) if key else None)
@@ -162,16 +197,16 @@ def _put(tx: Transaction, draft: Draft, sealed: _Sealed, step: int) -> None:
     tx.record("draft:record", object_type="draft", object_id=draft.id, details={"draft": draft.id, "step": step})
 
 
-def _place(draft: Draft) -> bytes:
+def _place(draft: Draft | _Row) -> bytes:
     return f"drafts|sealed|{draft.id}|{draft.account_id}".encode()
 
 
-def _view(draft: Draft, content: SignalDraft) -> DraftView:
+def _view(draft: Draft | _Row, content: SignalDraft) -> DraftView:
     return DraftView(draft.id, draft.step, draft.version, content, draft.updated_at, draft.expires_at)
 
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """The actor's own drafts, each until the day on which it expires."""
     query = select(Draft.id, Draft.updated_at, Draft.expires_at).where(Draft.account_id == tx.actor.account_id)
-    for row in tx.session.execute(query.order_by(Draft.expires_at, Draft.id).limit(MOST)):
+    for row in tx.lists.execute(query.order_by(Draft.expires_at, Draft.id).limit(MOST)):
         yield WorkItem("drafts", row.id, "", row.updated_at, day_of(row.expires_at))

@@ -1,11 +1,13 @@
 """Identity in and out of the database: sealed per subject, readable only with the key of an agency that holds it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
+from signaltable.db import table_of
 from signaltable.domain import Refused
 from signaltable.keys import DataKey, envelope_version, new_data_key, open_field, seal_field
 from signaltable.models import MatchSketch, MatchTag, Signal, SignalKey, SubjectField, SubjectKey
@@ -15,10 +17,29 @@ from signaltable.transaction import Transaction
 TABLE = "subject_fields"
 FIELD_VERSION = 1
 SKETCHES = "match_sketches"
+_KEYS, _FIELDS = table_of(SubjectKey), table_of(SubjectField)
+_TAGS, _SKETCHES = table_of(MatchTag), table_of(MatchSketch)
 
 
-def seal_identity(tx: Transaction, subject_id: str, identity: Mapping[str, str], unsure: Iterable[str]) -> None:
-    """Store the identity of a subject under a fresh data key, wrapped for the actor's agency alone."""
+@dataclass(frozen=True, slots=True)
+class SealedIdentity:
+    """The rows that keep an identity: its data key, wrapped, and its fields."""
+
+    key: Mapping[str, Any]
+    fields: tuple[Mapping[str, Any], ...]
+
+
+def store_identities(tx: Transaction, sealed: Sequence[SealedIdentity]) -> None:
+    """Store what `seal_identity` made, of several subjects with a statement for each table."""
+    tx.insert(_KEYS, [one.key for one in sealed])
+    if fields := [row for one in sealed for row in one.fields]:
+        tx.insert(_FIELDS, fields)
+
+
+def seal_identity(
+    tx: Transaction, subject_id: str, identity: Mapping[str, str], unsure: Iterable[str]
+) -> SealedIdentity:
+    """The identity of a subject under a fresh data key, wrapped for the actor's agency alone. Nothing is stored."""
     data_key = new_data_key(tx.program.randomness(32))
     doubted = set(unsure)
     rows = [
@@ -40,12 +61,8 @@ def seal_identity(tx: Transaction, subject_id: str, identity: Mapping[str, str],
         if value
     ]
     wrapped = tx.program.keys.wrap(tx.actor.agency_id, data_key, subject_id)
-    tx.session.execute(
-        insert(SubjectKey),
-        [{"subject_id": subject_id, "agency_id": tx.actor.agency_id, "wrapped": wrapped}],
-    )
-    if rows:
-        tx.session.execute(insert(SubjectField), rows)
+    key = {"subject_id": subject_id, "agency_id": tx.actor.agency_id, "wrapped": wrapped}
+    return SealedIdentity(key, tuple(rows))
 
 
 def open_identity(tx: Transaction, subject_id: str) -> dict[str, str]:
@@ -130,14 +147,29 @@ def store_linking(tx: Transaction, subject_id: str, tags: Iterable[Tag], sketch:
     Only the linking step reads them. `version` is that of the match key with which both were made; tags of two versions
     may stand together, a sketch replaces the earlier one. An empty sketch is not kept.
     """
-    rows = [
+    if rows := _tag_rows(subject_id, tags, version):
+        tx.insert(_TAGS, rows)
+    if sketch:
+        tx.session.merge(MatchSketch(**_sketch_row(tx, subject_id, sketch, version)))
+
+
+def store_first_linking(tx: Transaction, sides: Mapping[str, tuple[Sequence[Tag], bytes]], version: int) -> None:
+    """The same of new subjects (id -> tags and sketch), which have none yet: a statement for each table."""
+    if tags := [row for one, (some, _sketch) in sides.items() for row in _tag_rows(one, some, version)]:
+        tx.insert(_TAGS, tags)
+    if made := [_sketch_row(tx, one, sketch, version) for one, (_tags, sketch) in sides.items() if sketch]:
+        tx.insert(_SKETCHES, made)
+
+
+def _tag_rows(subject_id: str, tags: Iterable[Tag], version: int) -> list[dict[str, Any]]:
+    return [
         {"subject_id": subject_id, "set_id": tag.set_id, "digest": tag.digest, "key_version": version} for tag in tags
     ]
-    if rows:
-        tx.session.execute(insert(MatchTag), rows)
-    if sketch:
-        sealed = seal_sketch(_sketch_key(tx, version), subject_id, sketch, version, tx.program.randomness(12))
-        tx.session.merge(MatchSketch(subject_id=subject_id, key_version=version, sealed=sealed))
+
+
+def _sketch_row(tx: Transaction, subject_id: str, sketch: bytes, version: int) -> dict[str, Any]:
+    sealed = seal_sketch(_sketch_key(tx, version), subject_id, sketch, version, tx.program.randomness(12))
+    return {"subject_id": subject_id, "key_version": version, "sealed": sealed}
 
 
 def seal_sketch(key: DataKey, subject_id: str, sketch: bytes, version: int, nonce: bytes) -> bytes:

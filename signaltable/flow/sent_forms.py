@@ -4,6 +4,7 @@ What a session sent last stands with it as a keyed digest, written in the transa
 comes second, also at the same moment, waits for that row and finds it there.
 """
 
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from typing import Final
 
@@ -49,8 +50,13 @@ def _others_since(tx: Transaction) -> bool:
 def note(tx: Transaction, session_digest: str, form: str) -> bool:
     """Keep that this session had this form done; whether it had: not when nothing was changed, or only advice noted."""
     tx.session.flush()
-    if not tx.written.tables - HOUSEKEEPING - BESIDE:
+    if not changes(tx.written.tables):
         return False
     done = {"last_form": form, "last_form_at": tx.now}
     tx.session.execute(update(LoginSession).where(LoginSession.token_digest == session_digest).values(**done))
     return True
+
+
+def changes(tables: AbstractSet[str]) -> bool:
+    """Whether who wrote these tables changed anything, or only looked."""
+    return bool(tables - HOUSEKEEPING - BESIDE)

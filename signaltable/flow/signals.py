@@ -10,19 +10,29 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from signaltable import route
 from signaltable.access import OWN_CASE, Permission, require
 from signaltable.domain import UNDISCLOSED, Conflict, Resource, State, UnusableInput
 from signaltable.facts import Facts, parse_facts
-from signaltable.flow import attachment_rows, attachments, decisions, drafts, linking, sealing, seats, text_checks
+from signaltable.flow import (
+    attachment_rows,
+    attachments,
+    drafts,
+    linking,
+    new_signal,
+    sealing,
+    searching,
+    seats,
+    text_checks,
+)
 from signaltable.flow.attachment_rows import Kept
-from signaltable.flow.masking import HAS_BSN, for_others, kinds_in
-from signaltable.flow.masks import LANGUAGE, MUNICIPALITY, NARRATIVE, PART, Masks, masks_of
-from signaltable.flow.moves import keep_until, move, note_move
-from signaltable.flow.references import fresh_reference
-from signaltable.identity import IDENTITY_FIELDS, Identity, identity_from, typed_values, validate_identity
+from signaltable.flow.masking import HAS_BSN, for_others
+from signaltable.flow.masks import NARRATIVE, PART, Masks, masks_of
+from signaltable.flow.moves import keep_until, move
+from signaltable.flow.new_signal import Made
+from signaltable.identity import IDENTITY_FIELDS, Identity, typed_values, validate_identity
 from signaltable.intake import SignalDraft, SubjectDraft, facts_of, missing_elements, problems_of, victims
 from signaltable.keys import CannotOpen
 from signaltable.models import Signal, SignalMove, Subject
@@ -36,7 +46,7 @@ from signaltable.queries import (
 )
 from signaltable.seating import Offered
 from signaltable.text import contains_bsn
-from signaltable.text_categories import CategorySpan, categories_in
+from signaltable.text_categories import CategorySpan
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
 
@@ -45,6 +55,14 @@ REASON_LIMIT = 500
 
 class NotConfirmed(Conflict):
     """What was confirmed is not what would be submitted: the texts, the choices or what the scan finds changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found of a draft before the transaction that submits it, and of which version of the draft that is."""
+
+    masks: Masks
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +171,7 @@ def preview(tx: Transaction, draft: SignalDraft) -> Preview:
     return Preview(
         advice=advise(tx, draft, 0),
         masks=masks,
-        found=categories_in(draft.narrative, tx.program.policy.text_categories),
+        found=masks.told,
         missing=tuple(missing_elements(draft, tx.program.policy)),
         problems=check(tx, draft) | _mask_problems(masks),
         tables=seats.offer(tx, _seen_from_each(tx, draft)),
@@ -208,7 +226,10 @@ def identity_problems(tx: Transaction, subject: SubjectDraft) -> dict[str, Text]
 
 def advise(tx: Transaction, draft: SignalDraft, linked_agencies: int) -> route.Decision:
     """The advice of the meldroutekaart: for each possible victim her own, together without doubles."""
-    people = facts_of_people(tx, draft, linked_agencies)
+    return _advised(tx, facts_of_people(tx, draft, linked_agencies))
+
+
+def _advised(tx: Transaction, people: Iterable[Facts]) -> route.Decision:
     return route.merge([route.decide(facts, tx.program.policy, on=tx.today) for facts in people], tx.program.policy)
 
 
@@ -226,11 +247,18 @@ def _seen_from_each(tx: Transaction, draft: SignalDraft, linked_agencies: int = 
 
 
 def submit(
-    tx: Transaction, draft: SignalDraft, draft_id: str = "", *, confirmed: str | None = None, table_id: str = ""
+    tx: Transaction,
+    draft: SignalDraft,
+    draft_id: str = "",
+    *,
+    confirmed: str | None = None,
+    table_id: str = "",
+    looked: Looked | None = None,
 ) -> Receipt:
     """Make a signal of a draft. `confirmed` is the token of the masks that were shown; None takes them as they are found.
 
-    `table_id` is one of the tables of `preview`; without it the signal goes to the one that is proposed. Raises
+    `table_id` is one of the tables of `preview`; without it the signal goes to the one that is proposed. `looked` is
+    what was found of this very draft just before (`transaction.ahead`), so that nothing is looked through twice. Raises
     `UnusableInput` with every problem, `Conflict` without a table to submit to, `NotConfirmed` when the texts,
     the choices or what the scan finds changed since they were shown.
     """
@@ -238,115 +266,60 @@ def submit(
     problems = check(tx, draft)
     if problems:
         raise UnusableInput(problems)
-    masks = masks_of(tx, draft)
+    masks = looked.masks if looked else masks_of(tx, draft)
     if mistaken := _mask_problems(masks):
         raise UnusableInput(mistaken)
     if confirmed is not None and confirmed != masks.token:
         raise NotConfirmed("masks", "other masks than those that were shown")
     if confirmed is not None and masks.tells_shelter and not draft.shelter_confirmed:
         raise NotConfirmed("shelter", "the text seems to tell where somebody is sheltered")
-    signal = _store_signal(tx, draft, masks, seats.take_seat(tx, _seen_from_each(tx, draft), table_id))
+    told = _told(tx, draft)
+    # All that takes long is made before anything is asked of the database: on SQLite others wait from then on.
+    made = new_signal.make(tx, draft, masks, told)
+    table_id = seats.take_seat(tx, told.people, table_id)
+    signal = new_signal.store(tx, made, table_id)
     if not masks.complete:
-        held = [text_checks.Held(one.place, one.text, one.spans) for one in masks.texts]
-        text_checks.hold(tx, signal, held, freed=[one.word for one in masks.words if one.freed])
-    subjects = [_store_subject(tx, signal, number, subject) for number, subject in enumerate(draft.subjects, start=1)]
+        _hold_texts(tx, signal, masks)
+    searching.add(tx, signal.id, masks.masked(NARRATIVE) if masks.complete else "", table_id)
+    new_signal.store_subjects(tx, made)
     _record_signal(tx, signal, draft, masks)
     if confirmed is not None or draft.freed:
         _record_masks(tx, signal, draft, masks)
     if draft_id:
         _keep_attachments(tx, signal, draft_id)
-    proposed = linking.propose(tx, signal, subjects)
-    advice = advise(tx, draft, 0)
-    _keep_advice(tx, signal, advice, decisions.note_route(tx, signal, facts_of_people(tx, draft, 0), advice))
+    proposed = new_signal.link(tx, made)
+    _record_advice(tx, signal, told.advice, new_signal.note_advice(tx, signal, told))
     if draft_id:
-        drafts.discard(tx, draft_id, cause="submitted")
-    return Receipt(signal.reference, advice, tuple(proposed))
+        drafts.discard(tx, draft_id, cause="submitted", version=looked.version if looked else None)
+    return Receipt(signal.reference, told.advice, tuple(proposed))
+
+
+def _told(tx: Transaction, draft: SignalDraft) -> new_signal.Told:
+    people = _seen_from_each(tx, draft)
+    facts = [parse_facts(one) for one in people]
+    return new_signal.Told(people, facts, _advised(tx, facts))
+
+
+def _hold_texts(tx: Transaction, signal: Made, masks: Masks) -> None:
+    """The text reader is away: others read these texts once it was there."""
+    held = [text_checks.Held(one.place, one.text, one.spans) for one in masks.texts]
+    freed = [one.word for one in masks.words if one.freed]
+    text_checks.hold(tx, tx.session.get_one(Signal, signal.id), held, freed=freed)
 
 
 def _gate(tx: Transaction) -> None:
     require(tx.actor, Permission.SIGNAL_SUBMIT_OWN, Resource("signal", owner_agency=tx.actor.agency_id))
 
 
-def _keep_attachments(tx: Transaction, signal: Signal, draft_id: str) -> None:
+def _keep_attachments(tx: Transaction, signal: Made, draft_id: str) -> None:
     """The files of the draft become those of the signal, and so does their key."""
-    if attachment_rows.of_draft(tx.session, draft_id):
+    if attachment_rows.has_any(tx, draft_id):
         _content, data_key = drafts.content_and_key(tx, draft_id)
         sealing.wrap_signal_key(tx, signal.id, data_key)
         attachment_rows.hand_to_signal(tx, draft_id, signal.id)
 
 
-def _store_signal(tx: Transaction, draft: SignalDraft, masks: Masks, table_id: str) -> Signal:
-    policy, signal_id = tx.program.policy, tx.new_id()
-    people = victims(draft)
-    signal = Signal(
-        id=signal_id,
-        reference=fresh_reference(tx, "S", Signal.reference),
-        owner_agency=tx.actor.agency_id,
-        submitter=tx.actor.account_id,
-        capacity=draft.capacity,
-        table_id=table_id,
-        state=State.SUBMITTED,
-        urgency=draft.safety.urgency,
-        created_at=tx.now,
-        observed_on=draft.observed.on,
-        municipality=masks.masked(MUNICIPALITY),
-        source_quality=draft.observed.source_quality,
-        facts=facts_of(draft, policy, people[0] if people else None, 0, tx.today),
-        form_rows=dict(draft.form_rows),
-        indicators=dict(draft.indicators),
-        flags=list(draft.flags),
-        consent={
-            **draft.consent.model_dump(mode="json", exclude={"asked_by"}),
-            "language": masks.masked(LANGUAGE),
-        },
-        narrative_masked=masks.masked(NARRATIVE),
-        found=sorted(kinds_in(draft.narrative, policy).union(draft.categories)),
-        owner_sealed=sealing.seal_json(
-            tx,
-            tx.actor.agency_id,
-            {
-                "narrative": draft.narrative,
-                "reachable": draft.reachable,
-                "asked_by": draft.consent.asked_by,
-                "municipality": draft.observed.municipality,
-                # So that what the owner types later does not say again what was masked, and why a word was not.
-                "masked_words": [*masks.kept_words, *draft.mask_words],
-                "marked": list(draft.mask_words),
-                "freed": [{"word": one.word, "reason": one.reason} for one in masks.words if one.freed],
-            },
-            f"signals|owner_sealed|{signal_id}",
-        ),
-        advice={},
-        policy_digest=policy.digest,
-        missing=missing_elements(draft, policy),
-        keep_until=keep_until(tx, "signal"),
-        version=1,
-    )
-    tx.session.add(signal)
-    tx.session.flush()
-    note_move(tx, signal, State.DRAFT, State.SUBMITTED, "")
-    return signal
-
-
-def _store_subject(tx: Transaction, signal: Signal, number: int, draft: SubjectDraft) -> linking.TaggedSubject:
-    subject_id = tx.new_id()
-    row = {
-        "id": subject_id,
-        "signal_id": signal.id,
-        "number": number,
-        "kind": draft.kind,
-        "role": draft.role,
-        "age_band": draft.age if draft.kind == "person" else "unknown",
-        "gender": draft.gender if draft.kind == "person" else "unknown",
-    }
-    tx.session.execute(insert(Subject), [row])
-    identity = identity_from(draft.kind, draft.identity)
-    values = {name: getattr(identity, name) for name in IDENTITY_FIELDS}
-    sealing.seal_identity(tx, subject_id, values, draft.unsure)
-    return linking.keep(tx, subject_id, identity)
-
-
-def _record_masks(tx: Transaction, signal: Signal, draft: SignalDraft, masks: Masks) -> None:
+def _record_masks(tx: Transaction, signal: Made, draft: SignalDraft, masks: Masks) -> None:
     """How many words were masked and how many stay readable, and their kinds; never the words."""
     freed = [one for one in masks.words if one.freed]
     shelter = {"shelter": "confirmed" if draft.shelter_confirmed else "warned"} if masks.tells_shelter else {}
@@ -367,7 +340,7 @@ def _record_masks(tx: Transaction, signal: Signal, draft: SignalDraft, masks: Ma
     )
 
 
-def _record_signal(tx: Transaction, signal: Signal, draft: SignalDraft, masks: Masks) -> None:
+def _record_signal(tx: Transaction, signal: Made, draft: SignalDraft, masks: Masks) -> None:
     kinds = sorted({name for subject in draft.subjects for name, value in subject.identity.items() if value})
     tx.record(
         "signal:record",
@@ -377,8 +350,8 @@ def _record_signal(tx: Transaction, signal: Signal, draft: SignalDraft, masks: M
             "signal": signal.reference,
             "subjects": len(draft.subjects),
             "identifier_kinds": kinds,
-            "policy_digest": signal.policy_digest,
-            "urgency": signal.urgency,
+            "policy_digest": tx.program.policy.digest,
+            "urgency": draft.safety.urgency,
             "consent": draft.consent.status,
             "indicators": sorted(draft.indicators),
             "masked": len(masks.spans(NARRATIVE)),
@@ -387,9 +360,7 @@ def _record_signal(tx: Transaction, signal: Signal, draft: SignalDraft, masks: M
     )
 
 
-def _keep_advice(tx: Transaction, signal: Signal, advice: route.Decision, noted: Sequence[str]) -> None:
-    signal.advice = frozen_advice(advice)
-    signal.version += 1
+def _record_advice(tx: Transaction, signal: Made, advice: route.Decision, noted: Sequence[str]) -> None:
     tx.record(
         "signal:route",
         object_type="signal",
@@ -403,28 +374,6 @@ def _keep_advice(tx: Transaction, signal: Signal, advice: route.Decision, noted:
             "decisions": list(noted),
         },
     )
-
-
-def frozen_advice(advice: route.Decision) -> dict[str, Any]:
-    """The advice as it is kept with the signal: what the card said that day, replayable from the policy digest."""
-    return {
-        "policy_digest": advice.policy_digest,
-        "routes": [
-            {
-                "id": one.id,
-                "destination": one.destination,
-                "urgency": one.urgency,
-                "purpose": one.purpose,
-                "source": one.source,
-                "reason": {"nl": one.reason.nl, "en": one.reason.en},
-            }
-            for one in advice.routes
-        ],
-        "questions": [
-            {"fact": question.fact, "why": {"nl": question.why.nl, "en": question.why.en}}
-            for question in advice.questions
-        ],
-    }
 
 
 # -- the owner's own view ----------------------------------------------------------------------------------------

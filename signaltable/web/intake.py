@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -24,9 +24,10 @@ from wtforms import (
 from wtforms.validators import InputRequired, Length, Optional
 
 from signaltable.access import Permission
-from signaltable.domain import Conflict, day_of
+from signaltable.domain import Conflict, NotFound, day_of
 from signaltable.flow import drafts
 from signaltable.flow.drafts import DraftView
+from signaltable.flow.sent_drafts import BecameSignal, what_became
 from signaltable.intake import (
     ELEMENTS,
     NARRATIVE_LIMIT,
@@ -159,7 +160,24 @@ def discard(draft_id: str) -> ResponseReturnValue:
 
 def load_draft(draft_id: str) -> DraftView:
     with begin() as tx:
+        return open_draft(tx, draft_id)
+
+
+def open_draft(tx: Transaction, draft_id: str) -> DraftView:
+    """The own draft. Raises `BecameSignal` when it was submitted: pressed twice, or its answer never arrived."""
+    try:
         return drafts.load(tx, draft_id)
+    except NotFound:
+        reference = what_became(tx, draft_id)
+        if not reference:
+            raise
+    raise BecameSignal(reference)
+
+
+@pages.errorhandler(BecameSignal)
+def _lead_to_signal(error: BecameSignal) -> ResponseReturnValue:
+    flash(_("This signal was submitted already. It counts once."), "info")
+    return redirect(url_for("signals.receipt", reference=error.reference), 303)
 
 
 def save_step(draft: DraftView, form: StepForm, changes: Mapping[str, object], step: int) -> bool:

@@ -12,7 +12,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import IntegerField, RadioField, SelectChoice, SelectMultipleField, StringField
+from wtforms import RadioField, SelectChoice, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from signaltable.access import Permission
@@ -24,6 +24,7 @@ from signaltable.web.filters import in_words, lang
 from signaltable.web.forms import DateParts, choices, not_in_future
 from signaltable.web.guards import actor, begin, offered, permission, program, submitted
 from signaltable.web.intake import StepForm, load_draft, onward, pages, prepared, save_step, step_page
+from signaltable.web.validators import NumberField
 
 __all__ = ["pages"]
 
@@ -37,7 +38,7 @@ class SubjectForm(StepForm):
 
 class PersonForm(SubjectForm):
     age = RadioField(_l("Age"), [InputRequired(_l("Choose an age group, or that you do not know"))])
-    age_years = IntegerField(
+    age_years = NumberField(
         _l("Age in years, if you know or can estimate it"),
         [Optional(), NumberRange(0, 130, _l("Fill in an age between 0 and 130"))],
     )

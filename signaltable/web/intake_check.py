@@ -5,7 +5,7 @@ the page comes back with how it is now, and with every choice kept.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Final
@@ -22,14 +22,14 @@ from signaltable.disclosure.words import CATEGORY_WORDS
 from signaltable.domain import UnusableInput
 from signaltable.flow import attachments, drafts, seats, signals
 from signaltable.flow.drafts import DraftView
-from signaltable.flow.masks import PART, FoundWord, masks_of
+from signaltable.flow.masks import PART, FoundWord, Masks, masks_of
 from signaltable.intake import MAX_FREED
 from signaltable.seating import Offered
 from signaltable.text import Span, contains_bsn
-from signaltable.text_categories import CategorySpan, categories_in
+from signaltable.text_categories import CategorySpan
 from signaltable.web.filters import in_words
 from signaltable.web.forms import whole_number
-from signaltable.web.guards import begin, permission, program, submitted
+from signaltable.web.guards import begin, look_ahead, only, permission, program, submitted
 from signaltable.web.intake import (
     ALSO_ASKED,
     FILES,
@@ -37,6 +37,7 @@ from signaltable.web.intake import (
     STEP_FACTS,
     StepForm,
     load_draft,
+    open_draft,
     pages,
     prepared,
 )
@@ -45,6 +46,9 @@ from signaltable.web.table_words import why_offered
 __all__ = ["pages"]
 
 REASON_LENGTHS: Final = range(3, 201)
+MOST_TYPED: Final = 2000
+# What the page sends besides its buttons and the words that were found.
+_NAMES: Final = ("version", "action", "seen", "mask_words", "shelter_confirmed")
 _REASON_FIELD: Final = re.compile(r"why-[0-9a-f]{16}")
 _BACK_FROM_CHECK: Mapping[str, str] = {
     PREVIOUS: "intake.about",
@@ -56,7 +60,7 @@ CHANGED = _l("Your choices are kept. Look once more at what others will read, an
 
 class CheckForm(StepForm):
     seen = HiddenField()
-    mask_words = TextAreaField(_l("Other words to mask"), [Optional(), Length(max=2000)])
+    mask_words = TextAreaField(_l("Other words to mask"), [Optional(), Length(max=MOST_TYPED)])
     shelter_confirmed = BooleanField(_l("I looked at this. What the text says may stay."))
     categories = SelectMultipleField(_l("Does your text say something about one of these as well?"), [Optional()])
     table = RadioField(_l("To which table does it go?"), [Optional()])
@@ -85,13 +89,17 @@ class _Posted:
 @permission(Permission.SIGNAL_SUBMIT_OWN)
 def check(draft_id: str) -> ResponseReturnValue:
     """The last look: answers, advice with reasons, and the texts with what will be masked and what is in them. Then submit."""
-    draft = load_draft(draft_id)
-    form = _check_form(draft)
     posted = _posted()
+    if _wants_submit() and (answer := _submit_as_shown(draft_id, posted)) is not None:
+        return answer
+    draft = load_draft(draft_id)
+    with begin() as tx:
+        own = seats.seats_of(tx, tx.actor.agency_id)
+    form = _check_form(draft, own)
     if submitted(form, *posted.reasons, many=["found", "keep"]):
-        choices = _choices_about(draft, posted)
+        choices, told = _choices_about(draft, posted)
         another_window = whole_number(form.version.data) != draft.version
-        draft = _keep(draft, form, choices)
+        draft = _keep(draft, _chosen_on(form, draft, told, choices))
         back = _BACK_FROM_CHECK.get(form.action.data or "")
         if back:
             return redirect(url_for(back, draft_id=draft_id), 303)
@@ -139,7 +147,7 @@ def _check_page(draft: DraftView, form: CheckForm, posted: _Posted) -> ResponseR
 # -- what was chosen -----------------------------------------------------------------------------------------------
 
 
-def _check_form(draft: DraftView) -> CheckForm:
+def _check_form(draft: DraftView, own: Sequence[seats.TableTitle]) -> CheckForm:
     content = draft.content
     form: CheckForm = prepared(
         CheckForm(
@@ -153,8 +161,6 @@ def _check_form(draft: DraftView) -> CheckForm:
     )
     known = program().policy.text_categories.categories
     form.categories.choices = [SelectChoice(name, in_words(CATEGORY_WORDS[name])) for name in known]
-    with begin() as tx:
-        own = seats.seats_of(tx, tx.actor.agency_id)
     # All where the organisation sits: what was offered can change between showing the page and sending it, by another
     # answer or because a table closes. What does not fit then is a message, and goes nowhere.
     form.table.choices = [SelectChoice(one.id, one.title) for one in own]
@@ -178,11 +184,14 @@ def _posted() -> _Posted:
     return _Posted(frozenset(request.form.getlist("found")), frozenset(request.form.getlist("keep")), reasons)
 
 
-def _choices_about(draft: DraftView, posted: _Posted) -> list[WordChoice]:
-    """What was chosen about each word that is found now; a key of a word that is not there any more says nothing."""
+def _choices_about(draft: DraftView, posted: _Posted) -> tuple[list[WordChoice], Collection[str]]:
+    """What was chosen about each word that is found now, and what the account tells.
+
+    A key of a word that is not there any more says nothing.
+    """
     with begin() as tx:
-        words = masks_of(tx, draft.content).words
-    return [_choice(one, posted) for one in words]
+        masks = masks_of(tx, draft.content)
+    return [_choice(one, posted) for one in masks.words], masks.told
 
 
 def _choice(word: FoundWord, posted: _Posted) -> WordChoice:
@@ -210,25 +219,38 @@ def _freed(choices: Sequence[WordChoice]) -> Iterator[dict[str, str]]:
             yield {"kind": one.word.kind, "word": one.word.word[:200], "reason": one.reason}
 
 
-def _keep(draft: DraftView, form: CheckForm, choices: Sequence[WordChoice]) -> DraftView:
-    """Save what was chosen over the newest version of the draft, so that another window loses nothing of it.
+def _keep(draft: DraftView, chosen: Mapping[str, object]) -> DraftView:
+    """Save what was chosen over the newest version of the draft, so that another window loses nothing of it."""
+    if _stands_in(draft, chosen):
+        return draft
+    with begin() as tx:
+        return drafts.save(tx, draft.id, chosen, step=max(4, draft.step), version=draft.version)
 
-    A tick of before stays where the box was not shown, because the program finds that kind now.
-    """
-    found = categories_in(draft.content.narrative, program().policy.text_categories)
-    kept = [name for name in draft.content.categories if name in found]
-    words = [word.strip()[:80] for word in (form.mask_words.data or "").splitlines()]
-    changes = {
-        "categories": sorted({*kept, *(form.categories.data or [])}),
-        "mask_words": list(dict.fromkeys(word for word in words if word)),
+
+def _chosen_on(
+    form: CheckForm, draft: DraftView, told: Collection[str], choices: Sequence[WordChoice]
+) -> dict[str, object]:
+    """What was chosen on the page, as the draft keeps it."""
+    return {
+        "categories": _ticked(draft, told, form.categories.data or []),
+        "mask_words": _lines(form.mask_words.data or ""),
         "freed": list(_freed(choices))[:MAX_FREED],
         "shelter_confirmed": bool(form.shelter_confirmed.data),
     }
-    before = draft.content.model_dump(mode="json")
-    if all(before[name] == value for name, value in changes.items()):
-        return draft
-    with begin() as tx:
-        return drafts.save(tx, draft.id, changes, step=max(4, draft.step), version=draft.version)
+
+
+def _ticked(draft: DraftView, told: Collection[str], ticks: Iterable[str]) -> list[str]:
+    """A tick of before stays where the box was not shown, because the program finds that kind now."""
+    return sorted({*(name for name in draft.content.categories if name in told), *ticks})
+
+
+def _lines(typed: str) -> list[str]:
+    words = [word.strip()[:80] for word in typed.splitlines()]
+    return list(dict.fromkeys(word for word in words if word))
+
+
+def _stands_in(draft: DraftView, chosen: Mapping[str, object]) -> bool:
+    return draft.content.model_dump(mode="json", include=set(chosen)) == chosen
 
 
 def _submit(
@@ -253,8 +275,72 @@ def _submit(
         if "table" in unusable.problems and "table" in form:
             form.table.errors = [_("This table is not offered any more. Choose one of these.")]
         return None  # The page shows every problem beside its step.
+    return _received(receipt)
+
+
+def _received(receipt: signals.Receipt) -> ResponseReturnValue:
     session["receipt"] = {"reference": receipt.reference, "links": len(receipt.links)}
     return redirect(url_for("signals.receipt", reference=receipt.reference), 303)
+
+
+# -- all in one ----------------------------------------------------------------------------------------------------
+
+
+def _wants_submit() -> bool:
+    return request.method == "POST" and request.form.getlist("action") == ["submit"]
+
+
+def _submit_as_shown(draft_id: str, posted: _Posted) -> ResponseReturnValue | None:
+    """Submit in one transaction, when nothing on the page was chosen otherwise and nothing is wrong: nearly always.
+
+    None, with nothing stored, when there is something to save, to show or to say first: `check` goes through it in steps.
+    """
+    with look_ahead() as seen:
+        draft = open_draft(seen, draft_id)
+        own = seats.seats_of(seen, seen.actor.agency_id)
+        masks = masks_of(seen, draft.content)
+    begun, sent = False, request.form
+    try:
+        if not _is_as_drawn(draft, own, posted, masks):
+            return None
+        begun = True
+        with begin(seen) as tx:
+            looked, confirmed, chosen = (
+                signals.Looked(masks, draft.version),
+                sent.get("seen") or "-",
+                sent.get("table", ""),
+            )
+            receipt = signals.submit(tx, draft.content, draft_id, confirmed=confirmed, table_id=chosen, looked=looked)
+    except (signals.NotConfirmed, UnusableInput):
+        return None
+    finally:
+        if not begun:
+            with begin(seen):
+                pass  # The draft was read, whatever comes of it.
+    return _received(receipt)
+
+
+def _is_as_drawn(draft: DraftView, own: Sequence[seats.TableTitle], posted: _Posted, masks: Masks) -> bool:
+    """Whether the page was sent as it was drawn: the newest version, and no choice that differs from the draft.
+
+    Looks at what was sent without a form: making one takes a twentieth of a submit. What stands in the draft already was
+    judged when it came there, and for all else there is `CheckForm`.
+    """
+    only(*_NAMES, *(["table"] if len(own) > 1 else []), *posted.reasons, many=["found", "keep", "categories"])
+    sent, content = request.form, draft.content
+    choices = [_choice(one, posted) for one in masks.words]
+    ticks, typed, table = sent.getlist("categories"), sent.get("mask_words", ""), sent.get("table", "")
+    return (
+        whole_number(sent.get("version")) == draft.version
+        and sent.getlist("shelter_confirmed") == (["y"] if content.shelter_confirmed else [])
+        and (not table or any(one.id == table for one in own))
+        and set(ticks) <= set(program().policy.text_categories.categories)
+        and _ticked(draft, masks.told, ticks) == content.categories
+        and len(typed) <= MOST_TYPED
+        and _lines(typed) == list(content.mask_words)
+        and not any(one.error for one in choices)
+        and list(_freed(choices))[:MAX_FREED] == [one.model_dump() for one in content.freed]
+    )
 
 
 # -- how it is shown -----------------------------------------------------------------------------------------------

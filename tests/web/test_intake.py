@@ -454,6 +454,17 @@ def test_without_what_was_shown_nothing_is_submitted(browser, sqlite_program):
     assert _only(sqlite_program) is None
 
 
+def test_what_the_last_page_never_offered_is_refused_where_all_else_is_as_it_was_drawn(browser, sqlite_program):
+    check, page = _at_check(browser, STORY)
+    never = [{"owner": "delinde"}, {"table": "nowhere"}, {"categories": ["nothing"]}, {"version": ["2", "2"]}]
+    for more in never:
+        assert browser.post(check, {**_everything(page), "action": "submit", **more}, "/overzicht").status_code == 403
+    assert [action for action, _details in _refusals(sqlite_program)] == ["request:refuse"] * len(never)
+    for more in ({"version": "1"}, {"seen": "0" * 32}):
+        assert browser.post(check, {**_everything(page), "action": "submit", **more}, "/overzicht").status_code == 422
+    assert _only(sqlite_program) is None
+
+
 def test_a_text_that_tells_a_shelter_goes_only_after_a_look(browser, sqlite_program):
     check, page = _at_check(browser, "Zij verblijft nu in de noodopvang achter het station.")
     assert 'name="shelter_confirmed"' in page.text
