@@ -5,8 +5,9 @@ that is why the submitter is shown what was found and can add what was missed.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -70,6 +71,8 @@ class TextPolicy:
     patterns: Mapping[str, re.Pattern[str]]
     masked: frozenset[str]
     digest: str
+    # Which kinds a word can have a part in telling: most words none, so that few patterns have to run over a text.
+    told_by: Callable[[str], frozenset[str]] = field(repr=False, compare=False)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -82,17 +85,22 @@ def categories_in(text: str, policy: TextPolicy) -> dict[str, tuple[CategorySpan
 
     Places are in order and do not overlap within a kind. Takes time in proportion to the text.
     """
-    found = _found(text, policy)
+    return _places(text, policy, policy.patterns.keys())
+
+
+def _places(text: str, policy: TextPolicy, wanted: Collection[str]) -> dict[str, tuple[CategorySpan, ...]]:
+    found = _found(text, policy, wanted)
     reading, places = as_read(text)
     if reading != text:  # Signs that nobody sees hide no word.
-        for name, spans in _found(reading, policy).items():
-            found[name] += [CategorySpan(places[span.start], places[span.end]) for span in spans]
-    return {name: tuple(_joined(spans)) for name, spans in found.items() if spans}
+        for name, spans in _found(reading, policy, wanted).items():
+            found.setdefault(name, []).extend(CategorySpan(places[span.start], places[span.end]) for span in spans)
+    return {name: tuple(_joined(found[name])) for name in policy.patterns if found.get(name)}
 
 
-def _found(text: str, policy: TextPolicy) -> dict[str, list[CategorySpan]]:
+def _found(text: str, policy: TextPolicy, wanted: Collection[str]) -> dict[str, list[CategorySpan]]:
     line, words = _flattened(text)
-    return {name: list(_spans(line, words, pattern)) for name, pattern in policy.patterns.items()}
+    told = frozenset[str]().union(*map(policy.told_by, line.split()))
+    return {name: list(_spans(line, words, policy.patterns[name])) for name in wanted if name in told}
 
 
 def _joined(spans: Iterable[CategorySpan]) -> Iterator[CategorySpan]:
@@ -111,9 +119,12 @@ def _joined(spans: Iterable[CategorySpan]) -> Iterator[CategorySpan]:
 
 def to_mask(text: str, policy: TextPolicy) -> tuple[CategorySpan, ...]:
     """The words of `text` that others may not read whatever the ground, in order; they may overlap."""
-    return tuple(
-        sorted(span for name, spans in categories_in(text, policy).items() if name in policy.masked for span in spans)
-    )
+    return masked_among(_places(text, policy, policy.masked), policy)
+
+
+def masked_among(found: Mapping[str, Iterable[CategorySpan]], policy: TextPolicy) -> tuple[CategorySpan, ...]:
+    """The same, out of what `categories_in` found of all kinds."""
+    return tuple(sorted(span for name, spans in found.items() if name in policy.masked for span in spans))
 
 
 def _flattened(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
@@ -122,12 +133,17 @@ def _flattened(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
     pieces: list[str] = []
     at = 1
     for found in _WORD.finditer(text):
-        plain = re.sub(r"[^a-z0-9]", "", fold(found[0]))
+        plain = _plain(found[0])
         if plain:
             words[at] = (found.start(), found.end())
             pieces.append(plain)
             at += len(plain) + 1
     return f" {' '.join(pieces)} ", words
+
+
+@lru_cache(maxsize=8192)
+def _plain(word: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", fold(word))
 
 
 def _spans(line: str, words: Mapping[int, tuple[int, int]], pattern: re.Pattern[str]) -> Iterator[CategorySpan]:
@@ -159,7 +175,7 @@ def load_text_categories(path: Path) -> TextPolicy:
         raise BrokenPolicy(sorted(findings))
     patterns = {row.id: _compiled(row) for row in content.category}
     masked = frozenset(row.id for row in content.category if row.mask)
-    policy = TextPolicy(MappingProxyType(patterns), masked, canonical_digest(raw))
+    policy = TextPolicy(MappingProxyType(patterns), masked, canonical_digest(raw), _tellers(content.category))
     wrong = [Finding(path.name, key, message) for row in content.category for key, message in _examples(row, policy)]
     if wrong:
         raise BrokenPolicy(sorted(wrong))
@@ -203,6 +219,23 @@ def _compiled(row: _CategoryRow) -> re.Pattern[str]:
     """One expression per kind. What is excepted comes first, so that it is passed over before anything is found in it."""
     groups = [f"(?P<no>{_any_of(row.not_)})"] if row.not_ else []
     return re.compile(f"(?<= )(?:{'|'.join([*groups, f'(?P<yes>{_any_of(row.find)})'])})(?= )")
+
+
+def _tellers(rows: Iterable[_CategoryRow]) -> Callable[[str], frozenset[str]]:
+    """What `TextPolicy.told_by` answers: of each pattern one word, the rarest, without which it is found nowhere."""
+    ways = {row.id: {max(pattern.split(" "), key=_rare) for pattern in row.find} for row in rows}
+    telling = {name: re.compile("|".join(map(_word, sorted(words)))) for name, words in ways.items()}
+
+    @lru_cache(maxsize=8192)  # Texts share most of their words.
+    def told_by(word: str) -> frozenset[str]:
+        return frozenset(name for name, words in telling.items() if words.fullmatch(word))
+
+    return told_by
+
+
+def _rare(word: str) -> int:
+    """How rare what this word of a pattern finds is, about: by its signs; and few texts tell an age."""
+    return min(len(word) if way in _PLACEHOLDERS else len(way.replace("*", "")) for way in word.split("|"))
 
 
 def _any_of(patterns: Iterable[str]) -> str:

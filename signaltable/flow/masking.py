@@ -1,17 +1,19 @@
 """What people type for others to read: checked, and masked with the names of organisations left readable."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from signaltable.db import table_of
 from signaltable.domain import UnusableInput
 from signaltable.models import Agency
 from signaltable.policy import PolicySet
+from signaltable.prepared import Prepared
 from signaltable.settings import Settings
-from signaltable.text import Span, contains_bsn, mask, merged, scan, without_organisations
-from signaltable.text_categories import categories_in, to_mask
+from signaltable.text import Looked, Span, contains_bsn, look, mask, merged, scan, without_organisations
+from signaltable.text_categories import CategorySpan, categories_in, masked_among, to_mask
 from signaltable.text_reader import client
 from signaltable.transaction import Transaction
 
@@ -37,14 +39,34 @@ def found_in(tx: Transaction, text: str, typed: Iterable[str] = ()) -> tuple[Spa
     return read(tx, text, typed).spans
 
 
-def read(tx: Transaction, text: str, typed: Iterable[str] = ()) -> Reading:
-    """The same, and whether it is all: not when the text reader should have read the text and is away."""
-    organisations = [*tx.program.policy.identifiers.text.organisations, *tx.session.scalars(select(Agency.title))]
-    own = [*scan(text, typed, organisations=organisations), *protected_in(text, tx.program.policy)]
+def read(
+    tx: Transaction,
+    given: str | Looked,
+    typed: Iterable[str] = (),
+    *,
+    readable: Sequence[str] | None = None,
+    protected: Iterable[Span] | None = None,
+) -> Reading:
+    """The same, and whether it is all: not when the text reader should have read the text and is away.
+
+    `readable` is what `organisations_of` gives, for whoever reads several texts; `protected` what `protected_in` found.
+    """
+    looked = look(given) if isinstance(given, str) else given
+    text, organisations = looked.text, organisations_of(tx) if readable is None else readable
+    kept = protected_in(text, tx.program.policy) if protected is None else protected
+    own = [*scan(looked, typed, organisations=organisations), *kept]
     if not text.strip() or not reader_is_wanted(tx.program.settings):
         return Reading(merged(own), complete=True)
     heavy = client.read(tx.program.settings.home, text)
     return Reading(merged([*own, *without_organisations(text, heavy or (), organisations)]), complete=heavy is not None)
+
+
+def organisations_of(tx: Transaction) -> tuple[str, ...]:
+    """The names that stay readable: those of the rules, and of every agency here."""
+    return (*tx.program.policy.identifiers.text.organisations, *(row[0] for row in tx.rows(_TITLES, {})))
+
+
+_TITLES = Prepared(select(table_of(Agency).c.title))
 
 
 def reader_is_wanted(settings: Settings) -> bool:
@@ -55,6 +77,11 @@ def reader_is_wanted(settings: Settings) -> bool:
 def protected_in(text: str, policy: PolicySet) -> tuple[Span, ...]:
     """The words of kinds that are masked for everybody (policies/text_categories.toml), without overlap."""
     return merged(Span(found.start, found.end, "protected") for found in to_mask(text, policy.text_categories))
+
+
+def protected_among(told: Mapping[str, Sequence[CategorySpan]], policy: PolicySet) -> tuple[Span, ...]:
+    """The same, out of what `categories_in` found in a text."""
+    return merged(Span(found.start, found.end, "protected") for found in masked_among(told, policy.text_categories))
 
 
 def without_protected(text: str, policy: PolicySet) -> str:

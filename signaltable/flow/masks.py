@@ -9,17 +9,18 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from signaltable.flow.masking import protected_in, read
+from signaltable.flow.masking import organisations_of, protected_among, read
 from signaltable.flow.shelters import tells_place
 from signaltable.identity import Identity, identity_from, typed_values
 from signaltable.intake import SignalDraft
-from signaltable.names import as_read
+from signaltable.names import WORDS_OF_SENTENCES, as_read
 from signaltable.policy import PolicySet
-from signaltable.text import Span, find_typed, mask, merged
+from signaltable.text import Looked, Span, find_typed, look, mask, merged
+from signaltable.text_categories import CategorySpan, categories_in
 from signaltable.transaction import Transaction
 
 # The texts of a signal that others read. All other answers are choices, or stay sealed with the owner.
@@ -68,6 +69,8 @@ class Masks:
     token: str
     # Not when the text reader is away: the texts then stay with the owner until it read them (flow/text_checks.py).
     complete: bool = True
+    # The kinds of data that the account tells, each with the places where.
+    told: Mapping[str, tuple[CategorySpan, ...]] = field(default_factory=dict)
 
     def masked(self, place: str) -> str:
         """How others read the text at a place; "" when nothing was written there."""
@@ -83,11 +86,6 @@ class Masks:
         return tuple(sorted({one.word for one in self.words if not one.freed}))
 
 
-def typed_by(draft: SignalDraft, policy: PolicySet) -> list[str]:
-    """Every value that must not stand in what others read: typed as identity, about colleagues, or named to be masked."""
-    return [value for value in (*_identity_values(draft, policy), *draft.mask_words) if value.strip()]
-
-
 def _identity_values(draft: SignalDraft, policy: PolicySet) -> list[str]:
     typed = typed_values([Identity(kind=one.kind, **one.identity) for one in draft.subjects], policy.identifiers)
     return [*typed, draft.consent.asked_by, draft.reachable]
@@ -97,12 +95,21 @@ def masks_of(tx: Transaction, draft: SignalDraft) -> Masks:
     """What is masked in the texts of this draft, with what its submitter chose."""
     texts = _texts(draft)
     policy = tx.program.policy
-    typed = typed_by(draft, policy)
-    readings = {place: read(tx, text, typed) for place, text in texts.items()}
+    values = _identity_values(draft, policy)
+    # What must not stand in what others read: typed as identity, about colleagues, or named to be masked.
+    typed = [value for value in (*values, *draft.mask_words) if value.strip()]
+    looked = {place: look(text) for place, text in texts.items()}
+    readable = organisations_of(tx)
+    told = {place: categories_in(text, policy.text_categories) for place, text in texts.items()}
+    protected = {place: protected_among(one, policy) for place, one in told.items()}
+    readings = {
+        place: read(tx, one, typed, readable=readable, protected=protected[place]) for place, one in looked.items()
+    }
     found = {place: one.spans for place, one in readings.items()}
-    locks = {place: _locks(text, draft, policy) for place, text in texts.items()}
+    # Only what was found can be locked.
+    locks = {place: _locks(one, draft, values, protected[place]) for place, one in looked.items() if found[place]}
     words = _words(texts, found, locks, draft)
-    final = _final(texts, found, words)
+    final = _final(looked, found, words)
     words = tuple(_settled(words, texts, final))
     shown = tuple(MaskedText(place, text, final[place], mask(text, final[place])) for place, text in texts.items())
     whole = [text for text in texts.values() if text]
@@ -110,7 +117,8 @@ def masks_of(tx: Transaction, draft: SignalDraft) -> Masks:
     identities = [identity_from(one.kind, one.identity) for one in draft.subjects if set(one.identity) & SHARED]
     shelter = tells_place(tx, whole, identities, found=[(texts[place], spans) for place, spans in found.items()])
     complete = all(one.complete for one in readings.values())
-    return Masks(shown, words, unknown, shelter, _token(shown, words, draft.mask_words, shelter), complete)
+    token = _token(shown, words, draft.mask_words, shelter)
+    return Masks(shown, words, unknown, shelter, token, complete, told.get(NARRATIVE, {}))
 
 
 def _texts(draft: SignalDraft) -> Mapping[str, str]:
@@ -127,12 +135,12 @@ def _texts(draft: SignalDraft) -> Mapping[str, str]:
 Locks = Mapping[str, tuple[Span, ...]]
 
 
-def _locks(text: str, draft: SignalDraft, policy: PolicySet) -> Locks:
+def _locks(looked: Looked, draft: SignalDraft, values: Sequence[str], protected: tuple[Span, ...]) -> Locks:
     """Where words stand that cannot be freed, by the reason."""
     return {
-        PROTECTED: protected_in(text, policy),
-        TYPED: find_typed(text, _identity_values(draft, policy)),
-        MARKED: find_typed(text, draft.mask_words),
+        PROTECTED: protected,
+        TYPED: find_typed(looked, values),
+        MARKED: find_typed(looked, draft.mask_words),
     }
 
 
@@ -179,23 +187,33 @@ def _plain(word: str) -> str:
     return " ".join(as_read(word)[0].casefold().split())
 
 
+def _word_key(text: str, span: Span) -> str:
+    return _key(span.kind, _plain(text[span.start : span.end]))
+
+
 def _key(kind: str, plain: str) -> str:
     return hashlib.sha256(f"{kind}|{plain}".encode()).hexdigest()[:16]
 
 
 def _final(
-    texts: Mapping[str, str], found: Mapping[str, Sequence[Span]], words: Sequence[FoundWord]
+    texts: Mapping[str, Looked], found: Mapping[str, Sequence[Span]], words: Sequence[FoundWord]
 ) -> dict[str, tuple[Span, ...]]:
     """What is masked in the end: what was found and not freed, and every other spelling of a name that stays masked."""
     freed = {one.key for one in words if one.freed}
-    names = [one.word for one in words if one.kind == "name" and not one.freed]
+    # What is an article or a preposition elsewhere is masked where it is a name, and nowhere else.
+    names = [one.word for one in words if one.kind == "name" and not one.freed and not _is_in_every_sentence(one.word)]
     final = {}
-    for place, text in texts.items():
-        kept = [span for span in found[place] if _key(span.kind, _plain(text[span.start : span.end])) not in freed]
+    for place, looked in texts.items():
+        text = looked.text
+        kept = [span for span in found[place] if not freed or _word_key(text, span) not in freed]
         # What is looked for is a name, also where its last part could be a street: Roos van Dijk.
-        again = [Span(span.start, span.end, "name") for span in find_typed(text, names)]
+        again = [Span(span.start, span.end, "name") for span in find_typed(looked, names)]
         final[place] = merged([*kept, *again])
     return final
+
+
+def _is_in_every_sentence(word: str) -> bool:
+    return all(part in WORDS_OF_SENTENCES for part in _plain(word).split())
 
 
 def _settled(

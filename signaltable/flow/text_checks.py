@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import GONE, Actor, Conflict, NotFound, Resource, State, UnusableInput, day_of
-from signaltable.flow import mailing, sealing
+from signaltable.flow import mailing, places, sealing, searching
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, Reading, read
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import Signal, TextCheck
@@ -196,13 +196,15 @@ def _is_covered(text: str, span: Span, by: Iterable[Span]) -> bool:
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """The texts of the own agency of which somebody confirms the masks; the table reads them only after that."""
+    first = places.of_own_agency(tx, ("texts",), MOST)
     query = (
         select(TextCheck.id, TextCheck.asked_at, TextCheck.signal_id, Signal.reference, Signal.urgency)
+        .join(first, first.c.object_id == TextCheck.id)
         .join(Signal, Signal.id == TextCheck.signal_id)
         .where(Signal.owner_agency == tx.actor.agency_id, TextCheck.state == CONFIRM, Signal.state.not_in(GONE))
         .order_by(TextCheck.asked_at, TextCheck.id)
     )
-    for row in tx.session.execute(query.limit(MOST)):
+    for row in tx.lists.execute(query):
         due = tx.program.policy.deadlines["text-confirmation"].due(day_of(row.asked_at))
         urgent = is_pressing(tx, row.urgency)
         yield WorkItem("texts", row.id, row.reference, row.asked_at, due, urgent, (row.signal_id,))
@@ -300,6 +302,7 @@ def _of_own(tx: Transaction, check_id: str) -> tuple[TextCheck, Signal]:
 
 def _show(tx: Transaction, signal: Signal, row: TextCheck, masked: str) -> None:
     _set(signal, row.place, masked)
+    searching.again(tx, signal)
     signal.version += 1
     _close(tx, row)
 

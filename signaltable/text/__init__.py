@@ -4,7 +4,18 @@
 """
 
 from signaltable.text.masking import mask
-from signaltable.text.scanning import contains_bsn, find_typed, scan, without_organisations
+from signaltable.text.scanning import Looked, contains_bsn, find_typed, look, scan, without_organisations
 from signaltable.text.spans import TOKENS, Span, merged
 
-__all__ = ["TOKENS", "Span", "contains_bsn", "find_typed", "mask", "merged", "scan", "without_organisations"]
+__all__ = [
+    "TOKENS",
+    "Looked",
+    "Span",
+    "contains_bsn",
+    "find_typed",
+    "look",
+    "mask",
+    "merged",
+    "scan",
+    "without_organisations",
+]

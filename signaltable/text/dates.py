@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from signaltable.identity import MONTH_NUMBERS, date_parts, read_date
-from signaltable.text.spans import Span
+from signaltable.text.spans import HAS_DIGIT, Span
 
 _MONTH_WORDS: Final = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 _DATE: Final = re.compile(
@@ -36,8 +36,9 @@ _LATEST_SURE_BIRTH_YEAR: Final = 2008
 
 def dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
     """Dates of birth: typed ones in any notation, dates that lie far back, and dates after a word about birth."""
-    yield from typed_dates(text, typed)
-    for span, iso in _written_dates(text):
+    written = list(_written_dates(text))
+    yield from _of_those(text, typed, written)
+    for span, iso in written:
         if _tells_birth(iso, text, span.start):
             yield span
     for found in (*_YEAR.finditer(text), *_BARE_DATE.finditer(text)):
@@ -48,14 +49,39 @@ def dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
 
 
 def typed_dates(text: str, typed: Sequence[str]) -> Iterator[Span]:
+    return _of_those(text, typed, None)
+
+
+def _of_those(text: str, typed: Sequence[str], written: Sequence[tuple[Span, str]] | None) -> Iterator[Span]:
+    """`typed_dates`, with what `_written_dates` gave for whoever needed that before."""
     own = {iso for iso in map(read_date, typed) if iso}
-    yield from (span for span, iso in _written_dates(text) if iso in own)
-    for pattern in filter(None, map(_own_date, sorted(own))):
-        for found in pattern.finditer(text):
+    if not own:
+        return
+    yield from (span for span, iso in (_written_dates(text) if written is None else written) if iso in own)
+    for iso in sorted(own):
+        # Making the pattern takes far longer than looking, so it is made where there is something to find.
+        pattern = _own_date(iso) if _may_hold(text, iso) else None
+        for found in pattern.finditer(text) if pattern else ():
             yield Span(found.start(), found.end(), "date")
 
 
+def _may_hold(text: str, iso: str) -> bool:
+    """Whether a text holds what every shape of `_own_date` needs: the month in words, or the whole date in digits."""
+    year, month, day = date_parts(iso)
+    if not month:
+        return False
+    bare = (f"{day}{month}{year}", f"{year}{month}{day}", f"{day}{month}{year[2:]}") if day else ()
+    return any(digits in text for digits in bare) or _month_words(int(month)).search(text) is not None
+
+
+@cache
+def _month_words(number: int) -> re.Pattern[str]:
+    return re.compile("|".join(word for word, its in MONTH_NUMBERS.items() if its == number), re.IGNORECASE)
+
+
 def _written_dates(text: str) -> Iterator[tuple[Span, str]]:
+    if HAS_DIGIT.search(text) is None:
+        return
     for found in _DATE.finditer(text):
         written = re.sub(r"(?<=\d)(?:e|ste|de|st|nd|rd|th)(?=[\s,-])|['’,]", "", found[0])
         iso = read_date(written) or read_date(_MONTH_FIRST.sub(r"\2 \1 \3", written))

@@ -1,9 +1,8 @@
 """Names of people: by their place in a sentence, in lists, after words that announce them, before what they say."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Final
 
 from signaltable.names import (
@@ -11,6 +10,7 @@ from signaltable.names import (
     INSTITUTIONS,
     PARTICLES,
     TITLES,
+    WORDS_OF_SENTENCES,
     WORKPLACES,
     is_known_word,
     word_set,
@@ -26,7 +26,7 @@ from signaltable.text.lexicon import (
     listed_names,
 )
 from signaltable.text.spans import Span, Word, starts_sentence
-from signaltable.text.typed import windows
+from signaltable.text.typed import Needles, needles_of, windows
 
 _CUES: Final = word_set(
     "heet heette heten genaamd genoemd alias bijnaam roepnaam voornaam achternaam naam namen named called noemt noemde"
@@ -69,6 +69,8 @@ _CALLED: Final = word_set(
 )
 _DETERMINERS: Final = word_set("de het een deze geen elke iedere welke the a an")
 _TITLES: Final = TITLES | word_set("hr mijnheer dhr mw mevr mevrouw meneer fam familie echtpaar gezin")
+# Titles of which a full stop is part; behind every other word it ends the sentence.
+_SHORTENED: Final = word_set("dhr hr mw mevr mvr mej dr drs ing ir mr prof mrs ms fam gr mvg")
 # Titles after which a word in small letters is a name as well.
 _PLAIN_TITLES: Final = word_set("dhr hr mw mevr mvr mevrouw meneer mijnheer juf meester tante oom fam heer")
 # Words that stand in front of a name in a note.
@@ -108,9 +110,9 @@ _SHORT_PASSAGE: Final = 4
 
 
 @lru_cache(maxsize=8)  # The same hundred names for every text.
-def _needles(organisations: tuple[str, ...]) -> Mapping[str, str]:
+def _needles(organisations: tuple[str, ...]) -> Needles:
     needles = {"".join(words_of(name)): "company" for name in organisations}
-    return MappingProxyType({joined: kind for joined, kind in needles.items() if joined})
+    return needles_of({joined: kind for joined, kind in needles.items() if joined})
 
 
 def shielded_words(words: Sequence[Word], organisations: Iterable[str]) -> frozenset[int]:
@@ -160,7 +162,7 @@ def _run_end(text: str, words: Sequence[Word], place: int, shielded: frozenset[i
         if any(sign.isdigit() for sign in word.written):
             break
         if _is_tail(word) or (
-            len(words[end - 1].written) == 1 < len(word.written) and word.folded in COMMON_WORDS - PARTICLES
+            len(words[end - 1].written) == 1 < len(word.written) and word.folded in _COMMON_NO_PARTICLES
         ):
             break
         end += 1
@@ -212,7 +214,7 @@ def _named_in(text: str, words: Sequence[Word], start: int, end: int) -> Iterato
     institution = start > 0 and _is_institution(text, words[start - 1], words[start])
     while first < end and _leads(words, first, end, text) and not (titled and words[first].folded in PARTICLES):
         titled |= words[first].folded in _TITLES and first + 1 < end
-        institution |= words[first].folded in _INSTITUTIONS | WORKPLACES
+        institution |= words[first].folded in _NAMED_PLACES
         first += 1
     titled |= first + 1 < end and words[first].folded in _CALLED
     while not titled and first < end and words[first].written in PARTICLES:
@@ -220,14 +222,16 @@ def _named_in(text: str, words: Sequence[Word], start: int, end: int) -> Iterato
     while end > first and (words[end - 1].written in PARTICLES or _is_tail(words[end - 1])):
         end -= 1
     run = words[first:end]
-    if run and not institution and (titled or _is_name(text, words, first, end)) and not _is_other(run, titled=titled):
+    if all(word.folded in _NO_NAME_ALONE for word in run):
+        return
+    if not institution and (titled or _is_name(text, words, first, end)) and not _is_other(run, titled=titled):
         kind = "company" if run[-1].folded in _LEGAL_FORMS else "name"
         yield Span(run[0].start, run[-1].end, kind)
 
 
 def _is_institution(text: str, before: Word, first: Word) -> bool:
     """Whether "school" or the like stands right in front; behind a colon somebody's name may follow."""
-    return before.folded in _INSTITUTIONS | WORKPLACES and ":" not in text[before.end : first.start]
+    return before.folded in _NAMED_PLACES and ":" not in text[before.end : first.start]
 
 
 def _is_tail(word: Word) -> bool:
@@ -253,6 +257,14 @@ _INSTITUTIONS: Final = INSTITUTIONS | word_set(
     "basisschool college roc thuiszorg kliniek opleiding kinderdagverblijf peuterspeelzaal buurthuis verzorgingshuis woonzorgcentrum "
     "huisartsenpraktijk apotheek tandartspraktijk sportclub voetbalclub scouting azc gymnasium lyceum vmbo mbo hbo bisdom parochie"
 )
+# Put together here: a text asks these of each of its words.
+_NAMED_PLACES: Final = _INSTITUTIONS | WORKPLACES
+_BEFORE_NAMES: Final = _TITLES | _NAMED_PLACES | COMMON_WORDS
+# Van and Te are names of people from Vietnam and China, too.
+_NO_NAME_ALONE: Final = WORDS_OF_SENTENCES - {"van", "te"}
+_COMMON_NO_PARTICLES: Final = COMMON_WORDS - PARTICLES
+_NO_SMALL_NAMES: Final = COMMON_WORDS | _PERSON_VERBS | TITLES
+_BESIDE_NAMES: Final = PARTICLES | _TITLES | _AFTER_CUE
 _ENDS_OF_INSTITUTIONS: Final = word_set(
     """
     college school lyceum gymnasium academie ziekenhuis stichting bank politie kliniek kerk moskee instituut fonds groep zorg
@@ -275,7 +287,7 @@ def _leads(words: Sequence[Word], place: int, end: int, text: str) -> bool:
         return False
     if _begins_surname(words, place, end, text) or _is_given_before_particle(words, place, end, text):
         return False
-    if word.folded in _TITLES | _INSTITUTIONS | WORKPLACES | COMMON_WORDS:
+    if word.folded in _BEFORE_NAMES:
         return True
     if word.folded in PARTICLES:
         return starts_sentence(text, word)
@@ -320,8 +332,11 @@ def _is_cued(text: str, words: Sequence[Word], start: int) -> bool:
     gap = text[words[start - 1].end : words[start].start]
     if "\n" in gap or (set(gap) & set(";!?")):
         return False
+    own = words[start].folded
+    # "Hij heeft familie. De baas wacht": with an article a sentence begins, and no name.
+    if "." in gap and before not in _SHORTENED and own in WORDS_OF_SENTENCES:
+        return False
     if before in _TITLES or before in _CUES:
-        own = words[start].folded
         return (
             not is_ordinary(own)
             or before in _PLAIN_TITLES
@@ -441,7 +456,7 @@ def _small_end(text: str, words: Sequence[Word], place: int) -> int:
         return end + 1 if named else place
     if titled:
         return _with_surname(text, words, place + 1) if _may_be_surname(word) else place
-    if _is_small_given(text, words, place) or _is_announced(words, place):
+    if _is_small_given(text, words, place) or _is_announced(text, words, place):
         return _with_surname(text, words, place + 1)
     return place
 
@@ -472,7 +487,7 @@ def _is_near(text: str, before: Word, after: Word) -> bool:
 
 
 def _may_be_surname(word: Word) -> bool:
-    if word.folded in COMMON_WORDS | _PERSON_VERBS | TITLES or not word.written.isalpha() or len(word.written) < 2:
+    if word.folded in _NO_SMALL_NAMES or not word.written.isalpha() or len(word.written) < 2:
         return False
     return not is_ordinary(word.folded) or is_surname(word.folded) or word.folded in given_names()
 
@@ -496,17 +511,20 @@ def _is_small_given(text: str, words: Sequence[Word], place: int) -> bool:
     }
 
 
-def _is_announced(words: Sequence[Word], place: int) -> bool:
+def _is_announced(text: str, words: Sequence[Word], place: int) -> bool:
     """After words that announce a name: "ze heet", "mijn naam is", "genaamd"."""
-    word = words[place]
-    before = tuple(earlier.folded for earlier in words[max(0, place - 3) : place])
-    announced = bool(before) and (
-        before[-1] in _STRONG_CUES
-        or before == ("mijn", "naam", "is")
-        or (len(before) > 1 and before[-1] in _AFTER_CUE and before[-2] in _STRONG_CUES)
-    )
-    may_be = word.written.isalpha() and word.folded not in PARTICLES | _TITLES | _AFTER_CUE and len(word.written) > 1
-    return announced and may_be and (not is_ordinary(word.folded) or word.folded in given_names())
+    word, before = words[place], words[place - 1].folded if place else ""
+    if before in _AFTER_CUE and before not in _STRONG_CUES:
+        cue = words[place - 2].folded if place > 1 else ""
+        # "Niemand weet hoe ze heet. De vleeswerkerij is dicht": not across the end of a sentence.
+        goes_on = cue in _STRONG_CUES and not set(text[words[place - 2].end : words[place - 1].start]) & set(".!?")
+        introduced = before == "is" and cue == "naam" and place > 2 and words[place - 3].folded == "mijn"
+        if not goes_on and not introduced:
+            return False
+    elif before not in _STRONG_CUES:
+        return False
+    may_be = word.written.isalpha() and word.folded not in _BESIDE_NAMES and len(word.written) > 1
+    return may_be and (not is_ordinary(word.folded) or word.folded in given_names())
 
 
 _STRONG_CUES: Final = word_set(

@@ -7,9 +7,10 @@ from typing import Final
 from stdnum import iban as iban_numbers
 
 from signaltable.identity import bsn_spans, phone_e164
+from signaltable.names import in_small_letters
 from signaltable.text.addresses import POSTCODE
 from signaltable.text.profiles import LINK
-from signaltable.text.spans import Span
+from signaltable.text.spans import HAS_DIGIT, Span
 
 _IBAN_START: Final = re.compile(r"(?<![^\W_])[A-Z]{2}\s?\d{2}(?:[ .-]?[A-Z0-9]){10,30}", re.IGNORECASE)
 _IBAN_LENGTHS: Final = {
@@ -71,22 +72,29 @@ _PLATE_BY_CONTEXT: Final = re.compile(
 )
 
 
+# Each with words of which one stands in everything that it finds, in small letters; looking for those is cheap.
+_ANNOUNCED: Final = (
+    (_KVK, "kvk", ("kvk", "k.v.k", "kamer van koophandel", "handelsregister")),
+    (_DOCUMENT, "document", ("",)),
+    (_DOCUMENT_NUMBERED, "document", ("paspoort", "kaart", "bewijs", "identiteits", "verblijfs", "visum")),
+    (_V_NUMBER, "document", ("nr", "nummer")),
+    (_PHONE_BY_CONTEXT, "phone", ("tel", "mobiel", "gsm", "whatsapp", "bel")),
+    (_PLATE_BY_CONTEXT, "plate", ("kenteken", "nummerplaat", "plate")),
+    (_PLATE_BY_VEHICLE, "plate", ("",)),
+    (_ACCOUNT, "iban", ("rek", "giro")),
+)
+
+
 def numbers(text: str) -> Iterator[Span]:
     """Every number of these kinds."""
+    if HAS_DIGIT.search(text) is None:
+        return
     for pattern, kind in ((_DUTCH_DOCUMENT, "document"), (_FOREIGN_PLATE, "plate")):
         for found in pattern.finditer(text):
             yield Span(found.start(), found.end(), kind)
-    for pattern, kind in (
-        (_KVK, "kvk"),
-        (_DOCUMENT, "document"),
-        (_DOCUMENT_NUMBERED, "document"),
-        (_V_NUMBER, "document"),
-        (_PHONE_BY_CONTEXT, "phone"),
-        (_PLATE_BY_CONTEXT, "plate"),
-        (_PLATE_BY_VEHICLE, "plate"),
-        (_ACCOUNT, "iban"),
-    ):
-        for found in pattern.finditer(text):
+    small = in_small_letters(text)
+    for pattern, kind, needed in _ANNOUNCED:
+        for found in pattern.finditer(text) if any(word in small for word in needed) else ():
             yield Span(found.start(1), found.end(1), kind)
     yield from ibans(text)
     yield from bsns(text)
@@ -162,9 +170,15 @@ _NATIONAL_DIGITS: Final = 10
 _LEAST_INTERNATIONAL: Final = 9
 
 
+_LETTER: Final = re.compile(r"[A-Z]")
+_DIGIT: Final = re.compile(r"\d")
+
+
 def plates(text: str) -> Iterator[Span]:
     for found in PLATE.finditer(text):
-        shape = re.sub(r"[A-Z]", "L", re.sub(r"\d", "9", found[1].upper() + found[3].upper() + found[4].upper()))
+        if HAS_DIGIT.search(found[0]) is None:  # Three short words; every shape has a digit.
+            continue
+        shape = _LETTER.sub("L", _DIGIT.sub("9", found[1].upper() + found[3].upper() + found[4].upper()))
         # Without dashes, small letters are words and digits: "2 en 30".
         is_postcode = not found[2] and POSTCODE.fullmatch(found[0])
         if shape in _PLATE_SHAPES and not is_postcode and (found[2] == "-" or found[0].upper() == found[0]):

@@ -5,6 +5,7 @@ bound on its length, so that the time grows with the length of the text and no f
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from signaltable.names import as_read
 from signaltable.text.addresses import addresses
@@ -13,12 +14,33 @@ from signaltable.text.dates import dates, typed_dates
 from signaltable.text.names import names, shielded_words
 from signaltable.text.numbers import bsns, numbers
 from signaltable.text.profiles import profiles
-from signaltable.text.spans import Span, merged, words_in
+from signaltable.text.spans import Span, Word, merged, words_in
 from signaltable.text.typed import typed_spans
 from signaltable.text.workplaces import workplaces
 
 
-def scan(text: str, typed: Iterable[str], *, organisations: Iterable[str] = ()) -> tuple[Span, ...]:
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A text with its words, as it is stored and as a person reads it, for whoever looks for several things in it."""
+
+    text: str
+    # What is read, its words, and for each sign of it the place in the text.
+    readings: tuple[tuple[str, Sequence[Word], Sequence[int]], ...]
+    # Where typed values stand in a reading: the scan and who asks why something was found look for the same ones.
+    typed: dict[tuple[str, tuple[str, ...]], tuple[Span, ...]] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        return f"Looked({len(self.text)} signs)"
+
+
+def look(text: str) -> Looked:
+    """The text, ready to be looked through. Signs that are not seen hide nothing: then it is read twice."""
+    whole = text, words_in(text), range(len(text) + 1)
+    reading, places = as_read(text)
+    return Looked(text, (whole,) if reading == text else (whole, (reading, words_in(reading), places)))
+
+
+def scan(text: str | Looked, typed: Iterable[str], *, organisations: Iterable[str] = ()) -> tuple[Span, ...]:
     """What in a text can tell who it is about, in order and without overlap.
 
     `typed`: the values of the identity fields; each is found in other capitals, marks, separators and notations, and
@@ -26,20 +48,39 @@ def scan(text: str, typed: Iterable[str], *, organisations: Iterable[str] = ()) 
     in proportion to the text.
     """
     known, readable = _known(typed), tuple(organisations)
-    return merged(_in_both(text, lambda reading: _scan(reading, known, readable)))
+    looked = look(text) if isinstance(text, str) else text
+    return merged(_in_all(looked, lambda reading, words: _scan(looked, reading, words, known, readable)))
 
 
-def _scan(text: str, known: Sequence[str], organisations: Iterable[str]) -> Iterator[Span]:
-    words = words_in(text)
+def _in_all(looked: Looked, find: Callable[[str, Sequence[Word]], Iterable[Span]]) -> Iterator[Span]:
+    """What is found in a text as it is stored and as a person reads it."""
+    for reading, words, places in looked.readings:
+        found = find(reading, words)
+        yield from (
+            found
+            if reading is looked.text
+            else (Span(places[span.start], places[span.end], span.kind) for span in found)
+        )
+
+
+def _scan(
+    looked: Looked, text: str, words: Sequence[Word], known: tuple[str, ...], organisations: Iterable[str]
+) -> Iterator[Span]:
     shielded = shielded_words(words, organisations)
     yield from profiles(text)
     yield from numbers(text)
     yield from addresses(text, words)
     yield from workplaces(text, words, shielded)
     yield from combinations(text, words)
-    yield from typed_spans(text, words, known)
+    yield from _typed_in(looked, text, words, known)
     yield from dates(text, known)
     yield from names(text, words, shielded)
+
+
+def _typed_in(looked: Looked, reading: str, words: Sequence[Word], known: tuple[str, ...]) -> tuple[Span, ...]:
+    if (reading, known) not in looked.typed:
+        looked.typed[reading, known] = tuple(typed_spans(reading, words, known))
+    return looked.typed[reading, known]
 
 
 def _known(typed: Iterable[str]) -> tuple[str, ...]:
@@ -54,11 +95,16 @@ def _in_both(text: str, find: Callable[[str], Iterable[Span]]) -> Iterator[Span]
         yield from (Span(places[span.start], places[span.end], span.kind) for span in find(reading))
 
 
-def find_typed(text: str, typed: Iterable[str]) -> tuple[Span, ...]:
+def find_typed(text: str | Looked, typed: Iterable[str]) -> tuple[Span, ...]:
     """Only where the `typed` values stand in a text, in any spelling that `scan` knows; nothing else is looked for."""
     known = _known(typed)
+    if not known:
+        return ()
+    looked = look(text) if isinstance(text, str) else text
     return merged(
-        _in_both(text, lambda reading: (*typed_spans(reading, words_in(reading), known), *typed_dates(reading, known)))
+        _in_all(
+            looked, lambda reading, words: (*_typed_in(looked, reading, words, known), *typed_dates(reading, known))
+        )
     )
 
 

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from signaltable.names import fold, plain
 
@@ -28,8 +27,8 @@ TOKENS: Final = {
 _PREFERENCE: Final = {kind: place for place, kind in enumerate(TOKENS)}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+# Both are tuples: a text has so many of them that making them counts.
+class Span(NamedTuple):
     """A piece of a text, from `start` up to but not including `end`, and what it tells: a key of TOKENS."""
 
     start: int
@@ -37,25 +36,17 @@ class Span:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word of the text: where it stands, as written, folded, and in the form in which names are compared."""
+class Word(NamedTuple):
+    """A word of the text: where it stands, as written, folded, in the form in which names are compared, and its capitals."""
 
     start: int
     end: int
     written: str
     folded: str
     compared: str
-
-    @property
-    def is_capitalised(self) -> bool:
-        """A capital in front and none further on; WhatsApp and VvE are no names."""
-        rest = self.written.removeprefix("Mc")[1:]
-        return bool(rest) and self.written[0].isupper() and not any(sign.isupper() for sign in rest)
-
-    @property
-    def is_upper(self) -> bool:
-        return self.written.isupper()
+    # A capital in front and none further on; WhatsApp and VvE are no names.
+    is_capitalised: bool
+    is_upper: bool
 
 
 def merged(found: Iterable[Span]) -> tuple[Span, ...]:
@@ -71,16 +62,21 @@ def merged(found: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(merged)
 
 
+# What is found by its digits is looked for where there are some.
+HAS_DIGIT: Final = re.compile(r"\d")
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
 def words_in(text: str) -> list[Word]:
-    return [Word(found.start(), found.end(), found[0], *_forms(found[0])) for found in _WORD.finditer(text)]
+    return [Word(found.start(), found.end(), *_forms(found[0])) for found in _WORD.finditer(text)]
 
 
 @lru_cache(maxsize=8192)
-def _forms(word: str) -> tuple[str, str]:
-    return fold(word), plain(word)
+def _forms(word: str) -> tuple[str, str, str, bool, bool]:
+    """What a word is, wherever it stands: texts share most of their words."""
+    rest = word.removeprefix("Mc")[1:]
+    is_capitalised = bool(rest) and word[0].isupper() and not any(sign.isupper() for sign in rest)
+    return word, fold(word), plain(word), is_capitalised, word.isupper()
 
 
 _SENTENCE_END: Final = re.compile(r"[.!?:;\n\r\"“”•*–]\s*$|^\s*[-–•*]?\s*$|[\n\r]\s*[-–•*\d.)]{0,4}\s*$")

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from stdnum import iban as iban_numbers
@@ -33,18 +35,27 @@ _SHORTEST_INSIDE: Final = 5
 
 def typed_spans(text: str, words: Sequence[Word], typed: Sequence[str]) -> Iterator[Span]:
     needles: dict[str, str] = {}
+    digits: dict[str, str] = {}
     for value in typed:
-        kind = _kind_of(value)
-        needles.update(dict.fromkeys(_spellings(value, kind), kind))
+        kind, spellings, bare = _needles(value)
+        needles.update(dict.fromkeys(spellings, kind))
+        digits[bare] = kind
         if not plain(value):
             # A script that has no Latin form here, often without spaces between words.
             yield from (
                 Span(hit.start(), hit.end(), kind) for hit in re.finditer(re.escape(value), text, re.IGNORECASE)
             )
-    yield from windows(words, needles)
+    yield from windows(words, needles_of(needles))
     yield from _inside(words, needles)
-    yield from _digit_hits(text, {_bare_digits(value): _kind_of(value) for value in typed})
+    yield from _digit_hits(text, digits)
     yield from _by_sound(words, [needle for needle, kind in needles.items() if kind == "name"])
+
+
+@lru_cache(maxsize=512)
+def _needles(value: str) -> tuple[str, tuple[str, ...], str]:
+    """What a value is, its spellings, and its bare digits: a signal is looked through for its values several times."""
+    kind = _kind_of(value)
+    return kind, tuple(_spellings(value, kind)), _bare_digits(value)
 
 
 _NO_PART_OF_NAME: Final = PARTICLES | COMMON_WORDS | TITLES | INSTITUTIONS | WORKPLACES
@@ -82,19 +93,39 @@ def _kind_of(value: str) -> str:
     return "plate" if PLATE.fullmatch(value) else "document"
 
 
-def windows(words: Sequence[Word], needles: Mapping[str, str]) -> Iterator[Span]:
+@dataclass(frozen=True, slots=True)
+class Needles:
+    """What words are compared with: needle -> kind; the longest; and how they begin, so that most words are passed over."""
+
+    kinds: Mapping[str, str]
+    longest: int
+    starts: frozenset[str]
+
+
+def needles_of(kinds: Mapping[str, str]) -> Needles:
+    """The same needles, with what `windows` needs of them."""
+    return Needles(kinds, max(map(len, kinds), default=0), frozenset(needle[:_START] for needle in kinds))
+
+
+# A word longer than this begins as every needle does that begins with it; a shorter one may go on in the next word.
+_START: Final = 3
+
+
+def windows(words: Sequence[Word], among: Needles) -> Iterator[Span]:
     """Where words that stand together, joined, are a needle: Elamrani, El Amrani and EL-AMRANI alike."""
-    longest = max(map(len, needles), default=0) + 1
-    for place in range(len(words)):
+    needles, longest, starts = among.kinds, among.longest + 1, among.starts
+    for place, word in enumerate(words):
+        if len(word.compared) > _START and word.compared[:_START] not in starts:
+            continue
         joined, best = "", None
         for last in range(place, min(place + _MOST_WORDS, len(words))):
             if last > place and words[last].start - words[last - 1].end > _LONGEST_GAP:
                 break
             joined = (joined + words[last].compared).replace("ij", "y")
-            if len(joined) > longest:
+            if len(joined) > longest or (len(joined) > _START and joined[:_START] not in starts):
                 break
             kind = needles.get(joined) or (needles.get(joined[:-1]) if joined.endswith("s") else None)
-            best = Span(words[place].start, words[last].end, kind) if kind else best
+            best = Span(word.start, words[last].end, kind) if kind else best
         if best:
             yield best
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from signaltable import turns
 from signaltable.text import TOKENS, Span
 from signaltable.text_reader.wire import MOST_ANSWER, MOST_BYTES, SECONDS, address_of, receive, send, socket_path
 
@@ -36,7 +37,8 @@ def read(home: Path, text: str) -> tuple[Span, ...] | None:
     if len(content) > MOST_BYTES or time.monotonic() < _Away.until.get(home, 0.0):
         return None
     try:
-        answer = _asked(home, content)
+        with turns.elsewhere():
+            answer = _asked(home, content)
         return tuple(_spans(json.loads(answer), len(text))) if answer else None
     except TimeoutError:
         _Away.until[home] = time.monotonic() + _PAUSE

@@ -4,14 +4,14 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
 
 from signaltable.cli import main
 from signaltable.domain import Refused, UnusableInput
 from signaltable.flow import blind_check, budget, enrich, exclusions
 from signaltable.flow.coming_in import actors
 from signaltable.flow.setup import INSTALLER
-from signaltable.transaction import reading, transaction
+from signaltable.transaction import transaction
+from tests.databases import environment, every_row
 from tests.factories import a_person, a_signal
 from tests.table_steps import asked, log, triaged, use
 
@@ -68,9 +68,8 @@ def test_nothing_of_the_list_is_kept_anywhere(sqlite_program, people, question):
     check(sqlite_program, people["avim"], HEAD + STRANGER + SHE)
     ((_entry, details),) = log(sqlite_program, "enrich:search")
     assert (details["count"], details["hits"] > 0) == (2, True)
-    with reading(sqlite_program) as session:
-        tables = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")).all()
-        stored = str([session.execute(text(f'SELECT * FROM "{name}"')).all() for name in tables])
+    stored = every_row(sqlite_program.settings)
+    assert question in stored
     for word in ("Kwibus", "Verzinsel", "dossier-7", "dossier-8", "Dwaallaan"):
         assert word not in stored
     written = b"".join(path.read_bytes() for path in sqlite_program.settings.home.rglob("*") if path.is_file())
@@ -129,8 +128,8 @@ def test_an_excluded_value_alone_is_no_hit(sqlite_program, people):
 
 
 def test_the_command_tells_hits_and_nothing_else(sqlite_program, people, question, tmp_path, monkeypatch):
-    monkeypatch.setenv("SIGNALTABLE_HOME", str(sqlite_program.settings.home))
-    monkeypatch.setenv("SIGNALTABLE_DATABASE_URL", sqlite_program.settings.database_url)
+    for name, value in environment(sqlite_program.settings).items():
+        monkeypatch.setenv(name, value)
     path = tmp_path / "lijst.csv"
     path.write_text(HEAD + STRANGER + SHE, encoding="utf-8")
     for whose, left in (([], None), (["--as", "avim"], sqlite_program.policy.budgets[budget.BLIND_CHECK].person - 1)):

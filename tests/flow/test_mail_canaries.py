@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import String, func, select, text, update
 
 from signaltable import jobs
-from signaltable.db import make_engine
 from signaltable.flow import mailing, signing, witnesses
 from signaltable.flow.mail import states
 from signaltable.flow.mail.composing import Letter, compose
@@ -16,6 +15,8 @@ from signaltable.flow.mail.tasks import QUERIES
 from signaltable.mail_rules import KINDS
 from signaltable.models import Account, Base, Mail
 from signaltable.transaction import reading, transaction
+from tests.databases import is_file
+from tests.log_tools import owners_engine
 from tests.mail_server import Received, serving
 from tests.mail_steps import parsed, run, with_rules, with_server
 from tests.table_steps import asked, on_the_agenda, triaged
@@ -31,13 +32,15 @@ HEADERS_WITH_FIGURES = {"date", "message-id", "mime-version", "content-type", "c
 
 def put_canaries(program):
     """Overwrite every text that people typed, and every name and title, in every table."""
-    engine, overwritten = make_engine(program.settings.database_url), set()
+    engine, overwritten = owners_engine(program.settings), set()
+    # Another text for each row; on PostgreSQL rows have no number, but a place.
+    each = "hex(randomblob(6))" if is_file(program.settings) else "md5(random()::text)"
     with engine.begin() as connection:
         for table in Base.metadata.sorted_tables:
             for column in () if table.name.startswith("log_") else table.columns:
                 typed = isinstance(column.type, String) and (column.type.length or 1000) >= 80
                 if typed and not column.primary_key and not column.foreign_keys and column.name not in LEFT_ALONE:
-                    told = f"UPDATE {table.name} SET {column.name} = '{CANARY} ' || hex(randomblob(6))"
+                    told = f"UPDATE {table.name} SET {column.name} = '{CANARY} ' || {each}"
                     if connection.execute(text(told)).rowcount:
                         overwritten.add(f"{table.name}.{column.name}")
     engine.dispose()

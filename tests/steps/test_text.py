@@ -319,6 +319,80 @@ def test_no_bsn_survives_masking(stem: int, gap: str) -> None:
 # -- what nobody sees ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Niemand weet hoe ze heet.",
+        "Hij heeft hier geen familie.",
+        "Er slaapt ook een gezin.",
+        "Zij slaapt bij haar tante.",
+        "Hij is bang voor zijn oom.",
+        "Zij belde met meneer.",
+        "Ze noemde geen naam.",
+        "Hij kwam met een vriend.",
+        "Wij spraken de chef.",
+        "Hij wordt zo genoemd...",
+    ],
+)
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "De vleeswerkerij begint om vijf uur.",
+        "De vleeswerk begint om zes.",
+        "De baas wacht bij de deur.",
+        "De Poolse mannen slapen in de loods.",
+        "De Nederlandse Arbeidsinspectie kwam langs.",
+        "Het bedrijf ligt achter de dijk.",
+        "Het vleesafval gaat in de bak.",
+        "In de kas werkt zij.",
+        "Op de deur stond niets.",
+        "Van de week kwam hij weer.",
+        "Voor het eten moet hij betalen.",
+        "Bij de loods staat een busje.",
+    ],
+)
+def test_an_article_with_which_a_sentence_begins_is_no_name(before, sentence):
+    assert masked(f"{before} {sentence}") == f"{before} {sentence}"
+    assert masked(f"{before}\n{sentence}") == f"{before}\n{sentence}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "De Vries zei dat hij kwam.",
+        "Zij werkt voor De Vries in de kas.",
+        "Volgens De Vries werkte hij.",
+        "Hij sprak mevr. De Jong bij de deur.",
+        "Zij belde dhr. De Vries over de loods.",
+        "Bij fam. De Jong staat een busje.",
+        "De heer De Groot kwam met de bus.",
+        "Haar baas heet De Boer en de man is boos.",
+        "Naam: De Vries. De man wacht.",
+        "Achternaam De Wit, de rest is onbekend.",
+        "Jan de Boer belde de politie.",
+        "mevrouw van der Meer zag de man.",
+        "Zij noemt hem meneer Van.",
+        "Hij kwam met mevrouw Le.",
+    ],
+)
+def test_a_name_with_a_particle_stays_a_name_and_no_other_particle_is_one(text):
+    names = [value for kind, value in found(text) if kind == "name"]
+    assert names
+    assert not {"De", "de", "Het", "het", "In", "in", "Op", "op"} & set(names)
+    known = ("Vries", "Jong", "Groot", "Boer", "Wit", "Meer", " Van", " Le")
+    assert not any(part in masked(text) for part in known)
+
+
+@given(st.sampled_from(["de", "het", "in", "op", "aan", "bij", "uit", "voor", "onder", "tot"]), st.data())
+def test_an_article_alone_is_a_name_nowhere(article, data):
+    before = data.draw(st.sampled_from(["dhr", "mevrouw", "ze heet", "familie", "de heer", "genaamd", "tante", "naam"]))
+    between = data.draw(st.sampled_from([" ", ". ", ": ", ", "]))
+    after = data.draw(st.sampled_from(["baas", "kas", "vleeswerk", "deur", "mannen"]))
+    assert article.capitalize() not in [
+        value for _kind, value in found(f"{before}{between}{article.capitalize()} {after}")
+    ]
+
+
 @pytest.mark.parametrize("sign", ["\u00ad", "\u200b", "\u200d", "\u2060", "\ufeff", "\u202e"])
 def test_a_sign_that_nobody_sees_hides_nobody(sign):
     text = f"Bel 06-1234{sign}5678, mail z{sign}n@voorbeeld.nl of vraag Zorin{sign}ka Proef{sign}veld."

@@ -73,7 +73,7 @@ def test_it_reads_a_text_writes_none_of_it_and_ends_when_told(home, process):
     spans = next((one for one in answers if one is not None), ())
     assert [(one.kind, TEXT[one.start : one.end]) for one in spans] == [("name", "Kanarinda")]
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     assert not socket_path(home).exists()
     assert client.read(home, TEXT) is None
     written = [path for path in home.rglob("*") if path.is_file() and path.suffix != ".txt"] + [home / "out.txt"]
