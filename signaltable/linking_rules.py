@@ -129,6 +129,11 @@ class LinkingPolicy(Shape):
         """Kind of subject -> its sets, in the order of the file."""
         return {kind: tuple(tag_set for tag_set in self.set if tag_set.kind == kind) for kind in SUBJECT_KINDS}
 
+    @cached_property
+    def lone_sets_of(self) -> Mapping[str, tuple[TagSet, ...]]:
+        """Of these the sets of one part: what a single value says, such as a phone number or an address."""
+        return {kind: tuple(one for one in sets if len(one.parts) == 1) for kind, sets in self.sets_of.items()}
+
 
 def load_linking(folder: Path) -> LinkingPolicy:
     """linking.toml of a policies folder. Raises BrokenPolicy with every file and key that is wrong."""

@@ -1,12 +1,10 @@
 """Signals and links in one open session, without a commit for each step: what is tested is who is linked, not the log."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -20,9 +18,7 @@ from signaltable.flow.linking.clusters import Clusters
 from signaltable.flow.references import fresh_reference
 from signaltable.identity import identity_from
 from signaltable.models import Link, RegionalTable, Signal, Subject, SubjectGroup
-from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction
-from tests.conftest import Clock, open_for_test
 
 ZORINKA = {"given_name": "Zorinka", "surname": "Proefveld", "birth_date": "1996-04-12", "phone": "0612345678"}
 
@@ -109,13 +105,6 @@ class Desk:
     def told(self, action: str) -> list[dict[str, Any]]:
         """The details of what was recorded under an action."""
         return [event.details for event in self.events if event.action == action]
-
-
-def shared_program(region: Settings, folder: Path) -> Iterator[Program]:
-    """A program on a copy of the region, for tests that roll back what they do."""
-    shutil.copytree(region.home, folder / "home")
-    url = f"sqlite:///{folder / 'home' / 'signaltable.db'}"
-    yield from open_for_test(replace(region, home=folder / "home", database_url=url), Clock())
 
 
 @contextmanager

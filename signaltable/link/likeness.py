@@ -208,7 +208,8 @@ def _swapped(one: Sketch, other: Sketch) -> _Pair:
     given, family = _bags(one.given, other.family), _bags(one.family, other.given)
     if given is None or family is None or min(given, family) < INITIAL or max(given, family) < START:
         return None, None
-    return min(given, FORM), min(family, FORM)
+    # Which of the two fields holds the given name is not known: an initial, say, is never a surname.
+    return min(given, family, FORM), min(max(given, family), FORM)
 
 
 def _in_one_field(one: Sketch, other: Sketch) -> _Pair:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, StringField, TextAreaField
+from wtforms import StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, NumberRange
 
 from signaltable.access import Permission
@@ -21,7 +21,7 @@ from signaltable.web.dossier_words import problem_text
 from signaltable.web.guards import begin, offered, only, permission, submitted
 from signaltable.web.link_words import deed_words, likeness_picture, told, why_not
 from signaltable.web.paging import read_key, write_key
-from signaltable.web.validators import no_bsn
+from signaltable.web.validators import NumberField, no_bsn
 
 pages = Blueprint("links", __name__, url_prefix="/koppelingen")
 
@@ -44,12 +44,12 @@ class ReasonForm(FlaskForm):
 
 class MergeForm(ReasonForm):
     one_reference = StringField(_l("First signal"), [DataRequired(_l("Fill in the reference of a signal"))])
-    one_number = IntegerField(
+    one_number = NumberField(
         _l("Number of the person or thing in it"),
         [InputRequired(_l("Fill in a number")), NumberRange(1, 999, _l("Fill in a number"))],
     )
     other_reference = StringField(_l("Second signal"), [DataRequired(_l("Fill in the reference of a signal"))])
-    other_number = IntegerField(
+    other_number = NumberField(
         _l("Number of the person or thing in it"),
         [InputRequired(_l("Fill in a number")), NumberRange(1, 999, _l("Fill in a number"))],
     )
@@ -197,7 +197,7 @@ def _put(form: FlaskForm, problems: Mapping[str, str]) -> None:
 def _list(problems: dict[str, str], typed: str) -> str:
     asked = request.args.get("toon", MINE)
     view = asked if asked in VIEWS else MINE
-    with begin() as tx:
+    with begin(listing=request.method == "GET") as tx:
         page = linking.page_of_links(tx, view, read_key(request.args.get("na", "")))
     older = url_for("links.listing", toon=view, na=write_key(page.following)) if page.following else None
     newer = url_for("links.listing", toon=view) if request.args.get("na") else None

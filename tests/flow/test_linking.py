@@ -7,15 +7,16 @@ from signaltable.domain import Conflict, LinkState, NotFound, State, UnusableInp
 from signaltable.flow import linking
 from signaltable.flow.linking import Spread
 from signaltable.models import Disclosure, LinkAct, LinkNotice, LinkVerdict, Mail, Signal, Subject
-from tests.linking_steps import at_desk, shared_program
+from tests.conftest import Clock, open_for_test
+from tests.linking_steps import at_desk
 
 WHY = "zij hadden alleen dezelfde telefoon"
 
 
 @pytest.fixture(scope="module")
-def program(sqlite_region, tmp_path_factory):
+def program(shared_settings):
     """One program for all these tests: what they do in a session is rolled back."""
-    yield from shared_program(sqlite_region, tmp_path_factory.mktemp("linking"))
+    yield from open_for_test(shared_settings, Clock())
 
 
 @pytest.fixture
@@ -301,7 +302,7 @@ def test_a_withdrawn_signal_ends_its_links_and_keeps_nobody_apart(desk, pair):
 # -- pages -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_views_part_the_links_and_pages_follow_each_other_without_loss(desk):
+def test_the_views_part_the_links_and_pages_follow_each_other_without_loss(desk, monkeypatch):
     for number in range(27):
         identity = {"kind": "vehicle", "plate": f"{number + 10}-ABC-3"}
         desk.signal("havendam", **identity)
@@ -309,7 +310,11 @@ def test_the_views_part_the_links_and_pages_follow_each_other_without_loss(desk)
     first = linking.page_of_links(desk.by("delinde"), "mine")
     second = linking.page_of_links(desk.by("delinde"), "mine", first.following)
     ids = [line.id for line in (*first.lines, *second.lines)]
-    assert (len(first.lines), second.following, first.waiting) == (25, None, 27)
+    assert (len(first.lines), second.following, first.waiting, first.more) == (25, None, 27, False)
+    for most, said in ((27, (27, False)), (26, (26, True))):
+        monkeypatch.setattr(linking.pages, "MOST_COUNTED", most)
+        counted = linking.page_of_links(desk.by("delinde"), "mine")
+        assert (counted.waiting, counted.more) == said
     assert sorted(ids) == sorted(one.id for one in desk.links())
     linking.decide(desk.by("delinde"), ids[0], confirmed=True)
     linking.decide(desk.by("delinde"), ids[1], confirmed=False, reason=WHY)

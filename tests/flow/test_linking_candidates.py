@@ -10,14 +10,15 @@ from signaltable.flow.linking import candidates, proposing, sides, storing
 from signaltable.identity import identity_from
 from signaltable.keys import CannotOpen
 from signaltable.models import ExcludedTag, Exclusion, MatchSketch, MatchTag, Signal, Subject, SubjectGroup
-from tests.linking_steps import ZORINKA, at_desk, shared_program
+from tests.conftest import Clock, open_for_test
+from tests.linking_steps import ZORINKA, at_desk
 
 SLIP = ZORINKA | {"surname": "Proefvelt", "phone": "0687654321"}
 
 
 @pytest.fixture(scope="module")
-def program(sqlite_region, tmp_path_factory):
-    yield from shared_program(sqlite_region, tmp_path_factory.mktemp("candidates"))
+def program(shared_settings):
+    yield from open_for_test(shared_settings, Clock())
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from signaltable.link import Proposal
 from signaltable.link_acts import TAGS, state_of, verdicts
 from signaltable.models import LinkAct, LinkVerdict, SubjectGroup
 from signaltable.transaction import reading, transaction
+from tests.conftest import Clock, open_for_test
 from tests.flow.test_fsck import intrude
-from tests.linking_steps import at_desk, shared_program
+from tests.linking_steps import at_desk
 from tests.table_steps import log, submitted
 
 OWNERS = ("havendam", "delinde", "avim")
@@ -23,9 +24,9 @@ ACTS = ("confirm", "confirm", "confirm", "refuse", "end", "merge", "undo", "spli
 
 
 @pytest.fixture(scope="module")
-def desk(sqlite_region, tmp_path_factory):
+def desk(shared_settings):
     """Five signals of three organisations about one person, each linked with each other."""
-    for program in shared_program(sqlite_region, tmp_path_factory.mktemp("groups")):
+    for program in open_for_test(shared_settings, Clock()):
         with at_desk(program) as made:
             subjects = [made.signal(OWNERS[number % 3]) for number in range(5)]
             for number, one in enumerate(subjects):

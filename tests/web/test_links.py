@@ -72,6 +72,7 @@ def test_two_own_signals_are_merged_and_split_by_forms_that_come_back_filled(sql
     assert wrong.status_code == 422
     assert all(f'value="{typed[name]}"' in wrong.text for name in ("one_reference", "other_reference", "other_number"))
     assert "zelfde vrouw" in wrong.text
+    assert havendam.post("/koppelingen/samenvoegen", {**typed, "other_number": "9" * 400}).status_code == 422
     merged = havendam.post("/koppelingen/samenvoegen", {**typed, "other_number": "1"})
     assert merged.headers["Location"].endswith("/koppelingen?toon=confirmed")
     split = f"/koppelingen/splitsen/{two}/1"

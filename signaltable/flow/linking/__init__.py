@@ -19,8 +19,8 @@ from signaltable.flow.linking.pages import (
     own_links,
     page_of_links,
 )
-from signaltable.flow.linking.proposing import ProposedLink, propose
-from signaltable.flow.linking.storing import TaggedSubject, keep, made_with
+from signaltable.flow.linking.proposing import ProposedLink, keep_and_propose, propose
+from signaltable.flow.linking.storing import TaggedSubject, keep, made_with, sides_for
 from signaltable.flow.linking.telling import NOTICE_READERS, Notice, notices, read
 from signaltable.flow.linking.undoing import undo
 
@@ -41,6 +41,7 @@ __all__ = [
     "group_links_of_before",
     "group_of_own",
     "keep",
+    "keep_and_propose",
     "leave",
     "leave_all",
     "links_per_signal",
@@ -54,6 +55,7 @@ __all__ = [
     "page_of_links",
     "propose",
     "read",
+    "sides_for",
     "split",
     "spread",
     "undo",

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Integer, LargeBinary, String, TextualSelect, bindparam, column, select, text
+from sqlalchemy import Integer, LargeBinary, String, bindparam, column, select, text
 
 from signaltable import link
+from signaltable.db import table_of
 from signaltable.domain import GONE, LinkState
 from signaltable.flow import sealing
 from signaltable.flow.linking.clusters import Clusters
@@ -21,6 +22,7 @@ from signaltable.flow.linking.sides import ANY_VERSION, excluded_among, stored_t
 from signaltable.flow.linking.storing import TaggedSubject
 from signaltable.link.sketch import opened as readable
 from signaltable.models import Link, MatchSketch, Signal, Subject, SubjectGroup
+from signaltable.prepared import Prepared
 from signaltable.pseudonymise import Tag
 from signaltable.transaction import Transaction, in_whole
 
@@ -73,7 +75,7 @@ def places(tx: Transaction, subject_ids: Sequence[str], beside: str) -> dict[str
     """
     if not subject_ids:
         return {}
-    rows = tx.session.execute(_WHERE, {"ids": list(subject_ids), "beside": beside})
+    rows = tx.connection().execute(_WHERE, {"ids": list(subject_ids), "beside": beside})
     return {row.id: Place(row.group_id or "", row.created_at) for row in rows}
 
 
@@ -109,13 +111,13 @@ def _holders(tx: Transaction, tags: Sequence[Tag]) -> dict[int, list[str]]:
     values |= {f"s{place}": tag.set_id for place, tag in enumerate(tags)}
     found: dict[int, list[str]] = {}
     if tags:
-        for place, subject_id in tx.session.execute(_lookup(len(tags)), values):
+        for place, subject_id in tx.rows(_lookup(len(tags)), values):
             found.setdefault(place, []).append(subject_id)
     return found
 
 
 @lru_cache(maxsize=AT_ONCE)
-def _lookup(count: int) -> TextualSelect:
+def _lookup(count: int) -> Prepared:
     """The statement that looks up so many digests, each through the index and no further than it counts."""
     parts = (
         f"SELECT * FROM (SELECT {place} AS place, subject_id FROM match_tags "  # noqa: S608 -- only a number goes in
@@ -123,11 +125,8 @@ def _lookup(count: int) -> TextualSelect:
         for place in range(count)
     )
     types = (bindparam(f"d{place}", type_=LargeBinary) for place in range(count))
-    return (
-        text(" UNION ALL ".join(parts))
-        .bindparams(*types)
-        .columns(column("place", Integer), column("subject_id", String))
-    )
+    statement = text(" UNION ALL ".join(parts)).bindparams(*types)
+    return Prepared(statement.columns(column("place", Integer), column("subject_id", String)))
 
 
 def _strength(shared: Iterable[str], weights: Mapping[str, tuple[str, int]]) -> int:
@@ -182,7 +181,7 @@ def _loaded(tx: Transaction, subject: TaggedSubject, order: Sequence[str]) -> li
     """What is needed of these subjects to compare them, in their order. Tags are read only where there is no sketch."""
     if not order:
         return []
-    rows = tx.session.execute(_SKETCHES, {"ids": order}).all()
+    rows = tx.connection().execute(_SKETCHES, {"ids": order}).all()
     usable = [row for row in rows if row.key_version in subject.sides]
     opened = sealing.open_sketches(tx, [(row.subject_id, row.key_version, row.sealed) for row in usable])
     # One of another format than this program makes says nothing to it: such a subject is compared on its tags.
@@ -195,17 +194,19 @@ def _loaded(tx: Transaction, subject: TaggedSubject, order: Sequence[str]) -> li
     ]
 
 
-_SKETCHES = select(MatchSketch.subject_id, MatchSketch.key_version, MatchSketch.sealed).where(
-    MatchSketch.subject_id.in_(bindparam("ids", expanding=True))
+_sketches, _subjects, _signals = (table_of(one).c for one in (MatchSketch, Subject, Signal))
+_groups = table_of(SubjectGroup)
+_SKETCHES = select(_sketches.subject_id, _sketches.key_version, _sketches.sealed).where(
+    _sketches.subject_id.in_(bindparam("ids", expanding=True))
 )
 _WHERE = (
-    select(Subject.id, SubjectGroup.group_id, Signal.created_at)
-    .join(Signal, Signal.id == Subject.signal_id)
-    .outerjoin(SubjectGroup, SubjectGroup.subject_id == Subject.id)
+    select(_subjects.id, _groups.c.group_id, _signals.created_at)
+    .join(table_of(Signal), _signals.id == _subjects.signal_id)
+    .outerjoin(_groups, _groups.c.subject_id == _subjects.id)
     .where(
-        Subject.id.in_(bindparam("ids", expanding=True)),
-        Subject.erased_at.is_(None),
-        Signal.id != bindparam("beside"),
-        Signal.state.not_in(GONE),
+        _subjects.id.in_(bindparam("ids", expanding=True)),
+        _subjects.erased_at.is_(None),
+        _signals.id != bindparam("beside"),
+        _signals.state.not_in(GONE),
     )
 )

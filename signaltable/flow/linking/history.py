@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, select
 
+from signaltable import advisory
 from signaltable.domain import LinkDeed, LinkState
 from signaltable.flow import sealing
 from signaltable.flow.masking import text_hash
@@ -12,9 +13,6 @@ from signaltable.link_acts import Act, state_of, verdicts
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject
 from signaltable.queries import subject_not_kept_from
 from signaltable.transaction import Transaction, in_whole
-
-# Any number that nothing else in the database locks.
-LOCK = 7_145_001
 
 
 @dataclass(slots=True)
@@ -177,5 +175,4 @@ def one_at_a_time(tx: Transaction) -> None:
 
     On SQLite a writing transaction is alone already.
     """
-    if tx.session.get_bind().dialect.name == "postgresql":
-        tx.session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+    advisory.hold(tx.session, advisory.LINKS)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import GONE, LINK_DEEDS, LinkDeed, LinkState, NotFound, Resource, day_of
-from signaltable.flow import sealing
+from signaltable.flow import places, sealing
 from signaltable.flow.linking import groups
 from signaltable.flow.linking.deciding import own_subject, resource_of_case
 from signaltable.flow.linking.history import Case, acts_of, case_of, link_not_kept_from, place_of
@@ -17,12 +17,20 @@ from signaltable.flow.linking.undoing import is_built_on, root_of
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.link_acts import Act, verdicts
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject
-from signaltable.queries import PageKey, newest_first
+from signaltable.queries import PAGE, PageKey, newest_first
 from signaltable.transaction import Transaction
 
 # The views of the list: what waits for the own agency, for another, what is confirmed, what is refused or over.
 MINE, OTHERS, CONFIRMED, OVER, ALL = "mine", "others", "confirmed", "over", "all"
 VIEWS = (MINE, OTHERS, CONFIRMED, OVER, ALL)
+# View -> the lists of `signaltable.places` that it shows.
+_ALL_LISTS = ("links-mine", "links-others", "links-confirmed", "links-over")
+LISTS: Mapping[str, tuple[str, ...]] = {
+    **dict(zip(VIEWS, ((one,) for one in _ALL_LISTS), strict=False)),
+    ALL: _ALL_LISTS,
+}
+# Beyond so many nobody counts on; the page says that there are more.
+MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +58,12 @@ class LinkLine:
 
 @dataclass(frozen=True, slots=True)
 class LinkPage:
-    """One page of the own links, with how many there are in each view and the key of the next page or None."""
+    """One page of the own links, with how many wait (`more`: than were counted) and the key of the next page or None."""
 
     view: str
     lines: tuple[LinkLine, ...]
     waiting: int
+    more: bool
     following: PageKey | None
 
 
@@ -82,16 +91,19 @@ class OneLink:
 def page_of_links(tx: Transaction, view: str, after: PageKey | None = None) -> LinkPage:
     """A page of the links of the actor's agency in a view, the newest first."""
     _gate(tx)
-    shown, following = newest_first(tx, _query(tx, view), Link.proposed_at, Link.id, after)
+    first = _first(tx, view, PAGE + 1, newest=True, after=after)
+    shown, following = newest_first(tx, _query(tx, view).where(first), Link.proposed_at, Link.id, after)
     lines = _lines(tx, shown)
     _record(tx, shown)
-    return LinkPage(view, tuple(lines), count_waiting(tx), following)
+    waiting = _count_waiting(tx)
+    return LinkPage(view, tuple(lines), min(waiting, MOST_COUNTED), waiting > MOST_COUNTED, following)
 
 
 def own_links(tx: Transaction) -> list[LinkLine]:
     """The newest links of the actor's agency: first what waits for it, then what waits for the other, then the rest."""
     _gate(tx)
-    shown, _following = newest_first(tx, _query(tx, ALL), Link.proposed_at, Link.id, None)
+    newest = _query(tx, ALL).where(_first(tx, ALL, PAGE + 1, newest=True))
+    shown, _following = newest_first(tx, newest, Link.proposed_at, Link.id, None)
     _record(tx, shown)
     return sorted(_lines(tx, shown), key=lambda line: (_turn(line), line.own_sides))
 
@@ -129,17 +141,20 @@ def group_of_own(tx: Transaction, reference: str, number: int) -> groups.Spread 
     return groups.spread(tx, [subject.id]).get(subject.id)
 
 
-def count_waiting(tx: Transaction) -> int:
-    """How many proposed links wait for an answer of the actor's agency."""
-    query = _query(tx, MINE).with_only_columns(func.count(), maintain_column_froms=True)
-    return tx.session.scalar(query) or 0
+def _count_waiting(tx: Transaction) -> int:
+    """How many proposed links wait for an answer of the actor's agency, counted up to one more than `MOST_COUNTED`."""
+    first = places.of_own_agency(tx, LISTS[MINE], MOST_COUNTED + 1)
+    query = select(func.count()).select_from(Link).join(first, first.c.object_id == Link.id)
+    return tx.lists.scalar(query.where(link_not_kept_from(tx))) or 0
 
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """The proposed links that wait for an answer of the actor's agency, each with the last day of that."""
-    found = tx.session.scalars(_query(tx, MINE).order_by(Link.proposed_at, Link.id).limit(MOST)).all()
+    first = _query(tx, MINE).where(_first(tx, MINE, MOST))
+    columns = first.with_only_columns(Link.id, Link.subject_a, Link.subject_b, Link.proposed_at)
+    found = tx.lists.execute(columns.order_by(Link.proposed_at, Link.id).limit(MOST)).all()
     sides = {side for link in found for side in (link.subject_a, link.subject_b)}
-    rows = tx.session.execute(
+    rows = tx.lists.execute(
         select(Subject.id, Signal.id.label("signal_id"), Signal.reference)
         .join(Signal, Signal.id == Subject.signal_id)
         .where(Subject.id.in_(sides), Signal.owner_agency == tx.actor.agency_id, Signal.state.not_in(GONE))
@@ -158,7 +173,7 @@ def links_per_signal(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, in
     """How many proposed links each signal has; signals without one are missing. What is confirmed: groups."""
     counts: dict[str, int] = {}
     for side in (Link.subject_a, Link.subject_b):
-        rows = tx.session.execute(
+        rows = tx.lists.execute(
             select(Subject.signal_id, func.count())
             .join(Link, side == Subject.id)
             .where(Subject.signal_id.in_(signal_ids), Link.state == LinkState.PROPOSED, link_not_kept_from(tx))
@@ -174,6 +189,11 @@ def links_per_signal(tx: Transaction, signal_ids: Sequence[str]) -> dict[str, in
 
 def _gate(tx: Transaction) -> None:
     require(tx.actor, Permission.LINK_DECIDE_OWN, Resource("link", owner_agency=tx.actor.agency_id))
+
+
+def _first(tx: Transaction, view: str, most: int, **options: Any) -> ColumnElement[bool]:
+    """Whether a link is among the first of a view of the own agency, the oldest or the newest."""
+    return Link.id.in_(select(places.of_own_agency(tx, LISTS[view], most, **options).c.object_id))
 
 
 def _query(tx: Transaction, view: str) -> Select[Any]:
@@ -194,12 +214,13 @@ def _query(tx: Transaction, view: str) -> Select[Any]:
 
 
 def _in_view(view: str, answered: ColumnElement[bool]) -> ColumnElement[bool]:
+    state = places.beside(Link.state)
     conditions: dict[str, ColumnElement[bool]] = {
-        MINE: and_(Link.state == LinkState.PROPOSED, ~answered),
-        OTHERS: and_(Link.state == LinkState.PROPOSED, answered),
-        CONFIRMED: Link.state == LinkState.CONFIRMED,
-        OVER: Link.state.in_((LinkState.REFUSED, LinkState.ENDED)),
-        ALL: Link.state.in_(tuple(LinkState)),
+        MINE: and_(state == LinkState.PROPOSED, ~answered),
+        OTHERS: and_(state == LinkState.PROPOSED, answered),
+        CONFIRMED: state == LinkState.CONFIRMED,
+        OVER: state.in_((LinkState.REFUSED, LinkState.ENDED)),
+        ALL: state.in_(tuple(LinkState)),
     }
     return conditions[view]
 
@@ -222,7 +243,7 @@ def _turn(line: LinkLine) -> int:
 
 def _lines(tx: Transaction, shown: Sequence[Link]) -> list[LinkLine]:
     ids = {side for made in shown for side in (made.subject_a, made.subject_b)}
-    rows = tx.session.execute(
+    rows = tx.lists.execute(
         select(Subject.id, Subject.number, Subject.kind, Signal.reference)
         .join(Signal, Signal.id == Subject.signal_id)
         .where(Subject.id.in_(ids), Signal.owner_agency == tx.actor.agency_id, Signal.state.not_in(GONE)),

@@ -17,7 +17,7 @@ from signaltable.flow.linking.candidates import TOGETHER, Place, find, places
 from signaltable.flow.linking.clusters import Clusters
 from signaltable.flow.linking.history import case_of
 from signaltable.flow.linking.sides import facing, tagged
-from signaltable.flow.linking.storing import TaggedSubject
+from signaltable.flow.linking.storing import TaggedSubject, keep_new
 from signaltable.link_acts import TAGS
 from signaltable.models import Link, Signal, Subject, SubjectGroup
 from signaltable.transaction import Transaction, in_whole
@@ -39,6 +39,13 @@ class ProposedLink:
 def propose(tx: Transaction, signal: Signal, subjects: Sequence[TaggedSubject]) -> list[ProposedLink]:
     """Compare the subjects of a new signal with all earlier ones and store what is worth a look."""
     return [made for subject in subjects for made in _propose(tx, subject, signal.id)]
+
+
+@in_whole("linking compares with the cases of every agency")
+def keep_and_propose(tx: Transaction, signal_id: str, subjects: Sequence[TaggedSubject]) -> list[ProposedLink]:
+    """What links the subjects of a new signal is kept, and what is worth a look is proposed."""
+    keep_new(tx, subjects)
+    return [proposed for subject in subjects for proposed in _propose(tx, subject, signal_id)]
 
 
 @in_whole("linking compares with the cases of every agency")

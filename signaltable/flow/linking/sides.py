@@ -2,17 +2,22 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import select
 
 from signaltable import link
+from signaltable.db import table_of
 from signaltable.domain import NotFound
 from signaltable.flow import sealing
 from signaltable.flow.linking.storing import TaggedSubject
 from signaltable.models import ExcludedTag, MatchSketch, MatchTag, Subject
+from signaltable.prepared import Prepared, numbered, several
 from signaltable.pseudonymise import Tag
 from signaltable.transaction import Transaction, in_whole
 
+# How many values one statement looks for.
+AT_ONCE = 200
 # A subject without a sketch: its tags may be of any version.
 ANY_VERSION = 0
 
@@ -81,4 +86,15 @@ def facing(subject: TaggedSubject, version: int) -> link.Side:
 @in_whole("only the linking step reads tags")
 def excluded_among(tx: Transaction, digests: Iterable[bytes]) -> frozenset[bytes]:
     """Which of these digests stand for a value that many share and that proves nothing."""
-    return frozenset(tx.session.scalars(select(ExcludedTag.digest).where(ExcludedTag.digest.in_(list(digests)))))
+    wanted = list(digests)
+    found: set[bytes] = set()
+    for start in range(0, len(wanted), AT_ONCE):
+        some = wanted[start : start + AT_ONCE]
+        found.update(row[0] for row in tx.rows(_excluded(len(some)), numbered("digest", some)))
+    return frozenset(found)
+
+
+@lru_cache(maxsize=AT_ONCE)
+def _excluded(count: int) -> Prepared:
+    digest = table_of(ExcludedTag).c.digest
+    return Prepared(select(digest).where(digest.in_(several("digest", count))))

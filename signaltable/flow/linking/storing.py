@@ -1,6 +1,6 @@
 """What links a new subject to others: its tags and its sketch, made and kept."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from signaltable import link
@@ -30,6 +30,14 @@ def keep(tx: Transaction, subject_id: str, identity: Identity) -> TaggedSubject:
     newest = tx.program.keys.version("match")
     sealing.store_linking(tx, subject_id, made.sides[newest].tags, made.sides[newest].sketch, newest)
     return made
+
+
+@in_whole("only the linking step reads tags")
+def keep_new(tx: Transaction, made: Iterable[TaggedSubject]) -> None:
+    """Store what links the subjects of a new signal to others, as `sides_for` made it: with a statement for each table."""
+    newest = tx.program.keys.version("match")
+    sides = {one.id: (one.sides[newest].tags, one.sides[newest].sketch) for one in made}
+    sealing.store_first_linking(tx, sides, newest)
 
 
 def sides_for(tx: Transaction, identity: Identity, subject_id: str) -> TaggedSubject:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, false, select
+from sqlalchemy import ColumnElement, exists, false, select
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import NotFound, Refused
@@ -156,7 +156,7 @@ def notices(tx: Transaction) -> list[Notice]:
             LinkNotice.read_at.is_(None),
             LinkNotice.relation.in_(relations),
             not_kept_from(tx, LinkNotice.signal_id),
-            LinkNotice.act_id.not_in(_acts_kept_from(tx)),
+            ~_is_kept_from(tx),
         )
         .order_by(LinkNotice.at.desc(), LinkNotice.id)
         .limit(MOST_NOTICES),
@@ -164,10 +164,12 @@ def notices(tx: Transaction) -> list[Notice]:
     return [Notice(one.id, one.relation, disclosure or signal, one.kind, one.at) for one, signal, disclosure in rows]
 
 
-def _acts_kept_from(tx: Transaction) -> Select[str]:
-    """The acts on links of which either side stands in a case that the actor is kept from."""
-    acts = select(LinkAct.id).join(Link, Link.id == LinkAct.link_id)
-    return acts.where(~link_not_kept_from(tx)) if mine(tx) else acts.where(false())
+def _is_kept_from(tx: Transaction) -> ColumnElement[bool]:
+    """Whether the notice tells of a link of which either side stands in a case that the actor is kept from."""
+    if not mine(tx):
+        return false()
+    # Asked of each notice: a list of all acts grows with the region, and has to be read whole.
+    return exists().where(LinkAct.id == LinkNotice.act_id, Link.id == LinkAct.link_id, ~link_not_kept_from(tx))
 
 
 def _holds(tx: Transaction, permission: Permission) -> bool:
@@ -183,7 +185,8 @@ def read(tx: Transaction, notice_id: str) -> None:
     needed = READERS[found.relation] if found else ()
     if found is None or found.agency_id != tx.actor.agency_id or not any(_holds(tx, one) for one in needed):
         raise NotFound("no such notice")
-    if found.signal_id in mine(tx) or tx.session.scalar(_acts_kept_from(tx).where(LinkAct.id == found.act_id)):
+    hidden = select(LinkNotice.id).where(LinkNotice.id == found.id, _is_kept_from(tx))
+    if found.signal_id in mine(tx) or tx.session.scalar(hidden):
         raise Refused("conflict_of_interest", object_type="link", details={"permission": needed[0].value})
     if found.read_at is None:
         found.read_at, found.read_by = tx.now, tx.actor.account_id
