@@ -50,7 +50,7 @@ def _done(program: "Program", one: "Progress") -> "Progress":
     """Work until nothing is left to do, with a bar on a terminal."""
     from signaltable.flow import rotating, setup
 
-    with rotating.at_work(program.settings, one.purpose) as mine:
+    with rotating.at_work(program, one.purpose) as mine:
         if not mine:
             return one
         with click.progressbar(length=100, label=one.purpose, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:

@@ -1,6 +1,7 @@
 """Keeping the key ring safe with two people: an export under their passphrases, and putting it back."""
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +9,21 @@ from pathlib import Path
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from signaltable import row_digests, row_level
 from signaltable.db import make_engine, make_sessions
 from signaltable.disk import sync_folder
-from signaltable.domain import Actor, SignaltableError, day_of
+from signaltable.domain import Actor, SignaltableError, UnusableInput, day_of
 from signaltable.keys import KeyRing, KeyRingError
 from signaltable.keys.contents import Contents
 from signaltable.keys.export import Comparison, compare, open_export, put_over, seal_ring
 from signaltable.keys.file_ring import read_ring
+from signaltable.keys.signer_keys import derived_for_signer
 from signaltable.models import Agency
 from signaltable.settings import PKCS11, Settings
 from signaltable.transaction import Program, transaction
+
+# What the signer does with the key of rows: show a pass to the database, and account for rows that it writes.
+SIGNER_USES = (row_level.USE, row_digests.USE)
 
 
 class CannotRestore(SignaltableError):
@@ -67,6 +73,27 @@ def export(program: Program, actor: Actor, path: Path, one: str, two: str) -> in
             path.unlink(missing_ok=True)
             raise
     return count
+
+
+def for_signer(program: Program, actor: Actor, path: Path) -> None:
+    """Write what a signer with a home of its own needs of the ring into a new file that only its owner reads.
+
+    The keys come from a token too: they are derived, and open nothing. Recorded as key:make with purpose signer. Raises
+    `UnusableInput` when the file exists or cannot be written.
+    """
+    raw = json.dumps(derived_for_signer(program.keys, SIGNER_USES), indent=1).encode() + b"\n"
+    with transaction(program, actor) as tx:
+        try:
+            _write_new(path, raw)
+        except OSError as error:
+            raise UnusableInput({"file": f"expected a new file that can be written: {error.strerror}"}) from None
+        try:
+            details = {"purpose": "signer", "key_version": program.keys.version(row_digests.PURPOSE)}
+            tx.record("key:make", object_type="key", details=details)
+            tx.append_now()
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _write_new(path: Path, raw: bytes) -> None:

@@ -75,7 +75,8 @@ def consult(tx: Transaction, view: str) -> KeyState:
     """The state of the keys, recorded as key:consult. `view` says where it is shown."""
     require(tx.actor, Permission.KEY_CONSULT_ALL)
     program, session = tx.program, tx.session
-    counted = rows_per_key(session)
+    with tx.whole("how much hangs on a key is counted over every agency, without reading any of it"):
+        counted = rows_per_key(session)
     lines = [_line(one, counted, tx.today) for one in program.keys.inventory()]
     lines += _log_lines(session, program.settings, tx.today)
     exported = session.scalar(select(func.max(LogEntry.recorded_at)).where(LogEntry.action == "key:export"))

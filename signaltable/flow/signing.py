@@ -164,6 +164,10 @@ def _check_continues(tx: Transaction, size: int, keys: Sequence[Signer]) -> None
             raise LogBroken("the log does not continue the last checkpoint; nothing was signed")
     last = audit_trail.newest_checkpoint(tx.session)
     _check_announcements(tx, last.size if last else 0, keys)
+    if _replaced(tx.session) & {key.verifier().fingerprint for key in keys}:
+        raise LogBroken(
+            "the log says that this key was replaced, on another machine; nothing was signed with the old one"
+        )
 
 
 def _signed_before(tx: Transaction, keys: Sequence[Signer]) -> list[Checkpoint]:

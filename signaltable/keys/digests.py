@@ -30,7 +30,7 @@ def named_use(use: str) -> bytes:
 
 def keyed_digest(secret: bytes, purpose: str, *parts: str) -> bytes:
     """HMAC-SHA-256 over a purpose and parts. Each part is preceded by its length, so no two lists give one message."""
-    return hmac.new(secret, bind(purpose.encode(), *(part.encode() for part in parts)), hashlib.sha256).digest()
+    return hmac.digest(secret, bind(purpose.encode(), *(part.encode() for part in parts)), "sha256")
 
 
 def commitment(secret: bytes) -> str:

@@ -86,6 +86,12 @@ class KeyRing(Ring):
     def _write(self, contents: Contents) -> None:
         write(self._path, file_document(contents))
 
+    def _document(self, contents: Contents) -> dict[str, Any]:
+        return file_document(contents)
+
+    def _parsed(self, document: dict[str, Any]) -> Contents:
+        return parse(self._path, document, (), place=FILE, check=digest_check)
+
     def _make(self, name: Name, version: int, suite: str, on: date | None) -> Key:
         if suite and suite not in FILE_SUITES:
             raise KeyRingError(f"expected a suite of {', '.join(FILE_SUITES)}")

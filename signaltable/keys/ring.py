@@ -1,5 +1,6 @@
 """The ring: which key counts, who has one, how keys come and go. Where the material is, subclasses know."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -26,6 +27,7 @@ from signaltable.keys.contents import (
 from signaltable.keys.digests import bind
 from signaltable.keys.errors import CannotOpen, KeyRingError
 from signaltable.keys.fields import DataKey, new_data_key, subject_info
+from signaltable.keys.merging import Fact, digest_of, facts_of, merged
 from signaltable.keys.padding import pad, unpad
 from signaltable.keys.suites import SUITES, WRAPPED_MARK, envelope_head, read_head
 from signaltable.keys.trusted_file import locked, stamp_of
@@ -81,6 +83,14 @@ class Ring(ABC):
     def place(self) -> str:
         """Where the material is, in one word."""
 
+    @abstractmethod
+    def _document(self, contents: Contents) -> dict[str, Any]:
+        """A ring as it stands in its file."""
+
+    @abstractmethod
+    def _parsed(self, document: dict[str, Any]) -> Contents:
+        """The ring that a document of another machine means, checked whole."""
+
     # -- which key --------------------------------------------------------------------------------------------------
 
     @property
@@ -100,7 +110,9 @@ class Ring(ABC):
 
     def usable(self, purpose: str, agency_id: str = "") -> tuple[int, ...]:
         """The versions that still work: the one that counts first, then those being replaced, newest first."""
-        return tuple(one.version for one in reversed(self.versions(purpose, agency_id)) if one.state != DESTROYED)
+        self._look_again()
+        held = self._contents.keys.get((purpose, agency_id), ())
+        return tuple([one.version for one in reversed(held) if one.state != DESTROYED])
 
     def versions(self, purpose: str, agency_id: str = "") -> tuple[KeyFacts, ...]:
         """Every version of a secret or key pair (purpose "agency"), oldest first, destroyed ones too."""
@@ -120,6 +132,31 @@ class Ring(ABC):
         """Every key there is or was, without the keys."""
         self._look_again()
         return tuple(self._facts(key) for key in self._contents.all())
+
+    # -- on several machines ----------------------------------------------------------------------------------------
+
+    def digest(self) -> str:
+        """What two machines with the same keys in the same states have in common, and nothing of the keys."""
+        self._look_again()
+        contents = self._contents
+        return self._kept(("digest",), lambda: digest_of(contents))
+
+    def facts(self) -> tuple[Fact, ...]:
+        """What `digest` is made of."""
+        return facts_of(self._contents)
+
+    def copy_for_others(self) -> bytes:
+        """The ring as it stands in its file, for the other machines of the installation; to be sealed by who takes it."""
+        return json.dumps(self._document(self._contents)).encode()
+
+    def take_in(self, copied: bytes) -> None:
+        """Add what the ring of another machine has more. Raises KeyRingError when the two cannot be one."""
+        try:
+            document = json.loads(copied)
+        except ValueError:
+            raise KeyRingError(f"{self._path}: expected a ring of another machine, found something else") from None
+        given = self._parsed(document)
+        self._change(lambda contents: merged(contents, given))
 
     def _facts(self, key: Key) -> KeyFacts:
         told = {name: getattr(key, name) for name in KeyFacts.__dataclass_fields__ if name != "place"}

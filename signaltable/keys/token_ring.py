@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from signaltable.keys.contents import ACTIVE, PURPOSES, SEAL, Contents, Key, Name, gathered, owner_of
 from signaltable.keys.digests import commitment_message, named_use, public_fingerprint, shown
@@ -76,8 +76,14 @@ class TokenRing(Ring):
         return parse(self._path, document, stamp, place=PKCS11, check=self._check)
 
     def _write(self, contents: Contents) -> None:
+        write(self._path, self._document(contents))
+
+    def _document(self, contents: Contents) -> dict[str, Any]:
         more = {"token": {"label": self._token.label, "prefix": self._prefix}}
-        write(self._path, document_of(contents, place=PKCS11, check=self._check, more=more))
+        return document_of(contents, place=PKCS11, check=self._check, more=more)
+
+    def _parsed(self, document: dict[str, Any]) -> Contents:
+        return parse(self._path, document, (), place=PKCS11, check=self._check)
 
     def _check(self, told: bytes) -> str:
         return self._token.sign(f"{self._prefix}/ring", told).hex()

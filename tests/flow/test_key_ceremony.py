@@ -14,6 +14,7 @@ from signaltable.keys import KeyRing, KeyRingError
 from signaltable.keys import export as sealed_export
 from signaltable.keys.export import Cost, compare, open_export, put_over, seal_ring
 from signaltable.keys.file_ring import read_ring
+from tests.databases import throw_away
 from tests.table_steps import log
 
 ONE, TWO = "de eerste bewaarder zingt", "en de tweede luistert stil"
@@ -252,8 +253,7 @@ def test_a_broken_ring_or_a_missing_database_is_said(ceremony, sqlite_settings, 
     sqlite_settings.key_ring.write_text("{")
     assert "move this file aside" in ceremony("restore", file).output
     sqlite_settings.key_ring.unlink()
-    for one in sqlite_settings.home.glob("signaltable.db*"):
-        one.unlink()
+    throw_away(sqlite_settings)
     refused = ceremony("restore", file)
     assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
     assert "put that back first" in refused.output

@@ -28,6 +28,7 @@ from signaltable.keys import KeyRing
 from signaltable.models import Agency, Incident, LogCheckpoint, LogDetail, LogEntry
 from signaltable.program import assemble
 from signaltable.transaction import Program, Transaction, reading, transaction
+from tests.databases import back_up, put_back
 from tests.log_tools import owners_engine
 
 
@@ -103,13 +104,11 @@ def test_a_note_that_was_not_kept_in_time_is_kept_the_next_time(sqlite_program):
 
 
 def test_a_database_that_was_put_back_is_not_signed(sqlite_program):
-    path = sqlite_program.settings.home / "signaltable.db"
     signing.sign_checkpoint(sqlite_program)
-    backup = sqlite_program.settings.home / "copy.db"
-    _copy_database(path, backup)
+    copy = back_up(sqlite_program)
     work(sqlite_program)
     signed = signing.sign_checkpoint(sqlite_program)
-    _copy_database(backup, path)
+    put_back(sqlite_program, copy)
 
     with pytest.raises(LogBroken, match=f"of {signed} that were signed"):
         signing.sign_checkpoint(sqlite_program)
@@ -118,15 +117,6 @@ def test_a_database_that_was_put_back_is_not_signed(sqlite_program):
     with pytest.raises(LogBroken, match="does not continue"):
         signing.sign_checkpoint(sqlite_program)
     assert signed not in {int(note.split("\n")[1]) for note in notes(sqlite_program)}
-
-
-def _copy_database(source: Path, target: Path) -> None:
-    import sqlite3
-
-    with sqlite3.connect(source) as taken, sqlite3.connect(target) as put:
-        taken.backup(put)
-    taken.close()
-    put.close()
 
 
 @pytest.mark.parametrize(
@@ -381,14 +371,13 @@ def test_a_second_algorithm_that_comes_with_a_change_of_keys_is_told_before_it_i
 
 
 def test_after_a_restore_only_a_new_key_signs(sqlite_program):
-    path, backup = sqlite_program.settings.home / "signaltable.db", sqlite_program.settings.home / "copy.db"
     signing.sign_checkpoint(sqlite_program)
-    _copy_database(path, backup)
+    copy = back_up(sqlite_program)
     old = setup.signer(sqlite_program.settings).verifier()
     work(sqlite_program, 3)
     signing.sign_checkpoint(sqlite_program)
     lost = notes(sqlite_program)[-1]
-    _copy_database(backup, path)
+    put_back(sqlite_program, copy)
 
     with transaction(sqlite_program, setup.INSTALLER) as tx:
         tx.record("system:restore", details={"size": 1})

@@ -47,7 +47,7 @@ def test_what_was_begun_is_refused_a_second_time_and_gone_on_with(sqlite_program
 
 def test_while_another_process_is_at_it_nothing_is_done(sqlite_program, run):
     begun = rotating.start(sqlite_program, INSTALLER, "match")
-    with rotating.at_work(sqlite_program.settings, "match"):
+    with rotating.at_work(sqlite_program, "match"):
         told = run("--resume")
     assert told.exit_code == 1
     assert "another process" in told.stdout

@@ -6,7 +6,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import pytest
 from signaltable.settings import Settings, UnusableSettings
 from signaltable.users import KeyWithinReach, check_key_apart, web_user
 from tests.conftest import PASSWORD
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -146,12 +146,6 @@ def signaltable(environment: dict[str, str], *arguments: str) -> subprocess.Comp
     return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=60)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def running(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([PYTHON, "-m", "signaltable.cli", *arguments], env=environment, cwd="/")
@@ -159,7 +153,7 @@ def running(environment: dict[str, str], *arguments: str) -> Iterator[subprocess
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def eventually(what, seconds: float = 40):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.softhsm import token_environment
-from tests.web.test_key_apart import ROOT, children, eventually, free_port, try_to_come_in
+from tests.web.test_key_apart import ROOT, children, eventually, try_to_come_in
 
 COMMAND = [sys.executable, "-m", "signaltable.cli"]
 

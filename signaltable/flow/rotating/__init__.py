@@ -3,16 +3,14 @@
 Each kind of key is replaced in its own way (agencies, matching, data, passing); what they share stands in `working`.
 """
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from signaltable.disk import hand_over
 from signaltable.domain import Actor, Channel, Conflict, Refused, UnusableInput
+from signaltable.flow import job_locks
 from signaltable.flow.rotating.state import (
     FINISHED,
     KEY,
@@ -26,7 +24,6 @@ from signaltable.flow.rotating.state import (
 )
 from signaltable.flow.rotating.working import KINDS, step
 from signaltable.models import Agency, KeyRotation
-from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 __all__ = [
@@ -116,20 +113,10 @@ def worked(program: Program, actor: Actor, rotation: str) -> Iterator[Progress]:
 
 
 @contextmanager
-def at_work(settings: Settings, purpose: str) -> Iterator[bool]:
-    """Hold a kind of key on this machine while working at it; whether nobody else here does. Ends with the process."""
-    path = settings.home / f"rotation-{purpose}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        hand_over(descriptor, path.parent)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(descriptor)
+def at_work(program: Program, purpose: str) -> Iterator[bool]:
+    """Hold a kind of key while working at it; whether nobody else does, on any machine. Ends with the process."""
+    with job_locks.held(program, f"rotation-{purpose}") as mine:
+        yield mine
 
 
 def _check(tx: Transaction, purpose: str, agency_id: str, suite: str) -> None:

@@ -1,7 +1,7 @@
 """The match key: tags and sketches are made anew from the identities, which the keys of the owning agencies open.
 
 While it runs a new subject is compared under every version that is there, so that it meets those that were done and those
-that were not. Links, groups, verdicts and the exclusion list are about subjects and values, not about tags: they stay.
+that were not. The terms of words go the same way (flow/searching). Links, groups, verdicts and the exclusion list are about subjects and values, not about tags: they stay.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from signaltable.flow import exclusions, sealing
+from signaltable.flow import exclusions, sealing, searching
 from signaltable.flow.linking import storing
 from signaltable.flow.rotating.state import Batch
 from signaltable.identity import identity_from
@@ -30,6 +30,7 @@ from signaltable.transaction import Transaction
 AT_ONCE: Final = 200
 EXCLUSIONS: Final = "exclusions"
 SUBJECTS: Final = "subjects"
+WORDS: Final = "words"
 OLD_EXCLUSIONS: Final = "old exclusions"
 _TABLES: Final = (MatchTag, MatchSketch, ExcludedTag)
 
@@ -39,17 +40,21 @@ class Matching:
 
     def stages(self) -> Sequence[str]:
         """First what is excluded gets its new tags too, so that no subject links by it meanwhile; its old ones go last."""
-        return (EXCLUSIONS, SUBJECTS, OLD_EXCLUSIONS)
+        return (EXCLUSIONS, SUBJECTS, WORDS, OLD_EXCLUSIONS)
 
-    def count(self, session: Session, row: KeyRotation) -> int:  # noqa: ARG002
-        """Exclusions, subjects, and exclusions once more."""
+    def count(self, session: Session, row: KeyRotation) -> int:
+        """Exclusions, subjects, the words of accounts, and exclusions once more."""
         excluded = session.scalar(select(func.count()).select_from(_exclusions().subquery())) or 0
-        return 2 * excluded + (session.scalar(select(func.count()).select_from(_subjects().subquery())) or 0)
+        subjects = session.scalar(select(func.count()).select_from(_subjects().subquery())) or 0
+        return 2 * excluded + subjects + searching.unread(session, row.to_version)
 
     def batch(self, tx: Transaction, row: KeyRotation) -> Batch:
         """The next exclusions or subjects."""
         if row.stage == SUBJECTS:
             return _subjects_anew(tx, row)
+        if row.stage == WORDS:
+            read = searching.take_in(tx)
+            return Batch(read, WORDS if read == searching.AT_ONCE else "")
         some = tx.session.scalars(
             _exclusions().where(Exclusion.id > row.cursor).order_by(Exclusion.id).limit(AT_ONCE)
         ).all()
@@ -62,8 +67,8 @@ class Matching:
         return Batch(len(some), some[-1] if len(some) == AT_ONCE else "")
 
     def left(self, keys: KeyProvider, session: Session, row: KeyRotation) -> int:  # noqa: ARG002
-        """Tags and sketches of any version but the new one."""
-        return sum(
+        """Tags, sketches and words of any version but the new one."""
+        return searching.unread(session, row.to_version) + sum(
             session.scalar(select(func.count()).select_from(table).where(table.key_version != row.to_version)) or 0
             for table in _TABLES
         )
