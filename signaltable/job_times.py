@@ -18,6 +18,7 @@ CHECKING: Final = "fsck"
 # the Netherlands, at the hour of policies/jobs.toml. How often the log is signed is a setting and not a rule.
 MINUTES: Final[Mapping[str, int]] = MappingProxyType(
     {
+        "figures": DAY,  # Before erasing: what happened on a day is counted first.
         "retention": DAY,
         "overdue": 60,
         "stuck": 60,
@@ -28,6 +29,7 @@ MINUTES: Final[Mapping[str, int]] = MappingProxyType(
         "sessions": 15,
         "check-texts": 1,
         "identities": 1,
+        "search-index": 5,
         "exclusions": 15,
         "rights": 1,
         "rights-review": 60,

@@ -27,7 +27,7 @@ SAME = timedelta(minutes=1)
 @click.pass_context
 @plainly
 def jobs(context: click.Context) -> None:
-    """The scheduler alone, until Ctrl-C: for a user who may read the signing key of the log, beside `run --no-jobs`."""
+    """The scheduler alone, until Ctrl-C, beside `run --no-jobs`. Who cannot read the signing key leaves signing to `signer`."""
     from signaltable.jobs.process import main
 
     if context.invoked_subcommand is None:
@@ -46,6 +46,7 @@ def run_due(told: str | None, *, as_json: bool) -> None:
     from dataclasses import replace
 
     from signaltable.home_in_use import working_in
+    from signaltable.jobs.duty import duty_of_jobs
     from signaltable.jobs.running import run_due as run_all
     from signaltable.mail_settings import check_password
     from signaltable.program import open_program
@@ -58,7 +59,7 @@ def run_due(told: str | None, *, as_json: bool) -> None:
     program = replace(open_program(settings), clock=clock)
     began = clock()
     with working_in(settings.home):
-        results = run_all(program)
+        results = run_all(program, duty_of_jobs(settings))
     failed = sum(one.result == "failed" for one in results)
     if as_json:
         said = {"now": began.isoformat(), "failed": failed, "jobs": [one.as_json() for one in results]}

@@ -5,15 +5,16 @@ counts for every machine. A connection through a pool that shares sessions canno
 """
 
 import fcntl
-import hashlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
+from signaltable import advisory
 from signaltable.disk import hand_over
 from signaltable.transaction import Program
 
@@ -33,7 +34,14 @@ def held(program: Program, name: str) -> Iterator[bool]:
     try:
         # Out of the pool: closing it ends the session, and with it the lock.
         connection.detach()
-        yield _try(connection, name)
+        taken = advisory.try_to_hold(connection, _lock(name))
+        try:
+            yield taken
+        finally:
+            if taken:
+                # At once: a server hears only later that a session ended, and who comes next would find somebody at work.
+                with suppress(DBAPIError):
+                    advisory.let_go(connection, _lock(name))
     finally:
         connection.close()
 
@@ -46,16 +54,12 @@ def is_held(program: Program, name: str) -> bool:
             return False
         with _open_file(_path(program, name)) as descriptor:
             return not _locked(descriptor, fcntl.LOCK_SH, tries=1)
-    # The two halves of the number, as PostgreSQL lists them.
-    number = _number(name) % 2**64
-    halves = {"high": number >> 32, "low": number % 2**32}
-    listed = text(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
-        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND classid::bigint = :high AND objid::bigint = :low"
-    )
     with engine.connect() as connection:
-        return bool(connection.scalar(listed, halves))
+        return advisory.is_held(connection, _lock(name))
+
+
+def _lock(name: str) -> str:
+    return f"job {name}"
 
 
 def _engine(program: Program) -> Engine:
@@ -87,13 +91,3 @@ def _locked(descriptor: int, kind: int, *, tries: int = TRIES) -> bool:
         else:
             return True
     return False
-
-
-def _try(connection: Connection, name: str) -> bool:
-    return bool(connection.scalar(text("SELECT pg_try_advisory_lock(:number)"), {"number": _number(name)}))
-
-
-def _number(name: str) -> int:
-    """The number of the lock: 64 bits with a sign."""
-    digest = hashlib.sha256(f"signaltable job {name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)

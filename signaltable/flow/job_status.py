@@ -140,13 +140,13 @@ def _status(tx: Transaction, name: str, schedule: Schedule) -> JobStatus:
         problem=row.problem if row else "",
         running_since=running,
         # A job that fails is not late besides: what waits, waits for that.
-        late=not (running or failing) and _is_late(schedule, due, through, tx.now),
+        late=not (running or failing) and is_late(schedule, due, through, tx.now),
         waiting=due.slots if due else 0,
         ahead_until=moment_of(through) if through and moment_of(through) > tx.now + AHEAD else None,
     )
 
 
-def _is_late(schedule: Schedule, due: Due | None, through: str, now: datetime) -> bool:
+def is_late(schedule: Schedule, due: Due | None, through: str, now: datetime) -> bool:
     """Whether a slot waits longer than it should; a job that never ran has waited for nothing."""
     return due is not None and bool(through) and not due.again and now - due.first > schedule.patience
 

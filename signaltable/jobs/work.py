@@ -13,6 +13,7 @@ from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import (
     auditing,
     exclusions,
+    figures,
     incidents,
     keeping,
     reflection,
@@ -20,6 +21,8 @@ from signaltable.flow import (
     retention,
     rotating,
     sample_report,
+    searching,
+    signer_watch,
     signing,
     text_checks,
     witnesses,
@@ -31,7 +34,9 @@ from signaltable.flow.mail import bounces as mail_bounces
 from signaltable.flow.mail import sending as mail_sending
 from signaltable.flow.rights import grants, looking_back, opening, reviews
 from signaltable.job_times import CHECKING, CHECKPOINT, minutes_of
+from signaltable.jobs.duty import Duty
 from signaltable.jobs.job import Job
+from signaltable.keys.chosen import is_signers
 from signaltable.settings import Settings
 from signaltable.transaction import Program, transaction
 
@@ -62,9 +67,19 @@ def run_checkpoint(program: Program) -> str:
     try:
         size = signing.sign_checkpoint(program, JOBS)
     except signing.LogBroken as error:
+        if is_signers(program.settings):
+            raise  # It may tell nobody; the jobs read in its turn what happened (watch_signer).
         incidents.open_one(program, JOBS, Finding("signing-stopped", "log", str(error)))
         raise
     return f"signed:{size}" if size else ""
+
+
+def watch_signer(program: Program) -> str:
+    """Open an incident when the signer, a process of its own, refuses to sign or is not there: somebody has to hear at once."""
+    found = signer_watch.stopped(program)
+    if found is not None:
+        incidents.open_one(program, JOBS, found)
+    return ""
 
 
 def run_retention(program: Program) -> str:
@@ -116,9 +131,12 @@ def run_witness(program: Program) -> str:
     return f"agencies:{witnesses.send(program, JOBS)}"
 
 
-def run_exports(program: Program) -> str:
-    """Make the exports that auditors asked for. Each is claimed by its own row, so this job needs no slot."""
-    made = auditing.fulfil_exports(program, JOBS)
+def run_exports(program: Program, duty: Duty = Duty.ALL) -> str:
+    """Make the exports that auditors asked for. Each is claimed by its own row, so this job needs no slot.
+
+    One of the log needs the signing key; one of the processing log needs the key ring instead.
+    """
+    made = auditing.fulfil_exports(program, JOBS, of_log=duty.signs, of_processing=duty.does_rest)
     return f"made:{made}" if made else ""
 
 
@@ -145,6 +163,20 @@ def run_text_checks(program: Program) -> str:
     """Have the texts read that wait for the text reader."""
     checked = text_checks.check_waiting(program, JOBS)
     return f"shown:{checked.shown},asked:{checked.asked}" if checked.shown or checked.asked else ""
+
+
+def run_search_index(program: Program) -> str:
+    """Read into the index the cases that are not in it yet, or stand there under an older key."""
+    filled = searching.fill(program, JOBS, progress=_go_on)
+    told = {"added": filled.added, "read": filled.read}
+    return ",".join(f"{name}:{count}" for name, count in told.items() if count)
+
+
+def run_figures(program: Program) -> str:
+    """Count the days that are over, and make the months ready that are over."""
+    counted = figures.count_days(program, JOBS)
+    told = {"days": counted.days, "months": counted.months}
+    return ",".join(f"{name}:{count}" for name, count in told.items() if count)
 
 
 def run_exclusions(program: Program) -> str:
@@ -188,7 +220,7 @@ def go_on_rotating(program: Program) -> str:
     """Go on with keys that are being replaced, and end what waited for time to pass."""
     open_ones = [one for one in rotating.unfinished(program) if one.state != rotating.STOPPED]
     for one in open_ones:
-        with rotating.at_work(program.settings, one.purpose) as mine:
+        with rotating.at_work(program, one.purpose) as mine:
             for _now in rotating.worked(program, JOBS, one.id) if mine else ():
                 _go_on(_now.done, _now.of)
     return f"at:{len(open_ones)}" if open_ones else ""
@@ -200,10 +232,11 @@ def _go_on(_done: int, _of: int) -> None:
         raise Interrupted("the process was told to end")
 
 
-def jobs(settings: Settings) -> tuple[Job, ...]:
-    """All jobs with a slot, in the order of signaltable/job_times.py."""
+def jobs(settings: Settings, duty: Duty = Duty.ALL) -> tuple[Job, ...]:
+    """The jobs with a slot that a process with this duty does, in the order of signaltable/job_times.py."""
     work: dict[str, Callable[[Program], str]] = {
         CHECKPOINT: run_checkpoint,
+        "figures": run_figures,
         "retention": run_retention,
         "overdue": run_overdue,
         "stuck": run_stuck,
@@ -214,6 +247,7 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
         "sessions": run_sessions,
         "check-texts": run_text_checks,
         "identities": run_identities,
+        "search-index": run_search_index,
         "exclusions": run_exclusions,
         "rights": run_rights,
         "rights-review": run_rights_review,
@@ -225,4 +259,5 @@ def jobs(settings: Settings) -> tuple[Job, ...]:
     return tuple(
         Job(name, minutes, work[name], always_recorded=name in ALWAYS_RECORDED, tells_itself=name in TELLS_ITSELF)
         for name, minutes in times.items()
+        if duty.has(name)
     )

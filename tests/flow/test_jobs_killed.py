@@ -138,7 +138,7 @@ def told_of_work(home):
 
 def until(what):
     """What this gives as soon as it gives anything."""
-    for _ in range(4000):
+    for _ in range(12_000):
         found = what()
         if found:
             return found
