@@ -7,15 +7,16 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
-
-from joserfc import jwt
-from joserfc.errors import ExpiredTokenError, InvalidClaimError, InvalidKeyIdError, JoseError, MissingClaimError
-from joserfc.jwk import ECKey, KeySet, RSAKey, import_key
-from joserfc.jwt import JWTClaimsRegistry
+from typing import TYPE_CHECKING, Any, Final
 
 from signaltable.domain import SignaltableError
+from signaltable.later import later
 from signaltable.provider_settings import Claims
+
+if TYPE_CHECKING:
+    from joserfc import errors, jwk, jwt
+else:
+    errors, jwk, jwt = (later(f"joserfc.{name}") for name in ("errors", "jwk", "jwt"))
 
 # Clocks differ; more than a minute is a mistake of somebody's.
 LEEWAY: Final = 60
@@ -76,7 +77,7 @@ class Somebody:
         return f"Somebody(level={self.level!r})"
 
 
-def usable_keys(document: Any) -> KeySet | None:
+def usable_keys(document: Any) -> "jwk.KeySet | None":
     """The keys of a JWK Set with which a token may be signed: RSA of 2048 bits or more and EC. None when there are none."""
     found: list[Any] = []
     given = document.get("keys") if isinstance(document, dict) else None
@@ -84,15 +85,15 @@ def usable_keys(document: Any) -> KeySet | None:
         if not isinstance(one, dict) or one.get("kty") not in {"RSA", "EC"} or one.get("use", "sig") != "sig":
             continue
         try:
-            key = import_key(one)
-        except (JoseError, ValueError, TypeError):
+            key = jwk.import_key(one)
+        except (errors.JoseError, ValueError, TypeError):
             continue
-        if isinstance(key, ECKey) or (isinstance(key, RSAKey) and key.raw_value.key_size >= SMALLEST_RSA):
+        if isinstance(key, jwk.ECKey) or (isinstance(key, jwk.RSAKey) and key.raw_value.key_size >= SMALLEST_RSA):
             found.append(key)
-    return KeySet(found) if found else None
+    return jwk.KeySet(found) if found else None
 
 
-def read_id_token(token: str, keys: KeySet, expected: Expected, names: Claims, now: datetime) -> Somebody:
+def read_id_token(token: str, keys: "jwk.KeySet", expected: Expected, names: Claims, now: datetime) -> Somebody:
     """Who it is, when signature and every claim are right. Raises `Untrusted` with the first thing that is wrong."""
     claims = _signed(token, keys, expected.algorithms)
     _check_registered(claims, expected, now)
@@ -112,7 +113,7 @@ def read_id_token(token: str, keys: KeySet, expected: Expected, names: Claims, n
     )
 
 
-def read_logout_token(token: str, keys: KeySet, expected: Expected, names: Claims, now: datetime) -> str:
+def read_logout_token(token: str, keys: "jwk.KeySet", expected: Expected, names: Claims, now: datetime) -> str:
     """Whose sessions the provider wants to end: the subject of a logout token (Back-Channel Logout 1.0, 2.6).
 
     Raises `Untrusted`. One that names a session alone does not count: which session there is which here is not kept.
@@ -133,14 +134,14 @@ def _subject(claims: Mapping[str, Any], names: Claims) -> str:
     return subject
 
 
-def _signed(token: str, keys: KeySet, algorithms: Sequence[str]) -> Mapping[str, Any]:
+def _signed(token: str, keys: "jwk.KeySet", algorithms: Sequence[str]) -> Mapping[str, Any]:
     if len(token) > LONGEST_TOKEN or not token.isascii():
         raise Untrusted("shape")
     try:
         return jwt.decode(token, keys, algorithms=list(algorithms)).claims
-    except InvalidKeyIdError:
+    except errors.InvalidKeyIdError:
         raise UnknownKey from None
-    except (JoseError, ValueError, TypeError, RecursionError):
+    except (errors.JoseError, ValueError, TypeError, RecursionError):
         # What was wrong with it may hold what stood in it.
         raise Untrusted("signature") from None
 
@@ -148,7 +149,7 @@ def _signed(token: str, keys: KeySet, algorithms: Sequence[str]) -> Mapping[str,
 def _check_registered(claims: Mapping[str, Any], expected: Expected, now: datetime) -> None:
     """Issuer, audience and the times."""
     at = int(now.timestamp())
-    registry = JWTClaimsRegistry(
+    registry = jwt.JWTClaimsRegistry(
         now=at,
         leeway=LEEWAY,
         iss={"essential": True, "value": expected.issuer},
@@ -159,9 +160,9 @@ def _check_registered(claims: Mapping[str, Any], expected: Expected, now: dateti
     )
     try:
         registry.validate(dict(claims))
-    except ExpiredTokenError:
+    except errors.ExpiredTokenError:
         raise Untrusted("expired") from None
-    except (MissingClaimError, InvalidClaimError) as error:
+    except (errors.MissingClaimError, errors.InvalidClaimError) as error:
         known = {"iss", "aud", "exp", "iat", "nbf", "sub"}
         raise Untrusted(error.claim if error.claim in known else "claim") from None
     # One made before it was asked was made for somebody else.

@@ -73,6 +73,7 @@ def identity_from(kind: str, values: Mapping[str, str]) -> Identity:
     return tidy(Identity(kind=kind, **values))
 
 
+@lru_cache(maxsize=256)  # A submit asks it of each person several times.
 def tidy(identity: Identity) -> Identity:
     """The identity in the form in which it is kept: dates ISO, phones E.164, numbers without spaces, texts NFC.
 
@@ -118,6 +119,7 @@ _UNKNOWN_LAST: Final = re.compile(r"(\d{4}(?:[-/.](?!00)\d{1,2})?)(?:[-/.](?:00|
 _CENTURY_TURN: Final = 30
 
 
+@lru_cache(maxsize=4096)
 def read_date(text: str) -> str:
     """A date as YYYY-MM-DD, YYYY-MM or YYYY, from ISO or from Dutch and English notation with the day first; else ""."""
     words = " ".join(fold(text).split())

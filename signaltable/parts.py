@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, product
 from typing import Final
 
@@ -28,6 +29,12 @@ class PartValues:
             values = PARTS[part].values(self._identity, self._registry_days)
             self._known[part] = tuple(dict.fromkeys(value for value in values if value))
         return self._known[part]
+
+
+@lru_cache(maxsize=64)  # Who submits has the tags of each person made twice: to warn of a shelter, and to link.
+def parts_of(identity: Identity, registry_days: RegistryDays) -> PartValues:
+    """The parts of an identity, for whoever needs them several times."""
+    return PartValues(identity, registry_days)
 
 
 def name_of(identity: Identity) -> PersonName:

@@ -8,52 +8,29 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import (
-    base64url_to_bytes,
-    bytes_to_base64url,
-    decode_credential_public_key,
-    decoded_public_key_to_cryptography,
-    options_to_json_dict,
-    parse_attestation_object,
-    parse_authentication_credential_json,
-    parse_client_data_json,
-    parse_registration_credential_json,
-)
-from webauthn.helpers.cose import COSEAlgorithmIdentifier
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticationCredential,
-    AuthenticatorSelectionCriteria,
-    AuthenticatorTransport,
-    PublicKeyCredentialDescriptor,
-    RegistrationCredential,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from signaltable.domain import SignaltableError
+from signaltable.later import later
+
+if TYPE_CHECKING:
+    import webauthn
+    from webauthn import helpers
+    from webauthn.helpers import cose, exceptions, structs
+else:
+    webauthn, helpers = later("webauthn"), later("webauthn.helpers")
+    cose, exceptions, structs = (later(f"webauthn.helpers.{name}") for name in ("cose", "exceptions", "structs"))
 
 T = TypeVar("T")
 
 # ES256, EdDSA and RS256 (RFC 8152, RFC 8812): what authenticators have in practice, the most usual one first.
-ALGORITHMS = [
-    COSEAlgorithmIdentifier.ECDSA_SHA_256,
-    COSEAlgorithmIdentifier.EDDSA,
-    COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
-]
+ALGORITHMS: Final = ("ECDSA_SHA_256", "EDDSA", "RSASSA_PKCS1_v1_5_SHA_256")
 # None is asked for; a browser may still leave the signature of a key by itself, which says nothing (WebAuthn 5.4.7).
 ATTESTATIONS = frozenset({"none", "packed"})
 # A random challenge of 256 bits, four times what ASVS 6.7.2 asks, and a random handle as long.
@@ -113,6 +90,10 @@ class Proved:
 
     sign_count: int
     backed_up: bool
+
+
+def _algorithms() -> list["cose.COSEAlgorithmIdentifier"]:
+    return [cose.COSEAlgorithmIdentifier[name] for name in ALGORITHMS]
 
 
 def site_of(address: str, *, demo: bool, host: str = "") -> Site | None:
@@ -175,7 +156,7 @@ def ask_to_make(
     The device has to ask who its owner is (user verification), keeps the passkey findable where it can (resident key
     preferred), tells nothing about itself (attestation none), and makes none where one of `own` is.
     """
-    options = generate_registration_options(
+    options = webauthn.generate_registration_options(
         rp_id=site.rp_id,
         rp_name=title,
         user_name=login,
@@ -183,14 +164,14 @@ def ask_to_make(
         user_display_name=name,
         challenge=challenge,
         timeout=minutes * 60_000,
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.PREFERRED,
-            user_verification=UserVerificationRequirement.REQUIRED,
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.PREFERRED,
+            user_verification=structs.UserVerificationRequirement.REQUIRED,
         ),
         exclude_credentials=_described(own),
-        supported_pub_key_algs=ALGORITHMS,
+        supported_pub_key_algs=_algorithms(),
     )
-    return options_to_json_dict(options)
+    return helpers.options_to_json_dict(options)
 
 
 def ask_to_prove(site: Site, *, challenge: bytes, known: Sequence[Known], minutes: int) -> dict[str, Any]:
@@ -198,21 +179,21 @@ def ask_to_prove(site: Site, *, challenge: bytes, known: Sequence[Known], minute
 
     Without `known` the browser offers every passkey for this site that it finds, so nobody has to say who they are.
     """
-    options = generate_authentication_options(
+    options = webauthn.generate_authentication_options(
         rp_id=site.rp_id,
         challenge=challenge,
         timeout=minutes * 60_000,
         allow_credentials=_described(known),
-        user_verification=UserVerificationRequirement.REQUIRED,
+        user_verification=structs.UserVerificationRequirement.REQUIRED,
     )
-    return options_to_json_dict(options)
+    return helpers.options_to_json_dict(options)
 
 
-def _described(known: Sequence[Known]) -> list[PublicKeyCredentialDescriptor]:
+def _described(known: Sequence[Known]) -> "list[structs.PublicKeyCredentialDescriptor]":
     return [
-        PublicKeyCredentialDescriptor(
-            id=base64url_to_bytes(one.credential_id),
-            transports=[AuthenticatorTransport(name) for name in one.transports] or None,
+        structs.PublicKeyCredentialDescriptor(
+            id=helpers.base64url_to_bytes(one.credential_id),
+            transports=[structs.AuthenticatorTransport(name) for name in one.transports] or None,
         )
         for one in known
     ]
@@ -224,24 +205,24 @@ def read_made(answer: str, site: Site, challenge: bytes) -> Made:
 
 
 def _read_made(answer: dict[str, Any], site: Site, challenge: bytes) -> Made:
-    credential = parse_registration_credential_json(answer)
+    credential = helpers.parse_registration_credential_json(answer)
     _refuse_framed(credential)
-    attestation = parse_attestation_object(credential.response.attestation_object)
+    attestation = helpers.parse_attestation_object(credential.response.attestation_object)
     if str(attestation.fmt) not in ATTESTATIONS:
         raise UnusablePasskey("passkey: expected no attestation")
-    verified = verify_registration_response(
+    verified = webauthn.verify_registration_response(
         credential=credential,
         expected_challenge=challenge,
         expected_rp_id=site.rp_id,
         expected_origin=site.origin,
         require_user_verification=True,
-        supported_pub_key_algs=ALGORITHMS,
+        supported_pub_key_algs=_algorithms(),
     )
     if verified.credential_id != credential.raw_id or len(verified.credential_id) > LARGEST_CREDENTIAL_ID:
         raise UnusablePasskey("passkey: expected one credential id of at most 1023 bytes")
     _refuse_odd_key(verified.credential_public_key)
     return Made(
-        credential_id=bytes_to_base64url(verified.credential_id),
+        credential_id=helpers.bytes_to_base64url(verified.credential_id),
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
         transports=tuple(sorted({one.value for one in credential.response.transports or ()})),
@@ -252,12 +233,12 @@ def _read_made(answer: dict[str, Any], site: Site, challenge: bytes) -> Made:
 
 def _refuse_odd_key(public_key: bytes) -> None:
     """Take only the keys that were asked for: the library also knows other curves and any length of RSA."""
-    decoded = decode_credential_public_key(public_key)
-    key = decoded_public_key_to_cryptography(decoded)
+    decoded = helpers.decode_credential_public_key(public_key)
+    key = helpers.decoded_public_key_to_cryptography(decoded)
     if isinstance(key, EllipticCurvePublicKey):
-        fits = decoded.alg == COSEAlgorithmIdentifier.ECDSA_SHA_256 and isinstance(key.curve, SECP256R1)
+        fits = decoded.alg == cose.COSEAlgorithmIdentifier.ECDSA_SHA_256 and isinstance(key.curve, SECP256R1)
     elif isinstance(key, RSAPublicKey):
-        fits = decoded.alg == COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256
+        fits = decoded.alg == cose.COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256
         fits = fits and key.key_size in RSA_BITS and key.public_numbers().e < LARGEST_EXPONENT
     else:
         fits = isinstance(key, Ed25519PublicKey)
@@ -271,10 +252,10 @@ def read_claim(answer: str) -> Claim:
 
 
 def _read_claim(answer: dict[str, Any]) -> Claim:
-    credential = parse_authentication_credential_json(answer)
+    credential = helpers.parse_authentication_credential_json(answer)
     if not 0 < len(credential.raw_id) <= LARGEST_CREDENTIAL_ID:
         raise UnusablePasskey("passkey: expected a credential id of at most 1023 bytes")
-    return Claim(bytes_to_base64url(credential.raw_id), credential.response.user_handle)
+    return Claim(helpers.bytes_to_base64url(credential.raw_id), credential.response.user_handle)
 
 
 def read_proof(answer: str, site: Site, challenge: bytes, public_key: bytes) -> Proved:
@@ -287,9 +268,9 @@ def read_proof(answer: str, site: Site, challenge: bytes, public_key: bytes) -> 
 
 
 def _read_proof(answer: dict[str, Any], site: Site, challenge: bytes, public_key: bytes) -> Proved:
-    credential = parse_authentication_credential_json(answer)
+    credential = helpers.parse_authentication_credential_json(answer)
     _refuse_framed(credential)
-    verified = verify_authentication_response(
+    verified = webauthn.verify_authentication_response(
         credential=credential,
         expected_challenge=challenge,
         expected_rp_id=site.rp_id,
@@ -306,9 +287,9 @@ def went_back(before: int, now: int) -> bool:
     return (before > 0 or now > 0) and now <= before
 
 
-def _refuse_framed(credential: RegistrationCredential | AuthenticationCredential) -> None:
+def _refuse_framed(credential: "structs.RegistrationCredential | structs.AuthenticationCredential") -> None:
     """Refuse what was asked inside a page of somebody else: this program is never framed."""
-    if parse_client_data_json(credential.response.client_data_json).cross_origin:
+    if helpers.parse_client_data_json(credential.response.client_data_json).cross_origin:
         raise UnusablePasskey("passkey: expected an answer of a page of this site, not of one within another")
 
 
@@ -327,7 +308,7 @@ def _held(read: Callable[[], T]) -> T:
     """What `read` gives, or `UnusablePasskey`: what comes from outside can be wrong in every way that a parser knows."""
     try:
         return read()
-    except (WebAuthnException, InvalidSignature) as error:
+    except (exceptions.WebAuthnException, InvalidSignature) as error:
         raise UnusablePasskey(f"passkey: expected an answer that holds ({type(error).__name__})") from None
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise UnusablePasskey(f"passkey: expected an answer as browsers give ({type(error).__name__})") from None

@@ -2,16 +2,16 @@
 
 import logging
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from logging.handlers import WatchedFileHandler
 
 from sqlalchemy import Engine, inspect, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from signaltable import row_level
+from signaltable import database_marks, messages, row_level
 from signaltable.access import Permission
 from signaltable.breached import check_file
 from signaltable.db import make_engine, make_sessions, refuse_writes
@@ -20,10 +20,11 @@ from signaltable.flow.coming_in.app_codes import has_shown
 from signaltable.flow.coming_in.standing import require_standing
 from signaltable.flow.field_names import check_fields
 from signaltable.keys import KeyProvider
-from signaltable.keys.chosen import load_keys
-from signaltable.log_lines import OneLine
+from signaltable.keys.chosen import is_signers, load_keys
 from signaltable.policy import PolicySet, load
+from signaltable.replica import Replica
 from signaltable.settings import Settings
+from signaltable.storage_faults import broken_file
 from signaltable.trace_context import start
 from signaltable.transaction import Program
 
@@ -53,7 +54,7 @@ def open_program(settings: Settings) -> Program:
 
 def open_to_read(settings: Settings) -> Program:
     """The same, with a database that takes no change at all, and no file opened for writing: for who only looks."""
-    engine = _existing(settings)
+    engine = _existing(settings, only_reading=True)
     refuse_writes(engine)
     return _opened(settings, engine)
 
@@ -63,35 +64,54 @@ def _opened(settings: Settings, engine: Engine) -> Program:
     keys = load_keys(settings)
     _refuse_open_fence(settings, engine, keys)
     program = assemble(settings, engine, keys)
-    if not settings.demo and has_shown(program):
+    # A signer of its own has no business with how people come in.
+    if not settings.demo and not is_signers(settings) and has_shown(program):
         raise NotInitialised(
             "an account has a second factor of a demonstration, whose codes are shown; use another home"
         )
     return replace(program, work=start(program.randomness))
 
 
-def _existing(settings: Settings) -> Engine:
-    """The database of a home that was made. Raises `NotInitialised`."""
-    if not settings.key_ring.exists():
+def _existing(settings: Settings, *, only_reading: bool = False) -> Engine:
+    """The database of a home that was made, of a shape that this program works with. Raises `NotInitialised`."""
+    if not settings.key_ring.exists() and not is_signers(settings):
         raise NotInitialised(
             f"no key ring in {settings.home}; run `signaltable init` or `signaltable init --demo` first"
         )
     if not settings.demo and (settings.home / "demo-accounts.json").exists():
         raise NotInitialised(f"{settings.home} is a demo home; SIGNALTABLE_MODE=production needs one of its own")
     engine = reachable(settings)
-    if not inspect(engine).has_table("log_head"):
-        raise NotInitialised("the database is empty; run `signaltable init` or `signaltable init --demo` first")
+    with _answering():
+        if not inspect(engine).has_table("log_head"):
+            raise NotInitialised("the database is empty; run `signaltable init` or `signaltable init --demo` first")
+        with engine.connect() as connection:
+            problem = database_marks.problem(connection, only_reading=only_reading)
+    if problem:
+        raise NotInitialised(problem)
     return engine
 
 
 def reachable(settings: Settings) -> Engine:
-    """An engine whose database answers. Raises `NotInitialised`; the driver's own words hold addresses and names."""
-    try:
+    """An engine whose database answers. Raises `NotInitialised`."""
+    with _answering():
         engine = make_engine(settings.database_url)
         engine.connect().close()
-    except (SQLAlchemyError, ValueError) as error:
-        raise NotInitialised(f"the database cannot be opened ({type(error).__name__}); look at DATABASE_URL") from None
     return engine
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """What a database is asked while it is opened, each question of which may be the one that it does not answer.
+
+    Raises `NotInitialised`; the driver's own words hold addresses, names and statements.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, ValueError) as error:
+        told = (
+            f"the database cannot be opened ({type(error).__name__}); look at DATABASE_URL, and whether the server runs"
+        )
+        raise NotInitialised(broken_file(error) or told) from None
 
 
 def assemble(settings: Settings, engine: Engine, keys: KeyProvider, policy: PolicySet | None = None) -> Program:
@@ -105,8 +125,26 @@ def assemble(settings: Settings, engine: Engine, keys: KeyProvider, policy: Poli
         return read()
 
     return Program(
-        settings, keys, policy or load_policy(settings), write_session, read_session, now, os.urandom, require_standing
+        settings,
+        keys,
+        policy or load_policy(settings),
+        write_session,
+        read_session,
+        now,
+        os.urandom,
+        require_standing,
+        replica=_replica(settings),
     )
+
+
+def _replica(settings: Settings) -> Replica | None:
+    """The copy from which lists are read; whether it answers is seen when somebody asks for a list."""
+    try:
+        return Replica(settings.replica_url) if settings.replica_url else None
+    except (SQLAlchemyError, ValueError) as error:
+        raise NotInitialised(
+            f"the replica cannot be used ({type(error).__name__}); look at DATABASE_REPLICA_URL"
+        ) from None
 
 
 def _refuse_open_fence(settings: Settings, engine: Engine, keys: KeyProvider) -> None:
@@ -114,7 +152,7 @@ def _refuse_open_fence(settings: Settings, engine: Engine, keys: KeyProvider) ->
 
     Outside production such a role is told in the program's own messages only. Raises `NotInitialised`.
     """
-    with engine.connect() as connection:
+    with _answering(), engine.connect() as connection:
         gaps = row_level.role_gaps(connection)
         known = bool(gaps) or row_level.knows_pass(connection, keys)
     if gaps and not settings.demo:
@@ -141,11 +179,5 @@ def make_own_file(settings: Settings) -> None:
 
 
 def write_to_log_file(settings: Settings) -> None:
-    """Send the program's messages to a file in the home; they never hold personal data."""
-    logger = logging.getLogger("signaltable")
-    if any(isinstance(handler, WatchedFileHandler) for handler in logger.handlers):
-        return
-    handler = WatchedFileHandler(settings.log_file)
-    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    """Send the program's messages to a file in the home, or where the settings say; they never hold personal data."""
+    messages.send(settings)

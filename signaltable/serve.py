@@ -10,31 +10,31 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pwd import struct_passwd
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from signaltable import counting, messages
+from signaltable.board import BOARD, Board
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
 from signaltable.surroundings import (
     DATABASE_OWNER_URL,
-    DATABASE_URL_FILE,
+    DATABASE_REPLICA_URL,
+    DATABASE_URL,
     for_child,
     hand_over,
     holds_password,
     keep_to_itself,
 )
 from signaltable.users import check_key_apart, hand_over_home, web_user
-from signaltable.web_master import CannotServe, Master
-from signaltable.web_server import OPTIONS
+from signaltable.web_master import MASTER_PART, CannotServe, Master
+from signaltable.web_server import OPTIONS, THREADS, WORKERS, Log
 
 LOG = logging.getLogger("signaltable")
-
-WORKERS = 2
-THREADS = 4
 
 # mallopt(3), <malloc.h>: one pool of memory for all threads, and give back what is free above 128 kB. Without this glibc
 # keeps a pool for each thread, and once a password was hashed (64 MB) hardly gives anything back: 290 MB became 160 MB.
@@ -54,9 +54,18 @@ class PortTaken(SignaltableError):
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, configured from here instead of from a file or the command line."""
 
-    def __init__(self, settings: Settings, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        options: Mapping[str, Any],
+        board: Board,
+        before: Callable[[], None],
+        after: Callable[[], None],
+    ) -> None:
+        self._before, self._after = before, after
         self._settings = settings
         self._options = options
+        self._board = board
         super().__init__()
 
     def load_config(self) -> None:
@@ -66,47 +75,82 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """The application. Only the process that forks the workers asks for it, so that nobody else holds it."""
-        return importlib.import_module("signaltable.web.shared").make(self._settings)
+        return self._code().make(self._settings)
+
+    @staticmethod
+    def _code() -> Any:
+        """The code of the application: half of what a start takes."""
+        return importlib.import_module("signaltable.web.shared")
 
     def run(self) -> None:
         """Serve until stopped. Raises `CannotServe`."""
-        master = Master(self)
+        master = Master(
+            self,
+            self._board,
+            self._settings.watching,
+            code=self._code,
+            before=self._before,
+            after=self._after,
+        )
         try:
             master.run()
         except SystemExit:
+            if master.failed:
+                raise master.failed from None
             if master.problem:
                 raise CannotServe(master.problem) from None
             raise
 
 
-def serve(settings: Settings, port: int, *, with_jobs: bool = True, with_reader: bool = True) -> None:
+def serve(
+    settings: Settings,
+    port: int,
+    *,
+    with_jobs: bool = True,
+    with_reader: bool = True,
+    prepared: Callable[[], None] = lambda: None,
+) -> None:
     """Serve on 127.0.0.1 until stopped. Raises `PortTaken` when another program listens there.
 
-    Raises `KeyWithinReach` in production when the web workers could read the signing key of the log, and `CannotServe`.
+    `prepared` comes back when home and database are as this program wants them; the code of the web is loaded meanwhile.
+    Raises what it raises, `KeyWithinReach` in production when the web workers could read the signing key of the log, and `CannotServe`.
     """
-    _check_port(port)
+    if not os.environ.get("LISTEN_FDS"):
+        _check_port(port)
     check_key_apart(settings)
     keep_to_itself()
     # The tables have their newest shape by now; who breaks into the web finds no way to own them.
     settings = replace(settings, owner_url="")
     os.environ.pop(DATABASE_OWNER_URL, None)
     _limit_pools()
-    hand_over_home(settings)
+    messages.called("master")
+    messages.send(settings)  # Before the home is handed over: the file is for the user of the web, too.
+    Log.kind = settings.watching.log_format
+    board = Board.make()
+    counting.join(board, MASTER_PART if settings.watching.metrics else None)
     beside = [
-        *([jobs_process(settings, port)] if with_jobs else []),
+        *([jobs_process(settings, port, board)] if with_jobs else []),
         *([reader_process(settings)] if with_reader else []),
     ]
+    if settings.watching.metrics and not with_jobs:
+        # Where jobs run beside it, they tell the numbers of the web too: they have the database at hand.
+        importlib.import_module("signaltable.metrics.listening").listen(settings.watching.metrics, board, None)
+
+    def before() -> None:
+        prepared()
+        hand_over_home(settings)
+
     options = _options(settings, port, beside)
-    for one in beside:
-        one.start()
     try:
-        Server(settings, options).run()
+        Server(settings, options, board, before, lambda: _begin(beside)).run()
     finally:
         _stop(beside)
 
 
-def _watch(beside: Sequence["Beside"]) -> None:
+def _begin(beside: Sequence["Beside"]) -> None:
+    """Start them and keep them running. The web comes first: people wait for it, and the rest would take its time."""
     for one in beside:
+        one.start()
         one.watch()
 
 
@@ -121,10 +165,10 @@ def _options(settings: Settings, port: int, beside: Sequence["Beside"]) -> dict[
         "bind": f"127.0.0.1:{port}",
         "workers": WORKERS,
         "threads": THREADS,
-        "graceful_timeout": 10,
+        "graceful_timeout": settings.watching.stop_timeout,
     }
     options |= {"preload_app": False, "post_fork": lambda master, worker: master.let_go(worker)}
-    options |= {"when_ready": lambda _server: _watch(beside), "on_exit": lambda _server: _stop(beside)}
+    options |= {"on_exit": lambda _server: _stop(beside)}
     user = web_user(settings)
     if user:
         options |= {"user": user.pw_uid, "group": user.pw_gid, "initgroups": True}
@@ -147,19 +191,23 @@ def _check_port(port: int) -> None:
             raise PortTaken(f"port {port} is in use; choose another with --port") from None
 
 
-def jobs_process(settings: Settings, port: int) -> "Beside":
-    """The jobs, with what they need to know of the web beside them."""
+def jobs_process(settings: Settings, port: int, board: Board) -> "Beside":
+    """The jobs, with what they need to know of the web beside them, and the board on which both count."""
     environment = {
         **for_child(os.environ, database=True),
         "SIGNALTABLE_HOME": str(settings.home),
         "SIGNALTABLE_TEXT_READER": settings.text_reader,
         "SIGNALTABLE_ADDRESS": os.environ.get("SIGNALTABLE_ADDRESS", f"http://127.0.0.1:{port}"),
     }
-    handed: tuple[int, ...] = ()
-    if holds_password(settings.database_url) and DATABASE_URL_FILE not in os.environ:
-        handed = (hand_over(settings.database_url),)
-        environment[DATABASE_URL_FILE] = f"/dev/fd/{handed[0]}"
-    return Beside("jobs process", "signaltable.jobs", environment, handed=handed)
+    environment[BOARD] = str(board.descriptor)
+    handed: tuple[int, ...] = (board.descriptor,)
+    for name, url in ((DATABASE_URL, settings.database_url), (DATABASE_REPLICA_URL, settings.replica_url)):
+        if holds_password(url) and f"{name}_FILE" not in os.environ:
+            handed = (*handed, hand_over(url))
+            environment[f"{name}_FILE"] = f"/dev/fd/{handed[-1]}"
+    return Beside(
+        "jobs process", "signaltable.jobs", environment, handed=handed, patience=settings.watching.stop_timeout
+    )
 
 
 def reader_process(settings: Settings) -> "Beside":
@@ -185,10 +233,12 @@ class Beside:
         most_pause: int = RESTART_AFTER,
         user: struct_passwd | None = None,
         handed: Sequence[int] = (),
+        patience: int = 10,
     ) -> None:
         # When the parent is gone, the process ends by itself.
         self._environment = {**environment, "SIGNALTABLE_PARENT": str(os.getpid())}
         self._name, self._module, self._user, self._handed = name, module, user, handed
+        self._patience = patience
         self._pauses = Pauses(most_pause)
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
@@ -225,7 +275,7 @@ class Beside:
             return
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=self._patience)
         except subprocess.TimeoutExpired:
             self._process.kill()
 

@@ -14,6 +14,8 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from signaltable.answer_headers import HEADERS, KEEP_NOTHING
 from signaltable.log_lines import OneLine
+from signaltable.messages import formatter
+from signaltable.watch_settings import JSON, TEXT
 
 # What a request that cannot be read is answered with: a number and its standard words (RFC 9110), nothing of the request.
 WORDS: Final = {
@@ -46,6 +48,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Start, with answers that do not name the server."""
         wsgi.Response.default_headers = _nameless
         super().init_process()
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take connections, or none. Who stops takes first those that wait already, and then refuses: nobody is cut off.
+
+        A connection that waits in the socket when the last process closes it would be reset instead.
+        """
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            taken = -1
+            while taken != self.nr_conns:
+                taken = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
         """Answer a request that cannot be read. gunicorn would quote it to whoever sent it, and log it as it came."""
@@ -80,17 +97,22 @@ def _nameless(response: Any) -> list[str]:
 class Log(Logger):  # type: ignore[misc]
     """gunicorn's messages, each on one line, without what a request said and without a traceback, which may quote it."""
 
+    # How lines are written (SIGNALTABLE_LOG_FORMAT): gunicorn makes one of these by itself, so it is told to the class.
+    kind = TEXT
+
     def setup(self, cfg: Any) -> None:
         """Let every message be one line."""
         super().setup(cfg)
         for handler in self.error_log.handlers:
-            handler.setFormatter(OneLine(self.error_fmt, self.datefmt))
+            handler.setFormatter(formatter(JSON) if self.kind == JSON else OneLine(self.error_fmt, self.datefmt))
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 -- `args` are of the request
         """Say that something went wrong, and with what kind of error; where it was, the application's own log says."""
         self.error_log.error("a request could not be answered", exc_info=True)
 
 
+# So many processes answer, each with so many threads.
+WORKERS, THREADS = 2, 4
 # docs/operate.md, "What the wire may ask". A proxy in front waits for slow requests; these limits are the last fence.
 OPTIONS: Final[dict[str, Any]] = {
     "worker_class": Worker,

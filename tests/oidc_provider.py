@@ -105,7 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
         one.requests.append(self.path)
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         given = {name: values[0] for name, values in parse_qs(body).items()}
-        one.tokens.append(given | {"authorization": self.headers.get("Authorization", "")})
+        told = {"authorization": "Authorization", "traceparent": "traceparent"}
+        one.tokens.append(given | {name: self.headers.get(header, "") for name, header in told.items()})
         challenge = base64.urlsafe_b64encode(hashlib.sha256(given.get("code_verifier", "").encode()).digest())
         if one.asked.get("code_challenge") != challenge.rstrip(b"=").decode() or given.get("code") != "een-code":
             self._json({"error": "invalid_grant", "error_description": "j.jansen@havendam.test"}, 400)

@@ -1,6 +1,6 @@
 """The actors of people: made out of an account, and out of nothing before anybody is known."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -38,14 +38,31 @@ def actor_of_login(program: Program, login: str) -> Actor:
 
 def actor_of_account(program: Program, session: Session, account: Account, visitor: Actor) -> Actor:
     """The person with this account, coming in the way that `visitor` did."""
-    agency = session.get_one(Agency, account.agency_id)
+    kind = session.get_one(Agency, account.agency_id).kind
+    known = KnownAccount(account.id, account.agency_id, kind, account.name, account.first_password)
+    return actor_of(program, session, known, visitor)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """What of an account and its agency makes an actor."""
+
+    id: str
+    agency_id: str
+    agency_kind: str
+    name: str = field(repr=False)
+    first_password: bool
+
+
+def actor_of(program: Program, session: Session, account: KnownAccount, visitor: Actor) -> Actor:
+    """The same, of what was read of the account already."""
     now = program.clock()
     held = held_by(session, program.policy, account.id, now)
     roles = held.all
     return Actor(
         account_id=account.id,
-        agency_id=agency.id,
-        agency_kind=agency.kind,
+        agency_id=account.agency_id,
+        agency_kind=account.agency_kind,
         roles=roles,
         permissions=program.policy.permissions_of(roles),
         channel=visitor.channel,

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from signaltable import advisory
 from signaltable.domain import Actor
 from signaltable.flow.coming_in.actors import ANONYMOUS
 from signaltable.keys import keyed_digest
@@ -87,6 +88,4 @@ def forget_old(tx: Transaction) -> None:
 
 def _one_at_a_time(tx: Transaction, digest: str) -> None:
     """Let those who try the same name at once come one after the other. SQLite does that for everything that writes."""
-    if tx.session.get_bind().dialect.name == "postgresql":
-        number = int.from_bytes(bytes.fromhex(digest[:16]), signed=True)
-        tx.session.execute(select(func.pg_advisory_xact_lock(number)))
+    advisory.hold(tx.session, f"attempts of {digest}")

@@ -6,12 +6,14 @@ The gate looks at these moments itself, so that work that began in time does not
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from signaltable.db import table_of
 from signaltable.flow.rights.held import Held, running
 from signaltable.models import EmergencyAccess, RoleGrant
 from signaltable.policy import PolicySet
+from signaltable.prepared import Prepared
 
 
 def ends_of(session: Session, policy: PolicySet, account_id: str, held: Held, now: datetime) -> Mapping[str, datetime]:
@@ -28,12 +30,18 @@ def ends_of(session: Session, policy: PolicySet, account_id: str, held: Held, no
     return ends
 
 
+_opened = table_of(EmergencyAccess).c
+_OPENED = Prepared(
+    select(_opened.signal_id, _opened.ends_at).where(
+        _opened.account_id == bindparam("account"), _opened.ends_at > bindparam("now"), _opened.ended_at.is_(None)
+    )
+)
+
+
 def emergencies_of(session: Session, account_id: str, now: datetime) -> Mapping[str, datetime]:
     """Id of a signal -> until when it is open to this account in acute danger."""
-    opened = select(EmergencyAccess.signal_id, EmergencyAccess.ends_at).where(
-        EmergencyAccess.account_id == account_id, EmergencyAccess.ends_at > now, EmergencyAccess.ended_at.is_(None)
-    )
+    session.flush()
     ends: dict[str, datetime] = {}
-    for row in session.execute(opened):
-        ends[row.signal_id] = max(row.ends_at, ends.get(row.signal_id, row.ends_at))
+    for signal_id, ends_at in _OPENED.rows(session.connection(), {"account": account_id, "now": now}):
+        ends[signal_id] = max(ends_at, ends.get(signal_id, ends_at))
     return ends

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from signaltable.flow import mailing
 from signaltable.models import Mail
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # The link in the mail leads to the page about signing in.
 TASK: Final = "account"
@@ -28,6 +28,7 @@ def tell_of_change(tx: Transaction, account_id: str) -> None:
     mailing.tell(tx, [account_id], "sign-in-changed", task=(TASK, account_id), urgent=True)
 
 
+@in_whole("whether somebody was told lately is asked before they are known")
 def tell_of_tries(tx: Transaction, account_id: str) -> None:
     """Somebody who knows the password tried second factors until nothing more was looked at; one mail in an hour."""
     lately = Mail.account_id == account_id, Mail.template == TRIED, Mail.created_at > tx.now - AGAIN

@@ -12,9 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from authlib.integrations.base_client import OAuthError
@@ -23,13 +22,16 @@ from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 from requests import PreparedRequest, RequestException, Response, Session
 from requests.adapters import HTTPAdapter
 
-from signaltable.domain import SignaltableError, UnusableSettings
+from signaltable import messages
+from signaltable.domain import UnusableSettings
+from signaltable.flow.coming_in.provider_told import Away, Declined, Known, State
 from signaltable.id_token import LONGEST_TOKEN, usable_keys
 from signaltable.provider_settings import VARIABLE, IdentityProvider, is_fit
+from signaltable.trace_context import HEADER
 
 LOG = logging.getLogger("signaltable")
 
@@ -41,59 +43,7 @@ KEYS_AT_MOST_EVERY = timedelta(seconds=30)
 AWAY_FOR = timedelta(seconds=30)
 # A signed request and the proof of a client are used at once.
 PROOF_SECONDS = 60
-# The errors that RFC 6749 and OpenID Connect know; another text could say anything, also about a person.
-KNOWN_ERRORS: Final = frozenset(
-    "access_denied invalid_request unauthorized_client unsupported_response_type invalid_scope server_error "
-    "temporarily_unavailable invalid_client invalid_grant interaction_required login_required "
-    "account_selection_required consent_required invalid_request_object request_not_supported unmet_authentication_requirements".split()
-)
 _JSON = re.compile(r"application/([a-z.+-]+\+)?(json|jwk-set)\b", re.IGNORECASE)
-
-
-class Away(SignaltableError):
-    """The provider cannot be used now. `cause` is a code for the administrator, never what it answered."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(f"the identity provider cannot be used: {cause}")
-        self.cause = cause
-
-
-class Declined(SignaltableError):
-    """The provider answered and said no. `cause` is one of its error codes, or "other"."""
-
-    def __init__(self, error: str) -> None:
-        self.cause = known_error(error)
-        super().__init__(f"the identity provider said no: {self.cause}")
-
-
-def known_error(error: str) -> str:
-    """An error code of a provider, when it is one that the standards know."""
-    return error if error in KNOWN_ERRORS else "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the provider tells of itself, and its keys; fetched at `at`, to be used until `until`."""
-
-    authorization_endpoint: str
-    token_endpoint: str
-    jwks_uri: str
-    end_session_endpoint: str
-    tells_issuer: bool
-    secret_by_post: bool
-    keys: KeySet
-    at: datetime
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How the connection is in this process: last reached when, keys until when, why not the last time ("" when it went well)."""
-
-    reached_at: datetime | None
-    keys_until: datetime | None
-    failed_at: datetime | None
-    cause: str
 
 
 class _Bounded(HTTPAdapter):
@@ -103,6 +53,8 @@ class _Bounded(HTTPAdapter):
         """Fetch the whole answer within the bounds. Raises `Away`."""
         ends = time.monotonic() + ALTOGETHER_SECONDS
         options |= {"stream": True, "timeout": (CONNECT_SECONDS, READ_SECONDS)}
+        if trace := messages.traceparent():
+            request.headers[HEADER] = trace
         response = super().send(request, **options)
         if response.is_redirect or 300 <= response.status_code < 400:
             response.close()

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy.exc import IntegrityError
 
 from signaltable.domain import Actor, Refused
 from signaltable.flow.coming_in import browsers, provider_accounts, steps
 from signaltable.flow.coming_in.actors import SYSTEM
-from signaltable.flow.coming_in.provider_connection import Away, Connection, Declined, Known, known_error
+from signaltable.flow.coming_in.provider_told import Away, Declined, Known, known_error
 from signaltable.flow.coming_in.proving import remember
 from signaltable.flow.coming_in.sessions import end_sessions, open_session
 from signaltable.flow.coming_in.signing_in import Next, what_next
@@ -28,6 +28,9 @@ from signaltable.keys import keyed_digest
 from signaltable.models import Account
 from signaltable.provider_settings import IdentityProvider
 from signaltable.transaction import Program, reading, refuse, transaction
+
+if TYPE_CHECKING:
+    from signaltable.flow.coming_in.provider_connection import Connection
 
 KIND: Final = "oidc"
 METHOD: Final = "provider"
@@ -86,7 +89,7 @@ def redirect_uri(program: Program, provider: IdentityProvider) -> str:
 
 def begin(
     program: Program,
-    connection: Connection,
+    connection: "Connection",
     purpose: Purpose,
     *,
     visitor: Actor,
@@ -125,7 +128,7 @@ def begin(
     return token, url
 
 
-def come_back(program: Program, connection: Connection, token: str, answer: Answer, visitor: Actor) -> Vouched:
+def come_back(program: Program, connection: "Connection", token: str, answer: Answer, visitor: Actor) -> Vouched:
     """Whom the provider vouches for. The step counts once, whatever comes of it.
 
     Raises `Refused`: step_over, provider_declined, provider_answer, provider_level, provider_away; each is recorded.
@@ -159,7 +162,7 @@ def come_back(program: Program, connection: Connection, token: str, answer: Answ
 
 
 def log_in(
-    program: Program, connection: Connection, vouched: Vouched, visitor: Actor, *, browser: str = "", device: str = ""
+    program: Program, connection: "Connection", vouched: Vouched, visitor: Actor, *, browser: str = "", device: str = ""
 ) -> Next:
     """Let whom the provider vouches for come in; or ask the second factor here, when the provider's level is not two factors.
 
@@ -187,7 +190,7 @@ def log_in(
     return Next("welcome", token, browser=browsers.remember(program, browser, account.id))
 
 
-def prove(program: Program, connection: Connection, vouched: Vouched, actor: Actor, session_token: str) -> str:
+def prove(program: Program, connection: "Connection", vouched: Vouched, actor: Actor, session_token: str) -> str:
     """Note that the owner of this session just proved who they are, at the provider. Returns its new token.
 
     Raises `Refused` (provider_other).
@@ -202,7 +205,7 @@ def prove(program: Program, connection: Connection, vouched: Vouched, actor: Act
         return remember(tx, session_token, METHOD)
 
 
-def ended_there(program: Program, connection: Connection, logout_token: str, visitor: Actor) -> int:
+def ended_there(program: Program, connection: "Connection", logout_token: str, visitor: Actor) -> int:
     """The provider says that somebody is signed out there: their sessions here end too. Returns how many.
 
     Raises `Untrusted` and `Away`. A token that comes twice ends nothing more than what runs, and only for minutes.
@@ -262,7 +265,7 @@ def _levels(provider: IdentityProvider, purpose: Purpose) -> tuple[str, ...]:
 
 
 def _somebody(
-    program: Program, connection: Connection, known: Known, step: Step, secrets: _Secrets, code: str
+    program: Program, connection: "Connection", known: Known, step: Step, secrets: _Secrets, code: str
 ) -> Somebody:
     provider, purpose = connection.provider, purpose_of(step)
     token = connection.id_token(
@@ -286,7 +289,7 @@ def _somebody(
         return read_id_token(token, newest.keys, expected, provider.claims, now)
 
 
-def _settled(program: Program, connection: Connection, who: Somebody, visitor: Actor) -> provider_accounts.Settled:
+def _settled(program: Program, connection: "Connection", who: Somebody, visitor: Actor) -> provider_accounts.Settled:
     """In a transaction of its own: what it changed stays, also when the person does not come in."""
     for _again in range(2):
         try:
@@ -309,7 +312,7 @@ def _on_the_word_of_provider(visitor: Actor) -> Actor:
     )
 
 
-def _known(program: Program, connection: Connection, purpose: Purpose, visitor: Actor) -> Known:
+def _known(program: Program, connection: "Connection", purpose: Purpose, visitor: Actor) -> Known:
     try:
         return connection.known()
     except Away as away:

@@ -4,16 +4,19 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
 from signaltable.access import Permission, require
+from signaltable.db import table_of
 from signaltable.domain import Actor, NotFound, Refused
 from signaltable.flow.coming_in import break_glass_notice, owner, steps
-from signaltable.flow.coming_in.actors import ANONYMOUS, actor_of_account
+from signaltable.flow.coming_in.actors import ANONYMOUS, KnownAccount, actor_of, actor_of_account
 from signaltable.flow.coming_in.attempts import forget_old
-from signaltable.models import Account, LoginSession
+from signaltable.models import Account, Agency, LoginSession
 from signaltable.origin import session_hash
+from signaltable.prepared import Prepared
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -163,28 +166,52 @@ def actor_of_session(program: Program, token: str, *, visitor: Actor = ANONYMOUS
     """
     now, digest = program.clock(), token_digest(token)
     with reading(program) as session:
-        found = session.get(LoginSession, digest)
-        if found is None or found.ended_at:
+        row = _RUNNING.first(session.connection(), {"digest": digest})
+        if row is None:
             return None
-        account = session.get(Account, found.account_id)
-        if account is None or not account.active:
-            return None
+        found = _Running(*row)
         # Sessions of before the program kept it began with a password.
         strength = found.strength or FIRST_FACTOR
         visitor = replace(
             visitor, session_hash=session_hash(program.keys, digest), strength=strength, proved_at=found.proved_at
         )
-        actor = actor_of_account(program, session, account, visitor)
-    if _is_over(program, found, now):
+        account = KnownAccount(found.account_id, found.agency_id, found.kind, found.name, found.first_password)
+        actor = actor_of(program, session, account, visitor)
+    if _is_over(program, found.created_at, found.seen_at, now):
         with transaction(program, actor) as tx:
             _end_those_over(tx, LoginSession.token_digest == digest)
         return None
     if now - found.seen_at > SEEN_EVERY:
         with transaction(program, actor) as tx:
             tx.session.execute(
-                update(LoginSession).where(LoginSession.token_digest == found.token_digest).values(seen_at=now),
+                update(LoginSession).where(LoginSession.token_digest == digest).values(seen_at=now),
             )
     return actor
+
+
+class _Running(NamedTuple):
+    account_id: str
+    created_at: datetime
+    seen_at: datetime
+    strength: str
+    proved_at: datetime | None
+    agency_id: str
+    kind: str
+    name: str
+    first_password: bool
+
+
+_sessions, _accounts, _agencies = table_of(LoginSession), table_of(Account), table_of(Agency)
+# Asked with every request: the session when it did not end, and whose it is when the account is open.
+_RUNNING = Prepared(
+    select(
+        *(_sessions.c.account_id, _sessions.c.created_at, _sessions.c.seen_at, _sessions.c.strength),
+        *(_sessions.c.proved_at, _accounts.c.agency_id, _agencies.c.kind, _accounts.c.name, _accounts.c.first_password),
+    )
+    .join(_accounts, _accounts.c.id == _sessions.c.account_id)
+    .join(_agencies, _agencies.c.id == _accounts.c.agency_id)
+    .where(_sessions.c.token_digest == bindparam("digest"), _sessions.c.ended_at.is_(None), _accounts.c.active)
+)
 
 
 def log_out(program: Program, actor: Actor, token: str) -> None:
@@ -277,7 +304,7 @@ def _line(tx: Transaction, one: LoginSession, token: str) -> SessionLine:
         same_network=bool(one.network) and one.network == tx.actor.network_hash,
         created_at=one.created_at,
         seen_at=one.seen_at,
-        running=one.ended_at is None and not _is_over(tx.program, one, tx.now),
+        running=one.ended_at is None and not _is_over(tx.program, one.created_at, one.seen_at, tx.now),
         here=one.token_digest == token_digest(token),
     )
 
@@ -286,9 +313,9 @@ def _handle(tx: Transaction, digest: str) -> str:
     return session_hash(tx.program.keys, digest)
 
 
-def _is_over(program: Program, found: LoginSession, now: datetime) -> bool:
+def _is_over(program: Program, created_at: datetime, seen_at: datetime, now: datetime) -> bool:
     rules = program.policy.coming_in.session
-    return now - found.seen_at > rules.idle or now - found.created_at > rules.absolute
+    return now - seen_at > rules.idle or now - created_at > rules.absolute
 
 
 def _end_those_over(tx: Transaction, *which: ColumnElement[bool]) -> int:

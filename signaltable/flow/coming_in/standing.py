@@ -6,14 +6,17 @@ So one of the two is first, and what comes second is refused: the log never has 
 rests on.
 """
 
+from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from signaltable.access import Permission
+from signaltable.db import table_of
 from signaltable.domain import Channel, Refused
 from signaltable.flow.rights.held import held_by
 from signaltable.models import Account, EmergencyAccess, MachineAccount, Recusal, Signal, TableMember
+from signaltable.prepared import Prepared, numbered, several
 from signaltable.transaction import Transaction
 
 WITHDRAWN: Final = "right_withdrawn"
@@ -51,9 +54,8 @@ def _refusal(tx: Transaction, reason: str) -> Refused:
 
 
 def _person_stands(tx: Transaction) -> bool:
-    query = select(Account.active, Account.agency_id).where(Account.id == tx.actor.account_id)
-    row = tx.session.execute(query.with_for_update(read=True)).first()
-    if row is None or not row.active or row.agency_id != tx.actor.agency_id:
+    row = tx.first(_ACCOUNT, {"account": tx.actor.account_id})
+    if row is None or not row[0] or row[1] != tx.actor.agency_id:
         return False
     # By the clock of the transaction: a role for some time that ended while the form was being stored still counted.
     held = held_by(tx.session, tx.program.policy, tx.actor.account_id, tx.now)
@@ -103,6 +105,22 @@ def _kept_from_since(tx: Transaction) -> bool:
     named = _named(tx)
     if not named:
         return False
-    query = select(Recusal.id).join(Signal, Signal.id == Recusal.signal_id)
-    query = query.where(Recusal.account_id == tx.actor.account_id, Recusal.ended_at.is_(None))
-    return tx.session.scalar(query.where(Signal.reference.in_(named)).limit(1)) is not None
+    asked = {"account": tx.actor.account_id, **numbered("named", sorted(named))}
+    return tx.first(_kept_from(len(named)), asked) is not None
+
+
+_accounts, _recusals, _signals = table_of(Account).c, table_of(Recusal).c, table_of(Signal).c
+_ACCOUNT: Final = Prepared(
+    select(_accounts.active, _accounts.agency_id).where(_accounts.id == bindparam("account")).with_for_update(read=True)
+)
+
+
+@lru_cache(maxsize=256)
+def _kept_from(count: int) -> Prepared:
+    return Prepared(
+        select(_recusals.id)
+        .join(table_of(Signal), _signals.id == _recusals.signal_id)
+        .where(_recusals.account_id == bindparam("account"), _recusals.ended_at.is_(None))
+        .where(_signals.reference.in_(several("named", count)))
+        .limit(1)
+    )
