@@ -6,15 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from signaltable.domain import UnusableSettings
+from signaltable.later import later
 from signaltable.mail_settings import MailServer, read_mail_server
-from signaltable.provider_settings import IdentityProvider, read_providers
 from signaltable.surroundings import host_of, refuse_secrets, secret_address
+from signaltable.watch_settings import Watching, read_watching
+
+# What reads the file of identity providers is large, and most installations have none.
+if TYPE_CHECKING:
+    from signaltable import provider_settings
+else:
+    provider_settings = later("signaltable.provider_settings")
 
 __all__ = ["CHECKOUT", "KEY_PROVIDERS", "KEY_SUITES", "MODES", "PKCS11", "TEXT_READER", "Settings", "UnusableSettings"]
 
@@ -28,6 +33,7 @@ KEY_PROVIDERS = ("file", PKCS11)
 KEY_SUITES = ("x25519", "mlkem768-x25519")
 # `signaltable run` listens there and nowhere else, so a proxy on the same machine comes from there.
 OWN_MACHINE = ("127.0.0.0/8", "::1/128")
+_ROLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?|\[[0-9a-f:.]{2,45}\]")
 # How the machine itself calls the program, for a start script and for a proxy beside it.
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -57,8 +63,10 @@ class Settings:
     behind `pkcs11_module`, of which `pkcs11_pin_file` holds the PIN; `key_suite` how new key pairs of a file seal.
     `mail_server` is what sends the mails; without one they stay in the outbox. Through `identity_providers` people of some
     agencies come in. `owner_url` is the address by which the tables are
-    made, where the program itself comes as a role that owns nothing. `names`: the hosts under which browsers ask, besides that of `address`.
-    `breached_passwords` holds digests of passwords that leaked (signaltable/breached.py).
+    made, where the program itself comes as a role that owns nothing; `replica_url` that of a copy from which lists are read. `names`: the hosts under which browsers ask, besides that of `address`.
+    `breached_passwords` holds digests of passwords that leaked (signaltable/breached.py). `watching`: messages, numbers, stop.
+    Where the signer has a home of its own, `log_public_key_elsewhere` is where it lists the public keys for all others.
+    `signer_role` and `auditor_role` are roles of PostgreSQL that get what they need when the tables are made (signaltable/roles.py).
     """
 
     home: Path
@@ -85,9 +93,14 @@ class Settings:
     text_reader: str = TEXT_READER[0]
     mail_server: MailServer | None = None
     owner_url: str = ""
-    identity_providers: tuple[IdentityProvider, ...] = ()
+    replica_url: str = ""
+    identity_providers: tuple["provider_settings.IdentityProvider", ...] = ()
     names: tuple[str, ...] = ()
     breached_passwords: Path | None = None
+    log_public_key_elsewhere: Path | None = None
+    signer_role: str = ""
+    auditor_role: str = ""
+    watching: Watching = Watching()  # noqa: RUF009 -- a frozen value
 
     @property
     def demo(self) -> bool:
@@ -119,8 +132,13 @@ class Settings:
 
     @property
     def log_public_key(self) -> Path:
-        """The public halves of every key the log ever had, which auditors get."""
-        return self.home / "keys" / "log-public.key"
+        """The public halves of every key the log ever had, which auditors get; SIGNALTABLE_LOG_PUBLIC_KEY puts them elsewhere."""
+        return self.log_public_key_elsewhere or self.home / "keys" / "log-public.key"
+
+    @property
+    def signer_keys(self) -> Path:
+        """In the home of a signer with one of its own: what it needs of the key ring, and nothing that opens an identity."""
+        return self.home / "keys" / "for-signer.json"
 
     @property
     def outbox(self) -> Path:
@@ -159,10 +177,12 @@ class Settings:
         url = secret_address(env, "DATABASE_URL") or f"sqlite:///{home / 'signaltable.db'}"
         if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:", "postgres:")):
             raise UnusableSettings("DATABASE_URL: expected an address that starts with sqlite: or postgresql:")
-        owner = _owner(env, url)
+        owner = _beside(env, "DATABASE_OWNER_URL", url)
+        replica = _beside(env, "DATABASE_REPLICA_URL", url)
         if mode == "production":
             require_proved_server("DATABASE_URL", url, env)
             require_proved_server("DATABASE_OWNER_URL", owner, env)
+            require_proved_server("DATABASE_REPLICA_URL", replica, env)
         log_key = env.get("SIGNALTABLE_LOG_KEY", "")
         address = env.get("SIGNALTABLE_ADDRESS") or "http://127.0.0.1:8000/"
         return cls(
@@ -190,22 +210,41 @@ class Settings:
             text_reader=_one_of(env, "SIGNALTABLE_TEXT_READER", TEXT_READER),
             mail_server=read_mail_server(env),
             owner_url=owner,
-            identity_providers=read_providers(
-                _path(env, "SIGNALTABLE_IDENTITY_PROVIDERS"), demo=mode == "demo", address=address
-            ),
+            replica_url=replica,
+            identity_providers=_providers(env, demo=mode == "demo", address=address),
             names=_hosts(env, "SIGNALTABLE_HOSTS"),
             breached_passwords=_path(env, "SIGNALTABLE_BREACHED_PASSWORDS"),
+            watching=read_watching(env),
+            log_public_key_elsewhere=_path(env, "SIGNALTABLE_LOG_PUBLIC_KEY"),
+            signer_role=_role(env, "DATABASE_SIGNER_ROLE", url),
+            auditor_role=_role(env, "DATABASE_AUDITOR_ROLE", url),
         )
 
 
-def _owner(env: Mapping[str, str], database: str) -> str:
-    """The address of the role that owns the tables; only PostgreSQL has roles."""
-    url = secret_address(env, "DATABASE_OWNER_URL")
+def _providers(env: Mapping[str, str], *, demo: bool, address: str) -> tuple["provider_settings.IdentityProvider", ...]:
+    """The identity providers that the file names, when a file is named."""
+    path = _path(env, "SIGNALTABLE_IDENTITY_PROVIDERS")
+    return provider_settings.read_providers(path, demo=demo, address=address) if path else ()
+
+
+def _beside(env: Mapping[str, str], name: str, database: str) -> str:
+    """Another address of the database: of the role that owns the tables, or of a copy. Only PostgreSQL has roles and copies."""
+    url = secret_address(env, name)
     if url and not url.startswith(("postgresql:", "postgresql+psycopg:", "postgres:")):
-        raise UnusableSettings("DATABASE_OWNER_URL: expected an address that starts with postgresql:")
+        raise UnusableSettings(f"{name}: expected an address that starts with postgresql:")
     if url and not database.startswith("postgres"):
-        raise UnusableSettings("DATABASE_OWNER_URL: expected a DATABASE_URL that starts with postgresql: beside it")
+        raise UnusableSettings(f"{name}: expected a DATABASE_URL that starts with postgresql: beside it")
     return _with_driver(url)
+
+
+def _role(env: Mapping[str, str], name: str, database: str) -> str:
+    """The name of a role of PostgreSQL; other databases have none."""
+    value = env.get(name, "")
+    if value and not _ROLE.fullmatch(value):
+        raise UnusableSettings(f"{name}: expected the name of a role of PostgreSQL: small letters, digits, underscores")
+    if value and not database.startswith("postgres"):
+        raise UnusableSettings(f"{name}: expected a DATABASE_URL that starts with postgresql: beside it")
+    return value
 
 
 def require_proved_server(name: str, url: str, env: Mapping[str, str]) -> None:
@@ -215,18 +254,26 @@ def require_proved_server(name: str, url: str, env: Mapping[str, str]) -> None:
     """
     if not url.startswith("postgres"):
         return
-    try:
-        parts = make_url(_with_driver(url))
-    except ArgumentError:
-        raise UnusableSettings(f"{name}: expected postgresql://user@host/name") from None
-    told = parts.query.get("host", ())
-    hosts = (parts.host or "", *((told,) if isinstance(told, str) else told))
-    named = [one.strip("[]") for host in hosts for one in host.split(",") if one] or [env.get(_LIBPQ_HOST, "")]
+    parts = urlsplit(url)
+    # Whatever stands before the last @ may be a password; the host is behind it.
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+        raise UnusableSettings(
+            f"{name}: expected postgresql://user@host/name, with %40, %2F, %3F, %23 within a password"
+        )
+    told = parse_qs(parts.query)
+    hosts = (parts.netloc.rpartition("@")[2], *told.get("host", ()))
+    named = [_without_port(one) for host in hosts for one in host.split(",") if one] or [env.get(_LIBPQ_HOST, "")]
     elsewhere = [
         one for one in named if one and not one.startswith("/") and one not in {"localhost", "127.0.0.1", "::1"}
     ]
-    if elsewhere and parts.query.get("sslmode") not in _PROVED_SERVER:
+    if elsewhere and told.get("sslmode", [""])[-1] not in _PROVED_SERVER:
         raise UnusableSettings(f"{name}: expected ?sslmode=verify-full for a database on another machine")
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0] if host.count(":") == 1 else host
 
 
 def _one_of(env: Mapping[str, str], name: str, choices: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ SECRET: Final = re.compile(r"(PASSWORD|PASSPHRASE|PASSWD|SECRET|TOKEN|CREDENTIAL
 # The label of a token is on its outside.
 LABELS: Final = frozenset({"SIGNALTABLE_PKCS11_TOKEN"})
 
-DATABASE_URL, DATABASE_URL_FILE = "DATABASE_URL", "DATABASE_URL_FILE"
+DATABASE_URL, DATABASE_REPLICA_URL = "DATABASE_URL", "DATABASE_REPLICA_URL"
 # Who owns the tables needs no process but the one that brings them to the newest shape.
 DATABASE_OWNER_URL: Final = "DATABASE_OWNER_URL"
 LONGEST_URL: Final = 4096
@@ -90,10 +90,11 @@ def for_child(env: Mapping[str, str], *, database: bool = False) -> dict[str, st
         return kept
     names = (name for name in env if OWN.fullmatch(name) or TOKEN_LIBRARIES.fullmatch(name))
     kept |= {name: env[name] for name in names if name in LABELS or not SECRET.search(name)}
-    if env.get(DATABASE_URL_FILE):
-        kept[DATABASE_URL_FILE] = env[DATABASE_URL_FILE]
-    elif env.get(DATABASE_URL) and not holds_password(env[DATABASE_URL]):
-        kept[DATABASE_URL] = env[DATABASE_URL]
+    for name in (DATABASE_URL, DATABASE_REPLICA_URL):
+        if env.get(f"{name}_FILE"):
+            kept[f"{name}_FILE"] = env[f"{name}_FILE"]
+        elif env.get(name) and not holds_password(env[name]):
+            kept[name] = env[name]
     return kept
 
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, render_template, request
+from flask import Flask, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
@@ -10,7 +10,10 @@ from werkzeug.exceptions import HTTPException
 
 from signaltable.api import answer_of, is_api
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
+from signaltable.flow.coming_in.actors import ANONYMOUS
 from signaltable.flow.sent_forms import SentTwice
+from signaltable.storage_faults import StorageFault, fault_of
+from signaltable.web import unsure_forms
 from signaltable.web.at_once import happened, taken_back, typed
 from signaltable.web.guards import note_failure
 from signaltable.web.once import lead_on, page_of_form
@@ -97,6 +100,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _broken)
+    unsure_forms.register(app)
 
 
 def _refused(error: Refused) -> ResponseReturnValue:
@@ -156,7 +160,21 @@ def _page(code: int) -> ResponseReturnValue:
     return render_template(f"errors/{known}.html"), code
 
 
+def _unavailable(fault: StorageFault) -> ResponseReturnValue:
+    """Nothing can be kept or read now: what became of what was sent, what to do, and what was typed, so that none is lost."""
+    unsure_forms.keep(fault)
+    g.actor = g.get("visitor", ANONYMOUS)  # The frame of a page would ask the database who is at it.
+    LOG.error("storage is %s%s", fault.kind, ", and one act is not known to be stored" if fault.unsure else "")
+    page = render_template(
+        "errors/503.html", fault=fault, sent=request.method == "POST", typed=typed(), page=page_of_form()
+    )
+    return page, 503, {"Retry-After": str(fault.again_after)}
+
+
 def _broken(error: Exception) -> ResponseReturnValue:
+    fault = fault_of(error)
+    if fault is not None:
+        return _unavailable(fault)
     # The exception's text may quote data, so only its type and place are written down.
     trace = error.__traceback__
     while trace and trace.tb_next:

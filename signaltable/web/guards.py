@@ -32,7 +32,7 @@ from signaltable.flow.coming_in.sessions import FIRST_FACTOR, actor_of_session, 
 from signaltable.flow.leaving_out import leave_out
 from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive
-from signaltable.transaction import Program, Transaction, refuse, transaction
+from signaltable.transaction import Program, Transaction, ahead, refuse, transaction
 from signaltable.web import rates
 from signaltable.web.known_browser import known_browser
 from signaltable.web.once import form_digest, session_digest
@@ -233,15 +233,24 @@ def actor() -> Actor:
 
 
 @contextmanager
-def begin() -> Iterator[Transaction]:
-    """Open the one transaction for this request's actor.
+def look_ahead() -> Iterator[Transaction]:
+    """Read for the transaction of this request's actor before it begins (`transaction.ahead`); `begin(this)` must follow."""
+    with ahead(program(), actor()) as tx:
+        yield tx
+
+
+@contextmanager
+def begin(after: Transaction | None = None, *, listing: bool = False) -> Iterator[Transaction]:
+    """Open the one transaction for this request's actor; `after` is what was read by `look_ahead`.
+
+    `listing`: the page is a list or a report, whose rows may come from the replica (`Transaction.lists`).
 
     One that only shows something reads nothing of the cases that the actor is kept from; but the log is shown whole,
     since it holds no content and a hole in it would read as a fault.
     """
     left_out = False
     try:
-        with transaction(program(), actor()) as tx:
+        with transaction(program(), actor(), after=after, listing=listing) as tx:
             if request.method in {"GET", "HEAD"} and request.blueprint not in ABOUT_THE_LOG:
                 left_out = leave_out(tx)
             form = form_digest(program().keys) if is_known(actor()) else ""
@@ -281,8 +290,9 @@ def _identify() -> None:
         parent_span_id=work.parent_span_id,
         network_hash=network_hash(program().keys, address),
     )
-    # A cookie never counts for the API: systems come with a token (api/guards.py), which never counts for a page.
-    token = "" if is_api(request.path) else session_token()
+    # A cookie never counts for the API: systems come with a token (api/guards.py), which never counts for a page. What watches
+    # the program is answered the same without a database, also in a browser in which somebody is signed in.
+    token = "" if is_api(request.path) or request.endpoint in rates.UNCOUNTED else session_token()
     g.work, g.actor, g.visitor = work, visitor, visitor
     g.actor = (actor_of_session(program(), token, visitor=visitor) if token else None) or visitor
     if not token or is_known(g.actor) or was_renewed(program(), token):
@@ -413,12 +423,12 @@ def note_failure(cause: str, status: int) -> None:
 
     Of strangers nothing is recorded: whoever has no account cannot fill the log.
     """
-    if "actor" not in g:
-        _identify()  # The token of the form is looked at before anything else.
-    if not is_known(actor()):
-        return
     endpoint = request.endpoint or ""
     try:
+        if "actor" not in g:
+            _identify()  # The token of the form is looked at before anything else.
+        if not is_known(actor()):
+            return
         # Not `begin`: that remembers a form as done, and this one came to nothing, so it may come again.
         with transaction(program(), actor()) as tx:
             tx.record(
@@ -445,14 +455,11 @@ def _about() -> dict[str, str]:
 
 def refuse_request(reason: str, names: list[str], count: int) -> NoReturn:
     """Refuse, and record, what this page never offered. `names` are names of ours, since others may hold anything."""
-    refuse(
-        program(),
-        actor(),
-        Refused(
-            reason,
-            action="request:refuse",
-            object_type="view",
-            object_id=request.endpoint or "",
-            details={"cause": reason, "endpoint": request.endpoint or "", "fields": names, "count": count},
-        ),
+    refusal = Refused(
+        reason,
+        action="request:refuse",
+        object_type="view",
+        object_id=request.endpoint or "",
+        details={"cause": reason, "endpoint": request.endpoint or "", "fields": names, "count": count},
     )
+    refuse(program(), actor(), refusal)

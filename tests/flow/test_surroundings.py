@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from signaltable import serve
+from signaltable.board import Board
 from signaltable.cli import main
 from signaltable.settings import Settings, UnusableSettings
 from signaltable.surroundings import for_child, holds_password, refuse_secrets
@@ -20,6 +21,7 @@ SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "Quinzabelle",
     "PGPASSWORD": "Quinzabelle",
     "DATABASE_URL": URL,
+    "DATABASE_REPLICA_URL": URL,
     "DATABASE_OWNER_URL": URL,
     "SIGNALTABLE_SOME_SECRET": "Quinzabelle",
     "GITHUB_TOKEN": "Quinzabelle",
@@ -91,7 +93,7 @@ HERE = (
 )
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_REPLICA_URL"])
 def test_in_production_a_database_on_another_machine_proves_who_it_is(name, tmp_path):
     """ASVS 12.3.1, 12.3.2."""
     env = {"SIGNALTABLE_HOME": str(tmp_path), "SIGNALTABLE_MODE": "production", "DATABASE_URL": HERE[0]}
@@ -112,10 +114,13 @@ def test_the_jobs_get_a_password_of_the_database_where_no_environment_shows_it(t
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("SIGNALTABLE_SOME_SECRET")
-    settings = replace(Settings.from_env({"SIGNALTABLE_HOME": str(tmp_path)}), database_url=URL)
-    beside = serve.jobs_process(settings, 8000)
+    settings = replace(Settings.from_env({"SIGNALTABLE_HOME": str(tmp_path)}), database_url=URL, replica_url=URL)
+    beside = serve.jobs_process(settings, 8000, Board.make())
     assert "Quinzabelle" not in str(beside._environment)
-    ask = "from signaltable.settings import Settings as S; s = S.from_env(); print(s.database_url, s.home, s.address)"
+    ask = (
+        "from signaltable.settings import Settings as S; s = S.from_env(); "
+        "print(s.database_url, s.replica_url, s.home, s.address)"
+    )
     environment = {**beside._environment, "PYTHONPATH": os.pathsep.join(sys.path)}
     for _start in range(2):  # It is started again when it dies.
         said = subprocess.run(
@@ -127,6 +132,7 @@ def test_the_jobs_get_a_password_of_the_database_where_no_environment_shows_it(t
             text=True,
         )
         assert said.stdout.split() == [
+            URL.replace("postgresql:", "postgresql+psycopg:"),
             URL.replace("postgresql:", "postgresql+psycopg:"),
             str(tmp_path),
             "http://127.0.0.1:8000",
