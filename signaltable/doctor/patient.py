@@ -1,0 +1,99 @@
+"""What could be opened of an installation: each part, or why not, so that one broken part hides no other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from signaltable import row_level
+from signaltable.db import refuse_writes
+from signaltable.domain import SignaltableError
+from signaltable.home_in_use import is_worked_in
+from signaltable.keys import KeyProvider
+from signaltable.keys.chosen import load_keys
+from signaltable.policy import PolicySet
+from signaltable.policy_errors import BrokenPolicy
+from signaltable.program import load_policy, reachable
+from signaltable.settings import Settings
+from signaltable.storage_faults import broken_file
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Patient:
+    """An installation as far as it opens; where a part is None, the text beside it says why."""
+
+    settings: Settings
+    policy: PolicySet | None
+    policy_problem: str
+    keys: KeyProvider | None
+    keys_problem: str
+    engine: Engine | None
+    database_problem: str
+    at_work: bool
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines may work on the same database."""
+        return self.engine is not None and self.engine.dialect.name == "postgresql"
+
+    def session(self) -> Session:
+        """A session that changes nothing; where there are keys it sees all. Use only with an `engine`."""
+        session = Session(self.engine)
+        if self.keys is not None:
+            row_level.bear(session, self.keys, row_level.PROGRAM)
+        return session
+
+
+def meet(settings: Settings) -> Patient:
+    """Open what opens. Changes nothing, and makes no file that was not there."""
+    policy, policy_problem = _tried(lambda: load_policy(settings))
+    keys, keys_problem = _tried(lambda: load_keys(settings))
+    engine, database_problem = _tried(lambda: _engine(settings))
+    return Patient(
+        settings,
+        policy,
+        policy_problem,
+        keys,
+        keys_problem,
+        engine,
+        database_problem,
+        at_work=is_worked_in(settings.home),
+    )
+
+
+def _tried(make: Callable[[], T]) -> tuple[T | None, str]:
+    try:
+        return make(), ""
+    except BrokenPolicy as error:
+        first, more = error.findings[0], len(error.findings) - 1
+        return None, f"{first}" + (f" (and {more} more)" if more else "")
+    except SignaltableError as error:
+        return None, " ".join(str(error).split())
+    except OSError as error:
+        return None, f"{Path(str(error.filename or '')).name or 'a file'}: {error.strerror}"
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the rest is looked at; its text may quote anything
+        return None, f"unexpected {type(error).__name__}"
+
+
+def _engine(settings: Settings) -> Engine:
+    """The database, which takes no change from here. Raises `SignaltableError`; SQLite would make a file that is not there."""
+    try:
+        url = make_url(settings.database_url)
+    except ArgumentError:
+        raise SignaltableError("DATABASE_URL: expected an address of a database") from None
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_file():
+        raise SignaltableError(f"there is no database {Path(url.database).name}; run `signaltable init` first")
+    engine = reachable(settings)
+    refuse_writes(engine)
+    try:
+        engine.connect().close()
+    except SQLAlchemyError as error:
+        told = f"the database cannot be opened ({type(error).__name__})"
+        raise SignaltableError(broken_file(error) or told) from None
+    return engine
