@@ -1,6 +1,7 @@
 """Moving a signal from state to state: every move has who, when and why, and none skips the gate."""
 
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 
@@ -86,18 +87,21 @@ def end_request(tx: Transaction, signal: Signal, row: Disclosure) -> None:
 
 def note_move(tx: Transaction, signal: Signal, before: State, after: State, reason: str) -> None:
     """One line in the life of a signal."""
-    tx.session.add(
-        SignalMove(
-            id=tx.new_id(),
-            signal_id=signal.id,
-            at=tx.now,
-            state_from=before,
-            state_to=after,
-            account_id=tx.actor.account_id,
-            agency_id=tx.actor.agency_id,
-            reason=reason,
-        ),
-    )
+    tx.session.add(SignalMove(**move_row(tx, signal.id, before, after, reason)))
+
+
+def move_row(tx: Transaction, signal_id: str, before: State, after: State, reason: str) -> dict[str, Any]:
+    """The row that says so."""
+    return {
+        "id": tx.new_id(),
+        "signal_id": signal_id,
+        "at": tx.now,
+        "state_from": before,
+        "state_to": after,
+        "account_id": tx.actor.account_id,
+        "agency_id": tx.actor.agency_id,
+        "reason": reason,
+    }
 
 
 def keep_until(tx: Transaction, retention: str) -> date:
