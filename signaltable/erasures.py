@@ -76,7 +76,9 @@ class Register:
 
 def told_by(session: Session, events: Sequence[AuditEvent]) -> list[Erasure]:
     """What events erased that have just got the last places of the log."""
-    if not any(event.action in ERASING for event in events):
+    # A draft that became a signal is no erasure (`of_entry`), and each submit makes one of those.
+    became = (event.action == "draft:erase" and event.details.get("cause") == "submitted" for event in events)
+    if not any(event.action in ERASING and not one for event, one in zip(events, became, strict=True)):
         return []
     head = session.execute(select(LogHead.size, LogHead.recorded_at).where(LogHead.id == 1)).one()
     made = (

@@ -71,7 +71,10 @@ def _lines(found: "Restored") -> list[str]:
     ]
     if found.untold:
         lines.append(f"Register    the log tells of {found.untold} erasures that the register lacks")
-    if found.lost_size:
+    lines += [
+        f"Gone        {one.action} {one.object}{f' ({one.times}x)' if one.times > 1 else ''}" for one in found.lost
+    ]
+    if found.lost_size or found.replaced:
         lines += _for_the_agencies(found)
     elif not found.is_copy:
         lines.append("Nothing shows that this database was put back from a copy; nothing was changed.")
@@ -79,13 +82,16 @@ def _lines(found: "Restored") -> list[str]:
 
 
 def _for_the_agencies(found: "Restored") -> list[str]:
+    up_to = f", up to {found.lost_size}," if found.lost_size else ""
     return [
-        f"Lost        what came after the copy, up to entry {found.lost_size - 1}; it was signed, so the log has a new key",
+        f"Lost        what came after the copy, up to entry {found.lost_size - 1}; it was signed, so the log has a new key"
+        if found.lost_size
+        else "Lost        the signing key of the log, so it has a new one",
         f"New key     {found.fingerprint}",
         "",
         "Tell every agency that keeps checkpoints, and the auditor:",
         "- The database was put back from a copy, and what came after that copy is lost.",
-        f"- A checkpoint over more than {found.continued} entries, up to {found.lost_size}, fits the log no more. Keep it.",
+        f"- A checkpoint over more than {found.continued} entries{up_to} fits the log no more. Keep it.",
         "- Checkpoints from now on bear the new key above. Compare its fingerprint by telephone before you trust it.",
         "- Exports and receipts from before the copy stay valid. Of a disclosure made after it, your receipt is the proof.",
     ]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -22,7 +22,7 @@ from audit.errors import AuditError
 from signaltable import audit_trail
 from signaltable.access import Allowed, Denied, Permission, may, require
 from signaltable.domain import Actor, Channel, Conflict, NotFound, Resource, UnusableInput
-from signaltable.flow import log_keys, log_parts, processing_log, signing
+from signaltable.flow import export_parts, log_keys, log_parts, processing_log, signing
 from signaltable.flow.claims import claim
 from signaltable.flow.fsck import as_bytes, snapshot
 from signaltable.flow.log_parts import Part
@@ -244,17 +244,16 @@ def export_state(tx: Transaction, request: str) -> Export:
     return found
 
 
-def export_file(tx: Transaction, request: str) -> Path:
-    """The zip of a finished export, for the one who asked for it. Raises `NotFound` before it is ready."""
+def export_file(tx: Transaction, request: str) -> BinaryIO:
+    """The zip of a finished export, opened to read, for the one who asked for it. Raises `NotFound` before it is ready."""
     if export_state(tx, request).state != "ready":
         raise NotFound("this export is not ready")
     tx.record("log:consult", object_type="export", object_id=request, details={"view": "export"})
-    return _zip(tx.program, request)
+    return export_parts.opened(tx, request, _zip(tx.program, request))
 
 
 def _export(tx: Transaction, row: JobRun, part: Part) -> Export:
-    path = _zip(tx.program, row.slot)
-    size = path.stat().st_size if path.exists() else 0
+    size = export_parts.size_of(tx.session, row.slot, _zip(tx.program, row.slot))
     state = row.outcome or "waiting"
     return Export(row.slot, row.claimed_at, "gone" if state == "ready" and not size else state, size, part)
 
@@ -263,10 +262,15 @@ def _zip(program: Program, request: str) -> Path:
     return program.settings.exports / f"{request}.zip"
 
 
-def fulfil_exports(program: Program, actor: Actor) -> int:
-    """Make every export that was asked for, and remove what is older than a day. Returns how many were made."""
+def fulfil_exports(program: Program, actor: Actor, *, of_log: bool = True, of_processing: bool = True) -> int:
+    """Make every export that was asked for, and remove what is older than a day. Returns how many were made.
+
+    Exports `of_log` are signed; those `of_processing` are made with the key ring. Two processes may share the work.
+    """
     _remove_old(program, actor)
-    return sum(_fulfil(program, actor, request) for request in _waiting(program))
+    mine = {kind for kind, wanted in ((True, of_processing), (False, of_log)) if wanted}
+    waiting = [one for one in _waiting(program) if _asked_for(program, one).processing in mine]
+    return sum(_fulfil(program, actor, request) for request in waiting)
 
 
 def _waiting(program: Program) -> list[str]:
@@ -288,6 +292,7 @@ def _fulfil(program: Program, actor: Actor, request: str) -> int:
     try:
         shutil.rmtree(folder, ignore_errors=True)
         _make(program, actor, folder, _asked_for(program, request), request)
+        export_parts.keep(program, actor, request, _zip(program, request))
     except Exception:
         _finish(program, actor, request, "failed")
         raise
@@ -366,5 +371,6 @@ def _remove_old(program: Program, actor: Actor) -> None:
         return
     for request in old:
         _zip(program, request).unlink(missing_ok=True)
+    export_parts.forget(program, actor, old)
     with transaction(program, actor) as tx:
         tx.session.execute(delete(JobRun).where(JobRun.job.in_((REQUESTED, CLAIMED)), JobRun.slot.in_(old)))

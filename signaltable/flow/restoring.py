@@ -7,36 +7,34 @@ others: so the log goes on under a new key, and says why (`system:restore`, `key
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit import bundle, key_chain
 from audit.checkpoint import Checkpoint, open_signed
 from audit.entry import Entry, parse
 from audit.errors import AuditError
+from audit.merkle import leaf_hash
+from audit.note import Signer
 from audit.verify import verify
 from audit.vocabulary import ACTIONS
 from signaltable import audit_trail, erasures
 from signaltable.db import empty_write_ahead_log
-from signaltable.domain import ENDED, Actor, Channel, Refused, SignaltableError, State, UnusableInput, may_follow
+from signaltable.domain import Actor, Channel, Refused, SignaltableError, UnusableInput
 from signaltable.erasures import BadLine, Erasure
-from signaltable.flow import attachment_rows, forgetting, log_erasing, log_keys, retention, signing
-from signaltable.flow.moves import move
-from signaltable.models import Attachment, Disclosure, Draft, LogDetail, LogEntry, Question, Signal
+from signaltable.flow import log_keys, signing
+from signaltable.flow.erasing_again import count_redone, redo
+from signaltable.models import LogDetail, LogEntry
 from signaltable.settings import Settings
-from signaltable.transaction import Program, Transaction, reading, transaction
+from signaltable.transaction import Program, reading, transaction
 
-CAUSE: Final = "restored"
 LOST_FOLDER: Final = "lost"
-# Into which state a signal goes of which the copy does not know that it ended.
-_ENDS: Final[Mapping[str, State]] = {"withdrawn": State.WITHDRAWN, "case": State.CLOSED}
 
 
 class OlderThanSigned(SignaltableError):
@@ -57,11 +55,21 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Something that the log told and tells no more: what, about which object, how often."""
+
+    action: str
+    object: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What `restored` found and did. Sizes count entries; `fingerprint` is the key of the log that counts from now on.
 
     `redone` counts erasures that the copy had undone; `register` what is wrong with the registers; `untold` erasures that
-    the log tells of and no register; `replaced` the fingerprints of keys that must sign no more.
+    the log tells of and no register; `replaced` the fingerprints of keys that must sign no more. `lost` tells, out of the
+    exports that were given, what was done after the copy was made and is gone: action, object, how many times.
     """
 
     size: int
@@ -74,11 +82,12 @@ class Restored:
     untold: int
     replaced: tuple[str, ...]
     fingerprint: str
+    lost: tuple[Lost, ...] = ()
 
     @property
     def is_copy(self) -> bool:
         """Whether anything shows that the database is older than what is known outside."""
-        return bool(self.lost_size or self.redone)
+        return bool(self.lost_size or self.redone or self.replaced)
 
 
 def restored(
@@ -97,14 +106,16 @@ def restored(
     `LogBroken` when the copy does not continue its own last checkpoint, `Refused` for whoever does not own the machine.
     """
     _gate(actor)
+    _make_lost_key(program.settings)
     found = _read_registers(program, registers)
     told = [one for path in exports for one in _read_export(program.settings, path)]
     _set_lost_notes_apart(program)
     size, outside = _compare(program, held)
     known = _in_order([*found.erasures, *told])
     for one in known:
-        _redo(program, actor, one)
-    redone = _redone(program)
+        redo(program, actor, one)
+    redone = count_redone(program)
+    lost = _lost_acts(program, exports, since=outside.continued)
     replaced = _go_on(program, actor, outside, redone, size)
     with program.write_sessions() as session:
         empty_write_ahead_log(session)
@@ -119,6 +130,7 @@ def restored(
         untold=_untold(program, _read_registers(program, registers).erasures),
         replaced=replaced,
         fingerprint=log_keys.signers(program.settings.log_key)[0].verifier().fingerprint,
+        lost=lost,
     )
 
 
@@ -252,156 +264,66 @@ def _replaced_by_restore(session: Session) -> frozenset[str]:
     return frozenset(one.previous for one in told if one is not None and one.restored)
 
 
-# -- erasing again ------------------------------------------------------------------------------------------------
-
-
-def _redo(program: Program, actor: Actor, erasure: Erasure) -> None:
-    """Do an erasure again, as far as the database holds what it took away; each object in a commit of its own."""
-    for name in erasure.objects if erasure.object_type in _AGAIN else ():
-        with transaction(program, actor) as tx:
-            _AGAIN[erasure.object_type](tx, name, erasure)
-    left = True
-    while left:
-        with transaction(program, actor) as tx:
-            some = _entries_back(tx.session, erasure)
-            log_erasing.destroy(tx, some, {"rule": erasure.rule, "object_type": "entry", "cause": CAUSE})
-            left = bool(some)
-
-
-def _signal(tx: Transaction, reference: str, erasure: Erasure) -> None:
-    signal = tx.session.scalars(select(Signal).where(Signal.reference == reference)).one_or_none()
-    if signal is None or signal.owner_sealed == retention.ERASED_SEAL:
-        return
-    if State(signal.state) not in ENDED:
-        wanted = _ENDS.get(erasure.rule, State.EXPIRED)
-        following = (state for state in (wanted, *ENDED) if may_follow(State(signal.state), state))
-        move(tx, signal, next(following), reason=CAUSE)
-    retention.forget(tx, signal, erasure.rule, cause=CAUSE)
-
-
-def _subject(tx: Transaction, ref: str, erasure: Erasure) -> None:  # noqa: ARG001
-    subject = forgetting.by_ref(tx.session, ref)
-    if subject is not None and subject.erased_at is None:
-        forgetting.mask_account_again(tx, subject)
-        forgetting.forget_subject(tx, subject.id, cause=CAUSE)
-
-
-def _draft(tx: Transaction, draft_id: str, erasure: Erasure) -> None:
-    if tx.session.get(Draft, draft_id) is not None:
-        attachment_rows.forget_drafts(tx, [draft_id])
-        tx.session.execute(delete(Draft).where(Draft.id == draft_id))
-        _record(tx, draft_id, erasure)
-
-
-def _attachment(tx: Transaction, attachment_id: str, erasure: Erasure) -> None:
-    row = tx.session.get(Attachment, attachment_id)
-    if row is not None:
-        attachment_rows.erase(tx, [row])
-        _record(tx, attachment_id, erasure)
-
-
-def _receivers_copy(tx: Transaction, reference: str, erasure: Erasure) -> None:
-    rows = update(Disclosure).where(Disclosure.reference == reference)
-    held = select(Disclosure.id).where(Disclosure.reference == reference, Disclosure.payload_recipient != b"")
-    if tx.session.scalar(held) is not None:
-        further = Disclosure.parent_id.in_(select(Disclosure.id).where(Disclosure.reference == reference))
-        tx.session.execute(rows.values(payload_recipient=b""))
-        tx.session.execute(update(Disclosure).where(further).values(payload_provider=b""))
-        _record(tx, reference, erasure)
-
-
-def _answer(tx: Transaction, question_id: str, erasure: Erasure) -> None:
-    question = tx.session.get(Question, question_id)
-    # What was answered after the erasure is no part of it.
-    if question is None or question.answered_at is None or question.answered_at > _moment(erasure.at):
-        return
-    if question.note or question.context:
-        question.note, question.context = "", ""
-        _record(tx, question_id, erasure)
-
-
-_AGAIN: Final[Mapping[str, Callable[[Transaction, str, Erasure], None]]] = MappingProxyType(
-    {
-        "signal": _signal,
-        "subject": _subject,
-        "draft": _draft,
-        "attachment": _attachment,
-        "disclosure": _receivers_copy,
-        "question": _answer,
-    },
-)
-
-
-def _record(tx: Transaction, name: str, erasure: Erasure) -> None:
-    tx.record(
-        "retention:erase",
-        object_type=erasure.object_type,
-        object_id=name,
-        details={
-            "rule": erasure.rule,
-            "cause": CAUSE,
-            "count": 1,
-            "object_type": erasure.object_type,
-            "objects": [name],
-            "policy_digest": tx.program.policy.digest,
-        },
-    )
-
-
-def _entries_back(session: Session, erasure: Erasure) -> list[int]:
-    """Entries of an erasure whose details are there again, so many as fit in one commit.
-
-    Numbers that the log gave out anew after it was put back, are of entries that were recorded after the erasure.
-    """
-    back: list[int] = []
-    for first, last in erasure.entries:
-        rows = session.execute(
-            select(LogEntry.seq, LogEntry.action)
-            .join(LogDetail, LogDetail.seq == LogEntry.seq)
-            .where(LogEntry.seq >= first, LogEntry.seq <= last, LogEntry.recorded_at <= _moment(erasure.at))
-            .order_by(LogEntry.seq)
-            .limit(log_erasing.BATCH - len(back)),
-        )
-        back += [row.seq for row in rows if _has_a_term(row.action)]
-        if len(back) >= log_erasing.BATCH:
-            break
-    return back
-
-
-def _has_a_term(action: str) -> bool:
-    # What the log needs to explain itself is destroyed by nothing, whatever a register says.
-    return action in ACTIONS and ACTIONS[action].retention_class in log_erasing.TERMS
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _redone(program: Program) -> int:
-    """How many erasures were done again since the log last told of a restore: also those before an interruption."""
-    with reading(program) as session:
-        before = select(LogEntry.seq).where(LogEntry.action == "system:restore", LogEntry.outcome == "ok")
-        last = session.scalar(before.order_by(LogEntry.seq.desc()).limit(1))
-        details = session.scalars(
-            select(LogDetail.details)
-            .join(LogEntry, LogEntry.seq == LogDetail.seq)
-            .where(LogEntry.action == "retention:erase", LogEntry.seq > (-1 if last is None else last)),
-        )
-        return sum(json.loads(raw).get("cause") == CAUSE for raw in details)
-
-
 # -- going on -----------------------------------------------------------------------------------------------------
 
 
+def _make_lost_key(settings: Settings) -> None:
+    """Put a key where the signing key stood, on a machine that has none: copies of it are not kept.
+
+    It signs nothing and is listed nowhere: it waits for the change of keys that follows, under the name that this log has.
+    """
+    try:
+        log_keys.signers(settings.log_key)
+    except FileNotFoundError:
+        name = log_keys.public_keys(settings)[-1].name
+        settings.log_key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log_keys.write_signers(settings.log_key, [Signer.generate(name)])
+
+
+def _key_was_lost(settings: Settings) -> bool:
+    """Whether the key here is one that was just made in the place of a lost one, also by a run that was interrupted."""
+    return log_keys.signers(settings.log_key)[0].verifier() not in log_keys.public_keys(settings)
+
+
+def _lost_acts(program: Program, exports: Sequence[Path], *, since: int) -> tuple[Lost, ...]:
+    """What entries of these exports, which were verified, the database does not have: acts that came after the copy.
+
+    Only what changed something; whoever puts it right does that again, and a look at a page needs no repeating. The first
+    `since` entries are known to be the same.
+    """
+    told: dict[int, Entry] = {}
+    with reading(program) as session:
+        here = select(LogEntry.leaf)
+        for path in exports:
+            with (path / bundle.ENTRIES).open("rb") as lines:
+                for raw in lines:
+                    line = raw.removesuffix(b"\n")
+                    entry = parse(line)
+                    if entry.seq >= since and session.scalar(here.where(LogEntry.seq == entry.seq)) != leaf_hash(line):
+                        told[entry.seq] = entry
+    acts = ((one.action, one.object) for one in told.values() if one.outcome == "ok" and _changes(one.action))
+    return tuple(Lost(action, name, times) for (action, name), times in Counter(acts).items())
+
+
+def _changes(action: str) -> bool:
+    # What keeps the program itself going is done again by itself.
+    known = ACTIONS.get(action)
+    return known is not None and known.effect != "R" and known.retention_class in {"case", "disclosure"}
+
+
 def _go_on(program: Program, actor: Actor, outside: Outside, redone: int, size: int) -> tuple[str, ...]:
-    """Tell the log what happened, and change its keys when they have signed what is lost. Returns the replaced ones."""
-    if not outside.size and not redone:
+    """Tell the log what happened, and change its keys when they have signed what is lost, or are lost themselves.
+
+    Returns the replaced ones.
+    """
+    keyless = _key_was_lost(program.settings)
+    if not outside.size and not redone and not keyless:
         return ()
     lost = {"lost_size": outside.size, "lost_root": outside.root} if outside.size else {}
     replaced: list[str] = []
     with transaction(program, actor) as tx:
         tx.record("system:restore", object_type="system", details={"size": size, "erased": redone, **lost})
-        if outside.size:
+        if outside.size or keyless:
             replaced = signing.sign_after_restore(tx)
     if replaced:
         signing.finish_rotation(program, actor)

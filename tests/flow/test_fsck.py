@@ -5,14 +5,14 @@ Every way of tampering is done in SQL, by somebody who takes the fence away firs
 
 import json
 import shutil
-import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Boolean, text
 from sqlalchemy import inspect as schema_of
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from audit import merkle
@@ -23,12 +23,14 @@ from signaltable.audit_trail import fence
 from signaltable.db import Base
 from signaltable.demo import cases
 from signaltable.domain import UnusableInput
-from signaltable.flow import accounts, incidents, retention, withdrawing, witnesses
+from signaltable.flow import accounts, incidents, retention, signer_watch, withdrawing, witnesses
 from signaltable.flow.coming_in import actors
 from signaltable.flow.fsck import inspect
+from signaltable.jobs.running import take_turn
 from signaltable.models import Account, Disclosure, LogEntry, Signal
 from signaltable.transaction import reading, transaction
 from tests.conftest import Clock, _own_home, open_for_test
+from tests.databases import back_up, is_file, put_back
 from tests.duty_steps import referred
 from tests.flow.test_demo import _with_passwords
 from tests.log_tools import go_back, owners_engine, tamper
@@ -317,24 +319,39 @@ def test_whatever_somebody_writes_into_a_column_is_found_and_breaks_nothing(sqli
         jobs.run_checkpoint(busy)
         busy.clock.forward(days=1)
     columns = [column for column in Base.metadata.tables[table].columns if not isinstance(column.type, Boolean)]
-    database = busy.settings.home / "signaltable.db"
-    with closing(sqlite3.connect(database)) as now, closing(sqlite3.connect(database.with_suffix(".bak"))) as before:
-        now.backup(before)
-    missed = []
+    keys = [column.name for column in Base.metadata.tables[table].primary_key]
+    newest = f"{keys[0]} = (SELECT max({keys[0]}) FROM {table})"
+    intrude(busy, f"CREATE TABLE aside AS SELECT * FROM {table} WHERE {newest}")
+    missed, tried = [], 0
     for column in columns:
+        wrong, said = something_else(busy, column)
         try:
-            intrude(busy, f"UPDATE {table} SET {column.name} = X'00ff' WHERE rowid = (SELECT max(rowid) FROM {table})")
+            intrude(busy, f"UPDATE {table} SET {column.name} = {wrong} WHERE {newest}")
         except IntegrityError:
-            continue  # The database itself wants no such number.
+            continue  # The database itself wants no such thing.
+        tried += 1
         if not found(busy, seals="none", try_fence=False):
             missed.append(column.name)
-        with (
-            closing(sqlite3.connect(database.with_suffix(".bak"))) as before,
-            closing(sqlite3.connect(database)) as now,
-        ):
-            before.backup(now)
+        back = f"UPDATE {table} SET {column.name} = (SELECT {column.name} FROM aside) WHERE {said}"
+        intrude(busy, back)
     assert missed == []
+    assert tried > len(columns) / 2
     assert found(busy) == set()
+
+
+def something_else(program, column):
+    """What nobody wrote into a column, in SQL, and by which condition the row that has it is found again.
+
+    On SQLite bytes, of which no column says anything; PostgreSQL takes only what fits.
+    """
+    if is_file(program.settings):
+        return "X'00ff'", f"{column.name} = X'00ff'"
+    kind = column.type.compile(postgresql.dialect()).partition("(")[0].partition(" ")[0]
+    wrong = {"BYTEA": r"'\x00ff'", "TIMESTAMP": "'infinity'", "DATE": "'infinity'", "VARCHAR": "'x'", "TEXT": "'x'"}
+    if kind == "JSON":
+        return "'[\"x\"]'", f"{column.name}::text LIKE '%x%'"
+    value = wrong.get(kind, "987654321")
+    return value, f"{column.name} = {value}"
 
 
 @pytest.mark.parametrize(
@@ -437,6 +454,53 @@ def test_a_log_that_nobody_signs_any_more_is_found(busy):
     assert found(replace(busy, clock=Clock(NOW + timedelta(hours=1)))) == {("signing-stopped", f"entry {seq}")}
 
 
+def _an_outbox_run(program):
+    """What the jobs leave every minute."""
+    (outbox,) = (job for job in jobs.jobs(program.settings) if job.name == "outbox")
+    assert take_turn(program, outbox).result == "done"
+
+
+def _ended_session(program):
+    with transaction(program, jobs.JOBS) as tx:
+        tx.record("login:end", details={"cause": "test"})
+
+
+def test_a_pause_of_everything_is_no_end_of_signing_but_what_follows_unsigned_is(busy):
+    clock = Clock(NOW)
+    program = replace(busy, clock=clock)
+    seq = one(program, "SELECT max(seq) + 1 FROM log_entries")[0]
+    _an_outbox_run(program)
+    _ended_session(program)
+
+    clock.forward(hours=3)  # Nobody writes, and no job runs.
+    assert found(program) == set()
+    assert signer_watch.stopped(program) is None
+    _ended_session(program)  # Everything runs again; the signer had no turn yet.
+    _an_outbox_run(program)
+    clock.forward(minutes=4)
+    assert found(program) == set()
+
+    for _ in range(8):  # Somebody works, the jobs run, and nobody signs.
+        clock.forward(minutes=1)
+        _an_outbox_run(program)
+    clock.forward(minutes=1)
+    assert found(program) == {("signing-stopped", f"entry {seq}")}
+    assert signer_watch.stopped(program).at == f"entry {seq}"
+
+
+def test_entries_that_come_now_and_then_are_told_when_nobody_signs_them(busy):
+    clock = Clock(NOW)
+    program = replace(busy, clock=clock)
+    seq = one(program, "SELECT max(seq) + 1 FROM log_entries")[0]
+    _an_outbox_run(program)
+    _ended_session(program)
+    for _ in range(2):
+        clock.forward(minutes=20)
+        _ended_session(program)
+
+    assert found(program) == {("signing-stopped", f"entry {seq}")}  # The jobs were gone before the second pause.
+
+
 # -- tampering with the fence -------------------------------------------------------------------------------------
 
 
@@ -473,6 +537,41 @@ def test_a_hollow_trigger_and_a_stranger_are_found(program):
         ("missing-trigger", "trigger log_entries_no_update"),
         ("missing-trigger", "UPDATE log_entries"),
         ("unknown-trigger", "trigger helper"),
+    }
+
+
+def test_a_stranger_under_a_name_of_ours_is_found(program):
+    sqlite = program.settings.database_url.startswith("sqlite")
+    engine = owners_engine(program.settings)
+    with engine.begin() as connection:
+        if sqlite:
+            # Of a database that was moved elsewhere this one stands on the head of the log.
+            connection.execute(
+                text(
+                    "CREATE TRIGGER log_head_closed AFTER INSERT ON signals BEGIN UPDATE signals SET urgency = ''; END"
+                )
+            )
+        else:
+            text_of = "CREATE TRIGGER {} BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION log_only_grows()"
+            for name, table in (
+                ("log_head_closed", "signals"),
+                ("places_signals", "drafts"),
+                ("log_head_no_update", "notes"),
+            ):
+                connection.execute(text(text_of.format(name, table)))
+            connection.execute(
+                text(
+                    "CREATE OR REPLACE FUNCTION fence.places_duties() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
+                    "AS 'BEGIN RETURN NULL; END'"
+                )
+            )
+    engine.dispose()
+
+    strangers = {"log_head_closed"} if sqlite else {"log_head_closed", "places_signals", "log_head_no_update"}
+    hollow = set() if sqlite else {"places_duties", "places_duties_changed"}
+    assert found(program, try_fence=False) == {
+        *(("unknown-trigger", f"trigger {name}") for name in strangers),
+        *(("missing-trigger", f"trigger {name}") for name in hollow),
     }
 
 
@@ -680,15 +779,12 @@ def test_places_and_messages_hold_no_content(busy):
 # -- what stands outside ------------------------------------------------------------------------------------------
 
 
-def test_an_old_copy_of_the_database_that_was_put_back_is_found(busy, tmp_path):
-    with closing(sqlite3.connect(busy.settings.home / "signaltable.db")) as source:
-        with closing(sqlite3.connect(tmp_path / "old.db")) as target:
-            source.backup(target)
-        with transaction(busy, jobs.JOBS) as tx:
-            tx.record("login:end", details={"cause": "test"})
-        size = jobs.run_checkpoint(busy).partition(":")[2]
-        with closing(sqlite3.connect(tmp_path / "old.db")) as old:
-            old.backup(source)
+def test_an_old_copy_of_the_database_that_was_put_back_is_found(busy):
+    old = back_up(busy)
+    with transaction(busy, jobs.JOBS) as tx:
+        tx.record("login:end", details={"cause": "test"})
+    size = jobs.run_checkpoint(busy).partition(":")[2]
+    put_back(busy, old)
 
     assert ("restored-database", f"checkpoint {size}") in found(busy)
 

@@ -1,15 +1,14 @@
 """A database that was put back from a copy: what was erased since is erased again, and no key signs two histories."""
 
 import json
-import shutil
-import sqlite3
-from contextlib import closing
+import os
+import subprocess
+import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import make_url, select
+from sqlalchemy import select
 
 from audit.note import read_text
 from audit.tree_head import parse_text
@@ -29,6 +28,7 @@ from signaltable.flow import (
     restoring,
     retention,
     setup,
+    signals,
     signing,
 )
 from signaltable.flow.signing import LogBroken
@@ -48,48 +48,21 @@ from signaltable.models import (
 )
 from signaltable.program import assemble
 from signaltable.transaction import reading
-from tests.conftest import _administer, _createdb
+from tests.databases import back_up, environment, every_row, put_back
 from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_signal
+from tests.ports import free_port
 from tests.table_steps import log, row, submitted, triaged, use
 
 TERM = 180
 
 
-def _file(program) -> Path:
-    return program.settings.home / "signaltable.db"
-
-
-def _back_up(program, server="", name="copy.db"):
-    """A copy as an operator makes it: on SQLite while the program runs, on PostgreSQL as a second database."""
-    if server:
-        program.write_sessions().get_bind().engine.dispose()
-        name = f"{_database(program)}_copy"
-        _createdb(server, name, _database(program))
-        return name
-    copy = program.settings.home.parent / name
-    with closing(sqlite3.connect(_file(program))) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
-    return copy
-
-
-def _put_back(program, copy, server=""):
+def _put_back(program, copy):
     """The program after somebody put the copy in the place of its database."""
-    program.write_sessions().get_bind().engine.dispose()
-    if server:
-        _administer(server, f'DROP DATABASE "{_database(program)}" WITH (FORCE)')
-        _administer(server, f'ALTER DATABASE "{copy}" RENAME TO "{_database(program)}"')
-    else:
-        for leftover in program.settings.home.glob("signaltable.db*"):
-            leftover.unlink()
-        shutil.copy(copy, _file(program))
+    put_back(program, copy)
     engine = make_engine(program.settings.database_url)
     keys = KeyRing.load(program.settings.key_ring, require_private=True)
     return replace(assemble(program.settings, engine, keys, program.policy), clock=program.clock)
-
-
-def _database(program):
-    return make_url(program.settings.database_url).database
 
 
 def _restored(program, **given):
@@ -124,7 +97,7 @@ def erased(sqlite_program, actor, clock):
     program = sqlite_program
     reference = triaged(program, actor(program, "havendam"), actor(program, "coordinator"))
     _sign(program, clock)
-    copy = _back_up(program)
+    copy = back_up(program)
     secrets = [bytes(one.wrapped) for one in _all(program, SubjectKey)] + [
         bytes(one.sealed) for one in _all(program, SubjectField)
     ]
@@ -155,7 +128,8 @@ def test_what_was_erased_after_the_copy_cannot_be_opened_by_any_key_once_the_com
             with pytest.raises(CannotOpen):
                 program.keys.unwrap(agency, blob, key.subject_id)
     on_disk = b"".join(path.read_bytes() for path in program.settings.home.glob("signaltable.db*"))
-    assert not [secret for secret in secrets if secret in on_disk]
+    stands = every_row(program.settings)
+    assert not [secret for secret in secrets if secret in on_disk or secret.hex() in stands]
 
 
 def test_the_log_goes_on_under_a_new_key_and_says_what_was_lost(erased, clock):
@@ -189,17 +163,15 @@ def test_the_log_goes_on_under_a_new_key_and_says_what_was_lost(erased, clock):
     }
 
 
-@pytest.mark.postgres
-@pytest.mark.parametrize("settings", ["postgresql"], indirect=True)
-def test_the_same_on_postgresql(program, actor, clock, postgres_server):
-    server = postgres_server
+def test_the_same_on_postgresql(postgres_program, actor, clock):
+    program = postgres_program
     reference = submitted(program, actor(program, "havendam"))
     _sign(program, clock)
-    copy = _back_up(program, server)
+    copy = back_up(program)
     clock.forward(days=TERM + 1)
     retention.sweep(program, jobs.JOBS)
     _sign(program, clock)
-    program = _put_back(program, copy, server)
+    program = _put_back(program, copy)
     assert len(_all(program, SubjectKey)) == 1
 
     found = _restored(program)
@@ -209,7 +181,6 @@ def test_the_same_on_postgresql(program, actor, clock, postgres_server):
     assert row(program, reference).owner_sealed == b""
     _sign(program, clock)
     assert _findings(program) == []
-    program.write_sessions().get_bind().engine.dispose()
 
 
 def test_the_command_tells_what_it_did_and_what_the_agencies_have_to_know(erased, monkeypatch):
@@ -217,8 +188,8 @@ def test_the_command_tells_what_it_did_and_what_the_agencies_have_to_know(erased
     held = program.settings.home.parent / "held.txt"
     held.write_text(note)
     program = _put_back(program, copy)
-    monkeypatch.setenv("SIGNALTABLE_HOME", str(program.settings.home))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for name, value in environment(program.settings).items():
+        monkeypatch.setenv(name, value)
 
     said = CliRunner().invoke(main, ["audit", "restored", "--json"])
 
@@ -230,6 +201,19 @@ def test_the_command_tells_what_it_did_and_what_the_agencies_have_to_know(erased
     assert (again.exit_code, "nothing was changed" in again.stdout) == (0, True)
     other = CliRunner().invoke(main, ["audit", "restored", "--checkpoint", str(program.settings.erasures)])
     assert other.exit_code == 2
+
+
+def test_where_only_the_signing_key_is_gone_no_checkpoint_is_called_lost(erased, monkeypatch):
+    program, *_rest = erased
+    program.settings.log_key.unlink()
+    for name, value in environment(program.settings).items():
+        monkeypatch.setenv(name, value)
+
+    said = CliRunner().invoke(main, ["audit", "restored"])
+
+    assert said.exit_code == 0, said.output
+    assert "the signing key of the log" in said.stdout
+    assert "up to 0" not in said.stdout
 
 
 def test_a_home_that_was_put_back_whole_needs_what_others_kept(erased, clock):
@@ -272,7 +256,7 @@ def test_a_receipt_of_before_the_copy_stays_good(sqlite_program, actor, clock):
     reference = submitted(program, owner, a_signal(consent=GIVEN))
     sent = disclosed(program, owner, reference, "essm", ground="X1").reference
     first = receipts.of_reference(program, setup.INSTALLER, sent).text
-    copy = _back_up(program)
+    copy = back_up(program)
     clock.forward(days=11 * 366)
     retention.sweep(program, jobs.JOBS)
     _sign(program, clock)
@@ -281,18 +265,19 @@ def test_a_receipt_of_before_the_copy_stays_good(sqlite_program, actor, clock):
     assert receipts.of_reference(program, setup.INSTALLER, sent).text == first
 
 
-def test_nobody_works_on_a_copy_before_it_was_made_to_forget(erased, monkeypatch):
+def test_nobody_works_on_a_copy_before_it_was_made_to_forget(erased):
     program, copy, *_rest = erased
     restoring.refuse_older(program)
     program = _put_back(program, copy)
     with reading(program) as session:
         before = session.scalars(select(LogEntry.seq)).all()
-    monkeypatch.setenv("SIGNALTABLE_HOME", str(program.settings.home))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+    told = {**os.environ, **environment(program.settings)}
 
-    said = CliRunner().invoke(main, ["run"])
+    # A process of its own: the program begins itself anew before it serves.
+    command = [sys.executable, "-m", "signaltable.cli", "run", "--port", str(free_port()), "--no-reader"]
+    said = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
 
-    assert (said.exit_code, "audit restored" in said.stderr) == (1, True)
+    assert (said.returncode, "audit restored" in said.stderr) == (1, True)
     with reading(program) as session:
         assert session.scalars(select(LogEntry.seq)).all() == before
     _restored(program)
@@ -320,7 +305,7 @@ def test_where_nothing_was_put_back_nothing_happens(erased):
         assert session.scalars(select(LogEntry.seq)).all() == before
 
 
-@pytest.mark.parametrize("step", ["_redo", "_go_on", "_set_lost_notes_apart"])
+@pytest.mark.parametrize("step", ["redo", "_go_on", "_set_lost_notes_apart"])
 def test_an_interrupted_run_goes_on(erased, clock, monkeypatch, step):
     program, copy, *_rest = erased
     program = _put_back(program, copy)
@@ -372,7 +357,7 @@ def test_the_receivers_copy_and_a_draft_that_were_taken_away_are_taken_away_agai
     sent = disclosed(program, owner, reference, "essm", ground="X1").reference
     draft = use(program, owner, drafts.start).id
     _sign(program, clock)
-    copy = _back_up(program)
+    copy = back_up(program)
     use(
         program,
         actor(program, "essm"),
@@ -404,7 +389,7 @@ def test_files_that_were_taken_away_are_taken_away_again(sqlite_program, actor, 
         use(program, owner, attachments.add_to_signal, reference, prepared, looked=False)
     use(program, owner, attachments.add_to_draft, draft, prepared, looked=False)
     _sign(program, clock)
-    copy = _back_up(program)
+    copy = back_up(program)
     use(program, owner, attachments.remove, reference, 2, "asked")
     use(program, owner, drafts.discard, draft)
     program = _put_back(program, copy)
@@ -423,7 +408,7 @@ def test_details_of_the_log_past_their_term_go_again(sqlite_program, actor, cloc
     program = sqlite_program
     reference = submitted(program, actor(program, "havendam"))
     _sign(program, clock)
-    copy = _back_up(program)
+    copy = back_up(program)
     clock.forward(days=11 * 366)
     retention.sweep(program, jobs.JOBS)
     emptied = {one.seq for one in _all(program, LogErased)}
@@ -533,3 +518,43 @@ def test_only_who_owns_the_machine_may_do_this(sqlite_program, actor):
     for login in ("beheer", "auditor"):
         with pytest.raises(Refused):
             restoring.restored(sqlite_program, actor(sqlite_program, login))
+
+
+# -- another machine -----------------------------------------------------------------------------------------------
+
+
+def test_on_a_machine_without_the_signing_key_the_log_goes_on_under_a_new_one(sqlite_program, actor, clock):
+    program = sqlite_program
+    submitted(program, actor(program, "havendam"))
+    _sign(program, clock)
+    (old,) = log_keys.public_keys(program.settings)
+    program.settings.log_key.unlink()
+
+    found = _restored(program)
+
+    assert found.replaced == (old.fingerprint,)
+    assert found.lost_size == 0
+    assert found.is_copy
+    _sign(program, clock)
+    assert _findings(program) == []
+    # Where the key is there and nothing was put back, nothing happens.
+    assert _restored(program).replaced == ()
+
+
+def test_an_export_tells_what_was_done_after_the_copy(sqlite_program, actor, clock):
+    program, owner = sqlite_program, actor(sqlite_program, "havendam")
+    kept = submitted(program, owner)
+    _sign(program, clock)
+    copy = back_up(program)
+    gone = submitted(program, owner)
+    use(program, owner, signals.withdraw, kept, "mistake")
+    directory = program.settings.home.parent / "export"
+    auditing.export(program, setup.INSTALLER, directory)
+    program = _put_back(program, copy)
+
+    found = _restored(program, exports=[directory])
+
+    told = {(one.action, one.object) for one in found.lost}
+    assert {("signal:record", gone), ("signal:withdraw", kept)} <= told
+    assert not [one for one in told if one[0].endswith(":consult")]
+    assert ("signal:record", kept) not in told

@@ -51,24 +51,29 @@ def inspect(
     *,
     seals: str = "sample",
     try_fence: bool = True,
+    outside: bool = True,
+    only_log: bool = False,
     progress: Progress = lambda _done, _of: None,
 ) -> Report:
     """Check everything and write nothing. Raises `UnusableLogKey` when the public keys of the log cannot be read.
 
     `seals` is one of SEALS. With `try_fence` it is also tried to change the log, in a transaction that is rolled back; an
-    account that may only read the database leaves that out. `progress(done, of)` is called now and then.
+    account that may only read the database leaves that out. Without `outside` only the database is looked at, and not clock,
+    signer, witnesses and register; with `only_log` only the log in it. `progress(done, of)` is called now and then.
     """
     began = time.monotonic()
     found, now = Found(), program.clock()
     with _sayings() as sayings, snapshot(program) as session:
         head = read_head(session)
         walk, covered = _check_log(session, program, found, sayings, head, progress)
-        check_outside(session, program, found, walk, covered, now)
-        step = _steps(progress, walk.count)
-        check_rows(session, program.keys, found, sayings, step)
-        if seals != "none":
-            check_seals(session, program.keys, found, everything=seals == "all", step=step)
-        triggers.check_triggers(session, found)
+        if outside and not only_log:
+            check_outside(session, program, found, walk, covered, now)
+        if not only_log:
+            step = _steps(progress, walk.count)
+            check_rows(session, program.keys, found, sayings, step)
+            if seals != "none":
+                check_seals(session, program.keys, found, everything=seals == "all", step=step)
+            triggers.check_triggers(session, found)
         early = tuple(sayings.early())
     if try_fence:
         triggers.try_triggers(program, found)

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, literal_column, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from audit import key_chain, merkle
@@ -13,7 +12,7 @@ from audit.errors import AuditError, RetiredKey
 from audit.key_chain import Announcement, Chain
 from signaltable.flow import log_keys
 from signaltable.flow.fsck.entries import Head, Walk
-from signaltable.flow.fsck.reading import as_bytes, moment_of
+from signaltable.flow.fsck.reading import as_bytes, as_stored, moment_of
 from signaltable.flow.fsck.report import Found, span
 from signaltable.flow.fsck.said import read_details
 from signaltable.flow.log_keys import KeptNote
@@ -153,7 +152,7 @@ def read_kept(program: Program, chain: Chain, found: Found) -> list[Signed]:
 
 def check_announced(found: Found, walk: Walk, session: Session) -> None:
     """Each checkpoint that the log says was signed is kept, with the moment at which that was."""
-    moment: ColumnElement[Any] = literal_column("log_checkpoints.signed_at")
+    moment = as_stored("log_checkpoints.signed_at")
     kept = {size: moment_of(at) for size, at in session.execute(select(LogCheckpoint.size, moment))}
     for size, (seq, happened_at) in walk.announced.items():
         at = f"checkpoint {size}"

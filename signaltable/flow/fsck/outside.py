@@ -2,22 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from audit.findings import printable
-from signaltable import audit_trail, erasures, schema
+from signaltable import audit_trail, database_marks, erasures
 from signaltable.flow import witnesses
 from signaltable.flow.fsck.entries import Walk
 from signaltable.flow.fsck.reading import RECORDED_AT, as_bytes, moment_of
 from signaltable.flow.fsck.report import Found, span
 from signaltable.flow.fsck.said import read_details
+from signaltable.flow.fsck.unsigned import waits_too_long
 from signaltable.flow.witnesses import Outcome
 from signaltable.models import JobRun, LogDetail, LogEntry
 from signaltable.transaction import Program
 
-# After this many missed turns the signing of checkpoints has stopped.
-MISSED_TURNS = 3
 # So far a clock may stand before the newest entry: two machines are never quite equal.
 CLOCK_SLACK = timedelta(minutes=5)
 # How the turns of jobs are called; what people ask for has an id instead.
@@ -58,18 +57,13 @@ def _check_turns(session: Session, found: Found, now: datetime) -> None:
 
 def _check_schema(session: Session, found: Found) -> None:
     """The mark of the schema: with another one the next start would change tables, or refuse to start."""
-    there = inspect(session.connection()).has_table("alembic_version")
-    marks = session.scalars(text("SELECT version_num FROM alembic_version")).all() if there else []
-    if marks != [schema.newest()]:
+    if database_marks.problem(session.connection(), only_reading=True):
         found.add("changed-row", "alembic_version", "this is not the mark of the schema of this program")
 
 
 def _check_signing(session: Session, program: Program, found: Found, covered: int, now: datetime) -> None:
     """An entry that waits much longer than a turn means that nobody signs."""
-    waiting = select(RECORDED_AT).select_from(LogEntry).where(LogEntry.seq >= covered).order_by(LogEntry.seq).limit(1)
-    oldest = moment_of(session.scalar(waiting))
-    patience = timedelta(minutes=program.settings.checkpoint_minutes * MISSED_TURNS)
-    if oldest is not None and oldest < audit_trail.milliseconds(now - patience):
+    if waits_too_long(session, covered, program.settings.checkpoint_minutes, now):
         found.add("signing-stopped", span(covered, covered), "this entry has waited for a signature for too long")
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, literal_column, select
+from sqlalchemy import ColumnElement, Select, Text, cast, literal_column, select
 from sqlalchemy.orm import Session
 
 from signaltable import audit_trail
@@ -52,8 +52,15 @@ def stored(until: int | None = None) -> "Select[Any]":
     return query if until is None else query.where(LogEntry.seq < until)
 
 
-# The column as the driver gives it: a check must not break off on what somebody wrote into it.
-RECORDED_AT: "ColumnElement[Any]" = literal_column("log_entries.recorded_at").label("recorded_at")
+def as_stored(column: str) -> "ColumnElement[Any]":
+    """A moment as the text that the database makes of it: a check must not break off on what somebody wrote there.
+
+    SQLite keeps anything as a moment, and PostgreSQL the end of time, which no driver reads.
+    """
+    return cast(literal_column(column), Text)
+
+
+RECORDED_AT: "ColumnElement[Any]" = as_stored("log_entries.recorded_at").label("recorded_at")
 
 
 def raw_entries() -> "Select[Any]":
@@ -70,7 +77,7 @@ def as_bytes(stored_value: bytes | str | None) -> bytes:
 
 
 def moment_of(stored_value: Any) -> int | None:
-    """A moment as the driver gives it, in ms since 1970; None for what is no moment. SQLite keeps any text as one."""
+    """A moment as it is stored, in ms since 1970; None for what is no moment."""
     if isinstance(stored_value, str):
         try:
             stored_value = datetime.fromisoformat(stored_value)

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from signaltable import row_level
+from signaltable import database_marks, places, row_level
 from signaltable.audit_trail import fence
 from signaltable.flow.fsck.report import Found
 from signaltable.transaction import Program
@@ -40,7 +40,9 @@ def check_triggers(session: Session, found: Found) -> None:
         found.add(
             "missing-trigger", f"trigger {name}", "it is gone, switched off, or does something else than it should"
         )
-    for name in sorted(_names(connection) - wanted.keys()):
+    for name in places.gaps(connection):
+        found.add("missing-trigger", f"trigger {name}", "it is gone or switched off, so lists leave out what waits")
+    for name, _table in sorted(_placed(connection) - _ours(connection)):
         found.add("unknown-trigger", f"trigger {_safe(name)}", "this program did not make it")
     for gap in (*row_level.role_gaps(connection), *row_level.table_gaps(connection)):
         if gap.strange:
@@ -48,12 +50,9 @@ def check_triggers(session: Session, found: Found) -> None:
             found.add("unknown-trigger", f"rule {_safe(name)} on {_safe(table)}", gap.what)
         else:
             found.add("open-fence", f"row-level security {_safe(gap.place)}", gap.what)
-    for gap in (*row_level.role_gaps(connection), *row_level.table_gaps(connection)):
-        if gap.strange:
-            table, _, name = gap.place.rpartition(".")
-            found.add("unknown-trigger", f"rule {_safe(name)} on {_safe(table)}", gap.what)
-        else:
-            found.add("open-fence", f"row-level security {_safe(gap.place)}", gap.what)
+    for one in places.differences(connection):
+        what = f"{one.missing} things are missing in this list, and {one.left_over} are left over"
+        found.add("missing-trigger", f"list {_safe(one.list)}", what)
     for name, table in _rules(connection):
         found.add("unknown-trigger", f"rule {_safe(name)} on {_safe(table)}", "this program did not make it")
 
@@ -79,16 +78,25 @@ def try_triggers(program: Program, found: Found) -> None:
         session.rollback()
 
 
-def _names(connection: Connection) -> set[str]:
+def _ours(connection: Connection) -> set[tuple[str, str]]:
+    """The triggers of this program with their tables: on another table the same name is somebody else's."""
+    dialect = connection.dialect.name
+    of_log = {name: name.partition("_no_")[0] for name in fence.triggers(dialect)}
+    closed = {database_marks.TRIGGER: "log_head"} if database_marks.is_closed(connection) else {}
+    return {*of_log.items(), *places.triggers(dialect).items(), *closed.items()}
+
+
+def _placed(connection: Connection) -> set[tuple[str, str]]:
+    """Every trigger that there is, with its table."""
     if connection.dialect.name == "sqlite":
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        query = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
     else:
         query = (
-            "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
             "JOIN pg_namespace n ON n.oid = c.relnamespace "
             "WHERE NOT t.tgisinternal AND n.nspname = ANY (current_schemas(false))"
         )
-    return {str(name) for name in connection.execute(text(query)).scalars()}
+    return {(str(name), str(table)) for name, table in connection.execute(text(query))}
 
 
 def _rules(connection: Connection) -> Sequence[tuple[str, str]]:
