@@ -12,8 +12,8 @@ import click
 
 from signaltable import disclose
 from signaltable.policy import load
-from tests.bench import demo, grounds, linking, log_store, rotation, routes, submit, text, verify
-from tests.bench.rate import HEAD, Line, compare, measure, shown
+from tests.bench import demo, grounds, routes, text, verify
+from tests.bench.rate import HEAD, Line, compare, line, measure, shown
 from tests.ground_examples import permitted_request
 
 
@@ -22,14 +22,10 @@ def lines() -> Iterator[Line]:
     for compared in routes.comparisons():
         yield compare(compared)
     for name, ours, theirs in grounds.run():
-        yield Line(name, ours, theirs, grounds.GOAL)
-    yield from submit.lines()
-    yield from log_store.lines()
+        yield line(name, ours, theirs, grounds.GOAL)
     yield from verify.lines()
     yield from text.lines()
-    yield from linking.lines()
     yield from demo.lines()
-    yield from rotation.lines()
     yield from absolute()
 
 
@@ -51,9 +47,9 @@ def main() -> int:
     """Prints the table; 1 when a goal is missed, else 0."""
     click.echo(HEAD)
     missed = 0
-    for line in lines():
-        click.echo(shown(line).rstrip())
-        missed += not line.reached
+    for found in lines():
+        click.echo(shown(found).rstrip())
+        missed += not found.reached
     for told in text.quality():
         click.echo(told)
     return 1 if missed else 0

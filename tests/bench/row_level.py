@@ -29,7 +29,7 @@ ROUNDS = 200
 COLUMNS = "id, reference, state, urgency, created_at"
 STATEMENTS = {
     "own list, newest 26": f"SELECT {COLUMNS} FROM signals WHERE owner_agency = :own ORDER BY created_at DESC, id DESC LIMIT 26",
-    "list of the table, newest 26": f"SELECT {COLUMNS} FROM signals WHERE table_id = :table ORDER BY created_at DESC, id DESC LIMIT 26",
+    "list of the table, newest 26": f"SELECT {COLUMNS} FROM signals WHERE table_id = :table AND state = 'triaged' ORDER BY created_at DESC, id DESC LIMIT 26",
     "one signal by reference": f"SELECT {COLUMNS} FROM signals WHERE reference = :reference",
     "subjects of a signal": "SELECT * FROM subjects WHERE signal_id = :signal",
     "sealed fields of a subject": "SELECT * FROM subject_fields WHERE subject_id = :subject",

@@ -16,7 +16,7 @@ import click
 
 from signaltable.identity import load_identifiers
 from signaltable.text import scan
-from tests.bench.rate import HEAD, Line, shown
+from tests.bench.rate import HEAD, Line, line, shown
 from tests.texts.marked import HALVES, marked
 from tests.texts.quality import measure, own, table
 
@@ -62,13 +62,13 @@ def worst(measured: Iterable[Line]) -> Line:
 def normal() -> Line:
     """How often a text of the usual length is scanned in a second, beside how often it has to be."""
     took = median(_seconds((STORY * 10)[:NORMAL]) for _ in range(ROUNDS))
-    return Line(f"text scan, {NORMAL:,} characters (goal: 50/s)", 1 / took, 1 / MOST_SECONDS, 1.0)
+    return line(f"text scan, {NORMAL:,} characters (goal: 50/s)", 1 / took, 1 / MOST_SECONDS, 1.0)
 
 
 def usual() -> Line:
     """The middle of the marked accounts: half are shorter and half are longer in time."""
     took = median(_seconds(one.text) for half in HALVES for one in marked(half))
-    return Line(f"text scan, the middle account: {took * 1000:.2f} ms (goal: 20 ms)", 1 / took, 1 / MOST_SECONDS, 1.0)
+    return line(f"text scan, the middle account: {took * 1000:.2f} ms (goal: 20 ms)", 1 / took, 1 / MOST_SECONDS, 1.0)
 
 
 def quality() -> Iterator[str]:
@@ -83,7 +83,7 @@ def pieces() -> Iterator[Line]:
         short = min(_seconds(_repeated(piece, SHORT)) for _ in range(3))
         long = min(_seconds(_repeated(piece, LONG)) for _ in range(2))
         name = f"text scan, {LONG // 1000} k of {piece[:14]!r} ({SHORT:,}; x{long / short:.1f}, at most x{MOST_GROWTH})"
-        yield Line(name, 1 / long, 1 / short, 1 / MOST_GROWTH)
+        yield line(name, 1 / long, 1 / short, 1 / MOST_GROWTH)
 
 
 def _repeated(piece: str, length: int) -> str:
@@ -106,13 +106,13 @@ def main() -> int:
     """Prints every piece, the worst of them and the normal text; 1 when a goal is missed, else 0."""
     click.echo(HEAD)
     measured = []
-    for line in pieces():
-        measured.append(line)
-        click.echo(shown(line).rstrip())
+    for found in pieces():
+        measured.append(found)
+        click.echo(shown(found).rstrip())
     measured += [worst(measured), normal(), usual()]
-    for line in measured[-3:]:
-        click.echo(shown(line).rstrip())
-    return int(any(not line.reached for line in measured))
+    for found in measured[-3:]:
+        click.echo(shown(found).rstrip())
+    return int(any(not found.reached for found in measured))
 
 
 if __name__ == "__main__":

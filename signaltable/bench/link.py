@@ -5,7 +5,7 @@ people whose names, places and days occur as often as in life: a few names are e
 tags are shared as they would be. New subjects are half of them strangers and half people who are there already, with a
 slip. The database is filled beforehand, in bulk. CPU time of the process counts, and SQLite works inside it.
 
-`python -m tests.bench.linking --subjects 1000000` is the real measurement; `make bench` takes less.
+`python -m signaltable.bench.link --subjects 1000000` is the real measurement; `signaltable bench` takes less.
 """
 
 import gc
@@ -19,15 +19,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
 import click
 
 from signaltable import link
+from signaltable.bench.given import Given
+from signaltable.bench.line import Line, at_most
+from signaltable.bench.turns import p95
 from signaltable.db import make_engine
 from signaltable.flow import sealing, setup
 from signaltable.flow.coming_in import actors
-from signaltable.flow.linking import proposing, storing
+from signaltable.flow.linking import candidates, proposing, storing
 from signaltable.identity import Identity, identity_from
 from signaltable.keys import KeyRing, new_data_key
 from signaltable.migrating import migrate
@@ -35,7 +38,6 @@ from signaltable.program import assemble
 from signaltable.pseudonymise import match_tags
 from signaltable.settings import CHECKOUT, Settings
 from signaltable.transaction import Program, Transaction
-from tests.bench.rate import Line
 
 FEW, MANY = 10_000, 100_000
 MOST_SECONDS, MOST_GROWTH = 0.005, 1.5
@@ -58,7 +60,7 @@ class Took:
 
     @property
     def p95(self) -> float:
-        return quantiles(self.seconds, n=20)[-1]
+        return p95(self.seconds)
 
 
 class People:
@@ -216,12 +218,12 @@ def against(program: Program, newcomers: Sequence[Identity], subjects: int) -> T
             gc.collect(0)
             start = time.process_time()
             subject = storing.sides_for(tx, identity, "new")
-            candidates = proposing.compared(tx, subject, "")
+            alike = proposing.compared(tx, subject, "")
             took = time.process_time() - start
             if number >= WARM:
                 seconds.append(took)
-                likely += len(candidates)
-                found += len(proposing.find(tx, subject)[0])
+                likely += len(alike)
+                found += len(candidates.find(tx, subject)[0])
     return Took(subjects, tuple(seconds), found / len(newcomers), likely / len(newcomers))
 
 
@@ -229,7 +231,7 @@ def measured(few: int, many: int) -> tuple[Took, Took]:
     """The step against few and against many subjects, with the same newcomers."""
     folder = Path(tempfile.mkdtemp(prefix="signaltable-bench-linking-", dir="/var/tmp"))
     try:
-        program, people, kept = _open(folder), People(20261122), []
+        program, people, kept = _open(folder), People(20261122), list[dict[str, str]]()
         fill(program, people, few, kept)
         newcomers = [people.one() for _ in range(NEW // 2)]
         newcomers += [people.again(kept[place % len(kept)]) for place in range(NEW // 2)]
@@ -254,23 +256,20 @@ def _open(home: Path) -> Program:
     return program
 
 
-def lines(few: int = FEW, many: int = MANY) -> Iterator[Line]:
-    """Two lines of the table: how often a second beside the goal, and the few beside the many."""
+def lines(_given: Given, few: int = FEW, many: int = MANY) -> Iterator[Line]:
+    """Two lines of the table: how long it takes, and the many beside the few."""
     first, second = measured(few, many)
-    yield Line(
-        f"linking against {many:,}, p50 (goal: {MOST_SECONDS * 1000:g} ms)", 1 / second.p50, 1 / MOST_SECONDS, 1.0
-    )
-    yield Line(
-        f"linking against {many:,} beside {few:,} (goal: {MOST_GROWTH:g} times)", 1 / second.p50, 1 / first.p50,
-        1 / MOST_GROWTH,
-    )  # fmt: skip
+    mine, other = second.p50 * 1000, first.p50 * 1000
+    what = f"the linking step of one new subject against {many:,}, p50 of CPU"
+    yield Line("a new subject", what, mine, "ms", goal=at_most(MOST_SECONDS * 1000))
+    yield Line("a new subject, growth", f"{what}, beside {few:,}", mine, "ms", other, goal=at_most(MOST_GROWTH))
 
 
 @click.command()
 @click.option("--subjects", default=MANY, show_default=True, help="How many are there in the large database.")
 @click.option("--few", default=FEW, show_default=True, help="How many are there in the small one.")
 def main(subjects: int, few: int) -> None:
-    """Measure, and say more than `make bench` does."""
+    """Measure, and say more than `signaltable bench` does."""
     first, second = measured(few, subjects)
     for took in (first, second):
         click.echo(
