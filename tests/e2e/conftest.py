@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState, exp
 
 from signaltable.settings import Settings
 from tests.conftest import PASSWORD, REQUIRED
+from tests.ports import free_port
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -57,12 +57,6 @@ class Server:
     cookies: dict[str, StorageState] = field(default_factory=dict)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def start_server(home: Path, port: int = 0, **environment: str) -> Server:
     port = port or free_port()
     process = subprocess.Popen(
@@ -89,7 +83,7 @@ def start_server(home: Path, port: int = 0, **environment: str) -> Server:
 
 def stop_server(server: Server) -> None:
     server.process.terminate()
-    server.process.wait(timeout=20)
+    server.process.wait(timeout=60)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from signaltable.settings import Settings
 from signaltable.transaction import Program
 from signaltable.web import create_app
 from tests.conftest import Clock, open_for_test
-from tests.e2e.conftest import Visitor, free_port
+from tests.e2e.conftest import Visitor
+from tests.ports import free_port
 
 
 @dataclass

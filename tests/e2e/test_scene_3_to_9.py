@@ -803,4 +803,4 @@ def test_it_is_small(visit, server, story):
     total = _memory(master) + sum(map(_memory, web))
     sys.stdout.write(f"{weights}; {total / 1e6:.0f} MB in two workers and their master\n")
     assert all(5_000 < size < 100_000 for size in weights.values()), weights
-    assert total < 320_000_000
+    assert total < 300_000_000

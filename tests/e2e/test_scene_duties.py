@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from signaltable.domain import day_of
 from signaltable.flow import duty_kinds, duty_rows
 from signaltable.flow.coming_in import actors
 from signaltable.queries import disclosure_by_reference
@@ -99,7 +100,7 @@ def test_from_the_front_page_to_a_duty_that_is_done(region, visit: Callable[...,
     owner.page.locator('#uitstellen textarea[name="reason"]').fill("Kort.")
     owner.page.locator("#uitstellen button[type=submit]").click()
     owner.check("duty-postpone-mistake")
-    today = datetime.now(UTC)
+    today = day_of(datetime.now(UTC))
     owner.page.check('#voldoen input[value="interpreter"]')
     for part, value in (("day", today.day), ("month", today.month), ("year", today.year)):
         owner.page.fill(f"#on-{part}", str(value))
@@ -136,7 +137,7 @@ def test_consent_is_taken_back_and_the_receiver_erases(region, visit: Callable[.
     owner.page.locator("#intrekken summary").click()
     owner.page.locator("#intrekken button[type=submit]").click()
     expect(owner.page.locator("#intrekken [aria-invalid=true]").first).to_be_visible()
-    today = datetime.now(UTC)
+    today = day_of(datetime.now(UTC))
     for part, value in (("day", today.day), ("month", today.month), ("year", today.year)):
         owner.page.fill(f"#on-{part}", str(value))
     owner.page.check('input[value="here"]')

@@ -149,7 +149,7 @@ def link_for(region, login):
 
 
 def state_of(region, reference):
-    with reading(region.program) as session:
+    with reading(region.program, whole="a test looks at what came of it") as session:
         return session.query(Signal).filter_by(reference=reference).one().state
 
 

@@ -17,7 +17,8 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import create_engine, text
 
-from tests.e2e.conftest import Server, Visitor, free_port, start_server, stop_server
+from tests.e2e.conftest import Server, Visitor, start_server, stop_server
+from tests.ports import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -81,7 +82,7 @@ required = true
             SIGNALTABLE_IDENTITY_PROVIDERS=str(settings),
             SIGNALTABLE_ADDRESS=f"http://127.0.0.1:{own}/",
         )
-        for _try in range(100):
+        for _try in range(600):
             try:
                 urllib.request.urlopen(issuer, timeout=1)
                 break
@@ -91,7 +92,7 @@ required = true
         stop_server(server)
     finally:
         running.terminate()
-        running.wait(timeout=10)
+        running.wait(timeout=60)
 
 
 def through(visitor: Visitor, both: Both, person: str) -> None:
