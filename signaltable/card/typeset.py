@@ -4,10 +4,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-
-from reportlab.pdfbase.pdfmetrics import stringWidth
+from typing import TYPE_CHECKING
 
 from signaltable.card.drawing import Words
+from signaltable.later import later
+
+if TYPE_CHECKING:
+    from reportlab.pdfbase import pdfmetrics
+else:
+    pdfmetrics = later("reportlab.pdfbase.pdfmetrics")
 
 LINE = 1.17
 # Stays with the word behind it: its space does not break.
@@ -38,7 +43,7 @@ Line = tuple[float, tuple[Run, ...]]
 @lru_cache(maxsize=20_000)
 def unit_width(text: str, bold: bool) -> float:
     """How wide a text is at a size of one point."""
-    return float(stringWidth(text, "Helvetica-Bold" if bold else "Helvetica", 1))
+    return float(pdfmetrics.stringWidth(text, "Helvetica-Bold" if bold else "Helvetica", 1))
 
 
 def width_of(text: str, size: float, *, bold: bool) -> float:

@@ -6,7 +6,8 @@ from typing import Any
 from flask_babel import gettext as _
 
 from signaltable.flow.table.minutes import MinutesView, SeenPart
-from signaltable.reports.paper import Block, Code, Facts, Grid, Heading, Words, paper
+from signaltable.reports.blocks import Block, Code, Facts, Grid, Heading, Words
+from signaltable.reports.paper import paper
 from signaltable.web.dossier_words import forms_label
 from signaltable.web.minutes_words import (
     absent_words,
