@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy import exists, select
 
 from signaltable.domain import Decision, State
+from signaltable.flow import places
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.models import AgendaItem, MeetingTask, Signal
 from signaltable.transaction import Transaction
@@ -12,9 +13,11 @@ from signaltable.transaction import Transaction
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """Each such signal of the actor's agency once, with the day of the last advice."""
+    first = places.of_own_agency(tx, ("referrals",), MOST, newest=True)
     query = (
         select(Signal.id, Signal.reference, Signal.urgency, AgendaItem.decided_at, AgendaItem.due_on)
         .join(AgendaItem, AgendaItem.signal_id == Signal.id)
+        .join(first, first.c.object_id == AgendaItem.id)
         .where(
             Signal.owner_agency == tx.actor.agency_id,
             Signal.state == State.TABLED,
@@ -29,7 +32,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         .order_by(AgendaItem.decided_at.desc(), AgendaItem.id)
     )
     met = set()
-    for row in tx.session.execute(query.limit(MOST)):
+    for row in tx.lists.execute(query):
         if row.id in met:
             continue
         met.add(row.id)

@@ -93,7 +93,8 @@ def record_agency(
     tx.session.flush()
     tx.session.add_all(AgencyDestination(agency_id=agency.id, destination=code) for code in destinations)
     if table_id:
-        tx.session.add(TableMember(table_id=table_id, agency_id=agency.id))
+        with tx.whole("a seat gives a look at cases, so nobody of an agency changes one"):
+            tx.session.add(TableMember(table_id=table_id, agency_id=agency.id))
     tx.program.keys.add_agency(agency.id, on=tx.today)
     tx.record(
         "agency:record",

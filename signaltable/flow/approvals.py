@@ -27,7 +27,7 @@ from signaltable.flow.sources import Source
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.grounds import Ground
 from signaltable.models import Account, Disclosure, Signal
-from signaltable.queries import PageKey, agency_titles, disclosure_by_reference, newest_first
+from signaltable.queries import PAGE, PageKey, agency_titles, disclosure_by_reference, newest_first
 from signaltable.transaction import Transaction, in_whole
 
 
@@ -70,7 +70,9 @@ class Approval:
 def waiting(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[ApprovalLine], PageKey | None]:
     """The requests that the actor may look at, newest first, a page at a time; with the key of the next page."""
     require(tx.actor, second_person.PERMISSION)
-    query = select(Disclosure).join(Signal, Signal.id == Disclosure.signal_id).where(*_open_to(tx))
+    newest = second_person.first_places(tx, "approvals", PAGE + 1, newest=True, after=after)
+    query = select(Disclosure).join(Signal, Signal.id == Disclosure.signal_id)
+    query = query.where(*_open_to(tx), Disclosure.id.in_(newest))
     shown, following = newest_first(tx, query, Disclosure.requested_at, Disclosure.id, after)
     titles = agency_titles(tx)
     tx.record(
@@ -99,10 +101,10 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
     query = (
         select(Disclosure.reference, Disclosure.requested_at, Disclosure.signal_id, Signal.urgency)
         .join(Signal, Signal.id == Disclosure.signal_id)
-        .where(*_open_to(tx))
+        .where(*_open_to(tx), Disclosure.id.in_(second_person.first_places(tx, "approvals", MOST)))
         .order_by(Disclosure.requested_at, Disclosure.id)
     )
-    for row in tx.session.execute(query.limit(MOST)):
+    for row in tx.lists.execute(query.limit(MOST)):
         urgent = is_pressing(tx, row.urgency)
         yield WorkItem("approvals", row.reference, row.reference, row.requested_at, None, urgent, (row.signal_id,))
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from signaltable.attachment_rules import EXTENSIONS
+from signaltable.db import table_of
 from signaltable.keys import CannotOpen, DataKey, open_field, seal_field
 from signaltable.models import Attachment, AttachmentPart, SignalKey
+from signaltable.prepared import Prepared
 from signaltable.transaction import Transaction
 
 PIECE: Final = 512 * 1024
@@ -53,6 +55,15 @@ def of_signal(session: Session, signal_id: str) -> Sequence[Attachment]:
 def of_draft(session: Session, draft_id: str) -> Sequence[Attachment]:
     """The attachments of a draft, in their order."""
     return _of(session, Attachment.draft_id == draft_id)
+
+
+def has_any(tx: Transaction, draft_id: str) -> bool:
+    """Whether a draft has attachments."""
+    return tx.first(_ANY, {"draft": draft_id}) is not None
+
+
+_ROWS = table_of(Attachment)
+_ANY = Prepared(select(_ROWS.c.id).where(_ROWS.c.draft_id == bindparam("draft")).limit(1))
 
 
 def _of(session: Session, condition: object) -> Sequence[Attachment]:

@@ -16,10 +16,9 @@ from sqlalchemy import select, true
 
 from signaltable import link
 from signaltable.access import Permission, require
-from signaltable.domain import Refused, Resource, UnusableInput
+from signaltable.domain import ANSWERABLE, Refused, Resource, UnusableInput
 from signaltable.flow import budget
 from signaltable.flow.dossier import pseudonym
-from signaltable.flow.enrich import ANSWERABLE
 from signaltable.flow.linking.sides import ANY_VERSION, Stored, excluded_among, stored
 from signaltable.flow.setup import INSTALLER
 from signaltable.grounds import CONSULT

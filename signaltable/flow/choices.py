@@ -14,7 +14,8 @@ from sqlalchemy import select
 
 from signaltable.domain import ZONE, DisclosureState, Refused
 from signaltable.evidence_forms import ConditionSpec
-from signaltable.flow import advice, decisions, signals, sources, weighing
+from signaltable.flow import advice, decisions, sources, weighing
+from signaltable.flow.new_signal import frozen_advice
 from signaltable.flow.sources import Source, own_source
 from signaltable.flow.weighing import Case, GroundOption
 from signaltable.grounds import CONSENTS, CONSULT, Ground
@@ -217,7 +218,7 @@ def _advised(tx: Transaction, source: Source) -> tuple[list[Choice], list[Elsewh
 def _routes(tx: Transaction, signal: Signal) -> list[Mapping[str, Any]]:
     """The advice as it was given, and what the same facts give today: rules and links may have changed since."""
     _people, today = advice.of_today(tx, signal)
-    given = [*signal.advice.get("routes", ()), *signals.frozen_advice(today)["routes"]]
+    given = [*signal.advice.get("routes", ()), *frozen_advice(today)["routes"]]
     policy = tx.program.policy
     known = [one for one in given if one["destination"] in policy.destinations and one["urgency"] in policy.urgencies]
     return sorted(known, key=lambda one: policy.urgencies[one["urgency"]].order)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from signaltable import recorded, route
+from signaltable.db import table_of
 from signaltable.disclosure.request import Request
 from signaltable.facts import Facts
 from signaltable.flow import policy_versions
@@ -25,6 +26,28 @@ LOOK_BACK = 100
 def note_route(tx: Transaction, signal: Signal, people: Iterable[Facts], advice: route.Decision) -> list[str]:
     """Record the advice on these facts, one per person. Returns the id, as the log names it."""
     return [_kept(tx, _made(tx, signal, recorded.ROUTE, recorded.route_input(people), recorded.advised(advice)))]
+
+
+def note_first_route(tx: Transaction, signal_id: str, people: Iterable[Facts], outcome: Mapping[str, Any]) -> list[str]:
+    """`note_route` for a signal that this transaction makes: there is no earlier decision to compare with.
+
+    `outcome` is the advice as `recorded.advised` gives it.
+    """
+    policy_versions.keep(tx)
+    decision_id = tx.new_id()
+    row = {
+        "id": decision_id,
+        "kind": recorded.ROUTE,
+        "signal_id": signal_id,
+        "disclosure_id": None,
+        "at": tx.now,
+        "day": tx.today,
+        "policy_digest": tx.program.policy.digest,
+        "input": dict(recorded.route_input(people)),
+        "outcome": dict(outcome),
+    }
+    tx.insert(table_of(RecordedDecision), [row])
+    return [decision_id]
 
 
 def note_ground(

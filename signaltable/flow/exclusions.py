@@ -9,13 +9,15 @@ takes it off: a list that empties itself would link everybody in a shelter one n
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 
 from signaltable.access import Permission, require
 from signaltable.audit_trail import day_milliseconds
+from signaltable.db import table_of
 from signaltable.domain import SUBJECT_KINDS, Channel, NotFound, Refused, Resource, UnusableInput
 from signaltable.flow import sealing
 from signaltable.flow.linking import weighing
@@ -25,10 +27,11 @@ from signaltable.flow.work import MOST, WorkItem
 from signaltable.identity import Identity, identity_from, validate_identity
 from signaltable.linking_rules import LinkingPolicy
 from signaltable.models import Account, ExcludedTag, Exclusion
-from signaltable.pseudonymise import Tag, match_tags
+from signaltable.prepared import Prepared, numbered, several
+from signaltable.pseudonymise import Tag, lone_tags
 from signaltable.text import contains_bsn
 from signaltable.texts import Text
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # What can be excluded: part -> the identity fields that are typed, and the parts of linking.toml that it takes out.
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -91,10 +94,10 @@ def tags_of(
 ) -> tuple[Tag, ...]:
     """The tags under which a value of this part alone would link subjects of any kind; each digest once per set."""
     alone = _TAKES_OUT.get(part, frozenset({part}))
-    sets = {one.id for one in policy.set if len(one.parts) == 1 and one.parts[0] in alone}
+    sets = {one.id for sets in policy.lone_sets_of.values() for one in sets if one.parts[0] in alone}
     found: dict[tuple[str, bytes], Tag] = {}
     for kind in SUBJECT_KINDS:
-        for tag in match_tags(secret, identity_from(kind, values), version=version, policy=policy):
+        for tag in lone_tags(secret, identity_from(kind, values), version=version, policy=policy):
             if tag.set_id in sets:
                 found.setdefault((tag.set_id, tag.digest), tag)
     return tuple(found.values())
@@ -102,13 +105,24 @@ def tags_of(
 
 def is_sheltered(tx: Transaction, digests: Iterable[bytes]) -> bool:
     """Whether one of these digests is that of a place where people are kept safe; never which one."""
-    query = (
-        select(ExcludedTag.digest)
-        .join(Exclusion, Exclusion.id == ExcludedTag.exclusion_id)
-        .where(ExcludedTag.digest.in_(list(digests)), Exclusion.shelter)
+    wanted = list(digests)
+    if not wanted:
+        return False
+    with tx.whole("a shelter stands on the list of whichever agency runs it"):
+        return tx.first(_sheltered(len(wanted)), numbered("digest", wanted)) is not None
+
+
+_tags, _lists = table_of(ExcludedTag).c, table_of(Exclusion).c
+
+
+@lru_cache(maxsize=256)
+def _sheltered(count: int) -> Prepared:
+    return Prepared(
+        select(_tags.digest)
+        .join(table_of(Exclusion), _lists.id == _tags.exclusion_id)
+        .where(_tags.digest.in_(several("digest", count)), _lists.shelter)
         .limit(1)
     )
-    return tx.session.scalar(query) is not None
 
 
 # -- the list ------------------------------------------------------------------------------------------------------
@@ -253,6 +267,7 @@ def _store(tx: Transaction, part: str, told: Mapping[str, Any], review_on: date 
     return row
 
 
+@in_whole("only the linking step reads tags")
 def store_tags(tx: Transaction, exclusion_id: str, tags: Iterable[Tag], version: int) -> None:
     """Keep the digests of an excluded value that were made with this version of the match key."""
     rows = [
@@ -269,10 +284,13 @@ def retag(tx: Transaction, exclusion_id: str, version: int) -> None:
     told = sealing.open_json(tx, row.owner_agency, row.value_sealed, _place(row.id))
     keys, policy = tx.program.keys, tx.program.policy.linking
     tags = tags_of(keys.derive("match", "tags", version), row.part, told["values"], version=version, policy=policy)
-    tx.session.execute(
-        delete(ExcludedTag).where(ExcludedTag.exclusion_id == exclusion_id, ExcludedTag.key_version == version)
-    )
+    _drop_tags(tx, exclusion_id, ExcludedTag.key_version == version)
     store_tags(tx, exclusion_id, tags, version)
+
+
+@in_whole("only the linking step reads tags")
+def _drop_tags(tx: Transaction, exclusion_id: str, *of_these: ColumnElement[bool]) -> None:
+    tx.session.execute(delete(ExcludedTag).where(ExcludedTag.exclusion_id == exclusion_id, *of_these))
 
 
 def _check(
@@ -324,6 +342,7 @@ def _tidied(part: str, typed: Mapping[str, str]) -> dict[str, str]:
     return {name: getattr(identity, name) for name in FIELDS[part]}
 
 
+@in_whole("only the linking step reads tags")
 def _has_already(tx: Transaction, tags: Sequence[Tag]) -> bool:
     query = (
         select(ExcludedTag.exclusion_id)
@@ -378,7 +397,7 @@ def end(tx: Transaction, exclusion_id: str, *, reason: str, version: int | None 
     problems = _words_problems("-", reason)
     if problems:
         raise UnusableInput(problems)
-    tx.session.execute(delete(ExcludedTag).where(ExcludedTag.exclusion_id == row.id))
+    _drop_tags(tx, row.id)
     row.ended_at, row.value_sealed = tx.now, b""
     tx.record(
         "exclusion:end",
@@ -394,7 +413,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
     query = select(Exclusion.id, Exclusion.added_at, Exclusion.review_on).where(
         Exclusion.owner_agency == tx.actor.agency_id, Exclusion.ended_at.is_(None), Exclusion.review_on <= near
     )
-    for row in tx.session.execute(query.order_by(Exclusion.review_on, Exclusion.id).limit(MOST)):
+    for row in tx.lists.execute(query.order_by(Exclusion.review_on, Exclusion.id).limit(MOST)):
         yield WorkItem("exclusions", row.id, "", row.added_at, row.review_on)
 
 

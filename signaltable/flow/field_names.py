@@ -67,6 +67,10 @@ _STAYS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "link_notices": frozenset(
             "id act_id agency_id relation signal_id disclosure_id kind at read_at read_by".split()
         ),
+        # Keyed digests of words of the masked account, which is shown as itself.
+        "search_rows": frozenset("number signal_id key_version terms".split()),
+        # Where a thing stands in a list: ids and a moment of the thing itself.
+        "list_places": frozenset("list scope object_id signal_id at".split()),
         "subject_groups": frozenset("subject_id group_id".split()),
         "match_sketches": frozenset("subject_id key_version sealed".split()),
         "text_checks": frozenset("id signal_id place state asked_at checked_at tries found_sealed".split()),

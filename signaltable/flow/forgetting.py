@@ -36,12 +36,13 @@ from signaltable.models import (
 )
 from signaltable.queries import links_of
 from signaltable.text import find_typed, mask, merged
-from signaltable.transaction import Program, Transaction
+from signaltable.transaction import Program, Transaction, in_whole
 
 RULE: Final = "subject"
 RESTORED: Final = "restored"
 
 
+@in_whole("what says who a person is goes wherever it stands, at every agency")
 def forget_subject(tx: Transaction, subject_id: str, cause: str) -> None:
     """Destroy all that says who a subject is, and record that; the last thing of a transaction.
 

@@ -255,7 +255,7 @@ def count_open(tx: Transaction) -> int:
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """The open incidents, for those who settle them. What broke in the log does not wait for a day."""
     query = select(Incident.id, Incident.opened_at).where(_is_open()).order_by(Incident.opened_at, Incident.id)
-    for row in tx.session.execute(query.limit(MOST)):
+    for row in tx.lists.execute(query.limit(MOST)):
         yield WorkItem("incidents", row.id, "", row.opened_at, urgent=True)
 
 

@@ -3,17 +3,17 @@
 Why a signal is kept longer is sealed for its owner; that it was, and until when, stands in the course of the signal.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
 from signaltable.domain import ENDED, GONE, UNDISCLOSED, Conflict, Refused, State, UnusableInput, day_of
-from signaltable.flow import mailing
+from signaltable.flow import mailing, places
 from signaltable.flow.duty_rows import end_of
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG, text_hash
 from signaltable.flow.postponements import KEPT, put_off, reason_of, times_put_off
@@ -83,7 +83,7 @@ def of_signal(tx: Transaction, signal: Signal) -> Keeping | None:
     handed_over = _handed_over(tx, signal)
     rule = _rule(tx, signal, case=bool(handed_over))
     until = last_day(tx, signal, handed_over)
-    left = _times_left(tx, [signal])[signal.id]
+    left = _times_left(tx, {signal.id: signal.state})[signal.id]
     from_day = until - timedelta(days=rule.warn or 0)
     possible = bool(rule.extend_days) and left > 0 and _can_expire(signal, handed_over) and until >= tx.today
     now = possible and tx.today >= from_day
@@ -107,26 +107,28 @@ def _can_expire(signal: Signal, handed_over: Sequence[Disclosure]) -> bool:
     return (state in UNDISCLOSED or state is State.CLOSED) and not handed_over
 
 
-def _times_left(tx: Transaction, signals: Sequence[Signal]) -> dict[str, int]:
-    """Signal -> how many times it can still be kept longer. Watching has a term of its own, and so its own times."""
-    ids = [one.id for one in signals]
+def _times_left(tx: Transaction, states: Mapping[str, str]) -> dict[str, int]:
+    """Signal -> how many times it can still be kept longer, of signals in these states.
+
+    Watching has a term of its own, and so its own times.
+    """
     moves = select(SignalMove.signal_id, func.max(SignalMove.at).label("at")).where(
-        SignalMove.signal_id.in_(ids), SignalMove.state_to == State.WATCH
+        SignalMove.signal_id.in_(states), SignalMove.state_to == State.WATCH
     )
-    watched = {row.signal_id: row.at for row in tx.session.execute(moves.group_by(SignalMove.signal_id))}
+    watched = {row.signal_id: row.at for row in tx.lists.execute(moves.group_by(SignalMove.signal_id))}
     longer = select(Postponement.object_id, Postponement.at).where(
-        Postponement.kind == KEPT, Postponement.object_id.in_(ids)
+        Postponement.kind == KEPT, Postponement.object_id.in_(states)
     )
     used: dict[str, list[datetime]] = {}
-    for row in tx.session.execute(longer):
+    for row in tx.lists.execute(longer):
         used.setdefault(row.object_id, []).append(row.at)
     left = {}
-    for one in signals:
-        watching = one.state == State.WATCH
-        since = watched.get(one.id) if watching else None
-        times = sum(since is None or at > since for at in used.get(one.id, ()))
+    for signal_id, state in states.items():
+        watching = state == State.WATCH
+        since = watched.get(signal_id) if watching else None
+        times = sum(since is None or at > since for at in used.get(signal_id, ()))
         rule = tx.program.policy.retention["watch" if watching else "signal"]
-        left[one.id] = max(0, (rule.extend_times or 0) - times)
+        left[signal_id] = max(0, (rule.extend_times or 0) - times)
     return left
 
 
@@ -261,31 +263,37 @@ def _case_began(tx: Transaction, ends: date) -> date:
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """The own signals of which the end is near and that can be kept longer; who does nothing lets them go."""
-    rules = tx.program.policy.retention
-    kinds = {"signal": Signal.state != State.WATCH, "watch": Signal.state == State.WATCH}
-    near: list[Any] = [
-        of_kind & Signal.keep_until.between(tx.today, tx.today + timedelta(days=rules[name].warn or 0))
-        for name, of_kind in kinds.items()
-        if rules[name].warn and rules[name].extend_days
-    ]
+    near = [_near_its_end(tx, state) for state in (*UNDISCLOSED, State.CLOSED) if _can_be_longer(tx, state)]
     if not near:
         return
-    query = select(Signal).where(
-        Signal.owner_agency == tx.actor.agency_id,
-        Signal.state.in_((*UNDISCLOSED, State.CLOSED)),
-        Signal.owner_sealed != ERASED_SEAL,
-        or_(*near),
-        ~_disclosed(),
-        not_kept_from(tx, Signal.id),
-    )
-    found = tx.session.scalars(query.order_by(Signal.keep_until, Signal.id).limit(MOST)).all()
-    left = _times_left(tx, found)
+    columns = (Signal.id, Signal.reference, Signal.state, Signal.urgency, Signal.keep_until, Signal.keep_warned_at)
+    query = select(*columns).where(Signal.id.in_(places.first_of_branches(near, MOST)))
+    found = tx.lists.execute(query.order_by(Signal.keep_until, Signal.id).limit(MOST)).all()
+    left = _times_left(tx, {one.id: one.state for one in found})
     for signal in found:
         if not left[signal.id]:
             continue
         since = signal.keep_warned_at or tx.now
         urgent = is_pressing(tx, signal.urgency)
         yield WorkItem("keeping", signal.reference, signal.reference, since, signal.keep_until, urgent, (signal.id,))
+
+
+def _can_be_longer(tx: Transaction, state: State) -> bool:
+    rule = tx.program.policy.retention["watch" if state is State.WATCH else "signal"]
+    return bool(rule.warn and rule.extend_days)
+
+
+def _near_its_end(tx: Transaction, state: State) -> places.Branch:
+    """The own signals in this state of which the end is near, with the day."""
+    rule = tx.program.policy.retention["watch" if state is State.WATCH else "signal"]
+    return select(Signal.id, Signal.keep_until).where(
+        Signal.owner_agency == tx.actor.agency_id,
+        Signal.state == state,
+        Signal.keep_until.between(tx.today, tx.today + timedelta(days=rule.warn or 0)),
+        Signal.owner_sealed != ERASED_SEAL,
+        ~_disclosed(),
+        not_kept_from(tx, Signal.id),
+    )
 
 
 def may_keep(tx: Transaction) -> bool:

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.event import listen
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 
 from signaltable.db import Base
@@ -84,7 +83,7 @@ def leave_out(tx: Transaction) -> bool:
         if state.is_select and not state.is_column_load and not state.execution_options.get(WHOLE):
             state.statement = state.statement.options(*criteria)
 
-    listen(tx.session, "do_orm_execute", fence)
+    tx.narrow(fence)
     return True
 
 

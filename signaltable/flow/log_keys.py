@@ -14,7 +14,7 @@ from pathlib import Path
 from audit import key_chain
 from audit.errors import AuditError
 from audit.note import ED25519, Signer, Verifier
-from signaltable.disk import replace_file, sync_folder
+from signaltable.disk import mode_in, replace_file, sync_folder
 from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
 from signaltable.users import as_key_holder
@@ -114,7 +114,7 @@ def keep_note(settings: Settings, size: int, note: str) -> None:
     with as_key_holder():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            replace_file(path, note, 0o600)
+            replace_file(path, note, mode_in(folder))
 
 
 def kept_notes(settings: Settings) -> Iterable[KeptNote]:

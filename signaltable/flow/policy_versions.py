@@ -9,15 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from signaltable.comparison.files import ChangedIds, Contents, changed_ids, contents_of, is_ground, reading_once
+from signaltable.db import table_of
 from signaltable.domain import NotFound, SignaltableError
 from signaltable.grounds import canonical_digest
 from signaltable.models import LogDetail, LogEntry, PolicyVersion
 from signaltable.policy import PolicySet, load_texts
+from signaltable.prepared import Prepared
 from signaltable.transaction import Transaction
 
 SHORTEST_PREFIX = 8
@@ -55,8 +57,11 @@ def keep(tx: Transaction) -> None:
 
 
 def _is_kept(tx: Transaction) -> bool:
-    known = select(PolicyVersion.digest).where(PolicyVersion.digest == tx.program.policy.digest)
-    return tx.session.scalar(known) is not None
+    return tx.first(_KEPT, {"wanted": tx.program.policy.digest}) is not None
+
+
+_digest = table_of(PolicyVersion).c.digest
+_KEPT = Prepared(select(_digest).where(_digest == bindparam("wanted")))
 
 
 def note(tx: Transaction) -> None:

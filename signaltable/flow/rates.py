@@ -23,6 +23,7 @@ from signaltable.flow import incidents
 from signaltable.flow.coming_in.actors import SYSTEM, is_known
 from signaltable.models import RequestRate
 from signaltable.rate_rules import DayRule, MinuteRule, RatesFile
+from signaltable.storage_faults import StorageFault
 from signaltable.transaction import Program, Transaction, reading, transaction
 
 LOG: Final = logging.getLogger("signaltable")
@@ -104,6 +105,8 @@ class Rates:
     def note(self, actor: Actor, actions: Collection[str]) -> None:
         """Count a request that showed what it was asked for out of the budgets of the day."""
         rules = self._rules.days_of(actions) if self._rules else ()
+        if not rules:
+            return
         now = self._program.clock()
         limits = [limit for rule in rules for limit in _limits_of_day(rule, actor, now)]
         with self._lock:
@@ -210,7 +213,7 @@ class Rates:
         if first:
             try:
                 self._tell(actor, limit, told)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, StorageFault) as error:
                 _tell_away(error)
         raise TooMany(f"{kind}_{who.partition(':')[0]}", seconds)
 
@@ -241,7 +244,7 @@ class Rates:
         return (tx.session.scalar(query) or 0) >= rules.goes_on.minutes
 
 
-def _tell_away(error: SQLAlchemyError) -> None:
+def _tell_away(error: Exception) -> None:
     LOG.warning("requests were not counted: %s", type(error).__name__)
 
 

@@ -284,7 +284,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         )
         .order_by(Disclosure.due_on, Disclosure.id)
     )
-    for row in tx.session.execute(query.limit(MOST)):
+    for row in tx.lists.execute(query.limit(MOST)):
         since = row.disclosed_at or row.requested_at
         urgent = is_pressing(tx, row.urgency)
         yield WorkItem("inbox", row.reference, row.reference, since, row.due_on, urgent, (row.id,))

@@ -227,7 +227,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         ReflectionPeriod.ended_on.is_(None),
         not_kept_from(tx, ReflectionPeriod.signal_id),
     )
-    rows = tx.session.scalars(query.order_by(ReflectionPeriod.ends_on, ReflectionPeriod.id).limit(MOST)).all()
+    rows = tx.lists.scalars(query.order_by(ReflectionPeriod.ends_on, ReflectionPeriod.id).limit(MOST)).all()
     things = _things(tx, rows)
     for row in rows:
         thing = things[row.id][1]
@@ -282,15 +282,15 @@ def _period(tx: Transaction, row: ReflectionPeriod) -> Period:
 def _things(tx: Transaction, rows: Sequence[ReflectionPeriod]) -> dict[str, tuple[str, str, str]]:
     """Period -> how its agency knows the person: by its own signal and a number, or by what it received."""
     cases = {row.signal_id for row in rows}
-    signals = {one.id: one for one in tx.session.scalars(select(Signal).where(Signal.id.in_(cases)))}
+    signals = {one.id: one for one in tx.lists.scalars(select(Signal).where(Signal.id.in_(cases)))}
     numbers = dict(
-        tx.session.execute(
+        tx.lists.execute(
             select(Subject.id, Subject.number).where(Subject.id.in_({row.subject_id for row in rows}))
         ).all()
     )
     received = {
         (one.signal_id, one.recipient_agency): one.reference
-        for one in tx.session.execute(
+        for one in tx.lists.execute(
             select(Disclosure.signal_id, Disclosure.recipient_agency, Disclosure.reference)
             .where(Disclosure.signal_id.in_(cases), Disclosure.state == DisclosureState.ACCEPTED)
             .order_by(Disclosure.requested_at)

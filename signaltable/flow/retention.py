@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Exists, delete, exists, select, update
 
-from signaltable.db import empty_write_ahead_log
+from signaltable.db import empty_write_ahead_log, refresh_statistics
 from signaltable.domain import ENDED, UNDISCLOSED, Actor, Channel, DisclosureState, Refused, State, day_of
 from signaltable.flow import (
     attachments,
@@ -22,6 +22,7 @@ from signaltable.flow import (
     duty_rows,
     forgetting,
     log_erasing,
+    searching,
     subject_erasures,
     subject_reports,
     text_checks,
@@ -102,6 +103,7 @@ def sweep(program: Program, actor: Actor) -> Swept:
     entries = log_erasing.empty_expired(program, actor).destroyed
     with program.write_sessions() as session:
         empty_write_ahead_log(session)
+        refresh_statistics(session)
     return Swept(drafts, signals, overdue, answers, entries)
 
 
@@ -292,6 +294,7 @@ def _erase_words(tx: Transaction, signal: Signal) -> None:
     """Everything that somebody wrote or ticked about the people of this signal, at the table too."""
     signal.owner_sealed = ERASED_SEAL
     signal.narrative_masked = ""
+    searching.forget(tx, signal.id)
     text_checks.erase_of(tx, signal.id)
     signal.municipality = ""
     signal.observed_on = None

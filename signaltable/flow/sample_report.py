@@ -26,7 +26,8 @@ from signaltable.flow.setup import signer
 from signaltable.flow.signing import sign_checkpoint
 from signaltable.models import Disclosure, LogCheckpoint, LogDetail, LogEntry, Sample, SampleItem
 from signaltable.queries import agency_titles
-from signaltable.reports.paper import Block, Code, Facts, Grid, Heading, Words, paper
+from signaltable.reports.blocks import Block, Code, Facts, Grid, Heading, Words
+from signaltable.reports.paper import paper
 from signaltable.texts import Text
 from signaltable.transaction import Program, Transaction, reading, transaction
 

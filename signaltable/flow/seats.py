@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from signaltable import seating
+from signaltable.db import table_of
 from signaltable.domain import Conflict, UnusableInput
 from signaltable.models import RegionalTable, Signal, SignalTableMove, TableMember
+from signaltable.prepared import Prepared
 from signaltable.transaction import Transaction
 
 # What is wrong with a table that was chosen; pages have words for it.
@@ -29,13 +31,11 @@ class TableTitle:
 
 def seats_of(tx: Transaction, agency_id: str) -> tuple[TableTitle, ...]:
     """The tables where an agency has a seat: the open ones by name, then the closed ones."""
-    rows = tx.session.scalars(
-        select(RegionalTable)
-        .join(TableMember, TableMember.table_id == RegionalTable.id)
-        .where(TableMember.agency_id == agency_id)
-        .order_by(RegionalTable.closed_at.is_not(None), RegionalTable.title, RegionalTable.id),
+    rows = tx.rows(_SEATS, {"agency": agency_id})
+    return tuple(
+        TableTitle(table_id, title, region, theme, closed=closed_at is not None)
+        for table_id, title, region, theme, closed_at in rows
     )
-    return tuple(TableTitle(row.id, row.title, row.region, row.theme, closed=row.closed_at is not None) for row in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,17 @@ def take_seat(tx: Transaction, people: Sequence[Mapping[str, Any]], table_id: st
         raise Conflict("no_table", "this agency has no seat at an open table")
     if table_id and table_id not in offered:
         raise UnusableInput({"table": NOT_OFFERED})
-    found = tx.session.get_one(
-        RegionalTable, table_id or offered[0], populate_existing=True, with_for_update={"read": True}
-    )
-    if found.closed_at is not None:
+    taken = table_id or offered[0]
+    if tx.rows(_HOLD, {"id": taken})[0][0] is not None:
         raise UnusableInput({"table": NOT_OFFERED})
-    return found.id
+    return taken
+
+
+_tables, _members = table_of(RegionalTable), table_of(TableMember).c
+_HOLD = Prepared(select(_tables.c.closed_at).where(_tables.c.id == bindparam("id")).with_for_update(read=True))
+_SEATS = Prepared(
+    select(_tables.c.id, _tables.c.title, _tables.c.region, _tables.c.theme, _tables.c.closed_at)
+    .join(table_of(TableMember), _members.table_id == _tables.c.id)
+    .where(_members.agency_id == bindparam("agency"))
+    .order_by(_tables.c.closed_at.is_not(None), _tables.c.title, _tables.c.id)
+)

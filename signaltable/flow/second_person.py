@@ -6,11 +6,13 @@ acute danger they look back (`reviewing`).
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, union_all
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import Refused
+from signaltable.flow import places
 from signaltable.models import Disclosure, Signal, TableMember
 from signaltable.queries import not_kept_from, resource_of_disclosure, seated_at, tables_of
 from signaltable.transaction import Transaction
@@ -42,6 +44,18 @@ def reach(tx: Transaction) -> ColumnElement[bool]:
         chaired = and_(at_table, or_(Disclosure.parent_id.is_(None), seated))
     own = or_(Disclosure.provider_agency == tx.actor.agency_id, chaired)
     return and_(own, not_kept_from(tx, Disclosure.signal_id))
+
+
+def first_places(tx: Transaction, name: str, most: int, **options: Any) -> Select[Any]:
+    """The ids of the first things in the list `name` of the own agency; for who chairs a table those of its tables too.
+
+    It reaches further than `reach`, which stays with the query: of what an agency passes on a chair sees only some.
+    """
+    # What the actor asked for is among them, and is no work of the actor.
+    found = [places.of_own_agency(tx, (name,), 2 * most, **options)]
+    if _chairs(tx):
+        found.append(places.at_own_tables(tx, (f"{name}-table",), 2 * most, **options))
+    return select(union_all(*(select(one.c.object_id) for one in found)).subquery().c.object_id)
 
 
 def require_second_person(tx: Transaction, row: Disclosure, signal: Signal) -> None:

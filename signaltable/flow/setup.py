@@ -9,12 +9,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, inspect, make_url, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from audit.key_chain import PURPOSE
 from audit.note import Signer
 from signaltable import VERSION
 from signaltable.access import Permission
+from signaltable.db import make_engine
 from signaltable.domain import Actor, Channel, SignaltableError
 from signaltable.flow import linking, log_keys, policy_versions
 from signaltable.flow.accounts import record_account
@@ -24,7 +26,7 @@ from signaltable.flow.coming_in.activating import Invitation
 from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.keys import PURPOSES
 from signaltable.keys.chosen import create_keys
-from signaltable.models import Account, Agency, RegionalTable
+from signaltable.models import Account, Agency, LogEntry, RegionalTable
 from signaltable.settings import Settings
 from signaltable.transaction import Program, Transaction, transaction
 
@@ -60,11 +62,39 @@ INSTALLER = Actor(
 )
 
 
+class HasInstallation(SignaltableError):
+    """A database that holds an installation already, whose keys are elsewhere."""
+
+
+def require_new(settings: Settings) -> None:
+    """Raises `HasInstallation` when the database holds a log: with the keys of a new home the fence of PostgreSQL would shut out
+    the program whose database it is. What cannot be opened is told by who goes on with it.
+    """
+    url = make_url(settings.owner_url or settings.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return
+    engine = make_engine(settings.owner_url or settings.database_url)
+    try:
+        with engine.connect() as connection:
+            used = inspect(connection).has_table("log_entries") and connection.scalar(select(exists(LogEntry.seq)))
+    except SQLAlchemyError:
+        return
+    finally:
+        engine.dispose()
+    if used:
+        raise HasInstallation(
+            "this database holds an installation already; let DATABASE_URL name an empty one, or SIGNALTABLE_HOME its home"
+        )
+
+
 def make_keys(settings: Settings, on: date | None = None) -> None:
     """The key ring and the signing key of the log, each in a file that only the owner reads. Keeps what exists.
 
-    The keys but that of the log may be in a token instead (SIGNALTABLE_KEY_PROVIDER). `on` is the day.
+    The keys but that of the log may be in a token instead (SIGNALTABLE_KEY_PROVIDER). `on` is the day. Raises
+    `HasInstallation` where the database is one for other keys.
     """
+    if not settings.key_ring.exists():
+        require_new(settings)
     settings.key_ring.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not settings.key_ring.exists():
         create_keys(settings, on=on)
@@ -182,6 +212,13 @@ def note_policy(program: Program) -> None:
     """Keep and record the rules that count from now on, when they are others than the log knows (GDPR art. 5(2))."""
     with transaction(program, SYSTEM) as tx:
         policy_versions.note(tx)
+
+
+def note_migration(program: Program, before: str, after: str) -> None:
+    """Record that the tables were brought from one version to another."""
+    with transaction(program, INSTALLER) as tx:
+        details = {"previous_version": before, "version": after}
+        tx.record("system:migrate", object_type="system", details=details)
 
 
 def finish_upgrade(program: Program) -> None:

@@ -12,7 +12,7 @@ from signaltable.flow import exclusions
 from signaltable.flow.masking import found_in
 from signaltable.identity import Identity, tidy
 from signaltable.models import Disclosure, Question, Signal
-from signaltable.pseudonymise import match_tags
+from signaltable.pseudonymise import lone_tags
 from signaltable.shelters import names_shelter
 from signaltable.text import Span
 from signaltable.transaction import Transaction
@@ -40,7 +40,7 @@ def tells_place(
     if words is not None and any(names_shelter(text, words) for text in said):
         return True
     looked_at = [(text, found_in(tx, text)) for text in said] if found is None else found
-    values = [one for text, spans in looked_at for one in _values(text, spans)][:MOST]
+    values = [one for text, spans in looked_at for one in values_in(text, spans)][:MOST]
     digests = [digest for one in (*identities, *values) for digest in _digests(tx, one)]
     return bool(digests) and exclusions.is_sheltered(tx, digests)
 
@@ -49,10 +49,10 @@ def _digests(tx: Transaction, identity: Identity) -> Iterator[bytes]:
     keys, policy = tx.program.keys, tx.program.policy.linking
     for version in keys.usable("match"):
         secret = keys.derive("match", "tags", version)
-        yield from (tag.digest for tag in match_tags(secret, tidy(identity), version=version, policy=policy))
+        yield from (tag.digest for tag in lone_tags(secret, tidy(identity), version=version, policy=policy))
 
 
-def _values(text: str, spans: Sequence[Span]) -> Iterator[Identity]:
+def values_in(text: str, spans: Sequence[Span]) -> Iterator[Identity]:
     """The addresses, phones and mail addresses that were found in a text, as if they had been typed."""
     for span in spans:
         words = text[span.start : span.end]

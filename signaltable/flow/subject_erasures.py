@@ -481,7 +481,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         )
         .order_by(SubjectErasure.asked_at, SubjectErasure.id)
     )
-    for row in tx.session.execute(query.limit(MOST)):
+    for row in tx.lists.execute(query.limit(MOST)):
         yield WorkItem("erasures", row.reference, row.reference, row.asked_at, about=(row.signal_id,))
 
 

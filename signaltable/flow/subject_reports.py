@@ -695,7 +695,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         .order_by(SubjectReport.requested_at, SubjectReport.id)
     )
     within = timedelta(days=safety_check(tx).answer_days)
-    for row in tx.session.execute(query.limit(MOST)):
+    for row in tx.lists.execute(query.limit(MOST)):
         due = row.postponed_until or day_of(row.requested_at) + within
         yield WorkItem("reports", row.reference, row.reference, row.requested_at, due, about=(row.signal_id,))
 

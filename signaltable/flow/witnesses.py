@@ -22,6 +22,7 @@ from signaltable.flow import log_keys, mailing, signing
 from signaltable.flow.mail.states import checkpoint_template
 from signaltable.models import Agency, CheckpointCopy, LogCheckpoint
 from signaltable.transaction import Program, Transaction, transaction
+from signaltable.users import can_sign
 
 # Whoever kept nothing newer than this is not counted as a witness any more: a mail a day, and a day to spare.
 FRESH = timedelta(hours=48)
@@ -92,13 +93,14 @@ class Comparison:
 
 
 def send(program: Program, actor: Actor) -> int:
-    """Sign what is new, and send the newest checkpoint to everybody who keeps it for an active agency.
+    """Sign what is new, where this process can, and send the newest checkpoint to everybody who keeps it for an active agency.
 
     Returns how many agencies it goes to; the mails are written by the next run of the outbox. Recorded also when nobody
     keeps it, because then the log has no witness. Who got one within the last RESTS gets none: a process that was killed
     after sending does not know that it did.
     """
-    signing.sign_checkpoint(program, actor)
+    if can_sign(program.settings):
+        signing.sign_checkpoint(program, actor)
     with transaction(program, actor) as tx:
         newest = audit_trail.newest_checkpoint(tx.session)
         if newest is None:

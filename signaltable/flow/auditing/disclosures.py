@@ -85,7 +85,7 @@ def disclosures(
         tx, select(Disclosure).where(*conditions), Disclosure.requested_at, Disclosure.id, after
     )
     some = select(Disclosure.id).where(*conditions).limit(MOST_COUNTED + 1).subquery()
-    counted = tx.session.scalar(select(func.count()).select_from(some)) or 0
+    counted = tx.lists.scalar(select(func.count()).select_from(some)) or 0
     details: dict[str, Any] = {"view": "disclosures", "count": len(shown)}
     tx.record("log:consult", object_type="log", details=details | ({"filters": wanted.used} if wanted.used else {}))
     lines = _lines(tx, shown, reviewed)
@@ -99,8 +99,8 @@ def marked(tx: Transaction, mark: str) -> list[ColumnElement[bool]]:
 
 def _lines(tx: Transaction, rows: list[Disclosure], reviewed: frozenset[str]) -> tuple[DisclosureLine, ...]:
     titles, ids = agency_titles(tx), [row.id for row in rows]
-    emergencies = set(tx.session.scalars(select(Disclosure.id).where(Disclosure.id.in_(ids), _is_emergency())))
-    bare = set(tx.session.scalars(select(Disclosure.id).where(Disclosure.id.in_(ids), *_without_receipt(tx))))
+    emergencies = set(tx.lists.scalars(select(Disclosure.id).where(Disclosure.id.in_(ids), _is_emergency())))
+    bare = set(tx.lists.scalars(select(Disclosure.id).where(Disclosure.id.in_(ids), *_without_receipt(tx))))
     return tuple(
         DisclosureLine(
             reference=row.reference,

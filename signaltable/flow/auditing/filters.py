@@ -31,7 +31,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "accounts": ("account", "agency", "factor", "session", "provider", "machine", "grant", "rights", "rate"),
     "rules": ("policy", "decision"),
     "erasing": ("retention", "subject"),
-    "reports": ("report",),
+    "reports": ("report", "figures"),
     "audit": ("sample", "misuse"),
     "log": ("log", "checkpoint", "receipt"),
     "incidents": ("incident",),

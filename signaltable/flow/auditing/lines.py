@@ -127,7 +127,7 @@ _Kept = (
 def _kept(tx: Transaction, seqs: Sequence[int]) -> dict[int, _Kept]:
     """For each entry its details and salt as far as they are there, and the entry that erased them."""
     erasing = aliased(LogEntry)
-    found = tx.session.execute(
+    found = tx.lists.execute(
         select(LogEntry.seq, LogDetail.salt, LogDetail.details, LogErased.by_seq, erasing.recorded_at)
         .outerjoin(LogDetail, LogDetail.seq == LogEntry.seq)
         .outerjoin(LogErased, LogErased.seq == LogEntry.seq)

@@ -81,11 +81,11 @@ def entries(tx: Transaction, filters: Filters, before: int | None = None, after:
     what the own agency did, the auditor all. Records that the log was consulted.
     """
     agency = scope(tx)
-    looked = find(tx.session, filters, agency, before=before, after=after, limit=PAGE + 1)
+    looked = find(tx.lists, filters, agency, before=before, after=after, limit=PAGE + 1)
     found = looked.seqs
     further = len(found) > PAGE
     page = (found[1:] if after is not None else found[:PAGE]) if further else found
-    counted, more = count(tx.session, filters, agency) if page or looked.reached is not None else (0, False)
+    counted, more = count(tx.lists, filters, agency) if page or looked.reached is not None else (0, False)
     shown = lines(tx, _rows(tx, page))
     _record_consulting(tx, "log", count=len(shown), filters=filters.used)
     more_newer, more_older = (further, True) if after is not None else (before is not None, further)
@@ -98,7 +98,7 @@ def entries(tx: Transaction, filters: Filters, before: int | None = None, after:
         older=older,
         count=counted,
         more=more,
-        loosened={} if shown or looked.reached is not None else loosened(tx.session, filters, agency),
+        loosened={} if shown or looked.reached is not None else loosened(tx.lists, filters, agency),
     )
 
 
@@ -162,7 +162,7 @@ def offered(tx: Transaction) -> Offered:
 
 
 def _rows(tx: Transaction, found: Sequence[int]) -> Sequence[LogEntry]:
-    return tx.session.scalars(select(LogEntry).where(LogEntry.seq.in_(found)).order_by(LogEntry.seq.desc())).all()
+    return tx.lists.scalars(select(LogEntry).where(LogEntry.seq.in_(found)).order_by(LogEntry.seq.desc())).all()
 
 
 def _row(tx: Transaction, seq: int) -> LogEntry:

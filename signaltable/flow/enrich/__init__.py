@@ -13,7 +13,6 @@ from signaltable.flow.enrich.answering import (
     answer_by_system,
     withdraw_context,
 )
-from signaltable.flow.enrich.asked import ANSWERABLE, ASKABLE
 from signaltable.flow.enrich.asking import (
     ASKED_ALREADY,
     EARLY,
@@ -63,8 +62,6 @@ from signaltable.flow.enrich.waiting import work, work_of_coordinator
 from signaltable.queries import PAGE
 
 __all__ = [
-    "ANSWERABLE",
-    "ASKABLE",
     "ASKED_ALREADY",
     "CONTEXT_LIMIT",
     "EARLY",

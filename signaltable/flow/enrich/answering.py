@@ -48,6 +48,8 @@ def answer(
     if answer not in [*Answer]:
         raise UnusableInput({"answer": NO_ANSWER})
     offered = Offered(for_others(tx, context, "context", limit=CONTEXT_LIMIT), capacity, necessity, checked)
+    if _is_said(tx, signal, question, answer, offered, anonymous=anonymous):
+        return
     grounded = _take_context(tx, signal, question, offered)
     correction = bool(question.answer)
     question.answer, question.anonymous = answer, anonymous
@@ -69,6 +71,15 @@ def answer(
     if not correction:
         urgent = mailing.presses(tx, "answer", urgency=signal.urgency)
         mailing.tell(tx, [question.asked_by], "answer", task=("signal", signal.reference), urgent=urgent)
+
+
+def _is_said(
+    tx: Transaction, signal: Signal, question: Question, answer: str, offered: Offered, *, anonymous: bool
+) -> bool:
+    """Whether the actor said exactly this before: somebody who never saw what came of it presses once more, and corrects nothing."""
+    said = (question.answer, question.anonymous, question.answered_by, question.context or "")
+    elsewhere = bool(question.context) and question.context_table != signal.table_id
+    return bool(question.answer) and not elsewhere and said == (answer, anonymous, tx.actor.account_id, offered.text)
 
 
 def answer_by_system(tx: Transaction, question_id: str, given: str, *, anonymous: bool, version: int) -> int:

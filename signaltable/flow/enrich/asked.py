@@ -1,21 +1,16 @@
 """What all parts of enriching share: when partners can be asked, whose question it is, and what late means."""
 
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from signaltable.access import Permission, require
-from signaltable.domain import GONE, NotFound, State, day_of
+from signaltable.domain import ANSWERABLE, GONE, NotFound, State, day_of
 from signaltable.flow import consultation
 from signaltable.flow.consultation import About
 from signaltable.flow.dossier import meeting_days, met_since
 from signaltable.models import Question, Signal, Subject
 from signaltable.queries import resource_of, resource_of_question
 from signaltable.transaction import Transaction, in_whole
-
-# In these states partners can be asked: before triage nobody looked, afterwards the signal is with a receiver.
-ASKABLE: Final = frozenset({State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH})
-# An answer still helps after a first disclosure, because danger does not wait for answers; not when all is over.
-ANSWERABLE: Final = ASKABLE | {State.REFERRED, State.ACCEPTED, State.RETURNED, State.FOLLOWED_UP}
 
 # Rules of policies/deadlines.toml: the usual time, the least time between two reminders, and the longest time of all.
 ANSWER, AGAIN, LONGEST = "enrich-answer", "enrich-reminder-again", "enrich-longest"

@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from signaltable.access import Permission, require
 from signaltable.disclosure.outcome import Reason
-from signaltable.domain import Conflict, State, UnusableInput
+from signaltable.domain import ASKABLE, Conflict, State, UnusableInput
 from signaltable.flow import consultation, fact_questions, mailing
 from signaltable.flow.consultation import About, Carried, NotCarried
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of, signal_at_table
-from signaltable.flow.enrich.asked import ANSWER, ASKABLE
+from signaltable.flow.enrich.asked import ANSWER
 from signaltable.flow.enrich.shown import Shown, shown
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import move

@@ -6,9 +6,9 @@ from sqlalchemy import select
 
 from signaltable.access import Permission
 from signaltable.audit_trail import day_milliseconds
-from signaltable.domain import Conflict, UnusableInput, day_of
+from signaltable.domain import ANSWERABLE, Conflict, UnusableInput, day_of
 from signaltable.flow import mailing
-from signaltable.flow.enrich.asked import AGAIN, ANSWERABLE, LONGEST, WARN, led_question, record
+from signaltable.flow.enrich.asked import AGAIN, LONGEST, WARN, led_question, record
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.postponements import QUESTION, QUESTION_WITHDRAWN, put_off, reason_of, times_put_off
 from signaltable.models import Agency, Postponement, Question, Signal

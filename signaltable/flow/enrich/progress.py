@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from signaltable.access import Permission, require
-from signaltable.domain import NotFound, Resource
+from signaltable.domain import ANSWERABLE, NotFound, Resource
 from signaltable.flow import consultation
 from signaltable.flow.dossier import TABLE, pseudonym, reader_of
-from signaltable.flow.enrich.asked import ANSWERABLE, is_late, led_question, record
+from signaltable.flow.enrich.asked import is_late, led_question, record
 from signaltable.flow.enrich.clocks import longest_until, may_remind, reasons_of
 from signaltable.models import Agency, Question, RegionalTable, Signal
 from signaltable.queries import PAGE, agency_titles, not_kept_from, tables_of

@@ -6,11 +6,10 @@ from datetime import date, datetime
 from sqlalchemy import select, tuple_
 
 from signaltable.access import Permission, require
-from signaltable.domain import GONE, Resource, State, day_of
+from signaltable.domain import ANSWERABLE, GONE, Resource, State, day_of
 from signaltable.flow import budget, consultation, contexts
 from signaltable.flow.dossier import pseudonym
 from signaltable.flow.enrich.asked import (
-    ANSWERABLE,
     about_of,
     is_answerable,
     is_late,

@@ -89,8 +89,7 @@ def _open_row(tx: Transaction, reference: str) -> tuple[IdentityRequest, Signal,
         raise rows.refusal(row, why_not, Permission.IDENTITY_DECIDE_OWN)
     if row.state != rows.WAITING or tx.now > rows.decide_by(tx, row):
         raise Conflict("decided", "the request was decided already, or its time is over")
-    subject = tx.session.get_one(Subject, row.subject_id)
-    return row, tx.session.get_one(Signal, row.signal_id), subject
+    return row, *rows.about(tx, row)
 
 
 def _still_stands(tx: Transaction, row: IdentityRequest, signal: Signal, subject: Subject) -> None:

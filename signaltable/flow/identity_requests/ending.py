@@ -47,8 +47,7 @@ def _still_open(row: IdentityRequest) -> None:
 def end(tx: Transaction, row: IdentityRequest, state: str, cause: str) -> None:
     """End an open request, and with it the key that was wrapped for it; recorded."""
     row.state, row.cause, row.ended_at, row.wrapped = state, cause, tx.now, b""
-    signal = tx.session.get_one(Signal, row.signal_id)
-    subject = tx.session.get_one(Subject, row.subject_id)
+    signal, subject = rows.about(tx, row)
     tx.record(
         "identity:end",
         object_type=rows.OBJECT,

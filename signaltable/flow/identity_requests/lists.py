@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
+from sqlalchemy.orm import load_only
 
 from signaltable.access import Allowed, Permission, may
 from signaltable.domain import Refused, day_of
@@ -16,7 +18,7 @@ from signaltable.flow.identity_requests.viewing import why_closed
 from signaltable.flow.second_person import roles_of
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.grounds import Ground
-from signaltable.models import Account, IdentityRequest, Signal, Subject
+from signaltable.models import Account, IdentityRequest
 from signaltable.queries import PageKey, agency_titles, newest_first, not_kept_from
 from signaltable.transaction import Transaction
 
@@ -85,8 +87,9 @@ def waiting(tx: Transaction) -> list[RequestLine]:
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """The requests that the actor may decide on, each with the last day of that."""
-    query = select(IdentityRequest).where(*_for_actor(tx)).order_by(IdentityRequest.asked_at, IdentityRequest.id)
-    for row in tx.session.scalars(query.limit(MOST)):
+    columns = select(IdentityRequest.reference, IdentityRequest.asked_at, IdentityRequest.signal_id)
+    query = columns.where(*_for_actor(tx)).order_by(IdentityRequest.asked_at, IdentityRequest.id)
+    for row in tx.lists.execute(query.limit(MOST)):
         due = tx.program.policy.deadlines["identity-decision"].due(day_of(row.asked_at))
         yield WorkItem("identities", row.reference, row.reference, row.asked_at, due, about=(row.signal_id,))
 
@@ -99,7 +102,7 @@ def work_of_asker(tx: Transaction) -> Iterable[WorkItem]:
         IdentityRequest.state == rows.APPROVED,
         IdentityRequest.until > tx.now,
     )
-    for row in tx.session.scalars(query.order_by(IdentityRequest.until, IdentityRequest.id).limit(MOST)):
+    for row in tx.lists.scalars(query.order_by(IdentityRequest.until, IdentityRequest.id).limit(MOST)):
         due = day_of(row.until) if row.until else None
         yield WorkItem("looks", row.reference, row.reference, row.asked_at, due, about=(row.signal_id,))
 
@@ -110,10 +113,12 @@ def history(tx: Transaction, after: PageKey | None = None) -> tuple[list[Request
     Raises `Refused` for everybody else.
     """
     query = select(IdentityRequest)
-    if not rows.supervises(tx):
-        if not _decides(tx):
-            raise Refused("no_permission", details={"permission": Permission.IDENTITY_DECIDE_OWN.value})
-        query = query.where(IdentityRequest.owner_agency == tx.actor.agency_id)
+    if rows.supervises(tx):
+        with tx.whole("who supervises looks at all requests, without words"):
+            return _page(tx, query, "identity_history", after)
+    if not _decides(tx):
+        raise Refused("no_permission", details={"permission": Permission.IDENTITY_DECIDE_OWN.value})
+    query = query.where(IdentityRequest.owner_agency == tx.actor.agency_id)
     return _page(tx, query, "identity_history", after)
 
 
@@ -140,10 +145,14 @@ def _for_actor(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
 
 def _late(tx: Transaction) -> Sequence[str]:
     """Waiting requests of the own agency that nobody decided in time, before the job wrote that down."""
-    query = select(IdentityRequest).where(
-        IdentityRequest.state == rows.WAITING, IdentityRequest.owner_agency == tx.actor.agency_id
+    query = (
+        select(IdentityRequest)
+        .options(load_only(IdentityRequest.asked_at))
+        .where(IdentityRequest.state == rows.WAITING, IdentityRequest.owner_agency == tx.actor.agency_id)
     )
-    return [row.id for row in tx.session.scalars(query) if tx.now > rows.decide_by(tx, row)]
+    # The oldest end first, and a job writes down every hour which ended: there are few of them, and the rest is not read.
+    oldest = tx.lists.scalars(query.order_by(IdentityRequest.asked_at, IdentityRequest.id).limit(MOST))
+    return [row.id for row in takewhile(lambda one: tx.now > rows.decide_by(tx, one), oldest)]
 
 
 def _page(
@@ -189,8 +198,7 @@ def _state(tx: Transaction, row: IdentityRequest) -> str:
 def consult(tx: Transaction, reference: str) -> RequestPage:
     """One request for who may see it; recorded. Who supervises reads no words. Raises `NotFound` for everybody else."""
     row = rows.by_reference(tx, reference)
-    signal = tx.session.get_one(Signal, row.signal_id)
-    subject = tx.session.get_one(Subject, row.subject_id)
+    signal, subject = rows.about(tx, row)
     asks, of_owner = rows.is_asker(tx, row), rows.is_of_owner(tx, row)
     reads = asks or of_owner
     said = rows.words(tx, row, rows.ASKED) if reads else {}

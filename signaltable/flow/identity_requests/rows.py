@@ -44,6 +44,12 @@ def by_reference(tx: Transaction, reference: str, *, locked: bool = False) -> Id
     return row
 
 
+@in_whole("the gate sees what it refuses")
+def about(tx: Transaction, row: IdentityRequest) -> tuple[Signal, Subject]:
+    """The signal and the subject of a request that `by_reference` handed out, also once the case went on without who asked."""
+    return tx.session.get_one(Signal, row.signal_id), tx.session.get_one(Subject, row.subject_id)
+
+
 def is_asker(tx: Transaction, row: IdentityRequest) -> bool:
     """Whether the actor made this request: that very account, still at the same agency."""
     return row.account_id == tx.actor.account_id and row.agency_id == tx.actor.agency_id

@@ -19,7 +19,7 @@ from signaltable.flow.second_person import roles_of
 from signaltable.flow.weighing import Permitted
 from signaltable.keys import CannotOpen
 from signaltable.models import IdentityRequest, Signal, Subject, SubjectKey
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 PERMISSION = Permission.IDENTITY_REQUEST_TABLED
 # Why somebody has to prove first who they are; a page asks it and comes back.
@@ -77,14 +77,14 @@ def _open_to_actor(tx: Transaction, row: IdentityRequest) -> tuple[Signal, Subje
     if not rows.is_asker(tx, row):
         raise rows.refusal(row, "other_person", PERMISSION)
     require(tx.actor, PERMISSION)
-    signal = tx.session.get_one(Signal, row.signal_id)
-    subject = tx.session.get_one(Subject, row.subject_id)
+    signal, subject = rows.about(tx, row)
     closed = why_closed(tx, row, signal, subject)
     if closed:
         raise rows.refusal(row, closed, PERMISSION)
     return signal, subject
 
 
+@in_whole("the gate sees what it refuses")
 def why_closed(tx: Transaction, row: IdentityRequest, signal: Signal, subject: Subject) -> str:
     """Why who asked cannot see it now, as a code; nothing while it is open. The actor is who asked."""
     if row.state != rows.APPROVED or row.until is None:

@@ -100,7 +100,8 @@ def _put(tx: Transaction, account: Account, address: str) -> list[str]:
         changed.append("mail_bounced")
     if changed:
         sent_before = Mail.account_id == account.id, Mail.state == states.SENT
-        tx.session.execute(update(Mail).where(*sent_before).values(problem=MOVED))
+        with tx.whole("an administrator gives somebody else another address"):
+            tx.session.execute(update(Mail).where(*sent_before).values(problem=MOVED))
     return changed
 
 

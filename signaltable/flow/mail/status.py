@@ -69,8 +69,9 @@ class Status:
 def consult(tx: Transaction, view: str) -> tuple[Status, list[Unreachable]]:
     """The counts and who cannot be reached, recorded as job:consult. `view` says where it is shown."""
     require(tx.actor, Permission.JOB_CONSULT_ALL)
-    people = unreachable(tx.session, tx.program)
-    status = status_of(tx.session, tx.program, tx.now, len(people))
+    with tx.whole("who looks after the mails sees how many wait and who cannot be reached, and no mail"):
+        people = unreachable(tx.session, tx.program)
+        status = status_of(tx.session, tx.program, tx.now, len(people))
     tx.record("job:consult", object_type="job", object_id="outbox", details={"view": view, "count": len(people)})
     return status, people[:SHOWN]
 

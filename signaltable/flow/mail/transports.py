@@ -63,9 +63,14 @@ class Folder:
         """Write the file. Raises OSError when the disk does not take it: then the run failed, not the mail."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         whole, draft = self.path / f"{letter.id}.eml", self.path / f"{letter.id}.part"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(message.as_bytes(policy=SMTP))
-        draft.replace(whole)
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(message.as_bytes(policy=SMTP))
+            draft.replace(whole)
+        except OSError:
+            # When the mail is no longer needed by the next try, nobody else would ever take this away.
+            draft.unlink(missing_ok=True)
+            raise
         return None
 
 

@@ -87,7 +87,7 @@ def overview(tx: Transaction, days: int = DAYS[0]) -> Overview:
     """Everything that raises a question over so many days, and what was asked and settled; that is recorded."""
     scope = _scope(tx)
     rules = _rules(tx)
-    found = findings(_look(tx, days, scope))
+    found = _found(tx, _look(tx, days, scope))
     titles = agency_titles(tx)
     asked = [_line(row, rules, titles) for row in _questions(tx, scope, settled=False)]
     settled = [_line(row, rules, titles) for row in _questions(tx, scope, settled=True)]
@@ -194,12 +194,17 @@ def consult(tx: Transaction, rule_id: str, about: str, days: int = DAYS[0]) -> F
     )
 
 
+def _found(tx: Transaction, look: Look, rule: MisuseRule | None = None) -> list[Finding]:
+    with tx.whole("whether a read had a task around it follows from the cases of every agency"):
+        return list(PATTERNS[rule.id](look, look.use(), rule)) if rule else findings(look)
+
+
 def _find(tx: Transaction, rule_id: str, about: str, days: int, scope: str) -> tuple[MisuseRule, Finding | None]:
     look = _look(tx, days, scope)
     rule = next((one for one in look.rules.misuse if one.id == rule_id), None)
     if rule is None:
         raise NotFound("no such question")
-    return rule, next((one for one in PATTERNS[rule_id](look, look.use(), rule) if one.about == about), None)
+    return rule, next((one for one in _found(tx, look, rule) if one.about == about), None)
 
 
 def _history(tx: Transaction, rule_id: str, about: str) -> Sequence[MisuseQuestion]:

@@ -7,13 +7,16 @@ a job runs or not. What the log told to have ended never counts again, also when
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, literal_column, select, union_all
 from sqlalchemy.orm import Session
 
+from signaltable.db import table_of
 from signaltable.flow.rights.mixing import oversees
 from signaltable.models import AccountRole, RoleGrant
 from signaltable.policy import PolicySet
+from signaltable.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,28 @@ def running(now: datetime) -> ColumnElement[bool]:
 
 
 def held_by(session: Session, policy: PolicySet, account_id: str, now: datetime) -> Held:
-    """The roles of one account at this moment."""
-    return held_by_all(session, policy, [account_id], now).get(account_id, Held())
+    """The roles of one account at this moment. Asked with every request, so by one statement that is made beforehand."""
+    session.flush()
+    own: set[str] = set()
+    granted: set[str] = set()
+    for is_own, role in _OF_ONE.rows(session.connection(), {"account": account_id, "now": now}):
+        (own if is_own else granted).add(role)
+    return Held(frozenset(own), _that_fit(policy, own, granted)) if granted else Held(frozenset(own))
+
+
+_roles, _grants = table_of(AccountRole).c, table_of(RoleGrant).c
+_NOW: Final = bindparam("now", type_=_grants.begins_at.type)
+_OF_ONE: Final = Prepared(
+    union_all(
+        select(literal_column("1"), _roles.role).where(_roles.account_id == bindparam("account")),
+        select(literal_column("0"), _grants.role).where(
+            _grants.account_id == bindparam("account"),
+            _grants.begins_at <= _NOW,
+            _grants.ends_at > _NOW,
+            _grants.ended_at.is_(None),
+        ),
+    )
+)
 
 
 def held_by_all(session: Session, policy: PolicySet, account_ids: Iterable[str], now: datetime) -> Mapping[str, Held]:

@@ -4,7 +4,7 @@ By a privacy officer who is somebody else, also when roles changed since. "Not r
 opens an incident; so does it when nobody looks back in time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -302,7 +302,7 @@ def sweep(tx: Transaction) -> tuple[int, int]:
 
 
 @in_whole("privacy officers of every agency look back, and owners hear of it")
-def work(tx: Transaction) -> Iterable[WorkItem]:
+def work(tx: Transaction) -> Sequence[WorkItem]:
     """What the actor can look back on, the most pressing first. Never the own."""
     query = (
         select(EmergencyAccess.id, EmergencyAccess.signal_id, EmergencyAccess.opened_at, EmergencyAccess.review_due_at)
@@ -312,6 +312,15 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         .order_by(EmergencyAccess.review_due_at, EmergencyAccess.id)
         .limit(MOST)
     )
-    for row in tx.session.execute(query):
-        due = day_of(row.review_due_at)
-        yield WorkItem("emergencies", row.id, row.reference, row.opened_at, due, urgent=True, about=(row.signal_id,))
+    return [
+        WorkItem(
+            "emergencies",
+            row.id,
+            row.reference,
+            row.opened_at,
+            day_of(row.review_due_at),
+            urgent=True,
+            about=(row.signal_id,),
+        )
+        for row in tx.lists.execute(query)
+    ]

@@ -13,7 +13,8 @@ from signaltable.domain import ZONE
 from signaltable.flow.rights.lines import BREAK_GLASS, MACHINE, NO_FACTOR, NO_ROLE, UNUSED, Line
 from signaltable.flow.rights.reviews import TAKE_AWAY, Judged, Signed
 from signaltable.policy import PolicySet
-from signaltable.reports.paper import Block, Code, Facts, Grid, Heading, Words, paper
+from signaltable.reports.blocks import Block, Code, Facts, Grid, Heading, Words
+from signaltable.reports.paper import paper
 from signaltable.spreadsheets import table
 from signaltable.texts import Text
 

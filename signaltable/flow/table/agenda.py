@@ -10,6 +10,7 @@ from sqlalchemy import Row, func, select
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.agenda import Proposal, fitting
 from signaltable.domain import GONE, Conflict, DisclosureState, NotFound, State, UnusableInput
+from signaltable.flow import searching
 from signaltable.flow.advice import AdvisedRoute
 from signaltable.flow.dossier import (
     advice_at_table,
@@ -21,7 +22,7 @@ from signaltable.flow.table.meetings import MeetingLine, coming_meeting, meeting
 from signaltable.flow.table.meetings import resource_of_meeting as _gate
 from signaltable.models import AgendaItem, Disclosure, Meeting, Note, Signal, SignalMove
 from signaltable.queries import mine, resource_of, signal_by_reference
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 # A meeting that no table could finish; the limit keeps the page small whatever happens.
 MOST_ITEMS = 40
@@ -116,6 +117,7 @@ def agenda(tx: Transaction, meeting_id: str) -> Agenda:
     )
 
 
+@in_whole("an agenda keeps its line of what went to another table, and tells nothing else of it")
 def items_of(tx: Transaction, meeting_id: str) -> list[tuple[AgendaItem, Signal]]:
     rows = tx.session.execute(
         select(AgendaItem, Signal)
@@ -139,7 +141,8 @@ def _agenda_lines(tx: Transaction, meeting: Meeting) -> Iterable[AgendaLine]:
         .where(Note.item_id.in_([item.id for item, _ in items]))
         .group_by(Note.item_id)
     )
-    notes = dict(tx.session.execute(query).all())
+    with tx.whole("an agenda keeps its line of what went to another table, and tells nothing else of it"):
+        notes = dict(tx.session.execute(query).all())
     told = forms_at_table(tx, [signal.facts for _, signal in items])
     elsewhere = overlap.elsewhere(tx, [signal.id for _, signal in items])
     for (item, signal), forms in zip(items, told, strict=True):
@@ -217,6 +220,7 @@ def put_on_agenda(tx: Transaction, meeting_id: str, references: Sequence[str]) -
         place = max((place for place, (before, _) in enumerate(order, start=1) if before >= proposal.weight), default=0)
         order.insert(place, (proposal.weight, item))
         move(tx, signal, State.TABLED)
+        searching.again(tx, signal)
     for place, (_, item) in enumerate(order, start=1):
         item.position = place
     record_schedule(tx, meeting, changed=["agenda"], signals=wanted)
@@ -257,6 +261,7 @@ def leave_agenda(tx: Transaction, item: AgendaItem, signal: Signal) -> None:
     """Delete an item without a decision. The signal goes back to where it was, unless another meeting still has it."""
     tx.session.delete(item)
     tx.session.flush()
+    searching.again(tx, signal)
     if State(signal.state) is State.TABLED and not waits_at_table(tx, signal):
         back_from_table(tx, signal, state_before_table(tx, signal))
 

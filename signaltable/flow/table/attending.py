@@ -240,7 +240,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         Attendance.account_id == tx.actor.account_id,
         Attendance.answer != "",
     )
-    rows = tx.session.execute(
+    rows = tx.lists.execute(
         select(Meeting.id, Meeting.created_at, Meeting.held_on, RegionalTable.title)
         .join(RegionalTable, RegionalTable.id == Meeting.table_id)
         .join(TableMember, TableMember.table_id == Meeting.table_id)

@@ -8,9 +8,8 @@ import calendar as months
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from icalendar import Calendar, Event, Timezone
 from sqlalchemy import select
 
 from signaltable.access import Permission, require
@@ -18,9 +17,15 @@ from signaltable.domain import ZONE, NotFound
 from signaltable.flow import seats
 from signaltable.flow.seats import TableTitle
 from signaltable.flow.table.meetings import MeetingLine, meeting_lines, meeting_of, seat
+from signaltable.later import later
 from signaltable.models import Meeting
 from signaltable.texts import Text
 from signaltable.transaction import Transaction
+
+if TYPE_CHECKING:
+    import icalendar
+else:
+    icalendar = later("icalendar")
 
 # RFC 5545, 3.7.3: who made the file. 3.8.4.7: ids that stay the same over every change, unique over the world.
 PRODUCER: Final = "-//signaltable//meetings//NL"
@@ -141,7 +146,7 @@ def file_of_coming(tx: Transaction, lang: str, *, table_id: str = "") -> bytes:
 
 def _file(tx: Transaction, rows: Sequence[Meeting], lang: str) -> bytes:
     tables = seats.titles(tx, [row.table_id for row in rows])
-    made = Calendar()
+    made = icalendar.Calendar()
     made.add("prodid", PRODUCER)
     made.add("version", "2.0")
     made.add("calscale", "GREGORIAN")
@@ -154,14 +159,14 @@ def _file(tx: Transaction, rows: Sequence[Meeting], lang: str) -> bytes:
     return written
 
 
-def _zone(days: Sequence[date]) -> Timezone:
+def _zone(days: Sequence[date]) -> "icalendar.Timezone":
     """When the clocks change in the years of these days and one around them, so that no reader has to know the zone."""
     first, last = date(min(days).year - 1, 1, 1), date(max(days).year + 2, 1, 1)
-    return Timezone.from_tzinfo(ZONE, first_date=first, last_date=last)
+    return icalendar.Timezone.from_tzinfo(ZONE, first_date=first, last_date=last)
 
 
-def _event(meeting: Meeting, summary: str, now: datetime) -> Event:
-    event = Event()
+def _event(meeting: Meeting, summary: str, now: datetime) -> "icalendar.Event":
+    event = icalendar.Event()
     event.add("uid", f"{meeting.id}@{ID_DOMAIN}")
     event.add("dtstamp", now.astimezone(UTC).replace(microsecond=0))
     event.add("last-modified", (meeting.changed_at or meeting.created_at).astimezone(UTC).replace(microsecond=0))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from signaltable.flow.table.minutes import DRAFT, SHARED
 from signaltable.flow.work import MOST, WorkItem
@@ -34,7 +34,7 @@ def on_agenda(tx: Transaction, meeting: Meeting) -> tuple[tuple[str, str, date],
 
 def to_close(tx: Transaction) -> Iterable[WorkItem]:
     """Meetings of the actor's tables that were held and not closed; for who may close them."""
-    rows = tx.session.scalars(
+    rows = tx.lists.scalars(
         select(Meeting)
         .where(
             Meeting.table_id.in_(tables_of(tx, tx.actor.agency_id)),
@@ -58,21 +58,22 @@ def to_share(tx: Transaction) -> Iterable[WorkItem]:
 
 def to_approve(tx: Transaction) -> Iterable[WorkItem]:
     """Minutes of the actor's tables that were shared, once the table meets again; for who may record the approval."""
-    newest = {
-        row.table_id: row.last
-        for row in tx.session.execute(
-            select(Meeting.table_id, func.max(Meeting.held_on).label("last"))
-            .where(Meeting.held_on <= tx.today, Meeting.cancelled_at.is_(None))
-            .group_by(Meeting.table_id),
-        )
-    }
+    newest = {table: _last_held(tx, table) for table in tables_of(tx, tx.actor.agency_id)}
     for minutes, meeting in _minutes(tx, SHARED):
-        if newest.get(meeting.table_id, meeting.held_on) > meeting.held_on:
+        if (newest.get(meeting.table_id) or meeting.held_on) > meeting.held_on:
             yield WorkItem("approving", meeting.id, meeting.title, minutes.shared_at or minutes.made_at)
 
 
+def _last_held(tx: Transaction, table_id: str) -> date | None:
+    """The last day until today on which a table met; None when it never did."""
+    query = select(Meeting.held_on).where(
+        Meeting.table_id == table_id, Meeting.held_on <= tx.today, Meeting.cancelled_at.is_(None)
+    )
+    return tx.lists.scalar(query.order_by(Meeting.held_on.desc(), Meeting.id.desc()).limit(1))
+
+
 def _minutes(tx: Transaction, state: str) -> Iterable[tuple[Minutes, Meeting]]:
-    rows = tx.session.execute(
+    rows = tx.lists.execute(
         select(Minutes, Meeting)
         .join(Meeting, Meeting.id == Minutes.meeting_id)
         .where(Meeting.table_id.in_(tables_of(tx, tx.actor.agency_id)), Minutes.state == state)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import ACTIVE_STATES, Conflict, Decision, DisclosureState, Resource, State, UnusableInput
-from signaltable.flow import consultation, mailing, seats
+from signaltable.flow import consultation, mailing, searching, seats
 from signaltable.flow.dossier import signal_at_table
 from signaltable.flow.masking import for_others, text_hash
 from signaltable.flow.moves import back_from_table
@@ -20,7 +20,7 @@ from signaltable.flow.table.agenda import refuse_discussed, state_before_table
 from signaltable.flow.table.meetings import members, record_schedule
 from signaltable.models import Agency, AgendaItem, Disclosure, Meeting, RegionalTable, Signal, SignalTableMove
 from signaltable.queries import kept_from_signal, resource_of, subjects_of
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 REASON_LIMIT: Final = 500
 NO_TABLE = "expected one of the open tables that were offered"
@@ -81,7 +81,8 @@ def move_to_table(tx: Transaction, reference: str, table_id: str, reason: str, *
     """
     signal = signal_at_table(tx, reference)
     # Whoever moves it at the same moment waits here, and then sees where it went.
-    tx.session.refresh(signal, with_for_update=True)
+    with tx.whole("the gate sees what it refuses"):
+        tx.session.refresh(signal, with_for_update=True)
     resource = resource_of(tx, signal)
     _refuse_moved(tx, signal, resource)
     require(tx.actor, Permission.SIGNAL_MOVE_OWN_TABLE, resource)
@@ -114,7 +115,9 @@ def _refuse_moved(tx: Transaction, signal: Signal, resource: Resource) -> None:
         return
     mine = {one.id for one in seats.seats_of(tx, tx.actor.agency_id)}
     query = select(SignalTableMove.from_table).where(SignalTableMove.signal_id == signal.id)
-    if mine & set(tx.session.scalars(query)):
+    with tx.whole("the gate sees what it refuses"):
+        left = set(tx.session.scalars(query))
+    if mine & left:
         raise Conflict("moved", "the signal went to another table meanwhile")
 
 
@@ -187,6 +190,7 @@ def _leave_agendas(tx: Transaction, signal: Signal) -> None:
         back_from_table(tx, signal, state_before_table(tx, signal))
 
 
+@in_whole("whoever sends a case to another table does not see it there")
 def _note(tx: Transaction, signal: Signal, table_id: str, words: str) -> None:
     before = signal.table_id
     tx.session.add(
@@ -202,6 +206,7 @@ def _note(tx: Transaction, signal: Signal, table_id: str, words: str) -> None:
         ),
     )
     signal.table_id = table_id
+    searching.again(tx, signal)
     signal.version += 1
     tx.record(
         "signal:move",

@@ -36,12 +36,6 @@ def other_tables(tx: Transaction, signal_id: str) -> tuple[str, ...]:
     )
 
 
-def overlapping(table_ids: Sequence[str]) -> Select[Any]:
-    """The ids of the signals at these tables whose subject lies at another table too, as a query to select from."""
-    first = aliased(Signal)
-    return _pairs(first, first.table_id.in_(list(table_ids)), told=(first.id,))
-
-
 def _pairs(first: type[Signal], *where: ColumnElement[bool], told: Sequence[Any] = ()) -> Select[Any]:
     mine, theirs = aliased(SubjectGroup), aliased(SubjectGroup)
     one, other, second = aliased(Subject), aliased(Subject), aliased(Signal)

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from signaltable.access import Permission, require
 from signaltable.domain import ENDED, Conflict, NotFound, UnusableInput
 from signaltable.flow import mailing
 from signaltable.models import Agency, Meeting, RegionalTable, Signal, TableMember
-from signaltable.transaction import Transaction
+from signaltable.transaction import Transaction, in_whole
 
 TITLE_LIMIT: Final = 200
 REGION_LIMIT: Final = 120
@@ -122,9 +122,7 @@ def change_table(tx: Transaction, table_id: str, described: Described) -> None:
     wanted = set(described.members)
     if wanted != before:
         changed.append("members")
-        left = TableMember.agency_id.in_(sorted(before - wanted))
-        tx.session.execute(delete(TableMember).where(TableMember.table_id == table_id, left))
-        _seat(tx, table_id, sorted(wanted - before))
+        _seat(tx, table_id, wanted - before, leaving=before - wanted)
     _record(tx, table_id, changed, sorted(wanted ^ before))
 
 
@@ -171,7 +169,8 @@ def _lines(tx: Transaction, rows: Sequence[RegionalTable]) -> list[TableLine]:
     ids = [row.id for row in rows]
     seated = _seated(tx, ids)
     signals = select(Signal.table_id, func.count()).where(Signal.table_id.in_(ids), Signal.state.not_in(ENDED))
-    lying = dict(tx.session.execute(signals.group_by(Signal.table_id)).all())
+    with tx.whole("who keeps the tables sees how many cases lie there, and none of them"):
+        lying = dict(tx.session.execute(signals.group_by(Signal.table_id)).all())
     planned = select(Meeting.table_id, func.count()).where(
         Meeting.table_id.in_(ids), Meeting.held_on >= tx.today, Meeting.cancelled_at.is_(None)
     )
@@ -229,7 +228,10 @@ def _check(tx: Transaction, described: Described, table_id: str, *, theme: str =
         raise UnusableInput(problems)
 
 
-def _seat(tx: Transaction, table_id: str, agencies: Iterable[str]) -> None:
+@in_whole("a seat gives a look at cases, so nobody of an agency changes one")
+def _seat(tx: Transaction, table_id: str, agencies: Iterable[str], leaving: Iterable[str] = ()) -> None:
+    for agency in sorted(leaving):
+        tx.session.delete(tx.session.get_one(TableMember, (table_id, agency)))
     tx.session.add_all(TableMember(table_id=table_id, agency_id=agency) for agency in sorted(set(agencies)))
     tx.session.flush()
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import ColumnElement, Select, select, tuple_
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import GONE, NotFound
+from signaltable.flow import places
 from signaltable.flow.table.task_lines import TaskLine, lines_of
 from signaltable.flow.work import MOST, WorkItem
 from signaltable.models import AgendaItem, Meeting, MeetingTask, Signal
@@ -42,10 +43,11 @@ def listing(tx: Transaction, *, side: str = OWN, state: str = OPEN, after: PageK
         raise NotFound("no such list")
     query = _of_side(tx, chosen)
     if state == SETTLED:
-        done = query.where(MeetingTask.settled_at.is_not(None))
+        done = query.where(MeetingTask.settled_at.is_not(None), _among(tx, chosen, "tasks-settled", after, newest=True))
         rows, following = newest_first(tx, done, MeetingTask.settled_at, MeetingTask.id, after)
     else:
-        rows, following = _open(tx, query.where(MeetingTask.due_on < tx.today) if state == LATE else query, after)
+        end = datetime.combine(tx.today, time.min, UTC) if state == LATE else None
+        rows, following = _open(tx, query.where(_among(tx, chosen, "tasks", after, before=end)), after)
     tx.record(
         "signal:list",
         object_type="agency",
@@ -60,6 +62,15 @@ def sides_of(tx: Transaction) -> tuple[str, ...]:
     own = isinstance(may(tx.actor, Permission.TASK_SETTLE_OWN), Allowed)
     leads = isinstance(may(tx.actor, Permission.TABLE_MINUTE_OWN_TABLE), Allowed)
     return ((OWN,) if own else ()) + ((TABLE,) if leads else ())
+
+
+def _among(tx: Transaction, side: str, name: str, after: PageKey | None, **options: Any) -> ColumnElement[bool]:
+    """Whether a task is among those that a page can hold."""
+    if side == OWN:
+        first = places.of_own_agency(tx, (name,), PAGE + 1, after=after, **options)
+    else:
+        first = places.at_own_tables(tx, (f"{name}-table",), PAGE + 1, after=after, **options)
+    return MeetingTask.id.in_(select(first.c.object_id))
 
 
 def _of_side(tx: Transaction, side: str) -> Select[Any]:
@@ -109,8 +120,10 @@ def of_earlier(meeting: Meeting) -> Select[Any]:
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
     """The open tasks of the actor's agency, for whoever may settle them."""
-    rows = tx.session.execute(
+    first = places.of_own_agency(tx, ("tasks",), MOST)
+    rows = tx.lists.execute(
         select(MeetingTask, Signal.reference)
+        .join(first, first.c.object_id == MeetingTask.id)
         .join(Signal, Signal.id == MeetingTask.signal_id)
         .where(
             MeetingTask.agency_id == tx.actor.agency_id,
@@ -119,7 +132,6 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
             not_kept_from(tx, MeetingTask.signal_id),
         )
         .order_by(MeetingTask.due_on, MeetingTask.id)
-        .limit(MOST)
     )
     for task, reference in rows:
         yield WorkItem("tasks", task.id, reference, task.made_at, task.due_on, about=(task.signal_id,))
