@@ -109,7 +109,7 @@ def _address_only(operation: Operation) -> None:
 
 def _note(error: Exception, answer: Response) -> None:
     """Record what a system asked and did not get; what was refused has an entry already, and of strangers there is none."""
-    if isinstance(error, Refused | NoToken) or not is_known(actor()) or answer.status_code == 429:
+    if isinstance(error, Refused | NoToken) or answer.status_code in {429, 503} or not is_known(actor()):
         return
     found: dict[str, Any] = answer.get_json()
     cause, endpoint = str(found["reason"]), request.endpoint or ""

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow.coming_in.machines import NoToken
 from signaltable.flow.rates import TooMany
+from signaltable.storage_faults import StorageFault, fault_of
 
 LOG: Final = logging.getLogger("signaltable")
 TYPE: Final = "application/problem+json"
@@ -36,6 +37,8 @@ WORDS: Final[Mapping[str, str]] = {
     "not_json": "Expected one JSON object, each name once, not nested, as application/json in UTF-8.",
     "not_csv": "Expected a list as text/csv.",
     "not_on_the_form": "Expected nothing in the address that this operation does not name.",
+    "unavailable": "Nothing was stored. Try again after the seconds in Retry-After.",
+    "not_known": "It is not known whether this was stored. Read it again before you send it again.",
     "too_large": "This is more than the operation takes.",
     "rate": "This was asked too often. Try again after the seconds in Retry-After.",
 }
@@ -82,6 +85,9 @@ def answer_of(error: Exception) -> Response:
         if isinstance(error, kind):
             found: Response = told(error)
             return found
+    fault = fault_of(error)
+    if fault is not None:
+        return _unavailable(fault)
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
@@ -106,6 +112,13 @@ def _no_token(error: Any) -> Response:
 def _too_many(error: Any) -> Response:
     answer = problem(429, "rate")
     answer.headers["Retry-After"] = str(error.seconds)
+    return answer
+
+
+def _unavailable(fault: StorageFault) -> Response:
+    LOG.error("storage is %s%s", fault.kind, ", and one act is not known to be stored" if fault.unsure else "")
+    answer = problem(503, "not_known" if fault.unsure else "unavailable")
+    answer.headers["Retry-After"] = str(fault.again_after)
     return answer
 
 

@@ -22,6 +22,7 @@ from signaltable.web import (
     auditor,
     blind_check,
     card,
+    compiled_templates,
     cookies,
     disclosures,
     duties,
@@ -29,12 +30,14 @@ from signaltable.web import (
     errors,
     escalations,
     exclusions,
+    figures,
     filters,
     grants,
     guards,
     headers,
     hosts,
     identity_requests,
+    in_turn,
     inbox,
     incidents,
     intake_about,
@@ -59,6 +62,7 @@ from signaltable.web import (
     rights,
     samples,
     screen,
+    search,
     security,
     signals,
     signing_in,
@@ -71,6 +75,7 @@ from signaltable.web import (
     transfers,
     triage,
     uploads,
+    watching,
     witness,
 )
 
@@ -88,6 +93,7 @@ BLUEPRINTS = (
     duties.pages,
     emergency.pages,
     exclusions.pages,
+    figures.pages,
     grants.pages,
     identity_requests.pages,
     inbox.pages,
@@ -111,6 +117,7 @@ BLUEPRINTS = (
     rights.pages,
     samples.pages,
     screen.pages,
+    search.pages,
     reflection.pages,
     signals.pages,
     subject_erasures.pages,
@@ -120,15 +127,32 @@ BLUEPRINTS = (
     tasks.pages,
     text_checks.pages,
     triage.pages,
+    watching.pages,
     witness.pages,
 )
+
+
+def begin_app(settings: Settings) -> Flask:
+    """What the application is made on: all that the code of templates depends on, and nothing of a home or a database."""
+    app = Flask("signaltable", template_folder=str(settings.templates), static_folder=str(guards.STATIC))
+    app.config.update(
+        BABEL_TRANSLATION_DIRECTORIES=str(guards.TRANSLATIONS),
+        BABEL_DEFAULT_LOCALE="nl",
+        BABEL_DEFAULT_TIMEZONE="Europe/Amsterdam",
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    Babel(app, locale_selector=account.language)
+    filters.register(app)
+    compiled_templates.keep(app.jinja_env, settings.templates)
+    return app
 
 
 def create_app(settings: Settings, program: Program | None = None) -> Flask:
     """The web application. Refuses to start on unusable settings, a broken rule, or a view without permission."""
     # A worker serves many requests, each with a trace of its own.
     program = replace(program or open_program(settings), work=None)
-    app = Flask("signaltable", template_folder=str(settings.templates), static_folder=str(guards.STATIC))
+    app = begin_app(settings)
     app.config.update(
         SESSION_COOKIE_NAME="__Host-signaltable" if settings.secure_cookies else "signaltable",
         SESSION_COOKIE_HTTPONLY=True,
@@ -140,25 +164,21 @@ def create_app(settings: Settings, program: Program | None = None) -> Flask:
         # The token is the proof. The referrer that Flask-WTF would also ask over TLS is never sent: Referrer-Policy.
         WTF_CSRF_SSL_STRICT=False,
         WTF_CSRF_TIME_LIMIT=None,  # The token lives as long as the session; a long form must not lose what was typed.
-        BABEL_TRANSLATION_DIRECTORIES=str(guards.TRANSLATIONS),
-        BABEL_DEFAULT_LOCALE="nl",
-        BABEL_DEFAULT_TIMEZONE="Europe/Amsterdam",
     )
     cookies.use_keys(app, program.keys)
     app.session_interface = cookies.KeyedSessions(program.keys)
-    app.jinja_env.undefined = StrictUndefined
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.extensions["signaltable"] = program
+    watching.register(app, program)
     uploads.register(app, program)
     forms = CSRFProtect(app)
     forms.exempt(leaving.pages)
     forms.exempt(api.pages)  # No cookie counts there, so no other site can send a browser.
-    Babel(app, locale_selector=account.language)
     account.login_manager.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    for part in (guards, headers, errors, filters):
+    for part in (guards, headers, errors):
         part.register(app)
+    in_turn.register(app, settings)
     hosts.register(app, settings)
     rates.register(app, program)
     provider.register(app, program)

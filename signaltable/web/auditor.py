@@ -1,5 +1,6 @@
 """The auditor's pages: the log, one entry, the disclosures, and the proof that nothing was changed. No content."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -74,7 +75,7 @@ def workplace() -> ResponseReturnValue:
 def listing() -> ResponseReturnValue:
     """The log with its filters, newest first, each entry as a sentence."""
     before, after = _number("voor"), _number("na")
-    with begin() as tx:
+    with begin(listing=True) as tx:
         titles = agency_titles(tx)
         choices = log_choices(titles, auditing.offered(tx), sees_all=_sees_all())
         filters, asked = read_log_filters(choices)
@@ -154,7 +155,7 @@ def _file(text: str, name: str) -> Response:
 def disclosures() -> ResponseReturnValue:
     """The disclosures with their filters, newest first."""
     after = read_key(request.args.get("na", ""))
-    with begin() as tx:
+    with begin(listing=True) as tx:
         choices = disclosure_choices(agency_titles(tx))
         filters, asked = read_disclosure_filters(choices)
         page = auditing.disclosures(tx, filters, after=after)
@@ -314,5 +315,7 @@ def export(request_id: str) -> ResponseReturnValue:
 def download(request_id: str) -> ResponseReturnValue:
     """The zip of a finished export."""
     with begin() as tx:
-        path = auditing.export_file(tx, request_id)
-    return send_file(path, mimetype="application/zip", as_attachment=True, download_name="logboek-export.zip")
+        file = auditing.export_file(tx, request_id)
+    answer = send_file(file, mimetype="application/zip", as_attachment=True, download_name="logboek-export.zip")
+    answer.content_length = os.fstat(file.fileno()).st_size
+    return answer

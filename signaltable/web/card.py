@@ -5,7 +5,7 @@ There are no personal data in here. What is filled in for practice is not kept, 
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -19,7 +19,6 @@ from wtforms.validators import Length
 from signaltable.access import Permission
 from signaltable.card.content import card_routes
 from signaltable.card.layout import draw_card
-from signaltable.card.pdf import card_pdf
 from signaltable.card.practice import Exercise, Situation, situations, try_facts
 from signaltable.card.svg import card_svg
 from signaltable.card.words import alternatives_words
@@ -28,6 +27,7 @@ from signaltable.domain import NotFound, day_of
 from signaltable.facts import FACTS, Fact, Facts, UnusableFacts, parse_facts
 from signaltable.flow import looks, policy_versions
 from signaltable.grounds import CATEGORIES
+from signaltable.later import later
 from signaltable.pictures import Svg
 from signaltable.policy import PolicySet
 from signaltable.policy_errors import BrokenPolicy
@@ -37,6 +37,11 @@ from signaltable.web.card_grounds import GroundFilter, ground_view, grounds_view
 from signaltable.web.filters import in_words, lang
 from signaltable.web.guards import actor, begin, offered, only, permission, program, submitted
 from signaltable.web.wording import WORDS, category_label
+
+if TYPE_CHECKING:
+    from signaltable.card import pdf as on_paper
+else:
+    on_paper = later("signaltable.card.pdf")
 
 pages = Blueprint("card", __name__, url_prefix="/meldroutekaart")
 
@@ -146,7 +151,7 @@ def _situations() -> tuple[Situation, ...]:
 def pdf() -> ResponseReturnValue:
     """The card of today on A4, for the wall."""
     _look("card_pdf")
-    content = card_pdf(draw_card(program().policy, on=today(), lang=lang()))
+    content = on_paper.card_pdf(draw_card(program().policy, on=today(), lang=lang()))
     return _download(content, "application/pdf", "pdf")
 
 

@@ -1,12 +1,14 @@
 """What every template may use: the menu, dates, texts from policies, states in words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 from flask import Flask, request, url_for
 from flask_babel import format_date, format_datetime, format_decimal, get_locale
 from flask_babel import gettext as _
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from werkzeug.routing import BuildError
 
 from signaltable import pictures
@@ -166,7 +168,18 @@ def menu() -> list[tuple[str, str, bool]]:
             (Permission.IDENTITY_REQUEST_TABLED, Permission.IDENTITY_DECIDE_OWN, Permission.DISCLOSURE_AUDIT_ALL),
         ),
         ("duties.listing", _("Duties"), (Permission.DUTY_FULFIL_OWN, Permission.DISCLOSURE_APPROVE_OTHER)),
+        (
+            "search.show",
+            _("Search"),
+            (
+                Permission.SIGNAL_CONSULT_OWN,
+                Permission.DOSSIER_CONSULT_OWN_TABLE,
+                Permission.DOSSIER_CONSULT_TABLED,
+                Permission.REFERRAL_RECEIVE_OWN,
+            ),
+        ),
         ("card.show", _("Meldroutekaart"), (Permission.POLICY_CONSULT_ALL,)),
+        ("figures.show", _("Figures"), (Permission.FIGURES_CONSULT_ALL,)),
         ("auditor.listing", _("Audit log"), (Permission.LOG_CONSULT_ALL, Permission.LOG_CONSULT_OWN)),
         ("incidents.listing", _("Incidents"), (Permission.INCIDENT_CONSULT_ALL,)),
         (
@@ -264,20 +277,23 @@ def _context() -> dict[str, Any]:
     }
 
 
+def _each_time(asked: Callable[..., Any]) -> Callable[..., Any]:
+    """The same as a filter that Jinja asks for each page, and not once for all while it makes the code of a template: words
+    would then stay in the language of whoever came first.
+    """
+
+    @pass_context
+    def answer(_context: Context, *given: Any) -> Any:
+        return asked(*given)
+
+    return answer
+
+
 def register(app: Flask) -> None:
     """Give templates their filters and their common values."""
     app.context_processor(_context)
-    app.jinja_env.filters.update(
-        t=in_words,
-        day=day,
-        month=month,
-        moment=moment,
-        file_size=file_size,
-        ground_title=ground_title,
-        ground_unreviewed=ground_unreviewed,
-        state_label=state_label,
-        answer_label=answer_label,
-    )
+    filters = (day, month, moment, file_size, ground_title, ground_unreviewed, state_label, answer_label)
+    app.jinja_env.filters.update(t=_each_time(in_words), **{one.__name__: _each_time(one) for one in filters})
     app.jinja_env.globals.update(
         asks_who=asks_who,
         excludes=excludes,

@@ -2,15 +2,24 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
+from babel.support import NullTranslations, Translations
 from flask_babel import gettext as _
 from wtforms import Field, Form, SelectChoice, ValidationError
+from wtforms.i18n import messages_path
 
 from signaltable.identity import MONTH_NUMBERS
 from signaltable.web.filters import in_words
 
 PARTS = ("day", "month", "year")
+
+
+@cache  # Two languages.
+def own_messages(language: str) -> NullTranslations:
+    """What forms say by themselves."""
+    return Translations.load(messages_path(), [language], domain="wtforms")
 
 
 class DateParts(Field):

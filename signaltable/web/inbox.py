@@ -55,7 +55,7 @@ class FeedbackForm(CategoryForm):
 def listing() -> ResponseReturnValue:
     """What was received, newest first."""
     after = read_key(request.args.get("na", ""))
-    with begin() as tx:
+    with begin(listing=True) as tx:
         lines, following = referrals.inbox(tx, after=after)
         wrong_links = [one for one in linking.notices(tx) if one.relation == "receiver"]
     return render_template(

@@ -14,6 +14,8 @@ Heads = tuple[Any, ...]
 HEADS: Mapping[str, Heads] = {
     # --- the program and its rules
     "system:init": (_l("%(who)s started this log"),),
+    "system:migrate": (_l("%(who)s brought the tables to a new version"),),
+    "system:move": (_l("%(who)s moved the data to another database"),),
     "system:restore": (_l("%(who)s put the database back from a copy"),),
     "policy:load": (_l("%(who)s put a set of rules into use"),),
     "policy:consult": (_l("%(who)s looked at the rules"),),
@@ -97,6 +99,8 @@ HEADS: Mapping[str, Heads] = {
     ),
     "signal:record": (_l("%(who)s recorded signal %(signal)s"), _l("%(who)s recorded a signal")),
     "signal:consult": (_l("%(who)s looked at signal %(signal)s"), _l("%(who)s looked at a signal")),
+    "signal:search": (_l("%(who)s searched for cases"),),
+    "figures:consult": (_l("%(who)s looked at the figures of a month"),),
     "signal:list": (_l("%(who)s looked through the list “%(view)s”"), _l("%(who)s looked through a list")),
     "signal:withdraw": (_l("%(who)s withdrew signal %(signal)s"), _l("%(who)s withdrew a signal")),
     "signal:close": (_l("%(who)s closed signal %(signal)s"), _l("%(who)s closed a signal")),

@@ -22,6 +22,7 @@ MAY_REPEAT = frozenset(
         "links.read_notice",
         "questions.compare",
         "samples.judge",
+        "search.find",
         "signals.identity",
         "table.reorder",
     }

@@ -26,7 +26,7 @@ def home() -> ResponseReturnValue:
 def show() -> ResponseReturnValue:
     """What waits for this person, what is late or due first at the top."""
     number = _page_number(request.args.get("pagina", ""))
-    with begin() as tx:
+    with begin(listing=True) as tx:
         page = work_list.page(tx, number)
         wrong_links = linking.notices(tx)
     return render_template("overview/show.html", page=page, wrong_links=wrong_links, **WORK_WORDS)

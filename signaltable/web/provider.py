@@ -1,7 +1,7 @@
 """Coming in through the identity provider of one's organisation, and what an administrator sees of it."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
 from flask import (
@@ -25,10 +25,11 @@ from signaltable.access import Permission
 from signaltable.domain import Conflict, Refused
 from signaltable.flow import agencies
 from signaltable.flow.coming_in import actors, break_glass, kept_forms, provider_accounts, provider_login, steps
-from signaltable.flow.coming_in.provider_connection import Away, Connection
 from signaltable.flow.coming_in.provider_login import Answer, Vouched
+from signaltable.flow.coming_in.provider_told import Away
 from signaltable.flow.rights.mixing import oversees
 from signaltable.id_token import Untrusted
+from signaltable.later import later
 from signaltable.provider_settings import IdentityProvider, check_roles, check_secrets, provider_of_agency
 from signaltable.transaction import Program
 from signaltable.web.entering import go_on, is_inside
@@ -48,6 +49,13 @@ from signaltable.web.guards import (
 from signaltable.web.known_browser import device, known_browser
 from signaltable.web.provider_words import cause_in_words
 
+# Loaded where there are providers: what fetches takes 5 MB.
+if TYPE_CHECKING:
+    from signaltable.flow.coming_in import provider_connection
+    from signaltable.flow.coming_in.provider_connection import Connection
+else:
+    provider_connection = later("signaltable.flow.coming_in.provider_connection")
+
 pages = Blueprint("provider", __name__)
 
 # What the signed cookie holds while somebody is at a provider.
@@ -66,7 +74,9 @@ def register(app: Flask, program: Program) -> None:
     check_roles(providers, policy.roles, [role for role in policy.roles if oversees(policy, role)])
     check_secrets(providers)
     demo = program.settings.demo
-    app.extensions[EXTENSION] = {one.id: Connection(one, demo=demo, clock=program.clock) for one in providers}
+    app.extensions[EXTENSION] = {
+        one.id: provider_connection.Connection(one, demo=demo, clock=program.clock) for one in providers
+    }
     # No browser sends it, and no cookie counts there.
     cast(CSRFProtect, app.extensions["csrf"]).exempt(app.view_functions["provider.ended_there"])
     app.jinja_env.globals.update(
@@ -151,7 +161,7 @@ def come_back(provider_id: str) -> ResponseReturnValue:
     return go_on(following, str(vouched.step.state["back"]))
 
 
-def _proved(connection: Connection, vouched: Vouched) -> ResponseReturnValue:
+def _proved(connection: "Connection", vouched: Vouched) -> ResponseReturnValue:
     go_on_as(provider_login.prove(program(), connection, vouched, actor(), session_token()))
     back, kept = str(vouched.step.state["back"]), str(vouched.step.state["kept"])
     if not kept:
@@ -162,7 +172,7 @@ def _proved(connection: Connection, vouched: Vouched) -> ResponseReturnValue:
     return render_template("provider/go_on.html", form=form)
 
 
-def _nothing(connection: Connection, refusal: Refused) -> ResponseReturnValue:
+def _nothing(connection: "Connection", refusal: Refused) -> ResponseReturnValue:
     """Why nobody came in, what to do now, and a code with which an administrator finds it in the log."""
     cause = str(refusal.details.get("cause", ""))
     page = render_template(
@@ -250,7 +260,7 @@ def listing() -> ResponseReturnValue:
         lines = provider_accounts.agencies_page(tx, request.args.get("na", ""))
         emergency = break_glass.listing(tx)
         titles = {agency_id: title for agency_id, title, _active in agencies.agency_choices(tx)}
-    connections = cast(dict[str, Connection], current_app.extensions[EXTENSION])
+    connections = cast("dict[str, Connection]", current_app.extensions[EXTENSION])
     return render_template(
         "admin/sign_in.html",
         lines=lines[0],
@@ -338,7 +348,7 @@ def break_glass_words(reason: str) -> str:
     }.get(reason, "")
 
 
-def _connection(provider_id: str) -> Connection:
+def _connection(provider_id: str) -> "Connection":
     found: Connection | None = current_app.extensions[EXTENSION].get(provider_id)
     if found is None:
         abort(404)

@@ -5,6 +5,7 @@ from typing import Final, cast
 from flask import Flask, Response, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 
+from signaltable import counting
 from signaltable.api import is_api
 from signaltable.domain import Actor
 from signaltable.flow.coming_in.actors import is_known
@@ -14,7 +15,7 @@ from signaltable.transaction import Program
 
 KEY: Final = "signaltable.rates"
 # Files of the program, and a word for a proxy.
-UNCOUNTED: Final = frozenset({"static", "account.healthy"})
+UNCOUNTED: Final = frozenset({"static", "account.healthy", "watching.ready"})
 # Of strangers what belongs to signing in is not counted here: it has limits of its own, and whoever floods a network must not
 # keep a colleague behind it from signing in.
 SIGNING_IN: Final = frozenset({"account", "passkeys", "provider"})
@@ -64,4 +65,5 @@ def _rates() -> Rates:
 
 
 def _too_many(error: TooMany) -> ResponseReturnValue:
+    counting.count("rate_limited")
     return render_template("errors/429.html", seconds=error.seconds), 429, {"Retry-After": str(error.seconds)}

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import to_utc
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, RadioField, SelectChoice, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import RadioField, SelectChoice, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Optional
 
 from signaltable.access import Permission
@@ -25,7 +25,7 @@ from signaltable.web.forms import DateParts
 from signaltable.web.guards import begin, permission, program, submitted
 from signaltable.web.open_pages import open_pages
 from signaltable.web.paging import read_key, write_key
-from signaltable.web.validators import no_bsn
+from signaltable.web.validators import NumberField, no_bsn
 from signaltable.web.wording import category_label
 
 pages = Blueprint("samples", __name__, url_prefix="/audit/steekproeven")
@@ -44,7 +44,7 @@ class DrawForm(FlaskForm):
     purpose = SelectField(_l("Purpose"), [Optional()])
     ground = SelectField(_l("Legal ground"), [Optional()])
     category = SelectField(_l("Data category"), [Optional()])
-    size = IntegerField(_l("How many?"), [InputRequired(_l("Fill in how many, in digits"))], default=20)
+    size = NumberField(_l("How many?"), [InputRequired(_l("Fill in how many, in digits"))], default=20)
     seed = StringField(
         _l("Your seed"),
         [InputRequired(_l("Fill in a seed")), no_bsn],

@@ -1,6 +1,7 @@
 """How somebody signs in, for whoever it is: second factors, recovery codes, sessions and last logins."""
 
-import segno
+from typing import TYPE_CHECKING
+
 from flask import flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -15,12 +16,18 @@ from wtforms.validators import InputRequired, Length
 from signaltable.access import Permission
 from signaltable.domain import Conflict, Refused, UnusableInput
 from signaltable.flow.coming_in import app_codes, browsers, factors, recovery, sessions, steps
+from signaltable.later import later
 from signaltable.models import Account
 from signaltable.transaction import reading
 from signaltable.web.account import pages
 from signaltable.web.entering import Visitor
 from signaltable.web.guards import actor, begin, only, permission, program, session_token, step_up, submitted
 from signaltable.web.known_browser import device, keep_known, known_browser
+
+if TYPE_CHECKING:
+    import segno
+else:
+    segno = later("segno")
 
 __all__ = ["pages"]
 

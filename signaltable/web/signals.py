@@ -38,7 +38,7 @@ class WithdrawForm(FlaskForm):
 def listing() -> ResponseReturnValue:
     """The signals of the own agency, newest first."""
     after = read_key(request.args.get("na", ""))
-    with begin() as tx:
+    with begin(listing=True) as tx:
         lines, following = signals.own_signals(tx, after=after)
     older = url_for("signals.listing", na=write_key(following)) if following else None
     return render_template(

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, RadioField, SelectChoice, StringField, TextAreaField
+from wtforms import RadioField, SelectChoice, StringField, TextAreaField
 from wtforms.validators import InputRequired, Optional
 
 from signaltable.access import Allowed, Permission, may
@@ -22,7 +22,7 @@ from signaltable.web.filters import in_words
 from signaltable.web.guards import actor, begin, permission, program, step_up, submitted
 from signaltable.web.open_pages import open_pages
 from signaltable.web.paging import read_key, write_key
-from signaltable.web.validators import no_bsn
+from signaltable.web.validators import NumberField, no_bsn
 from signaltable.web.wording import WORDS
 
 pages = Blueprint("subject_erasures", __name__, url_prefix="/wissen")
@@ -39,7 +39,7 @@ class RequestForm(FlaskForm):
         [InputRequired(_l("Fill in the reference of the signal"))],
         description=_l("For example S-7F3K-Q2. There is no search by name here, on purpose."),
     )
-    number = IntegerField(
+    number = NumberField(
         _l("Number of the person or thing in that signal"),
         [InputRequired(_l("Fill in the number, in digits"))],
     )

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, RadioField, SelectChoice, SelectMultipleField, StringField, TextAreaField
+from wtforms import RadioField, SelectChoice, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Optional
 
 from signaltable.access import Allowed, Permission, may
@@ -17,7 +17,8 @@ from signaltable.domain import Conflict, UnusableInput
 from signaltable.flow import subject_reports
 from signaltable.flow.masking import HAS_BSN, NO_TEXT, TOO_LONG
 from signaltable.flow.subject_reports import ASKERS, DECISIONS, DisclosedTo, Reading, Report, ReportRequest
-from signaltable.reports.paper import Block, Facts, Grid, Heading, Words, paper
+from signaltable.reports.blocks import Block, Facts, Grid, Heading, Words
+from signaltable.reports.paper import paper
 from signaltable.texts import Text
 from signaltable.web.at_once import seen_version
 from signaltable.web.filters import day, in_words, lang, moment
@@ -27,7 +28,7 @@ from signaltable.web.log_words import WORDS as LOG_WORDS
 from signaltable.web.log_words import role_titles
 from signaltable.web.open_pages import open_pages
 from signaltable.web.paging import read_key, write_key
-from signaltable.web.validators import no_bsn
+from signaltable.web.validators import NumberField, no_bsn
 from signaltable.web.wording import articles, field_label
 
 pages = Blueprint("subject_reports", __name__, url_prefix="/overzicht-inzage")
@@ -50,7 +51,7 @@ class RequestForm(FlaskForm):
         [InputRequired(_l("Fill in the reference of the signal"))],
         description=_l("For example S-7F3K-Q2. There is no search by name here, on purpose."),
     )
-    number = IntegerField(
+    number = NumberField(
         _l("Number of the person in that signal"),
         [InputRequired(_l("Fill in the number of the person, in digits"))],
     )

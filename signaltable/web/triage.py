@@ -45,7 +45,7 @@ def listing() -> ResponseReturnValue:
     """The signals at the own table, newest first."""
     only("toestand", "urgentie", "tafel", "ouder", "nieuwer")
     chosen = {name: request.args.get(name, "") for name in ("toestand", "urgentie", "tafel")}
-    with begin() as tx:
+    with begin(listing=True) as tx:
         page = triage.listing(
             tx,
             state=chosen["toestand"],

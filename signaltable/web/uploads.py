@@ -3,12 +3,16 @@
 Werkzeug would write an upload of more than half a megabyte to a temporary file, in clear.
 """
 
+from functools import cached_property
 from io import BytesIO
 from typing import IO
 
+from babel.support import NullTranslations
 from flask import Flask, Request, request, session
+from flask_babel import get_locale
 
 from signaltable.transaction import Program
+from signaltable.web.forms import own_messages
 from signaltable.web.parsing import FORM_PARTS, CountedParser, without_unseen
 
 __all__ = ["ENDPOINTS", "FORM_BYTES", "FORM_PARTS", "InMemoryRequest", "register"]
@@ -32,6 +36,11 @@ class InMemoryRequest(Request):
             return
         super()._load_form_data()
         self.__dict__["form"] = without_unseen(self.__dict__["form"])
+
+    @cached_property
+    def wtforms_translations(self) -> NullTranslations:
+        """The messages of forms in the language of this request, where Flask-WTF looks: it would read the file each time."""
+        return own_messages(str(get_locale()))
 
     def _get_file_stream(
         self,
