@@ -8,8 +8,11 @@ import os
 import click
 
 from signaltable.cli import (
+    bench,
     blind_check,
     demo,
+    doctor,
+    generate,
     ground,
     home,
     jobs,
@@ -22,6 +25,8 @@ from signaltable.cli import (
     log_processing,
     log_restored,
     mails,
+    migrate,
+    move,
     policies,
     policies_card,
     policies_check,
@@ -29,6 +34,7 @@ from signaltable.cli import (
     policies_show,
     scan,
     signals,
+    signer,
 )
 from signaltable.cli.kit import Commands
 
@@ -43,7 +49,11 @@ def main() -> None:
 for command in (
     home.init,
     demo.demo,
+    generate.generate,
     home.run,
+    doctor.doctor,
+    migrate.migrate,
+    move.move,
     jobs.jobs,
     home.accounts,
     home.invite,
@@ -56,7 +66,9 @@ for command in (
     log.audit,
     policies.policies,
     keys.keys,
+    signer.signer,
     mails.mail,
+    bench.bench,
 ):
     main.add_command(command)
 log.audit.add_command(log_fsck.audit_fsck)
@@ -64,6 +76,7 @@ log.audit.add_command(log_processing.processing_log)
 log.audit.add_command(log_restored.restored)
 log.audit.add_command(log_keys.rotate_key)
 keys.keys.add_command(keys_rotate.rotate)
+keys.keys.add_command(signer.for_signer)
 policies.policies.add_command(policies_card.card)
 policies.policies.add_command(policies_compare.compare)
 policies.policies.add_command(policies_show.show)

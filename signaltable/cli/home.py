@@ -3,14 +3,25 @@
 import json
 import os
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
 import click
 
 from signaltable.cli.demo import progress
-from signaltable.cli.kit import REFUSED, Stop, plainly
+from signaltable.cli.kit import REFUSED, UNUSABLE, Stop, plainly
+from signaltable.domain import SignaltableError
 from signaltable.settings import Settings
+
+
+class NotPrepared(SignaltableError):
+    """Home and database are not as this program wants them. `code` is the exit code of the process that saw it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("the program could not be prepared")
+        self.code = code
 
 
 @click.command()
@@ -28,7 +39,6 @@ def init(*, demo: bool, administrator: str, keep: bool) -> None:
     """Create SIGNALTABLE_HOME: keys, database, log."""
     from signaltable.demo import making
     from signaltable.flow import setup
-    from signaltable.migrating import migrate
 
     settings = Settings.from_env()
     if demo and not settings.demo:
@@ -37,8 +47,9 @@ def init(*, demo: bool, administrator: str, keep: bool) -> None:
         if not keep:
             raise Stop(f"refused: {settings.home} exists already; nothing was changed", REFUSED)
         _refuse_half_made(settings)
-        migrate(settings)
+        _bring_tables(settings)
         return
+    setup.require_new(settings)
     if demo:
         making.make(settings, setup.new_demo_password(), progress)
     else:
@@ -77,35 +88,80 @@ def _refuse_half_made(settings: Settings) -> None:
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--no-jobs", is_flag=True, help="The web alone; `signaltable jobs` runs elsewhere, as another user.")
 @click.option("--no-reader", is_flag=True, help="Without the text reader (a gigabyte); the light scan alone counts.")
-@click.option("--prepared", is_flag=True, hidden=True)
+@click.option("--prepared-by", type=int, hidden=True)
 @plainly
-def run(port: int, *, no_jobs: bool, no_reader: bool, prepared: bool) -> None:
+def run(port: int, *, no_jobs: bool, no_reader: bool, prepared_by: int | None) -> None:
     """Serve on 127.0.0.1 with the scheduler, until Ctrl-C."""
     settings = Settings.from_env()
-    if not prepared:
-        _prepare(settings, port, no_jobs=no_jobs)
-        _begin_anew("run", "--prepared", "--port", str(port), *_flags(no_jobs=no_jobs, no_reader=no_reader))
+    if prepared_by is None:
+        if not settings.key_ring.exists():
+            _prepare(settings, port, no_jobs=no_jobs)  # Says what is missing.
+        preparing = _apart(plainly(lambda: _prepare(settings, port, no_jobs=no_jobs)))
+        flags = _flags(no_jobs=no_jobs, no_reader=no_reader)
+        _begin_anew("run", "--prepared-by", str(preparing), "--port", str(port), *flags)
     from signaltable import serve
     from signaltable.home_in_use import working_in
 
     reader = not no_reader and settings.text_reader != "off"
     settings = replace(settings, text_reader="on" if reader else "off")
-    with working_in(settings.home):
-        serve.serve(settings, port, with_jobs=not no_jobs, with_reader=reader)
+    with ExitStack() as held:
+
+        def prepared() -> None:
+            _wait_for(prepared_by)
+            held.enter_context(working_in(settings.home))
+
+        try:
+            serve.serve(settings, port, with_jobs=not no_jobs, with_reader=reader, prepared=prepared)
+        except NotPrepared as ended:  # The other process said why.
+            sys.exit(ended.code)
+
+
+def _apart(work: Callable[[], None]) -> int:
+    """Do `work` in a process of its own, beside what comes next; the end of a pipe where its exit code will be read."""
+    here, there = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.fork():
+        os.close(there)
+        os.set_inheritable(here, True)
+        return here
+    os.close(here)
+    code = UNUSABLE
+    try:
+        work()
+        code = 0
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BaseException as error:  # noqa: BLE001 -- its text may quote data
+        click.echo(f"signaltable: unexpected {type(error).__name__}", err=True)
+    finally:
+        sys.stdout.flush()
+        with suppress(BrokenPipeError):  # The web ended meanwhile, and said why.
+            os.write(there, bytes([code]))
+        os._exit(code)
+
+
+def _wait_for(preparing: int) -> None:
+    """Wait for work that is done apart. Raises `NotPrepared` with its exit code when it did not come to its end."""
+    with os.fdopen(preparing, "rb") as told:
+        code = (told.read(1) or bytes([UNUSABLE]))[0]
+    if code:
+        raise NotPrepared(code)
 
 
 def _prepare(settings: Settings, port: int, *, no_jobs: bool) -> None:
     """Bring home and database to where this program wants them, and say where it will be found."""
     from signaltable.flow import restoring, setup
     from signaltable.mail_settings import check_password
-    from signaltable.migrating import migrate
     from signaltable.program import open_program
 
     _refuse_half_made(settings)
     if not no_jobs:
         check_password(settings.mail_server)
-    if settings.key_ring.exists():
-        migrate(settings)
+    # One file that this machine alone uses is brought up to date on the way; a database that others use is not (migrate).
+    if settings.key_ring.exists() and settings.database_url.startswith("sqlite"):
+        _bring_tables(settings)
     program = open_program(settings)
     restoring.refuse_older(program)
     setup.finish_upgrade(program)
@@ -115,12 +171,23 @@ def _prepare(settings: Settings, port: int, *, no_jobs: bool) -> None:
         click.echo(_accounts_table(setup.demo_accounts(settings)))
 
 
+def _bring_tables(settings: Settings) -> None:
+    """Bring the tables to the version of this program, and record it when there was something to do."""
+    from signaltable.flow import setup
+    from signaltable.migrating import migrate
+    from signaltable.program import open_program
+
+    done = migrate(settings)
+    if done.before and done.steps:
+        setup.note_migration(open_program(settings), done.before, done.after)
+
+
 def _flags(**given: bool) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name, yes in given.items() if yes]
 
 
 def _begin_anew(*command: str) -> NoReturn:
-    """Go on as a new program in the same process: what preparing loaded would stay in the memory of every worker (40 MB)."""
+    """Go on as a new program in the same process: what the command line loaded would stay in the memory of every worker."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, "-m", "signaltable.cli", *command])  # noqa: S606 -- this program itself

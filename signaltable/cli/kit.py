@@ -17,6 +17,8 @@ from signaltable.facts import UnusableFacts
 from signaltable.policy_errors import BrokenPolicy
 from signaltable.settings import UnusableSettings
 
+# What PostgreSQL says when a role may not do something (appendix A of its manual).
+NOT_ALLOWED = "42501"
 REFUSED = 1
 UNUSABLE = 2
 
@@ -39,6 +41,8 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **options: Any) -> None:
         try:
             command(*args, **options)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise  # Told in its own way.
         except (UnusableInput, UnusableFacts, UnusableSettings) as error:
             raise Stop(str(error), UNUSABLE) from None
         except BrokenPolicy as error:
@@ -48,12 +52,50 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
         except (SignaltableError, AuditError) as error:
             raise Stop(str(error), REFUSED) from None
         except OSError as error:
+            _stop_for_storage(error)
             where = Path(str(error.filename)).name if error.filename else "file or folder"
             raise Stop(f"{where}: expected to read or write it: {error.strerror}", UNUSABLE) from None
         except UnicodeEncodeError:
             raise Stop("expected text in UTF-8", UNUSABLE) from None
+        except Exception as error:  # noqa: BLE001 -- its text and its frames may quote data, so none of it is shown
+            _stop_for_storage(error)
+            _stop_for_role(error)
+            _stop_for_refusal(error)
+            raise Stop(_unexpected(error), REFUSED) from None
 
     return run
+
+
+def _stop_for_storage(error: Exception) -> None:
+    """End with one line when a database or a disk cannot be used; the driver's own words hold addresses and statements."""
+    from signaltable.storage_faults import broken_file, fault_of
+
+    told = str(fault_of(error) or broken_file(error))
+    if told:
+        raise Stop(told, UNUSABLE) from None
+
+
+def _stop_for_refusal(error: Exception) -> None:
+    """End with one line when the database refused a row; the driver's own words hold what stands in it."""
+    from signaltable.storage_faults import refusal_of
+
+    told = refusal_of(error)
+    if told:
+        raise Stop(told, REFUSED) from None
+
+
+def _unexpected(error: Exception) -> str:
+    """A mistake of the program: what it is called and where in the code it came up. Its text and its frames may quote data."""
+    from signaltable.messages import place_of
+
+    return f"unexpected {type(error).__name__} at {place_of(error.__traceback__)}; what was begun is not finished"
+
+
+def _stop_for_role(error: Exception) -> None:
+    """End with one line when the role of the database may not do this, such as that of a signer: its words hold statements."""
+    # Not imported: most commands never meet a database.
+    if getattr(getattr(error, "orig", None), "sqlstate", "") == NOT_ALLOWED:
+        raise Stop("refused: the role by which this comes to the database may not do this", REFUSED) from None
 
 
 @contextmanager
