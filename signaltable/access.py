@@ -35,6 +35,7 @@ class Permission(StrEnum):
     ERASURE_REQUEST_OWN = "erasure:request:own-agency"
     ESCALATION_SETTLE_OWN_TABLE = "escalation:settle:own-table"
     EXCLUSION_CHANGE_OWN = "exclusion:change:own-agency"
+    FIGURES_CONSULT_ALL = "figures:consult:all"
     GRANT_CHANGE_ALL = "grant:change:all"
     IDENTITY_CONSULT_OWN = "identity:consult:own-agency"
     IDENTITY_DECIDE_OWN = "identity:decide:own-agency"

@@ -7,13 +7,16 @@ when its events are about to be appended. So no use case can forget somebody.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from signaltable.audit_trail import AuditEvent
+from signaltable.db import table_of
 from signaltable.models import Disclosure, LogDetail, LogEntry, Signal, Subject
+from signaltable.prepared import Prepared, numbered, several
 from signaltable.processing_activities import Register
 
 _SIGNAL, _DISCLOSURE = "S-", "D-"
@@ -99,9 +102,9 @@ def _look_up(session: Session, processing: Iterable[tuple[AuditEvent, Concerned]
             found.disclosures[row[0]] = (row[1], row[2])
         references |= {reference for reference, _purpose in found.disclosures.values()}
         found.chosen.update(_chosen(session, disclosures))
-    for column, wanted in ((Signal.reference, references), (Signal.id, signals), (Subject.id, subjects)):
+    for by, wanted in (("reference", references), ("signal", signals), ("subject", subjects)):
         if wanted:
-            _read(session, column, wanted, found)
+            _read(session, by, wanted, found)
     return found
 
 
@@ -117,14 +120,29 @@ def _chosen(session: Session, disclosures: Iterable[str]) -> dict[str, frozenset
     return {reference: numbers for reference, numbers in told if numbers}
 
 
-def _read(session: Session, column: Any, wanted: Iterable[str], found: _Found) -> None:
-    query = (
-        select(Signal.reference, Subject.id, Subject.signal_id, Subject.number, Subject.role, Subject.age_band)
-        .join(Subject, Subject.signal_id == Signal.id)
-        .where(column.in_(sorted(wanted)))
-        .order_by(Signal.reference, Subject.number)
+_signals, _subjects = table_of(Signal).c, table_of(Subject).c
+_BY = {"reference": _signals.reference, "signal": _signals.id, "subject": _subjects.id}
+
+
+@lru_cache(maxsize=256)
+def _asking(by: str, count: int) -> Prepared:
+    """The question for so many of them; nearly every transaction asks it for one."""
+    return Prepared(
+        select(
+            *(_signals.reference, _subjects.id, _subjects.signal_id),
+            *(_subjects.number, _subjects.role, _subjects.age_band),
+        )
+        .join(table_of(Subject), _subjects.signal_id == _signals.id)
+        .where(_BY[by].in_(several("wanted", count)))
+        .order_by(_signals.reference, _subjects.number)
     )
-    for reference, subject_id, signal_id, number, role, age_band in session.execute(query):
+
+
+def _read(session: Session, by: str, wanted: Iterable[str], found: _Found) -> None:
+    session.flush()
+    names = sorted(wanted)
+    rows = _asking(by, len(names)).rows(session.connection(), numbered("wanted", names))
+    for reference, subject_id, signal_id, number, role, age_band in rows:
         found.add(reference, _Person(subject_id, signal_id, f"{reference}.{number}", number, role, age_band))
 
 

@@ -1,6 +1,7 @@
 """Files that outlive a power cut: whole or not there, and found again in their folder."""
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def hand_over(opened: int, like: Path) -> None:
     if os.geteuid() == 0:
         owner = like.stat()
         os.fchown(opened, owner.st_uid, owner.st_gid)
+
+
+def mode_in(folder: Path) -> int:
+    """The mode of a file for whoever may enter this folder: its group too where the folder lets that read, nobody else.
+
+    A folder that two users of the machine share says so by its own mode; the program never opens one.
+    """
+    return 0o640 if folder.stat().st_mode & stat.S_IRGRP else 0o600
 
 
 def sync_folder(folder: Path) -> None:

@@ -173,6 +173,10 @@ UNDISCLOSED = (State.SUBMITTED, State.TRIAGED, State.ENRICHING, State.TABLED, St
 # Taken back or expired: no longer the table's business, and no part of any link.
 GONE = (State.WITHDRAWN, State.EXPIRED)
 ENDED = (*GONE, State.CLOSED)
+# In these states partners can be asked: before triage nobody looked, afterwards the signal is with a receiver.
+ASKABLE = (State.TRIAGED, State.ENRICHING, State.TABLED, State.WATCH)
+# An answer still helps after a first disclosure, because danger does not wait for answers; not when all is over.
+ANSWERABLE = (*ASKABLE, State.REFERRED, State.ACCEPTED, State.RETURNED, State.FOLLOWED_UP)
 
 # From each state the states that may follow. Disclosing is possible before and after the table met, because acute
 # danger and children do not wait for a meeting (meldroutes.md, M1 and M2).

@@ -43,6 +43,8 @@ PARTICLES: Final = word_set(
     "van de der den het t ter ten te in op aan bij s d uit voor onder tot v vd la le les du des von zu zum zur di da "
     "do dos das del della dello degli el al ul ibn bin ben bint abu ould ait o mac mc y e i"
 )
+# Of these, articles and prepositions: every sentence has them, and alone they name nobody.
+WORDS_OF_SENTENCES: Final = word_set("van de der den het t ter ten te in op aan bij uit voor onder tot")
 # Written as one word by some and as two by others; what follows is the name (Elamrani, El Amrani).
 _GLUED: Final = ("el", "al", "ben", "bin", "ait")
 _SHORTEST_AFTER_GLUE: Final = 4
@@ -71,6 +73,9 @@ _UNSEEN: Final = re.compile(
 
 def as_read(text: str) -> tuple[str, Sequence[int]]:
     """A text as a person reads it, without what is not seen; and for each of its signs, and its end, the place in `text`."""
+    # Nearly every text: all of these signs lie beyond ASCII but for a hyphen at the end of a line.
+    if (text.isascii() and "\n" not in text) or _UNSEEN.search(text) is None:
+        return text, range(len(text) + 1)
     places: list[int] = []
     at = 0
     for found in _UNSEEN.finditer(text):
@@ -78,6 +83,15 @@ def as_read(text: str) -> tuple[str, Sequence[int]]:
         at = found.end()
     places += range(at, len(text) + 1)
     return _UNSEEN.sub("", text), places
+
+
+# Signs of which re.IGNORECASE says that they are the same letter as one of ASCII (library reference of `re`).
+_SAME_LETTERS: Final = str.maketrans({"İ": "i", "ı": "i", "ſ": "s", "\u212a": "k"})
+
+
+def in_small_letters(text: str) -> str:
+    """A text as a pattern that ignores capitals sees its letters of ASCII, to ask quickly whether it can find anything."""
+    return text.lower() if text.isascii() else text.translate(_SAME_LETTERS).lower()
 
 
 # Compiled here: a text is compared with hundreds of names, and looking a pattern up takes as long as using it.
@@ -169,6 +183,7 @@ def skeletons(word: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_skeleton(_sound(variant)) or word for variant in _readings(word)))
 
 
+@lru_cache(maxsize=8192)
 def sounds(word: str) -> tuple[str, ...]:
     """One or two sounds of a word in plain form: as `skeletons`, with each run of vowels as a, i or u.
 

@@ -28,6 +28,8 @@ from signaltable.escalation_rules import FILE as ESCALATION
 from signaltable.escalation_rules import EscalationFile, escalation_of
 from signaltable.evidence_forms import ConditionSpec, load_conditions
 from signaltable.fields import FieldSet, load_fields
+from signaltable.figure_rules import FILE as FIGURES
+from signaltable.figure_rules import FiguresFile
 from signaltable.grounds import GroundSet, load_grounds
 from signaltable.identity import IdentifierPolicy, load_identifiers
 from signaltable.linking_rules import LinkingPolicy, load_linking
@@ -102,6 +104,7 @@ SHAPES: Mapping[str, type[Shape]] = {
     ACCESS: AccessFile,
     MACHINES: MachinesFile,
     RATES: RatesFile,
+    FIGURES: FiguresFile,
     RIGHTS: RightsFile,
     SIGN_IN: SignInFile,
 }
@@ -126,6 +129,7 @@ LATER = frozenset(
         ACCESS,
         MACHINES,
         RATES,
+        FIGURES,
         RIGHTS,
         SIGN_IN,
     }
@@ -231,6 +235,7 @@ class PolicySet:
     access: Mapping[str, AccessRule] = field(default_factory=dict)
     machines: MachinesFile | None = None
     rates: RatesFile | None = None
+    figures: FiguresFile | None = None
     rights_file: RightsFile | None = None
     sign_in: SignInFile | None = None
     route_files: Mapping[tuple[str, date], str] = field(default_factory=dict)
@@ -302,6 +307,11 @@ def load(directory: Path, permissions: Iterable[str] | None = None, *, kept: boo
     """
     if not directory.is_dir():
         raise BrokenPolicy([Finding(directory.name, "", "expected a folder with rules, found none")])
+    if not any((directory / name).exists() for name in (*SHAPES, *OTHERS, *FOLDERS)):
+        # Some other folder, which may be a whole disk: nobody waits until all of it was looked at.
+        raise BrokenPolicy(
+            [Finding(directory.name, "", "expected a folder with rules, found none of their files in it")]
+        )
     read = _read_all(directory, kept=kept)
     findings = list(read.findings)
     shaped = _Shaped(
@@ -535,6 +545,7 @@ def _by_name(files: Mapping[str, Any]) -> dict[str, Any]:
         "access": rules_of(files[ACCESS], region.access) if files[ACCESS] else MappingProxyType({}),
         "machines": files[MACHINES],
         "rates": files[RATES],
+        "figures": files[FIGURES],
         "rights_file": files[RIGHTS],
         "sign_in": files[SIGN_IN],
     }

@@ -5,14 +5,15 @@ recipient, and keyed match tags that only the linking step uses. What an identit
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import Final
 
 from signaltable.identity import Identity
 from signaltable.keys import keyed_digest
-from signaltable.linking_rules import LinkingPolicy
-from signaltable.parts import PartValues
+from signaltable.linking_rules import LinkingPolicy, TagSet
+from signaltable.parts import parts_of
 
 # -- references and pseudonyms -----------------------------------------------------------------------------------
 
@@ -123,9 +124,20 @@ def match_tags(secret: bytes, identity: Identity, *, version: int, policy: Linki
     digests of two sets never compare. The same identity in another spelling gives the same tags where linking.toml
     says so. Sets of which a part is missing give no tag.
     """
-    parts = PartValues(identity, policy.registry_days)
+    return _tags(secret, identity, version, policy, policy.sets_of[identity.kind])
+
+
+def lone_tags(secret: bytes, identity: Identity, *, version: int, policy: LinkingPolicy) -> tuple[Tag, ...]:
+    """Those of a single value alone: the exclusion list holds no others."""
+    return _tags(secret, identity, version, policy, policy.lone_sets_of[identity.kind])
+
+
+def _tags(
+    secret: bytes, identity: Identity, version: int, policy: LinkingPolicy, sets: Iterable[TagSet]
+) -> tuple[Tag, ...]:
+    parts = parts_of(identity, policy.registry_days)
     tags: dict[tuple[str, bytes], Tag] = {}
-    for tag_set in policy.sets_of[identity.kind]:
+    for tag_set in sets:
         values = product(*(parts.of(part) for part in tag_set.parts))
         for combination in islice(values, policy.most_tags_per_set):
             digest = keyed_digest(secret, "signaltable/match-tag/1", str(version), tag_set.space, *combination)

@@ -46,7 +46,7 @@ def newest_first(
     """
     if after is not None:
         query = query.where(tuple_(moment, row_id) < after)
-    found = tx.session.execute(query.order_by(moment.desc(), row_id.desc()).limit(PAGE + 1))
+    found = tx.lists.execute(query.order_by(moment.desc(), row_id.desc()).limit(PAGE + 1))
     rows: list[Any] = list(found.scalars() if len(found.keys()) == 1 else found)
     shown = rows[:PAGE]
     following = (getattr(shown[-1], moment.key), getattr(shown[-1], row_id.key)) if len(rows) > PAGE else None

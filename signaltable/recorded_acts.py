@@ -48,6 +48,7 @@ WEB: Mapping[str, Leaves] = {
     # --- coming in and going out
     "GET static": _nothing("files of the program, the same for everybody"),
     "GET account.healthy": _nothing("one word for a proxy, about nobody"),
+    "GET watching.ready": _nothing("whether this process takes work, about nobody"),
     "GET account.log_in": _nothing("an empty form for strangers; every attempt is recorded"),
     "POST account.log_in": _leaves(also="login:succeed login:fail login:end account:change"),
     "POST account.log_out": _leaves("login:end"),
@@ -287,6 +288,12 @@ WEB: Mapping[str, Leaves] = {
     "POST recusals.declare": _leaves("signal:consult table:recuse", also="identity:end"),
     "GET recusals.end": _leaves("signal:consult"),
     "POST recusals.end": _leaves("signal:consult table:recuse"),
+    # --- searching
+    "GET search.show": _nothing("an empty form; that was searched is recorded"),
+    "POST search.find": _leaves("signal:search"),
+    # --- figures
+    "GET figures.show": _leaves("figures:consult"),
+    "GET figures.file": _leaves("figures:consult"),
     # --- disclosing and receiving
     "GET escalations.listing": _leaves("signal:list"),
     "GET escalations.show": _leaves("signal:consult"),
@@ -404,12 +411,23 @@ ONLY_FILES = "works on files and on the rules that were given to it; the home an
 CLI: Mapping[str, Leaves] = {
     "init": _leaves(
         "system:init policy:load key:make agency:record account:record",
-        also="checkpoint:sign account:invite factor:record",
+        also="system:migrate checkpoint:sign account:invite factor:record",
     ),
     "demo": _leaves("system:init policy:load key:make agency:record account:record", also="checkpoint:sign"),
-    "run": _leaves(also="policy:load log:rows"),
+    "generate": _leaves(
+        "system:init policy:load key:make agency:record account:record signal:record", also="checkpoint:sign"
+    ),
+    "run": _leaves(also="policy:load log:rows system:migrate"),
+    "migrate": _leaves(also="system:migrate"),
+    "move": _leaves("system:move"),
     "scan": _nothing("a text that somebody typed, about no signal; nothing is stored"),
+    "doctor": _nothing(
+        "looks at files, counts and marks, shows nobody's data, and has to work where nothing can be written"
+    ),
     "jobs": _nothing("starts the jobs, of which every run is accounted for"),
+    "signer": _leaves(
+        also="checkpoint:sign log:export key:use job:run incident:open key:make key:rotate key:destroy sample:conclude"
+    ),
     "jobs run-due": _leaves(
         also="job:run checkpoint:sign checkpoint:send retention:erase retention:overdue retention:warn draft:erase "
         "disclosure:reject deadline:overdue escalation:open escalation:raise escalation:settle mail:fail login:end "
@@ -423,6 +441,7 @@ CLI: Mapping[str, Leaves] = {
     "route": _nothing(ONLY_FILES),
     "link-bench": _nothing(ONLY_FILES),
     "ground": _nothing(ONLY_FILES),
+    "bench": _nothing("works in a folder of its own with invented people, and never in the home"),
     "blind-check": _leaves("enrich:search"),
     "audit export": _leaves("log:export checkpoint:sign"),
     "audit receipt": _leaves("receipt:fetch", also="checkpoint:sign"),
@@ -435,6 +454,7 @@ CLI: Mapping[str, Leaves] = {
     "mail status": _leaves("job:consult"),
     "mail test": _leaves("job:run", also="mail:fail"),
     "keys export": _leaves("key:export"),
+    "keys for-signer": _leaves("key:make"),
     "keys restore": _leaves("key:restore"),
     "policies replay": _leaves("decision:replay"),
     "policies card": _nothing(ONLY_FILES),
@@ -458,6 +478,8 @@ JOBS: Mapping[str, Leaves] = {
     "sessions": _leaves("job:run login:end"),
     "check-texts": _leaves("text:check", also="job:run"),
     "identities": _leaves("job:run identity:end"),
+    "search-index": _leaves("job:run"),
+    "figures": _leaves("job:run"),
     "exclusions": _leaves("job:run", also="link:refuse"),
     "rights": _leaves("job:run", also="grant:end emergency:end emergency:remind incident:open"),
     "rights-review": _leaves("job:run", also="rights:settle"),

@@ -53,6 +53,12 @@ def check_key_apart(settings: Settings) -> None:
         )
 
 
+def can_sign(settings: Settings) -> bool:
+    """Whether this process can read the signing key of the log: one that cannot leaves signing to another."""
+    with as_key_holder():
+        return _can_read(settings.log_key)
+
+
 def _can_read(path: Path) -> bool:
     return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 

@@ -36,16 +36,16 @@ MOST_MINUTES: Final = 6 * 60
 
 def steps(program: Program) -> Sequence[Callable[[], None]]:
     """Everything that happens in the demo region, in order of time. Call each once; together they take some seconds."""
-    now, told = program.clock(), _read(FOLDER)
+    now, told = program.clock(), read()
     cases = MappingProxyType({case: one.get("signal", {}) for case, one in told.items()})
     demo = Demo(program, day_of(now), cases)
-    planned = [Step(_moment(now, said), case, said["do"], said) for case, one in told.items() for said in one["step"]]
+    planned = [Step(moment(now, said), case, said["do"], said) for case, one in told.items() for said in one["step"]]
     return [partial(VERBS[step.verb], demo, step) for step in sorted(planned, key=lambda step: step.at)]
 
 
 def beginning(program: Program) -> Program:
     """The program on the day before the first case, to make the region in: the log then starts before its cases."""
-    first = max(step.get("ago", 0) for one in _read(FOLDER).values() for step in one["step"])
+    first = max(step.get("ago", 0) for one in read().values() for step in one["step"])
     then = moment_of(working_day(day_of(program.clock()), first + BEGINS_BEFORE), time(9, 0))
     return replace(program, clock=lambda: then)
 
@@ -53,7 +53,7 @@ def beginning(program: Program) -> Program:
 def told_facts(policy: PolicySet, today: date) -> list[list[Facts]]:
     """What the reporters of the cases tell, for each signal and each possible victim in turn; no home is needed."""
     told = []
-    for case, one in _read(FOLDER).items():
+    for case, one in read().items():
         if "signal" in one:
             step = Step(moment_of(today, time(12, 0)), case, "", {})
             draft = told_draft(one["signal"], step)
@@ -62,11 +62,12 @@ def told_facts(policy: PolicySet, today: date) -> list[list[Facts]]:
     return told
 
 
-def _read(folder: Path) -> dict[str, dict[str, Any]]:
+def read(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
+    """What the files of the cases tell, by the name of the case."""
     return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.toml"))}
 
 
-def _moment(now: datetime, said: Mapping[str, Any]) -> datetime:
+def moment(now: datetime, said: Mapping[str, Any]) -> datetime:
     if "minutes_ago" in said:
         return now - timedelta(minutes=min(said["minutes_ago"], MOST_MINUTES))
     return moment_of(working_day(day_of(now), said["ago"]), time.fromisoformat(said["time"]))

@@ -107,7 +107,7 @@ def _refuse_others(settings: Settings) -> None:
 
 def _refuse_other_database(settings: Settings) -> None:
     """A database outside the home can be that of another home: it has to hold the people of this demo, or nobody."""
-    engine = create_engine(settings.database_url)
+    engine = create_engine(settings.database_url, hide_parameters=True)
     try:
         with engine.connect() as connection:
             known = (
@@ -142,7 +142,7 @@ def _moved(settings: Settings, beside: Path) -> str:
 
 def _empty_database(settings: Settings) -> None:
     """Take away every table of ours, and on PostgreSQL the fence around their rows."""
-    engine = create_engine(settings.owner_url or settings.database_url)
+    engine = create_engine(settings.owner_url or settings.database_url, hide_parameters=True)
     try:
         with engine.begin() as connection:
             Base.metadata.drop_all(connection)
