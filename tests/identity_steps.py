@@ -36,7 +36,8 @@ def name_at_table(program: Program, who: Actor, reference: str, number: int = 1)
 
     def read(tx: Transaction) -> str:
         signal = signal_by_reference(tx, reference)
-        subject = next(one for one in subjects_of(tx, signal.id) if one.number == number)
+        with tx.whole("before it lies on an agenda its subjects are there for nobody else"):
+            subject = next(one for one in subjects_of(tx, signal.id) if one.number == number)
         return pseudonym(tx, reader_of(signal, TABLE), subject.id)
 
     return use(program, who, read)

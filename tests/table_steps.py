@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from flask.testing import FlaskClient
@@ -72,8 +73,7 @@ def on_the_agenda(program: Program, coordinator: Actor, *references: str, days: 
     """A meeting so many days from now with these signals; its id."""
 
     def plan(tx: Transaction) -> str:
-        day = tx.now.date().fromordinal(tx.now.date().toordinal() + days)
-        meeting = table.schedule(tx, held_on=day, title="Proeftafel")
+        meeting = table.schedule(tx, held_on=tx.today + timedelta(days=days), title="Proeftafel")
         table.put_on_agenda(tx, meeting, references)
         return meeting
 

@@ -25,6 +25,7 @@ from signaltable.keys import KeyRing
 from signaltable.models import JobRun, LogCheckpoint, LogEntry
 from signaltable.program import assemble
 from signaltable.transaction import Program, reading, transaction
+from tests.databases import environment
 from tests.disclosure_steps import GIVEN, disclosed
 from tests.factories import a_person, a_signal
 from tests.log_tools import tamper
@@ -543,8 +544,8 @@ def test_all_jobs_run_on_an_empty_table(program):
 
 
 def test_the_process_ends_cleanly_when_told_to(sqlite_program):
-    environment = {"SIGNALTABLE_HOME": str(sqlite_program.settings.home), "PATH": "/usr/bin:/bin"}
-    process = subprocess.Popen([sys.executable, "-m", "signaltable.jobs"], env=environment, stderr=subprocess.PIPE)
+    told = {**environment(sqlite_program.settings), "PATH": "/usr/bin:/bin"}
+    process = subprocess.Popen([sys.executable, "-m", "signaltable.jobs"], env=told, stderr=subprocess.PIPE)
     signed = threading.Event()
 
     def wait() -> None:

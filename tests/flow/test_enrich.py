@@ -270,6 +270,17 @@ def test_an_answer_is_masked_refuses_a_bsn_and_knows_four_words(program, people)
     assert "zorinka@" not in use(program, people["avim"], enrich.read_question, question).context
 
 
+def test_the_same_answer_once_more_says_nothing_new(program, people):
+    # Somebody whose answer was stored and who never saw that, since a worker died, presses the button again later.
+    reference = triaged(program, people["havendam"], people["coordinator"])
+    (question,) = asked(program, people["coordinator"], reference, "avim")
+    use(program, people["avim"], enrich.answer, question, answer="hit")
+    use(program, people["avim"], enrich.answer, question, answer="hit")
+    assert [details["correction"] for _entry, details in log(program, "enrich:answer")] == [False]
+    use(program, people["avim"], enrich.answer, question, answer="hit", anonymous=True)
+    assert [details["correction"] for _entry, details in log(program, "enrich:answer")] == [False, True]
+
+
 def test_an_anonymous_answer_gets_its_name_at_the_meeting_and_can_be_corrected_until_then(program, people, clock):
     reference = triaged(program, people["havendam"], people["coordinator"])
     first, second = asked(program, people["coordinator"], reference, "avim", "riec")

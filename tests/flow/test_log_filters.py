@@ -24,17 +24,12 @@ from tests.table_steps import asked, submitted, triage_it
 
 
 @pytest.fixture(scope="module")
-def told(sqlite_region, tmp_path_factory):
+def told(shared_settings):
     """A log with some of everything, and all its entries with their details as anybody could read them."""
-    import shutil
-
     from signaltable.domain import Channel
 
-    home = tmp_path_factory.mktemp("filters") / "home"
-    shutil.copytree(sqlite_region.home, home)
-    own = replace(sqlite_region, home=home, database_url=f"sqlite:///{home / 'signaltable.db'}")
     clock = Clock()
-    opened = open_for_test(own, clock)
+    opened = open_for_test(shared_settings, clock)
     program = next(opened)
 
     def actor(login):

@@ -1,10 +1,12 @@
 """Sending over SMTP to a real server on this machine: what it gets, what it answers, and two processes at once."""
 
 import os
+import resource
 import ssl
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from ipaddress import ip_address
 
 import pytest
@@ -17,7 +19,9 @@ from sqlalchemy import select
 from signaltable import jobs
 from signaltable.domain import NotFound, UnusableInput
 from signaltable.flow.mail import addresses, replies, sending, status
+from signaltable.flow.mail.composing import Letter
 from signaltable.flow.mail.transports import Folder
+from signaltable.mail_rules import KINDS
 from signaltable.mail_settings import is_address, read_mail_server
 from signaltable.models import Account
 from signaltable.settings import UnusableSettings
@@ -399,3 +403,20 @@ def test_the_password_is_read_from_a_file_of_its_own(tmp_path):
     with pytest.raises(UnusableSettings):
         replace(server, password_file=tmp_path / "link").password()
     assert os.fspath(tmp_path) not in repr(server.host)
+
+
+def test_a_disk_that_does_not_take_a_mail_keeps_no_half_of_it(tmp_path):
+    kind = KINDS[0]
+    letter = Letter("a1", "avim", "nl", "question", kind, urgent=False, created_at=datetime.now(UTC))
+    message = EmailMessage()
+    message.set_content("Er wacht iets. " * 40)
+    _usual, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            Folder(tmp_path).take(letter, message)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (_usual, most))
+    assert list(tmp_path.iterdir()) == []
+    assert Folder(tmp_path).take(letter, message) is None
+    assert [one.name for one in tmp_path.iterdir()] == ["a1.eml"]

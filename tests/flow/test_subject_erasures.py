@@ -1,14 +1,13 @@
 """Erasing one person on request: who may, what stands in the way, what is gone afterwards, and who is told."""
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import undefer_group
 
-from signaltable.db import Base, empty_write_ahead_log
+from signaltable.db import Base
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import (
     disclosures,
@@ -25,6 +24,7 @@ from signaltable.flow.identity_requests import viewing
 from signaltable.flow.setup import INSTALLER
 from signaltable.models import Disclosure, Duty, Link, MatchTag, Subject, SubjectErasure, SubjectField, SubjectKey
 from signaltable.transaction import reading
+from tests.databases import back_up, put_back
 from tests.disclosure_steps import disclosed
 from tests.factories import a_person, a_signal
 from tests.identity_steps import CONSENTED, approved, on_the_table, opened
@@ -165,15 +165,9 @@ def test_no_word_that_was_typed_opens_anywhere_afterwards(program, officer, foca
 def test_a_copy_that_is_put_back_loses_what_was_disclosed_of_the_person_again(program, officer, focal):
     reference = submitted(program, focal, two_people())
     disclosed(program, focal, reference, "essm", chosen=[1])
-    home = program.settings.home
-    with program.write_sessions() as session:
-        empty_write_ahead_log(session)
-    copy = shutil.copy(home / "signaltable.db", home.parent / "copy.db")
+    copy = back_up(program)
     erased(program, officer, focal, reference)
-    program.write_sessions().get_bind().engine.dispose()
-    for file in home.glob("signaltable.db-*"):
-        file.unlink()
-    shutil.copy(copy, home / "signaltable.db")
+    put_back(program, copy)
     assert "disclosures.payload_provider" in places_that_say(program, "Proefveld")
     restoring.restored(program, INSTALLER)
     assert places_that_say(program, "Proefveld") == {"disclosures.payload_recipient"}

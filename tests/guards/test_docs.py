@@ -139,7 +139,9 @@ def test_every_command_is_described_with_all_its_flags(name, command):
 
 
 def test_the_settings_are_those_that_the_program_reads():
-    code = "".join((ROOT / "signaltable" / name).read_text() for name in ("settings.py", "mail_settings.py"))
+    code = "".join(
+        (ROOT / "signaltable" / name).read_text() for name in ("settings.py", "mail_settings.py", "watch_settings.py")
+    )
     read = set(re.findall(r'(?:env\.get\(|_[a-z_]+\(env, )"([A-Z_]+)"', code))
     operate = (ROOT / "docs" / "operate.md").read_text(encoding="utf-8")
     table = set(re.findall(r"^\| `([A-Z_]+)` \|", operate, flags=re.MULTILINE))
@@ -174,7 +176,7 @@ def test_every_address_in_the_documentation_is_a_page(sqlite_settings, sqlite_pr
         address
         for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
         for piece in pieces_of_code(path.read_text(encoding="utf-8"))
-        for address in re.findall(r"^(?:GET )?(/(?!usr/)[a-z][a-z/<>-]*)$", piece)
+        for address in re.findall(r"^(?:GET )?(/(?!(?:usr|etc|var|root|opt)/)[a-z][a-z/<>-]*)$", piece)
     }
     assert {"/signalen/nieuw", "/audit", "/gezond"} <= named
     assert {address for address in named if re.sub(r"<[^>]+>", "<>", address) not in pages} == set()

@@ -11,21 +11,25 @@ from tests.guards.test_imports import MODULES
 
 # What can open a connection -> the modules that may import it, each of which goes where a setting leads.
 MAY_CONNECT = {
-    "smtplib": {"signaltable.flow.mail.transports"},  # SIGNALTABLE_SMTP
+    "smtplib": {"signaltable.flow.mail.transports", "signaltable.doctor.outside"},  # SIGNALTABLE_SMTP
     "ssl": {"signaltable.flow.mail.transports"},
-    # SIGNALTABLE_CLAMD; the text reader listens in the file system; `run` looks whether a port is free.
+    # SIGNALTABLE_CLAMD; the text reader listens in the file system; `run` and the bench look whether a port is free.
     "socket": {
         "signaltable.flow.virus_scan",
         "signaltable.text_reader.client",
         "signaltable.text_reader.process",
         "signaltable.text_reader.wire",
         "signaltable.serve",
+        "signaltable.replica",  # Cuts the connection that DATABASE_REPLICA_URL names; it opens none.
+        "signaltable.bench.serving",
     },
+    # The bench, to the servers that it started itself on this machine.
+    "http.client": {"signaltable.bench.client", "signaltable.bench.serving", "signaltable.bench.start"},
     "requests": {"signaltable.flow.coming_in.provider_connection"},  # SIGNALTABLE_IDENTITY_PROVIDERS
     "authlib": {"signaltable.flow.coming_in.provider_connection"},
 }
 NEVER = {
-    "aiohttp", "asyncio", "ftplib", "grpc", "http.client", "httpx", "imaplib", "poplib", "socketserver", "telnetlib",
+    "aiohttp", "asyncio", "ftplib", "grpc", "httpx", "imaplib", "poplib", "socketserver", "telnetlib",
     "urllib.request", "urllib3", "websockets", "xmlrpc", "webbrowser",
 }  # fmt: skip
 

@@ -15,8 +15,8 @@ from tests.guards.test_imports import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = tomllib.loads(LICENCES.read_text())
-# What is needed to install from a checkout and is not imported; and what SQLAlchemy imports by the address of a database.
-NOT_IMPORTED = {"editables", "hatchling", "psycopg"}
+# What is needed to install from a checkout and is not imported.
+NOT_IMPORTED = {"editables", "hatchling"}
 # Under which name a package is imported, where that is another one.
 CALLED = {
     "argon2-cffi": "argon2",

@@ -141,6 +141,7 @@ def test_a_kind_without_capacities_has_one_with_its_own_id(policy: PolicySet) ->
 
 def test_permissions_of_several_roles_come_together_and_unknown_roles_give_none(policy: PolicySet) -> None:
     assert policy.permissions_of(["privacy-officer", "nobody"]) == {
+        "figures:consult:all",
         "disclosure:approve:other-person",
         "log:consult:own-agency",
         "log:export:own-agency",
@@ -606,3 +607,13 @@ def test_all_findings_come_at_once_and_the_message_holds_each(folder: Path) -> N
 
     assert "purposes.toml: purpose.P8: expected" in str(broken.value)
     assert "meldroutes/M8.toml: urgency: expected" in str(broken.value)
+
+
+def test_a_folder_without_any_rules_is_told_at_once(tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "other.toml").write_text("x = 1")
+    with pytest.raises(BrokenPolicy) as broken:
+        load(tmp_path)
+    assert [one.message for one in broken.value.findings] == [
+        "expected a folder with rules, found none of their files in it"
+    ]

@@ -4,10 +4,11 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urldefrag, urlsplit
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from sqlalchemy import select
@@ -122,7 +123,12 @@ HINTS: dict[str, str | list[str]] = {
     "tot": "",
     "log_van": "",
     "log_tot": "",
+    # What the demo disclosed, it did before midnight for who tries this in the first hours of a day.
+    "since-day": "",
+    "since-month": "",
+    "since-year": "",
     "size": "1",
+    "stratified": "",
     "seed": "proef-2026",
     "age_years": "17",
     "linked_agencies": "2",
@@ -165,7 +171,8 @@ def filled(form: Form, turn: int, own: str = "") -> dict[str, list[str] | str]:
 
 
 def _typed(name: str, *, ahead: int) -> str:
-    today = date.today() + timedelta(days=ahead)  # noqa: DTZ011 -- a form asks for a day as people count them
+    # As people count days: late in the evening of a machine that keeps UTC it is tomorrow already.
+    today = datetime.now(ZoneInfo("Europe/Amsterdam")).date() + timedelta(days=ahead)
     parts = {"day": today.day, "month": today.month, "year": today.year}
     return str(parts.get(name.rpartition("-")[2], "Een toelichting voor deze proef."))
 

@@ -1,14 +1,13 @@
 """docs/access-addresses.md against the program: every address, every method, as everybody (ASVS 8.2.1, 8.2.2, 8.3.1, 8.4.1)."""
 
-import shutil
-
 import pytest
 
 from signaltable.access import Permission
 from signaltable.flow import retention
 from signaltable.jobs.work import JOBS
 from signaltable.web.errors import reason_text
-from tests.linking_steps import shared_program
+from tests.conftest import Clock, open_for_test
+from tests.databases import back_up, put_back
 from tests.policies.access_tables import PAGE, ROLES, rows, tables, words
 from tests.serving import served
 from tests.table_steps import log, submitted
@@ -46,8 +45,8 @@ def skipped(row):
 
 
 @pytest.fixture(scope="module")
-def program(sqlite_region, tmp_path_factory):
-    yield from shared_program(sqlite_region, tmp_path_factory.mktemp("matrix"))
+def program(shared_settings):
+    yield from open_for_test(shared_settings, Clock())
 
 
 @pytest.fixture(scope="module")
@@ -82,25 +81,12 @@ def test_every_row_names_the_permissions_and_the_proof_that_the_view_asks(app):
     assert {name for row in addresses().values() for name in words(row["Permission"])} - {"none"} <= set(rows())
 
 
-def test_everybody_gets_where_the_page_says_and_nowhere_else(app, program, tmp_path):
+def test_everybody_gets_where_the_page_says_and_nowhere_else(app, program):
     """ASVS 8.2.1, 8.2.2, 8.3.1, 8.4.1."""
     case = build(program)
     people = {who: Visitor(app, program, who, case) for who in PEOPLE}
     proved(program)
-    database = program.settings.home / "signaltable.db"
-    with program.write_sessions() as session:
-        engine = session.get_bind()
-
-    def keep(source, target):
-        engine.dispose()
-        for end in ("", "-wal", "-shm"):
-            one, other = source.with_name(source.name + end), target.with_name(target.name + end)
-            other.unlink(missing_ok=True)
-            if one.exists():
-                shutil.copy(one, other)
-
-    kept = tmp_path / "kept.db"
-    keep(database, kept)
+    kept = back_up(program)
     wrong = []
     for (address, method), row in addresses().items():
         path, expected = case.path(address), let_through(row)
@@ -113,7 +99,7 @@ def test_everybody_gets_where_the_page_says_and_nowhere_else(app, program, tmp_p
             if through != (who in expected):
                 wrong.append(f"{method} {address}: {who}: {answer.status_code}, expected {who in expected}")
             if method != "GET" and answer.status_code < 400:
-                keep(kept, database)  # It was done; the next one finds things as they were.
+                put_back(program, kept)  # It was done; the next one finds things as they were.
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
 

@@ -159,7 +159,11 @@ def test_a_change_by_the_owner_of_the_database_is_shown(program, auditor, refere
     assert honest.count("st-conditions__item--met") == 11
     assert "st-conditions__item--unmet" not in honest
 
-    tamper(program, "UPDATE log_entries SET entry = replace(entry, 'system', 'mystem') WHERE seq = 4")
+    with reading(program) as session:
+        entry = bytes(session.scalars(select(LogEntry.entry).where(LogEntry.seq == 4)).one())
+    changed = entry.replace(b"system", b"mystem")
+    assert changed != entry
+    tamper(program, "UPDATE log_entries SET entry = :entry WHERE seq = 4", entry=changed)
 
     page = auditor.post("/audit/bewijs").text
     assert "st-alert--danger" in page

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from signaltable.cli import main
 from signaltable.flow import setup
 from signaltable.intake import EXAMPLE
+from tests.databases import environment
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -131,12 +133,16 @@ def test_an_existing_home_is_not_touched(signaltable, sqlite_settings):
     assert sqlite_settings.key_ring.read_bytes() == before
 
 
-@pytest.mark.parametrize("command", [["run"], ["init", "--demo", "--keep"]])
-def test_a_home_that_was_only_half_made_is_not_served(signaltable, sqlite_settings, command):
+def test_a_home_that_was_only_half_made_is_not_served(signaltable, sqlite_settings):
     (sqlite_settings.home / setup.UNFINISHED).touch()
-    answer = signaltable(*command)
+    answer = signaltable("init", "--demo", "--keep")
     assert answer.exit_code == 1
     assert "half made" in answer.stderr
+    # A process of its own: the program begins itself anew before it serves.
+    command = [sys.executable, "-m", "signaltable.cli", "run", "--port", str(free_port()), "--no-reader"]
+    told = {**os.environ, **environment(sqlite_settings)}
+    served = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
+    assert (served.returncode, "half made" in served.stderr, served.stderr.count("\n")) == (1, True, 1)
 
 
 def test_an_export_verifies_on_a_machine_that_has_only_the_audit_folder(signaltable, tmp_path):
@@ -239,6 +245,7 @@ def test_a_login_that_is_no_text_is_unusable_input(signaltable):
 @pytest.mark.parametrize("below", ["", "home"])
 def test_a_home_that_cannot_be_made_is_told(signaltable, monkeypatch, tmp_path, below):
     (tmp_path / "file").touch()
+    monkeypatch.delenv("DATABASE_URL")  # That of an installation, which no new home gets.
     monkeypatch.setenv("SIGNALTABLE_HOME", str(tmp_path / "file" / below))
     _one_line(signaltable("init", "--demo"), 2)
 
@@ -263,8 +270,8 @@ def test_a_damaged_file_of_the_home_is_told(signaltable, sqlite_settings, tmp_pa
 
 
 def test_whoever_owns_the_machine_makes_a_code_and_nothing_else_comes_of_it(monkeypatch, sqlite_settings):
-    monkeypatch.setenv("SIGNALTABLE_HOME", str(sqlite_settings.home))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+    for name, value in environment(sqlite_settings).items():
+        monkeypatch.setenv(name, value)
     made = CliRunner().invoke(main, ["invite", "avim", "--factors"])
     assert made.exit_code == 0, made.output
     login, code = made.stdout.split()[:2]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from signaltable.cli import main
 from signaltable.intake import EXAMPLE
+from tests.log_tools import owners_engine
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 
@@ -177,7 +178,7 @@ def test_decisions_are_replayed_and_the_exit_code_says_whether_all_came_out(sign
     one = signaltable("replay", first)
     assert (one.exit_code, one.stdout) == (0, "1 decisions, 1 with the same outcome, 0 not\n")
 
-    engine = create_engine(sqlite_settings.database_url)
+    engine = owners_engine(sqlite_settings)
     with engine.begin() as connection:
         connection.execute(text('UPDATE decisions SET outcome = \'{"routes": [], "questions": []}\''))
     engine.dispose()

@@ -8,13 +8,12 @@ import pytest
 from sqlalchemy import select, text, update
 
 from signaltable import jobs
-from signaltable.db import make_engine
 from signaltable.flow import policy_versions, referrals
 from signaltable.models import Disclosure
 from signaltable.policy import load
 from signaltable.transaction import transaction
 from tests.duty_steps import REFERRAL, referred
-from tests.log_tools import tamper
+from tests.log_tools import owners_engine, tamper
 from tests.table_steps import use
 from tests.web.people import Person
 
@@ -75,7 +74,7 @@ def test_the_file_holds_no_content_and_no_evidence(program, made):
 
 
 def test_evidence_that_somebody_replaced_is_seen_without_being_shown(program, made):
-    engine = make_engine(program.settings.database_url)
+    engine = owners_engine(program.settings)
     with engine.begin() as connection:
         (hashes,) = connection.execute(select(Disclosure.evidence_hashes)).scalars()
         connection.execute(update(Disclosure).values(evidence_hashes={**hashes, "NEC": "0" * 64}))
@@ -116,7 +115,7 @@ def test_the_text_that_applied_stays_when_the_rule_changes(program, made, tmp_pa
 
 
 def test_a_ground_that_is_gone_is_shown_as_it_was(program, made):
-    engine = make_engine(program.settings.database_url)
+    engine = owners_engine(program.settings)
     with engine.begin() as connection:
         connection.execute(text("UPDATE disclosures SET policy_digest = 'gone'"))
     engine.dispose()

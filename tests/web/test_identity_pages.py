@@ -10,6 +10,7 @@ from signaltable.flow.identity_requests import lists
 from signaltable.models import SubjectKey
 from signaltable.transaction import reading
 from tests.conftest import PASSWORD
+from tests.databases import every_row, is_file
 from tests.identity_steps import WHY, approved, asked_for, name_at_table, on_the_table
 from tests.table_steps import log, submitted, use
 from tests.web.people import Person
@@ -146,8 +147,10 @@ def test_erasing_asks_the_password_and_loses_no_answer(program, actor):
     with reading(program) as session:
         (key,) = session.scalars(select(SubjectKey.wrapped)).all()
     files = sorted(program.settings.home.glob("signaltable.db*"))
-    assert any(key in file.read_bytes() for file in files)
+    assert any(key in file.read_bytes() for file in files) == is_file(program.settings)
+    assert key.hex() in every_row(program.settings)
     assert focal.post(page, answers).location == page, "proved a moment ago"
     assert not [file.name for file in files if key in file.read_bytes()], "nor in the file beside the database"
+    assert key.hex() not in every_row(program.settings)
     assert NAME not in focal.get(f"/signalen/{reference}").text
     assert officer.get(page).status_code == 200

@@ -14,6 +14,7 @@ from signaltable.mail_settings import MailServer
 from signaltable.models import Account, Mail
 from signaltable.transaction import reading, transaction
 from tests.conftest import PASSWORD
+from tests.databases import environment
 from tests.letting_in import sign_in
 from tests.mail_server import Received, serving
 from tests.mail_steps import FROM, mails, run, tell, with_address, with_server, written
@@ -142,7 +143,8 @@ def test_only_the_administrator_sees_how_the_mails_are_doing(sqlite_program):
 @pytest.fixture
 def command(sqlite_program, monkeypatch):
     settings = sqlite_program.settings
-    monkeypatch.setenv("SIGNALTABLE_HOME", str(settings.home))
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
 
     def run_it(*arguments, **env):
         return CliRunner(env=env).invoke(main, ["mail", *arguments])

@@ -32,6 +32,7 @@ from signaltable.models import (
     ProviderLogin,
 )
 from signaltable.provider_settings import IdentityProvider
+from signaltable.trace_context import parse as parse_trace
 from signaltable.transaction import Program, reading, transaction
 from tests.conftest import PASSWORD
 from tests.oidc_provider import CLIENT, KEYS, SECRET, Provider, serving
@@ -526,6 +527,8 @@ def test_a_client_can_prove_itself_with_a_key_and_sign_what_it_asks(sqlite_progr
     assert proof.claims["aud"] == f"{provider.issuer}/token"
     assert proof.claims["exp"] - proof.claims["iat"] <= 60
     assert sent["authorization"] == ""
+    # The provider can go on from the trace of the request that led there (W3C Trace Context).
+    assert parse_trace(sent["traceparent"])
 
 
 # -- proving once more ---------------------------------------------------------------------------------------------
