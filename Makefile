@@ -24,27 +24,41 @@ $(VENV)/.filled-dev: $(VENV)/.filled requirements-dev.txt requirements-data.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-data.txt
 	@touch $@
 
-setup: $(VENV)/.filled ## install into .venv
+# The code of the templates, so that nobody who serves pages has to make it; where the program is installed they may not write.
+$(VENV)/.templates: $(VENV)/.filled $(shell find templates -name '*.html')
+	$(BIN)/python -m signaltable.web.shared
+	@touch $@
+
+setup: $(VENV)/.templates ## install into .venv
 
 run: setup ## make the demo region if there is none, and serve it on 127.0.0.1:8000
 	@$(BIN)/signaltable init --demo --keep
 	@$(BIN)/signaltable run --port $(PORT)
 
-test: $(VENV)/.filled-dev ## install what tests need and run everything that can run
-	@# The browser comes last and in processes of its own: its loop and that of a mail server cannot share one. Both parts run, whatever
-	@# the first one says.
+test: $(VENV)/.filled-dev $(VENV)/.templates ## install what tests need and run everything that can run
+	@# The browser has a process of its own: its loop and that of a mail server cannot share one. It mostly waits, so it runs
+	@# beside the others and is told after them. Both parts run to their end, whatever the other one says.
 	@# Programs that tests start need not compile what they load, also where Python was told to keep nothing that it compiled.
 	@$(BIN)/python -m compileall -q signaltable audit
-	@failed=0; \
+	@told=$$(mktemp); failed=0; \
+	$(BIN)/python -m pytest -n 1 --dist loadfile --no-loadscope-reorder -m e2e tests/e2e >"$$told" 2>&1 & browser=$$!; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e" || failed=1; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m e2e tests/e2e || failed=1; \
+	wait $$browser || failed=1; \
+	cat "$$told"; rm -f "$$told"; \
 	exit $$failed
 
-bench: $(VENV)/.filled-dev ## how fast the rules decide and the log is checked, beside what others use, in the same run
-	@$(BIN)/python -m tests.bench
+bench: $(VENV)/.filled-dev ## how fast the program is, as ratios, and since the last stored run; then beside what others use (docs/speed.md)
+	@# Both parts run, whatever the first one says.
+	@failed=0; \
+	$(BIN)/signaltable bench || failed=1; \
+	$(BIN)/python -m tests.bench || failed=1; \
+	exit $$failed
 
-thorough: $(VENV)/.filled-dev ## the tests that try a sample of something, with all the cases there is time for
-	@SIGNALTABLE_THOROUGH=1 $(BIN)/python -m pytest $$(grep -rl --include='test_*.py' 'from tests.thorough import' tests)
+crash: $(VENV)/.filled-dev ## kill the program a thousand times, break what is around it, and see that nothing is lost (an hour; CRASH=--help)
+	@$(BIN)/python -m tests.crash $(CRASH)
+
+thorough: $(VENV)/.filled-dev ## the tests that try a sample of something: another one each time, and as many cases as there is time for
+	@SIGNALTABLE_THOROUGH=1 $(BIN)/python -m pytest $$(grep -rlE --include='test_*.py' '^from (tests\.thorough|hypothesis)' tests)
 
 mutate-policies: $(VENV)/.filled-dev ## change every rule in every small way and see that a test notices each
 	@$(BIN)/python -m tests.policies.mutate
@@ -95,6 +109,9 @@ scan: $(SCAN)/.filled ## look for weak places: bandit, our own rules (rules/), s
 attack: $(VENV)/.filled-dev ## let wapiti and sqlmap (Debian packages) loose on a demonstration of its own; some 12 minutes, no part of make test
 	@$(BIN)/python -m tests.attack
 
+drill: $(VENV)/.filled ## rehearse a disaster in a scratch folder: backup, loss, restore elsewhere, and whether all is as promised
+	@$(BIN)/python -m deploy.drill --all
+
 sbom: $(VENV)/.filled $(SCAN)/.filled ## write build/sbom.cdx.json: what the program is made of (CycloneDX), with digests and licences
 	@$(SCAN)/bin/python -m supply.sbom "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
@@ -104,4 +121,4 @@ licences: $(VENV)/.filled ## write docs/licences.md; fails on a licence that is 
 clean: ## remove the environment and caches; never the data in ./instance
 	rm -rf $(VENV) $(SCAN) build .pytest_cache .mypy_cache .ruff_cache
 
-.PHONY: help setup run test thorough attack bench mutate-policies lint format lock texts pages holidays scan sbom licences clean
+.PHONY: help setup run test crash thorough attack bench mutate-policies lint format lock texts pages holidays drill scan sbom licences clean
