@@ -45,6 +45,8 @@ RESTART_AFTER = 5
 # The text reader takes a gigabyte and seconds to load, so its pauses grow; after this long at work they begin anew.
 MOST_PAUSE = 300
 STEADY_AFTER = 600
+# With what a process ended for which somebody else waited.
+NOBODY_SAW = "a status that nobody saw"
 
 
 class PortTaken(SignaltableError):
@@ -61,8 +63,9 @@ class Server(BaseApplication):  # type: ignore[misc]
         board: Board,
         before: Callable[[], None],
         after: Callable[[], None],
+        look: Callable[[], None],
     ) -> None:
-        self._before, self._after = before, after
+        self._before, self._after, self._look = before, after, look
         self._settings = settings
         self._options = options
         self._board = board
@@ -91,6 +94,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             code=self._code,
             before=self._before,
             after=self._after,
+            look=self._look,
         )
         try:
             master.run()
@@ -142,7 +146,7 @@ def serve(
 
     options = _options(settings, port, beside)
     try:
-        Server(settings, options, board, before, lambda: _begin(beside)).run()
+        Server(settings, options, board, before, lambda: _begin(beside), lambda: _look(beside)).run()
     finally:
         _stop(beside)
 
@@ -152,6 +156,11 @@ def _begin(beside: Sequence["Beside"]) -> None:
     for one in beside:
         one.start()
         one.watch()
+
+
+def _look(beside: Sequence["Beside"]) -> None:
+    for one in beside:
+        one.has_ended()
 
 
 def _stop(beside: Sequence["Beside"]) -> None:
@@ -241,6 +250,8 @@ class Beside:
         self._patience = patience
         self._pauses = Pauses(most_pause)
         self._process: subprocess.Popen[bytes] | None = None
+        self._ended_with = ""
+        self._looking = threading.Lock()
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -261,17 +272,36 @@ class Beside:
 
     def _watch(self) -> None:
         while not self._stopped.wait(RESTART_AFTER):
-            if self._process is None or self._process.poll() is None:
+            if not self.has_ended():
                 continue
             pause = self._pauses.after_death(time.monotonic())
-            LOG.error("the %s ended with %s and is started again", self._name, self._process.returncode)
+            LOG.error("the %s ended with %s and is started again", self._name, self._ended_with)
             if not self._stopped.wait(pause):
                 self.start()
+
+    def has_ended(self) -> bool:
+        """Whether the process was started and has ended. Notes with what, once.
+
+        Not by `Popen.poll`, which says 0 where somebody else waited for the process first, as gunicorn may.
+        """
+        with self._looking:
+            process = self._process
+            if process is None or process.returncode is not None:
+                return process is not None
+            try:
+                pid, status = os.waitpid(process.pid, os.WNOHANG)
+            except ChildProcessError:
+                process.returncode, self._ended_with = 0, NOBODY_SAW
+            else:
+                if pid:
+                    process.returncode = os.waitstatus_to_exitcode(status)
+                    self._ended_with = str(process.returncode)
+            return process.returncode is not None
 
     def stop(self) -> None:
         """Ask it to end, and make it end when it does not."""
         self._stopped.set()
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None or self.has_ended():
             return
         self._process.send_signal(signal.SIGTERM)
         try:

@@ -58,10 +58,14 @@ class Master(Arbiter):  # type: ignore[misc]
         code: Callable[[], object] = lambda: None,
         before: Callable[[], None] = lambda: None,
         after: Callable[[], None] = lambda: None,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
-        """`code` loads what touches neither home nor database, while `before` brings those up; `after` comes once workers serve."""
+        """`code` loads what touches neither home nor database, while `before` brings those up; `after` comes once workers serve.
+
+        `look` sees which children that are no workers ended, before gunicorn waits for all of them and forgets with what.
+        """
         super().__init__(app)
-        self._code, self._before, self._after = code, before, after
+        self._code, self._before, self._after, self._look = code, before, after, look
         self.failed: SignaltableError | None = None
         self._board, self._watching = board, watching
         self._stop_at = float("inf")
@@ -142,6 +146,7 @@ class Master(Arbiter):  # type: ignore[misc]
 
     def reap_workers(self) -> None:
         """See which workers ended. At a stop those that did not are asked again: one that was beginning did not hear it."""
+        self._look()
         super().reap_workers()
         if self._ending and time.monotonic() >= self._ask_again:
             self._ask_again = time.monotonic() + ASK_AGAIN_AFTER
