@@ -15,6 +15,7 @@ from signaltable.flow import signals, text_checks
 from signaltable.jobs import JOBS
 from signaltable.models import LogDetail, LogEntry, Mail, Signal, TextCheck
 from signaltable.text import Span, merged
+from signaltable.text_reader import client, process
 from signaltable.text_reader.process import Desk, listen, serve
 from signaltable.text_reader.wire import socket_path
 from signaltable.transaction import Program, reading, transaction
@@ -35,6 +36,9 @@ def finds(*words: str):
 def reader_of(home: Path, read) -> Iterator[None]:
     """The socket, the protocol and the desk of the process, with `read` in the place of deduce."""
     desk, listener = Desk(read, seconds=0), listen(socket_path(home))
+    patience = pytest.MonkeyPatch()  # Of both with each other: the machine may do something else meanwhile.
+    patience.setattr(client, "_PATIENCE", 120)
+    patience.setattr(process, "SECONDS", 120)
     accepting = threading.Thread(target=serve, args=(listener, desk), daemon=True)
     working = threading.Thread(target=desk.work_here, daemon=True)
     for thread in (accepting, working):
@@ -45,6 +49,7 @@ def reader_of(home: Path, read) -> Iterator[None]:
         desk.close()
         working.join()
         listener.close()
+        patience.undo()
 
 
 @pytest.fixture

@@ -28,6 +28,13 @@ def finds_canary(text: str) -> tuple[Span, ...]:
     return (Span(at, at + len(CANARY), "name"),) if at >= 0 else ()
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client and a reader that wait for each other as long as the machine may do something else."""
+    monkeypatch.setattr(client, "_PATIENCE", 120)
+    monkeypatch.setattr(process, "SECONDS", 120)
+
+
 @pytest.fixture(params=["short", "x" * 120], ids=["short path", "path longer than a socket may have"])
 def home(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     folder = tmp_path / request.param
@@ -49,7 +56,7 @@ def reader(home: Path) -> Iterator[Path]:
 
 def sent(home: Path, raw: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection, address_of(socket_path(home)) as address:
-        connection.settimeout(5)
+        connection.settimeout(60)
         connection.connect(address)
         connection.sendall(raw)
         connection.shutdown(socket.SHUT_WR)
@@ -98,8 +105,7 @@ def test_garbage_and_a_text_that_breaks_it_leave_it_at_work(reader, raw):
 
 def test_silent_clients_keep_nobody_waiting(reader, monkeypatch):
     # The silent ones may stay for longer than the one that asks waits, so that only an answer beside them comes in time.
-    monkeypatch.setattr(process, "SECONDS", 60)
-    monkeypatch.setattr(client, "_PATIENCE", 20)
+    monkeypatch.setattr(process, "SECONDS", 600)
     silent = []
     for _one in range(8):
         connection = socket.socket(socket.AF_UNIX)
@@ -124,7 +130,7 @@ def test_a_text_that_takes_too_long_is_broken_off():
             pass
         return finds_canary(text)
 
-    desk = Desk(slow, seconds=0.05)
+    desk = Desk(slow, seconds=2)
     answers: list[bytes] = []
 
     def ask() -> None:
