@@ -2,6 +2,7 @@
 
 import re
 import socket
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -27,6 +28,7 @@ from signaltable.web import create_app
 from tests.factories import a_signal
 from tests.letting_in import let_in
 from tests.log_tools import owners_engine
+from tests.ports import free_port
 from tests.table_steps import submitted
 from tests.web.people import Person
 
@@ -188,15 +190,19 @@ def test_a_full_part_forgets_nothing_that_it_knew(board):
 
 def test_whoever_connects_and_says_nothing_holds_no_thread(board, monkeypatch):
     monkeypatch.setattr(listening, "SILENT_SECONDS", 0.1)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        place = free.getsockname()
+    place = ("127.0.0.1", free_port())
     listening.listen(place, board, None)
-    with socket.create_connection(place, timeout=10) as silent:
+    with socket.create_connection(place, timeout=60) as silent:
         silent.sendall(b"GET /metr")
         assert silent.recv(1) == b""
-    with socket.create_connection(place, timeout=10) as asking:
-        asking.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-        assert asking.recv(1)
+
+    def answered():
+        with socket.create_connection(place, timeout=60) as asking, suppress(ConnectionError):
+            asking.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            return asking.recv(1)
+
+    # On a machine that does something else for that long, somebody who asks is taken for silent.
+    assert any(answered() for _try in range(100))
 
 
 @pytest.mark.parametrize(
