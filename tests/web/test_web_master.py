@@ -51,7 +51,7 @@ def app(environ, start):
 
 class Server(BaseApplication):
     def load_config(self):
-        own = {"bind": f"127.0.0.1:{port}", "workers": 2, "threads": 2, "graceful_timeout": 10}
+        own = {"bind": f"127.0.0.1:{port}", "workers": 2, "threads": 2, "graceful_timeout": 60}
         own["post_fork"] = lambda master, worker: master.let_go(worker)
         for name, value in {**OPTIONS, **own}.items():
             self.cfg.set(name, value)
@@ -102,7 +102,7 @@ class Served:
 
 
 def eventually(met):
-    for _try in range(3000):  # A minute: somebody else may be using the machine.
+    for _try in range(9000):  # Three minutes: somebody else may be using the machine.
         if met():
             return True
         time.sleep(0.02)
@@ -123,7 +123,7 @@ def test_workers_are_the_children_of_a_master_that_loaded_nothing(served):
     assert eventually(lambda: len(served.workers()) == 2)  # Who forked them is gone.
     assert int(worker) in served.workers()
     served.process.terminate()
-    said, _ = served.process.communicate(timeout=60)
+    said, _ = served.process.communicate(timeout=180)
     # A worker says the same at its end; what counts is what the master says.
     assert f"problem:  False {served.process.pid}" in said
 
@@ -148,7 +148,7 @@ def test_each_worker_counts_for_itself(served):
 
         def both_answered():
             said = others.map(served.asked, ["/counted"] * 12)
-            answers.update(worker for worker, _parent, _loaded in said)
+            answers.update(one[0] for one in said if one)
             return len(answers) == 2
 
         assert eventually(both_answered)
@@ -161,7 +161,7 @@ def test_nobody_stays_behind_when_the_master_ends(served):
     assert eventually(lambda: len(served.workers()) == 2)
     workers = served.workers()
     served.process.terminate()
-    served.process.wait(timeout=60)
+    served.process.wait(timeout=180)
     assert eventually(lambda: not any(Path(f"/proc/{one}").exists() for one in workers))
     assert served.asked() == []
 
@@ -171,13 +171,13 @@ def test_what_cannot_be_loaded_ends_the_master_and_says_why(tmp_path):
         one.broken.touch()
         one.process.kill()
         one.process.wait()
-        ran = subprocess.run(one.command, capture_output=True, text=True, timeout=60, check=False)
+        ran = subprocess.run(one.command, capture_output=True, text=True, timeout=180, check=False)
     assert ran.returncode == 1
     assert "problem: expected a file that is not there" in ran.stdout
 
 
 def test_a_stop_is_told_first_and_what_is_being_answered_gets_its_answer(tmp_path):
-    with Served(tmp_path, delay=1) as one, ThreadPoolExecutor(1) as other:
+    with Served(tmp_path, delay=4) as one, ThreadPoolExecutor(1) as other:
         assert eventually(one.asked)
         slow = other.submit(one.asked, "/slow")
         assert eventually((tmp_path / "slow").exists)
@@ -188,10 +188,11 @@ def test_a_stop_is_told_first_and_what_is_being_answered_gets_its_answer(tmp_pat
         assert one.process.poll() is None
         (tmp_path / "go").touch()
         assert len(slow.result()) == 3
-        assert one.process.wait(timeout=60) == 0
+        assert one.process.wait(timeout=180) == 0
 
 
 def test_a_new_load_refuses_nobody_and_goes_on_with_what_was_counted(served, tmp_path):
+    assert eventually(lambda: len(served.workers()) == 2)
     before = served.workers()
     assert "asked" in " ".join(served.asked("/stopping"))
     with ThreadPoolExecutor(2) as others:
@@ -219,7 +220,7 @@ def test_who_asks_between_two_instances_waits_in_the_socket_of_the_system(tmp_pa
         first = start()
         assert eventually(one.asked)
         first.terminate()
-        assert first.wait(timeout=60) == 0
+        assert first.wait(timeout=180) == 0
         with ThreadPoolExecutor(1) as other:
             waiting = other.submit(one.asked)
             second = start()
@@ -244,7 +245,7 @@ def test_a_worker_whose_master_died_while_it_was_made_ends(late):
         os._exit(0)
     os.close(there)
     os.waitpid(loader, 0)
-    ended, _write, _error = select.select([here], [], [], 10)
+    ended, _write, _error = select.select([here], [], [], 180)
     assert ended, "it still waits for a master that is gone"
     assert os.read(here, 1) == b""
     os.close(here)
