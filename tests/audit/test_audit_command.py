@@ -273,7 +273,7 @@ def run(
         capture_output=True,
         check=False,
         cwd=ROOT,
-        timeout=120,
+        timeout=300,
     )
     return ran.returncode, ran.stdout, ran.stderr
 
@@ -307,7 +307,7 @@ def test_new_processes_can_be_started_from_anywhere(exported: Path, tmp_path: Pa
     ran = subprocess.run(
         [sys.executable, *options, str(exported)],
         input=SPAWNED.encode() if way == "stdin" else b"",
-        capture_output=True, check=False, timeout=120, env=environment, cwd=tmp_path,
+        capture_output=True, check=False, timeout=300, env=environment, cwd=tmp_path,
     )  # fmt: skip
     assert (ran.stdout, ran.returncode) == (b"True 24\n", 0), ran.stderr
 

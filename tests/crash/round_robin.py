@@ -36,7 +36,7 @@ def round_robin(ports: list[int]) -> Iterator[RoundRobin]:
             first = next(turns)
             for number in range(len(made.ports)):
                 port = made.ports[(first + number) % len(made.ports)]
-                behind = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                behind = http.client.HTTPConnection("127.0.0.1", port, timeout=180)
                 try:
                     behind.connect()
                 except OSError:

@@ -425,7 +425,7 @@ def _wait_until_it_waits(program):
     if program.settings.database_url.startswith("sqlite"):
         time.sleep(0.2)
         return
-    for _try in range(1200):
+    for _try in range(3600):
         with reading(program) as session:
             waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
             if session.scalar(waiting):

@@ -275,7 +275,7 @@ def test_nobody_works_on_a_copy_before_it_was_made_to_forget(erased):
 
     # A process of its own: the program begins itself anew before it serves.
     command = [sys.executable, "-m", "signaltable.cli", "run", "--port", str(free_port()), "--no-reader"]
-    said = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
+    said = subprocess.run(command, env=told, capture_output=True, text=True, timeout=300, check=False)
 
     assert (said.returncode, "audit restored" in said.stderr) == (1, True)
     with reading(program) as session:

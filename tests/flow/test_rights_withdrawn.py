@@ -65,14 +65,14 @@ def test_a_right_that_ends_between_the_gate_and_the_commit_counts_no_more(progra
             triage.triage(tx, reference, result="watch", urgency=seen.urgency, reason="", version=seen.version)
             taking.start()
             if not sqlite:
-                taking.join(30)
+                taking.join(180)
                 assert not taking.is_alive()
 
     if sqlite:
         judge()
     else:
         refused(program, desk, judge)
-    taking.join(30)
+    taking.join(180)
     # Whoever was first: no act of this person stands in the log after the right was taken
     order = [one["action"] for one in entries(program) if one["action"] in {"signal:triage", "account:change"}]
     assert order == (["signal:triage", "account:change"] if sqlite else ["account:change"])

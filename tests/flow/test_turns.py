@@ -118,12 +118,12 @@ def test_while_one_is_at_work_nobody_else_is(program, clock):
 
     def slow(_program):
         inside.set()
-        assert ready.wait(30)
+        assert ready.wait(180)
         return "made:1"
 
     working = threading.Thread(target=lambda: results.append(take_turn(program, job(slow))))
     working.start()
-    assert inside.wait(30)
+    assert inside.wait(180)
     assert job_locks.is_held(program, "example")
     # It takes longer than its time: what passed meanwhile is one run, later
     clock.forward(minutes=11)

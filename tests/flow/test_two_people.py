@@ -232,11 +232,11 @@ def taken_in_the_middle(program, who, step, take, *, waits=False):
             step(tx)
             taking.start()
             if not sqlite:
-                taking.join(30)
+                taking.join(180)
                 assert not taking.is_alive(), "who takes a right away waits for nobody that has not come to the end"
     except Refused as refusal:
         reasons.add(refusal.reason)
-    taking.join(30)
+    taking.join(180)
     assert problems == []
     assert reasons <= {"right_withdrawn", "conflict_of_interest"}
     # On SQLite the other waits, and comes second; on PostgreSQL it is done in the middle

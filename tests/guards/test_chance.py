@@ -1,4 +1,6 @@
-"""No test fails by chance: what is looked for in a page has to be longer than what random letters spell now and then."""
+"""No test fails by chance: what is looked for in a page is longer than what random letters spell now and then, who waits waits
+long, and what is drawn is drawn by a seed.
+"""
 
 import ast
 import re
@@ -8,6 +10,12 @@ TESTS = Path(__file__).resolve().parents[1]
 # The token of a form is 33 random letters of 64: five given ones stand in it once in some thirty million times.
 ENOUGH = 5
 RANDOM = re.compile(r"[A-Za-z0-9_-]*")
+# Who waits for something to come gives a machine that has much else to do a minute, in seconds. A look once a second is no such wait.
+A_LOOK, A_MINUTE = 1, 60
+# By the name of what is called: those that take their seconds without a name.
+WAITING = {"wait", "join", "settimeout"}
+# No part of the usual run.
+APART = {"attack", "bench"}
 
 
 def short_ones(source):
@@ -64,3 +72,35 @@ def test_no_test_fails_over_what_a_token_happens_to_spell():
         for line, text in short_ones(path.read_text())
     }
     assert found == {}, "look in without_tokens(page) (tests/web/people.py), or for more letters"
+
+
+def left_to_chance(source):
+    """(line, what) of every wait that gives up before a minute, and of every draw that nobody can do again."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            given = [one.value for one in node.keywords if one.arg == "timeout"]
+            given += node.args[:1] if name in WAITING else []
+            yield from ((node.lineno, ast.unparse(node)) for one in given if _is_short(one))
+            if name == "Random" and not node.args:
+                yield node.lineno, ast.unparse(node)
+
+
+def _is_short(given):
+    return isinstance(given, ast.Constant) and isinstance(given.value, int | float) and A_LOOK < given.value < A_MINUTE
+
+
+def test_what_is_left_to_chance_is_found():
+    source = "run(command, timeout=30)\nthread.join(20)\nwhile not told.wait(0.2):\n    dice = random.Random()\n"
+    assert [line for line, _what in left_to_chance(source)] == [1, 2, 4]
+    assert list(left_to_chance("run(command, timeout=60)\n', '.join(names)\nprocess.wait()\nrandom.Random(7)")) == []
+
+
+def test_no_test_gives_up_soon_or_draws_without_a_seed():
+    found = {
+        f"{path.relative_to(TESTS)}:{line}": what
+        for path in sorted(TESTS.rglob("*.py"))
+        if path.relative_to(TESTS).parts[0] not in APART
+        for line, what in left_to_chance(path.read_text())
+    }
+    assert found == {}, "wait for a minute or longer; a test that passes does not wait at all"

@@ -141,7 +141,7 @@ def test_a_home_that_was_only_half_made_is_not_served(signaltable, sqlite_settin
     # A process of its own: the program begins itself anew before it serves.
     command = [sys.executable, "-m", "signaltable.cli", "run", "--port", str(free_port()), "--no-reader"]
     told = {**os.environ, **environment(sqlite_settings)}
-    served = subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False)
+    served = subprocess.run(command, env=told, capture_output=True, text=True, timeout=300, check=False)
     assert (served.returncode, "half made" in served.stderr, served.stderr.count("\n")) == (1, True, 1)
 
 
