@@ -26,7 +26,15 @@ def canonical_bytes(value: object) -> bytes:
     Text is brought to NFC; tuples count as lists. Raises MalformedEntry for a float, an integer beyond 53 bits, a key
     that is not a TOKEN, a lone surrogate, any other type, or more than MAX_DEPTH levels.
     """
-    return _ENCODE(_plain(value, MAX_DEPTH)).encode()
+    return bytes_of_checked(_plain(value, MAX_DEPTH))
+
+
+def bytes_of_checked(value: object) -> bytes:
+    """The same bytes for a value of which everything that `canonical_bytes` refuses or brings to NFC was looked at already.
+
+    Without that look they stand for nothing: whoever calls this says where it was.
+    """
+    return _ENCODE(value).encode()
 
 
 def parse_canonical(raw: bytes, what: str) -> object:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from hashlib import sha256
 
-from audit.canonical import MAX_INTEGER, TOKEN, canonical_bytes, parse_canonical
+from audit.canonical import MAX_INTEGER, TOKEN, bytes_of_checked, canonical_bytes, parse_canonical
 from audit.errors import BrokenCommitment, MalformedEntry
 from audit.merkle import leaf_hash
 from audit.vocabulary import ACTIONS, check
@@ -45,6 +45,8 @@ _HEX = {
 # A ULID: 48 bits of milliseconds and 80 random bits in Crockford's base 32.
 _EVENT_ID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Two digits at a time: every entry has an id of 26.
+_PAIRS = [high + low for high in _BASE32 for low in _BASE32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +161,8 @@ def build(
     )
     values = _values(entry)
     _check_fields(values)
-    entry_bytes = canonical_bytes(values)
+    # Integers within their bounds and codes of ASCII, under the names of the fields: more is not asked of canonical JSON.
+    entry_bytes = bytes_of_checked(values)
     return Sealed(entry, entry_bytes, details_bytes, salt, leaf_hash(entry_bytes))
 
 
@@ -187,7 +190,7 @@ def new_event_id(milliseconds: int, randomness: bytes) -> str:
     if len(randomness) != EVENT_RANDOM_BYTES:
         raise MalformedEntry(f"event_id: expected {EVENT_RANDOM_BYTES} random bytes, found {len(randomness)}")
     number = milliseconds << 80 | int.from_bytes(randomness, "big")
-    return "".join(_BASE32[number >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def commit(details_bytes: bytes, salt: bytes) -> str:
@@ -217,8 +220,7 @@ def _values(entry: Entry) -> dict[str, object]:
     """What stands in the bytes: in format 1 every key it had, since then none that does not apply."""
     if entry.format == 1:
         return {name: getattr(entry, name) for name in _OF_FORMAT_1}
-    values = {name: getattr(entry, name) for name in _NAMES}
-    return {name: value for name, value in values.items() if value != "" or name in _ALWAYS}
+    return {name: value for name in _NAMES if (value := getattr(entry, name)) != "" or name in _ALWAYS}
 
 
 def _check_fields(values: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from log_samples import seal
 
-from audit.canonical import MAX_DEPTH, canonical_bytes, parse_canonical
+from audit.canonical import MAX_DEPTH, MAX_INTEGER, TOKEN, canonical_bytes, parse_canonical
 from audit.entry import Entry, build, commit, new_event_id, open_details, parse
 from audit.errors import BrokenCommitment, MalformedEntry, NotInVocabulary
 from audit.vocabulary import ACTIONS, COMMON, RETENTION_CLASSES, check
@@ -102,6 +102,26 @@ def test_an_event_id_is_a_ulid_in_order_of_time() -> None:
     assert new_event_id(5, b"\xff" * 10) < new_event_id(6, bytes(10))
     with pytest.raises(MalformedEntry):
         new_event_id(5, bytes(9))
+
+
+@given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
+def test_an_event_id_holds_its_moment_and_its_randomness(moment: int, randomness: bytes) -> None:
+    number = 0
+    for sign in new_event_id(moment, randomness):
+        number = number * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(sign)
+    assert (number >> 80, (number & (1 << 80) - 1).to_bytes(10, "big")) == (moment, randomness)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["reason", "actor", "agency", "role", "object"]), st.from_regex(TOKEN, fullmatch=True)
+    ),
+    st.integers(0, MAX_INTEGER),
+)
+def test_what_is_built_stands_in_canonical_json(texts: dict[str, str], seq: int) -> None:
+    sealed = build(**ENTRY | texts | {"seq": seq})
+    assert sealed.entry_bytes == canonical_bytes(json.loads(sealed.entry_bytes))
+    assert sealed.entry_bytes == sealed.entry.to_bytes()
 
 
 def test_parse_gives_the_entry_back() -> None:
