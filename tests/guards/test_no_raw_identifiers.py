@@ -32,7 +32,7 @@ def _word(chance, length=9):
 
 @pytest.fixture
 def canaries():
-    chance = random.Random()
+    chance = random.Random(20261122)
     phone = "06" + "".join(chance.choice("12345678") for _ in range(8))
     person = {
         "given_name": _word(chance),
@@ -120,8 +120,15 @@ def _draft(canaries):
 
 def _assert_clean(where, raw, needles):
     low = raw.lower()
-    found = [needle for needle in needles if needle.encode() in low or needle.encode("utf-16-le") in low]
+    found = [needle for needle in needles if _stands_in(needle, low) or needle.encode("utf-16-le") in low]
     assert found == [], f"{len(found)} canaries found in {where}"
+
+
+def _stands_in(needle, low):
+    # Digests are written in hexadecimal digits, and some eight of them in a row are a given number in one run of thousands.
+    return needle.encode() in low and not (
+        needle.isdigit() and not re.search(rb"(?<![0-9a-f])" + needle.encode() + rb"(?![0-9a-f])", low)
+    )
 
 
 def test_what_is_typed_as_identity_is_found_nowhere_in_clear(sqlite_program, actor, canaries, tmp_path):
