@@ -38,6 +38,7 @@ def program(postgres_program: Program, standby: Standby, monkeypatch: pytest.Mon
     """The program with its replica, which is asked again at once and for as long as a busy machine may take."""
     monkeypatch.setattr(replica, "RESTS", dict.fromkeys(replica.RESTS, 0.0))
     monkeypatch.setattr(replica, "LOOKS", (0.0,))
+    monkeypatch.setattr(replica, "LONGEST", 120.0)
     copy = Replica(standby.address(postgres_program.settings.database_url))
     yield replace(postgres_program, replica=copy)
     copy.engine.dispose()
@@ -46,7 +47,7 @@ def program(postgres_program: Program, standby: Standby, monkeypatch: pytest.Mon
 def caught_up(program: Program) -> None:
     """Wait until the replica holds all that was stored."""
     assert program.replica
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     with reading(program) as session:
         while program.replica.examine(session, program.keys).reason:
             assert time.monotonic() < until, "the standby never came up"
@@ -224,6 +225,8 @@ def test_a_replica_that_hangs_holds_nobody_up(program, standby, actor, monkeypat
             assert tx.lists.scalars(select(Signal.reference)).all() == [reference]
     finally:
         standby.go_on()
+    # Long enough for one that is well to answer first, also where much else runs.
+    monkeypatch.setattr(replica, "LONGEST", 5.0)
     caught_up(program)
     try:
         with transaction(program, actor(program, "havendam"), listing=True) as tx:
