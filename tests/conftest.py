@@ -23,6 +23,7 @@ from argon2 import PasswordHasher
 from babel import Locale
 from babel.support import NullTranslations, Translations
 from flask import Flask
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
@@ -102,7 +103,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 # How long an example takes says something about the machine only (`make bench` measures speed). The same examples every
 # time: a run that fails says something about what was changed. `make thorough` draws others each time, and more of them.
-hypothesis_settings.register_profile("steady", deadline=None, derandomize=not THOROUGH)
+hypothesis_settings.register_profile(
+    "steady", deadline=None, derandomize=not THOROUGH, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("steady")
 
 
