@@ -16,8 +16,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+
+from signaltable.flow.coming_in import provider_connection
 
 CLIENT, SECRET = "signaltable", "een-geheim-van-de-proef"
 
@@ -135,9 +138,14 @@ def serving(clock: Callable[[], Any]) -> Iterator[Provider]:
     handler.provider = Provider(f"http://127.0.0.1:{server.server_port}", clock)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
+    # The program gives a provider some seconds, in which this machine may do something else.
+    patience = pytest.MonkeyPatch()
+    for name in ("CONNECT_SECONDS", "READ_SECONDS", "ALTOGETHER_SECONDS"):
+        patience.setattr(provider_connection, name, 120.0)
     try:
         yield handler.provider
     finally:
+        patience.undo()
         server.shutdown()
         server.server_close()
         thread.join()
