@@ -43,8 +43,18 @@ class Proposal:
 def propose(candidates: Iterable[Candidate], rules: Sequence[AgendaRule], today: date) -> tuple[Proposal, ...]:
     """Every candidate with its reasons, the heaviest first; then whoever came in first; then by reference."""
     weighed = [(one, weigh(one, rules, today)) for one in candidates]
-    ordered = sorted(weighed, key=lambda pair: (-pair[1].weight, pair[0].received, pair[0].reference))
+    ordered = sorted(weighed, key=lambda pair: place(pair[0].received, pair[1]))
     return tuple(proposal for _one, proposal in ordered)
+
+
+def place(received: datetime, proposal: Proposal) -> tuple[int, datetime, str]:
+    """By what candidates stand in order: the heaviest first, then whoever came in first, then the reference."""
+    return -proposal.weight, received, proposal.reference
+
+
+def at_most(urgency: str, rules: Sequence[AgendaRule]) -> int:
+    """What a signal of this urgency weighs when all other rules hold for it: no signal of this urgency weighs more."""
+    return sum(rule.weight for rule in rules if rule.on != "urgency" or urgency in rule.urgencies)
 
 
 def weigh(one: Candidate, rules: Sequence[AgendaRule], today: date) -> Proposal:

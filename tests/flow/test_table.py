@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import dossier, linking, signals, table
-from signaltable.models import Mail, Note
+from signaltable.flow.table import proposing
+from signaltable.models import Mail, Meeting, Note
 from signaltable.transaction import reading
 from tests.factories import a_signal
 from tests.table_steps import log, on_the_agenda, row, submitted, triage_it, triaged, use
@@ -100,6 +101,25 @@ def test_what_is_ready_comes_by_urgency_and_then_by_who_else_knows_it(program, p
         (partner, True),
         (plain, False),
     ]
+
+
+def test_the_first_of_many_are_the_same_however_few_are_looked_at_in_one_go(program, people, monkeypatch):
+    for urgency in ("", "same-day", "", "now", ""):
+        safety = {"acute_danger": "no", "safe_to_continue": "yes", "urgency": urgency}
+        changes = {"safety": safety} if urgency else {}
+        triaged(program, people["havendam"], people["coordinator"], a_signal(subjects=[], **changes))
+    meeting = use(program, people["coordinator"], table.schedule, held_on=date(2026, 12, 1), title="Tafel")
+
+    def first(tx, most):
+        found, count = proposing.first(tx, tx.session.get_one(Meeting, meeting), most)
+        assert count == 5
+        return [(row.reference, proposal) for row, proposal in found]
+
+    whole = use(program, people["coordinator"], first, 50)
+    assert len(whole) == 5
+    monkeypatch.setattr(proposing, "_AT_ONCE", 1)
+    for most in (1, 2, 50):
+        assert use(program, people["coordinator"], first, most) == whole[:most]
 
 
 def test_signals_go_on_the_agenda_in_order_and_change_places(program, people):

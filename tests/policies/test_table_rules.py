@@ -83,6 +83,15 @@ def test_the_order_does_not_hang_on_the_order_of_asking_and_the_urgent_are_first
     assert places == sorted(places)
 
 
+@given(CANDIDATES)
+def test_no_signal_weighs_more_than_its_urgency_lets_it(policy, found):
+    for one in found:
+        weight = agenda.weigh(one, policy.agenda.rule, TODAY).weight
+        assert weight <= agenda.at_most(one.urgency, policy.agenda.rule)
+        # A bound that never tells urgencies apart would let nothing be left aside.
+        assert agenda.at_most("five-working-days", policy.agenda.rule) < agenda.at_most("now", policy.agenda.rule)
+
+
 def test_what_fits_follows_from_the_time_of_the_meeting_and_only_with_a_reason(policy):
     rules = policy.agenda
     assert agenda.room(rules, 60, 0) == 60 // rules.minutes_per_case

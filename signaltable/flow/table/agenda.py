@@ -104,15 +104,14 @@ def agenda(tx: Transaction, meeting_id: str) -> Agenda:
     plans = isinstance(may(tx.actor, Permission.TABLE_SCHEDULE_OWN_TABLE, _gate(tx, meeting)), Allowed)
     if not plans or meeting.held_on < tx.today or meeting.cancelled_at is not None or meeting.closed_at is not None:
         return Agenda(line, lines, (), may_schedule=False)
-    ready = _ready(tx, meeting)
+    shown, ready = proposing.first(tx, meeting, MOST_READY)
     places = proposing.room(tx, meeting, sum(1 for one in lines if not one.gone and not one.decision))
-    shown = ready[:MOST_READY]
     return Agenda(
         line,
         lines,
-        tuple(_ready_lines(tx, meeting, shown, fitting([proposal for _row, proposal in shown], places))),
+        tuple(_ready_lines(tx, shown, fitting([proposal for _row, proposal in shown], places))),
         may_schedule=True,
-        more=len(ready) - len(shown),
+        more=ready - len(shown),
         places=places,
     )
 
@@ -164,19 +163,13 @@ def _agenda_lines(tx: Transaction, meeting: Meeting) -> Iterable[AgendaLine]:
         )
 
 
-def _ready(tx: Transaction, meeting: Meeting) -> list[tuple[Row[Any], Proposal]]:
-    """All that can be put on the agenda, in the order of the rules, each with its reasons."""
-    rows = proposing.ready(tx, meeting)
-    by_reference = {row.reference: row for row in rows}
-    return [(by_reference[one.reference], one) for one in proposing.proposals(tx, meeting.table_id, rows)]
-
-
 def _ready_lines(
-    tx: Transaction, meeting: Meeting, ready: Sequence[tuple[Row[Any], Proposal]], proposed: Sequence[str]
+    tx: Transaction, ready: Sequence[tuple[Row[Any], Proposal]], proposed: Sequence[str]
 ) -> Iterable[ReadyLine]:
-    several = proposing.known_to_several(tx, meeting.table_id)
-    elsewhere = overlap.elsewhere(tx, [row.id for row, _ in ready])
-    told = forms_at_table(tx, [row.facts for row, _ in ready])
+    ids = [row.id for row, _ in ready]
+    several, facts = proposing.known_to_several(tx, ids), proposing.facts_of(tx, ids)
+    elsewhere = overlap.elsewhere(tx, ids)
+    told = forms_at_table(tx, [facts[one] for one in ids])
     for (row, proposal), forms in zip(ready, told, strict=True):
         yield ReadyLine(
             reference=row.reference,
@@ -198,8 +191,9 @@ def put_on_agenda(tx: Transaction, meeting_id: str, references: Sequence[str]) -
     somebody gave it. Raises `UnusableInput` for a signal that is not ready, `Conflict` for a meeting that has passed.
     """
     meeting = coming_meeting(tx, meeting_id)
-    ready = {proposal.reference: proposal for _row, proposal in _ready(tx, meeting)}
     wanted = list(dict.fromkeys(references))
+    can_come = proposing.ready_of(tx, meeting, wanted)
+    ready = {one.reference: one for one in proposing.proposals(tx, meeting.table_id, can_come)}
     if not wanted or set(wanted) - set(ready):
         raise UnusableInput({"signals": NO_SIGNAL if not wanted else UNKNOWN_CHOICE})
     order = _weighed(tx, meeting)
