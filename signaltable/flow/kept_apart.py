@@ -1,6 +1,6 @@
 """Mails and conflicts of interest: whoever is kept from a case is told nothing of it, and a colleague hears it instead."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -79,12 +79,17 @@ def who_hears(tx: Transaction, account_ids: Iterable[str], task: tuple[str, str]
 
     About which case follows from what waits; `about` are ids of signals besides.
     """
-    wanted = set(account_ids)
     kind, thing = task
     found = _ABOUT.get(kind)
     cases = {*about, *(tx.session.scalars(found(thing)) if found else ())}
-    apart = frozenset[str]().union(*kept_from(tx, cases).values())
-    return (wanted | _colleagues(tx, wanted & apart)) - apart if wanted & apart else wanted
+    return hear_instead(tx, account_ids, frozenset[str]().union(*kept_from(tx, cases).values()))
+
+
+def hear_instead(tx: Transaction, account_ids: Iterable[str], apart: Collection[str]) -> set[str]:
+    """The same where it is known already who is kept `apart` from the case."""
+    wanted = set(account_ids)
+    kept = wanted.intersection(apart)
+    return (wanted | _colleagues(tx, kept)).difference(apart) if kept else wanted
 
 
 def _colleagues(tx: Transaction, account_ids: Iterable[str]) -> set[str]:

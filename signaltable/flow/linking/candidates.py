@@ -22,7 +22,7 @@ from signaltable.flow.linking.sides import ANY_VERSION, excluded_among, stored_t
 from signaltable.flow.linking.storing import TaggedSubject
 from signaltable.link.sketch import opened as readable
 from signaltable.models import Link, MatchSketch, Signal, Subject, SubjectGroup
-from signaltable.prepared import Prepared
+from signaltable.prepared import Prepared, numbered, several
 from signaltable.pseudonymise import Tag
 from signaltable.transaction import Transaction, in_whole
 
@@ -75,8 +75,8 @@ def places(tx: Transaction, subject_ids: Sequence[str], beside: str) -> dict[str
     """
     if not subject_ids:
         return {}
-    rows = tx.connection().execute(_WHERE, {"ids": list(subject_ids), "beside": beside})
-    return {row.id: Place(row.group_id or "", row.created_at) for row in rows}
+    rows = tx.rows(_standing(len(subject_ids)), numbered("id", subject_ids) | {"beside": beside})
+    return {subject_id: Place(group_id or "", since) for subject_id, group_id, since in rows}
 
 
 def _strongest_first(subject: TaggedSubject) -> list[Tag]:
@@ -181,12 +181,15 @@ def _loaded(tx: Transaction, subject: TaggedSubject, order: Sequence[str]) -> li
     """What is needed of these subjects to compare them, in their order. Tags are read only where there is no sketch."""
     if not order:
         return []
-    rows = tx.connection().execute(_SKETCHES, {"ids": order}).all()
-    usable = [row for row in rows if row.key_version in subject.sides]
-    opened = sealing.open_sketches(tx, [(row.subject_id, row.key_version, row.sealed) for row in usable])
+    usable = [
+        (one, version, sealed)
+        for one, version, sealed in tx.rows(_sketched(len(order)), numbered("id", order))
+        if version in subject.sides
+    ]
+    opened = sealing.open_sketches(tx, usable)
     # One of another format than this program makes says nothing to it: such a subject is compared on its tags.
     sketches = {one: raw for one, raw in opened.items() if readable(raw) is not None}
-    versions = {row.subject_id: row.key_version for row in usable if row.subject_id in sketches}
+    versions = {one: version for one, version, _sealed in usable if one in sketches}
     tagged = stored_tags(tx, [one for one in order if one not in sketches])
     return [
         Candidate(one, link.Side(tagged.get(one, ()), sketches.get(one, b"")), versions.get(one, ANY_VERSION))
@@ -196,17 +199,26 @@ def _loaded(tx: Transaction, subject: TaggedSubject, order: Sequence[str]) -> li
 
 _sketches, _subjects, _signals = (table_of(one).c for one in (MatchSketch, Subject, Signal))
 _groups = table_of(SubjectGroup)
-_SKETCHES = select(_sketches.subject_id, _sketches.key_version, _sketches.sealed).where(
-    _sketches.subject_id.in_(bindparam("ids", expanding=True))
-)
-_WHERE = (
-    select(_subjects.id, _groups.c.group_id, _signals.created_at)
-    .join(table_of(Signal), _signals.id == _subjects.signal_id)
-    .outerjoin(_groups, _groups.c.subject_id == _subjects.id)
-    .where(
-        _subjects.id.in_(bindparam("ids", expanding=True)),
-        _subjects.erased_at.is_(None),
-        _signals.id != bindparam("beside"),
-        _signals.state.not_in(GONE),
+
+
+@lru_cache(maxsize=MOST_CANDIDATES)
+def _sketched(count: int) -> Prepared:
+    """The sketches of so many subjects."""
+    query = select(_sketches.subject_id, _sketches.key_version, _sketches.sealed)
+    return Prepared(query.where(_sketches.subject_id.in_(several("id", count))))
+
+
+@lru_cache(maxsize=MOST_CANDIDATES)
+def _standing(count: int) -> Prepared:
+    """Where so many subjects stand, for `places`."""
+    return Prepared(
+        select(_subjects.id, _groups.c.group_id, _signals.created_at)
+        .join(table_of(Signal), _signals.id == _subjects.signal_id)
+        .outerjoin(_groups, _groups.c.subject_id == _subjects.id)
+        .where(
+            _subjects.id.in_(several("id", count)),
+            _subjects.erased_at.is_(None),
+            _signals.id != bindparam("beside"),
+            *(_signals.state != one for one in sorted(GONE)),
+        )
     )
-)

@@ -6,20 +6,23 @@ of each group, and to at most `TO_ONE_CLUSTER` of the subjects that proposals co
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import or_, select
 
 from signaltable import link
+from signaltable.db import table_of
 from signaltable.domain import LinkState
 from signaltable.flow import mailing
 from signaltable.flow.linking import groups
-from signaltable.flow.linking.candidates import TOGETHER, Place, find, places
+from signaltable.flow.linking.candidates import MOST_CANDIDATES, TOGETHER, Place, find, places
 from signaltable.flow.linking.clusters import Clusters
-from signaltable.flow.linking.history import case_of
 from signaltable.flow.linking.sides import facing, tagged
 from signaltable.flow.linking.storing import TaggedSubject, keep_new
 from signaltable.link_acts import TAGS
 from signaltable.models import Link, Signal, Subject, SubjectGroup
+from signaltable.prepared import Prepared, numbered, several
 from signaltable.transaction import Transaction, in_whole
 
 # Two, so that one owner who does not answer does not keep the others from each other.
@@ -38,14 +41,14 @@ class ProposedLink:
 @in_whole("linking compares with the cases of every agency")
 def propose(tx: Transaction, signal: Signal, subjects: Sequence[TaggedSubject]) -> list[ProposedLink]:
     """Compare the subjects of a new signal with all earlier ones and store what is worth a look."""
-    return [made for subject in subjects for made in _propose(tx, subject, signal.id)]
+    return [made for subject in subjects for made in _propose_new(tx, subject, signal.id)]
 
 
 @in_whole("linking compares with the cases of every agency")
 def keep_and_propose(tx: Transaction, signal_id: str, subjects: Sequence[TaggedSubject]) -> list[ProposedLink]:
     """What links the subjects of a new signal is kept, and what is worth a look is proposed."""
     keep_new(tx, subjects)
-    return [proposed for subject in subjects for proposed in _propose(tx, subject, signal_id)]
+    return [proposed for subject in subjects for proposed in _propose_new(tx, subject, signal_id)]
 
 
 @in_whole("linking compares with the cases of every agency")
@@ -57,7 +60,7 @@ def again(tx: Transaction, subject_ids: Iterable[str], *, without: str = "") -> 
     rows = tx.session.execute(
         select(Subject.id, Subject.signal_id).where(Subject.id.in_(list(subject_ids)), Subject.erased_at.is_(None)),
     ).all()
-    return [made for row in sorted(rows) for made in _propose(tx, tagged(tx, row.id), row.signal_id, without)]
+    return [made for row in sorted(rows) for made in _propose_again(tx, tagged(tx, row.id), row.signal_id, without)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +95,27 @@ def compared(tx: Transaction, subject: TaggedSubject, beside: str) -> list[Likel
     )
 
 
-def _propose(tx: Transaction, subject: TaggedSubject, signal_id: str, without: str = "") -> list[ProposedLink]:
+def _propose_new(tx: Transaction, subject: TaggedSubject, signal_id: str) -> list[ProposedLink]:
+    """Nothing links a new subject yet, so that nothing of it has to be looked up."""
+    likely = compared(tx, subject, signal_id)
+    return _store(tx, subject.id, _chosen(tx, {}, likely)) if likely else []
+
+
+def _propose_again(tx: Transaction, subject: TaggedSubject, signal_id: str, without: str) -> list[ProposedLink]:
     likely = [one for one in compared(tx, subject, signal_id) if one.subject_id != without]
     if not likely:
         return []
     own = groups.members(tx, [subject.id])
-    chosen = _chosen(tx, own, [one for one in likely if one.subject_id not in own])
-    return [store(tx, subject.id, one.subject_id, one.found) for one in chosen]
+    others = [one for one in likely if one.subject_id not in own]
+    chosen = _chosen(tx, _linked(tx, own, {one.subject_id: one.place.group_id for one in others}), others)
+    return _store(tx, subject.id, chosen) if chosen else []
 
 
-def _chosen(tx: Transaction, own: Collection[str], likely: Sequence[Likely]) -> list[Likely]:
-    """Those to propose: once per group, and not what people have in hand or decided."""
-    linked = _linked(tx, own, {one.subject_id: one.place.group_id for one in likely})
+def _chosen(tx: Transaction, linked: Mapping[str, str], likely: Sequence[Likely]) -> list[Likely]:
+    """Those to propose: once per group, and not what people have in hand or decided.
+
+    `linked`: group or lone subject -> the state of its link with the subject.
+    """
     clusters = _clusters(tx, likely)
     together = [clusters.key(name) for name, state in linked.items() if state in TOGETHER]
     full = {key: together.count(key) for key in together}
@@ -140,48 +152,107 @@ def _clusters(tx: Transaction, likely: Sequence[Likely]) -> Clusters:
         clusters.join(one.subject_id, one.name)
     ids = [one.subject_id for one in likely]
     if len({one.name for one in likely}) > TO_ONE_CLUSTER:
-        among = select(Link.subject_a, Link.subject_b).where(
-            Link.subject_a.in_(ids), Link.subject_b.in_(ids), Link.state.in_(TOGETHER)
-        )
-        for first, second in tx.session.execute(among):
+        for first, second in tx.rows(_among(len(ids)), numbered("id", ids)):
             clusters.join(first, second)
     return clusters
 
 
-def store(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal) -> ProposedLink:
-    """Keep a proposal of the program, and tell the people who have to judge it that something waits."""
-    made = new_link(tx, subject_id, other_id, found, TAGS)
-    case = case_of(tx, made)
+# -- storing -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The signal in which a subject stands, and who submitted that."""
+
+    signal_id: str
+    reference: str
+    submitter: str
+
+
+def _store(tx: Transaction, subject_id: str, chosen: Sequence[Likely]) -> list[ProposedLink]:
+    """Keep what the program proposes for a subject, and tell the people who have to judge it that something waits.
+
+    With a statement for each table, however many there are: somebody who submits a signal waits for it.
+    """
+    sides = _sides(tx, [subject_id, *(one.subject_id for one in chosen)])
+    pairs = [(sides[subject_id], sides[one.subject_id]) for one in chosen]
+    hearing = mailing.hearers(
+        tx, [({one.submitter, other.submitter}, {one.signal_id, other.signal_id}) for one, other in pairs]
+    )
+    links: list[dict[str, Any]] = []
+    mails: list[dict[str, Any]] = []
+    for one, pair, people in zip(chosen, pairs, hearing, strict=True):
+        made = _row(tx, subject_id, one.subject_id, one.found, TAGS)
+        links.append(made)
+        mails += [mailing.row(tx, person, "link", task=("link", made["id"])) for person in people]
+        _record(tx, made, sorted({side.reference for side in pair}))
+    tx.insert(_LINKS, links)
+    if mails:
+        tx.insert(mailing.MAILS, mails)
+    return [ProposedLink(made["id"], made["outcome"]) for made in links]
+
+
+def _sides(tx: Transaction, subject_ids: Sequence[str]) -> dict[str, _Side]:
+    rows = tx.rows(_signals_of(len(subject_ids)), numbered("id", subject_ids))
+    return {subject_id: _Side(*signal) for subject_id, *signal in rows}
+
+
+def _record(tx: Transaction, made: Mapping[str, Any], references: Sequence[str]) -> None:
     tx.record(
         "link:propose",
         object_type="link",
-        object_id=made.id,
+        object_id=made["id"],
         details={
-            "link": made.id,
-            "signals": case.references,
-            "evidence_kinds": sorted(dict(found.compared)),
-            "strength": str(found.outcome),
+            "link": made["id"],
+            "signals": references,
+            "evidence_kinds": sorted(made["compared"]),
+            "strength": made["outcome"],
         },
-        subjects=case.sides,
+        subjects=(made["subject_a"], made["subject_b"]),
     )
-    mailing.tell(tx, {signal.submitter for signal in case.signals.values()}, "link", task=("link", made.id))
-    return ProposedLink(made.id, str(found.outcome))
 
 
 @in_whole("linking compares with the cases of every agency")
 def new_link(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal, origin: str) -> Link:
     """The row of a link between two subjects; it is proposed until its acts say otherwise."""
-    first, second = sorted((subject_id, other_id))
-    made = Link(
-        id=tx.new_id(),
-        subject_a=first,
-        subject_b=second,
-        outcome=str(found.outcome),
-        compared=dict(found.compared),
-        state=LinkState.PROPOSED,
-        origin=origin,
-        proposed_at=tx.now,
-    )
+    made = Link(**_row(tx, subject_id, other_id, found, origin))
     tx.session.add(made)
     tx.session.flush()
     return made
+
+
+def _row(tx: Transaction, subject_id: str, other_id: str, found: link.Proposal, origin: str) -> dict[str, Any]:
+    first, second = sorted((subject_id, other_id))
+    return {
+        "id": tx.new_id(),
+        "subject_a": first,
+        "subject_b": second,
+        "outcome": str(found.outcome),
+        "compared": dict(found.compared),
+        "state": LinkState.PROPOSED,
+        "origin": origin,
+        "proposed_at": tx.now,
+    }
+
+
+_LINKS = table_of(Link)
+_links, _signals, _subjects = (table_of(one).c for one in (Link, Signal, Subject))
+
+
+@lru_cache(maxsize=MOST_CANDIDATES + 1)
+def _signals_of(count: int) -> Prepared:
+    """The signals of so many subjects."""
+    query = select(_subjects.id, _signals.id, _signals.reference, _signals.submitter)
+    joined = query.join(table_of(Signal), _signals.id == _subjects.signal_id)
+    return Prepared(joined.where(_subjects.id.in_(several("id", count))))
+
+
+@lru_cache(maxsize=MOST_CANDIDATES)
+def _among(count: int) -> Prepared:
+    """The open and confirmed links among so many subjects."""
+    ids = several("id", count)
+    return Prepared(
+        select(_links.subject_a, _links.subject_b).where(
+            _links.subject_a.in_(ids), _links.subject_b.in_(ids), or_(*(_links.state == one for one in TOGETHER))
+        )
+    )
