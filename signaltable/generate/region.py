@@ -17,6 +17,8 @@ from signaltable.transaction import Program, reading
 # Of four organisations that come on top, three are municipalities.
 _KINDS: Final = ("municipality", "municipality", "municipality", "care")
 _TITLES: Final = {"municipality": "Gemeente", "care": "Zorggroep"}
+# Where the places are used up they begin again, as villages do that grew out of one another: 2,240 names.
+_BEFORE: Final = ("", "Nieuw-", "Oud-", "Groot-", "Klein-", "Hoog-", "Laag-", "Midden-")
 
 
 class TooFewAgencies(SignaltableError):
@@ -34,7 +36,8 @@ def described(agencies: int) -> str:
 
 def _agency(number: int) -> str:
     kind = _KINDS[number % len(_KINDS)]
-    name, login = PLACES[number % len(PLACES)], f"{kind[:8]}{number + 1:03d}"
+    again, place = divmod(number, len(PLACES))
+    name, login = _BEFORE[again] + PLACES[place], f"{kind[:8]}{number + 1:03d}"
     return (
         f'\n[[agency]]\nid = "{login}"\ntitle = "{_TITLES[kind]} {name}"\nkind = "{kind}"\ndestinations = []\n'
         f'\n[[account]]\nlogin = "{login}"\nname = "Functionaris {number + 1}"\nagency = "{login}"\n'

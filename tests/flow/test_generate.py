@@ -1,9 +1,11 @@
 """A generated region is what people would have made: its log proves it, and a submit of the same gives the same."""
 
+import hashlib
 import json
 import os
 import random
 import signal
+import tomllib
 from collections import Counter
 from dataclasses import replace
 from datetime import date
@@ -17,6 +19,7 @@ from sqlalchemy.orm import undefer
 
 from audit.verify import verify
 from signaltable.cli import main
+from signaltable.cli.generate import generate
 from signaltable.db import make_engine
 from signaltable.demo import cases
 from signaltable.demo.reporting import told_draft
@@ -24,12 +27,13 @@ from signaltable.demo.story import Step
 from signaltable.flow import fsck, log_export, searching, setup, signals
 from signaltable.flow.coming_in.actors import actor_of_login
 from signaltable.flow.sealing import open_identity, owner_part
-from signaltable.generate import making, marker, people
+from signaltable.generate import making, marker, people, region
 from signaltable.identity import Identity, identity_from, validate_identity
 from signaltable.intake import SignalDraft
 from signaltable.keys import KeyRing
 from signaltable.models import (
     Account,
+    Agency,
     Disclosure,
     Link,
     LogDetail,
@@ -98,6 +102,31 @@ def test_nothing_is_wrong_with_what_was_made(generated, tmp_path):
     assert len(states) > 3
     assert len(signals_of) > 4
     assert all(check_reference(one) == one for one in references)
+
+
+def test_each_of_as_many_organisations_as_one_may_ask_for_has_a_name_of_its_own():
+    (most,) = (one.type.max for one in generate.params if one.name == "agencies")
+    told = tomllib.loads(region.described(most))
+    for table, name in (("agency", "id"), ("agency", "title"), ("account", "login")):
+        assert len({one[name] for one in told[table]}) == len(told[table]) >= most
+    # The same as before there were more names than places: the same seed gives the same home.
+    added = region.described(296).removeprefix(setup.REGION.read_text(encoding="utf-8"))
+    assert (
+        hashlib.sha256(added.encode()).hexdigest() == "d21f598a554d44c65df38a4c616f4a2dfece2d91db74f001fae11f35d36644be"
+    )
+
+
+def test_a_region_of_more_organisations_than_there_are_places_is_made_whole(tmp_path):
+    agencies = len(people.PLACES) + 20
+    settings = Settings.from_env({"SIGNALTABLE_HOME": str(tmp_path / "home"), "SIGNALTABLE_TEXT_READER": "off"})
+    making.make(settings, making.Wanted(4, 1, agencies, 6, ("vera",)), lambda _done, _of: None, processes=1)
+    program = _program(settings)
+    _finds_nothing(program, tmp_path)
+    with reading(program, whole="a test looks") as session:
+        titles = session.scalars(select(Agency.title)).all()
+        assert session.scalar(select(func.count()).select_from(Signal)) == 4
+    assert len(set(titles)) == len(titles) == agencies
+    assert "Gemeente Nieuw-Kadeloo" in titles
 
 
 def test_links_join_people_who_return_and_say_what_comparing_them_says(generated):
