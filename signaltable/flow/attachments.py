@@ -117,39 +117,43 @@ def _kinds(program: Program, who: Actor, cleaned: Cleaned) -> tuple[tuple[str, .
 
 
 def add_to_draft(tx: Transaction, draft_id: str, prepared: Prepared, *, looked: bool) -> Kept:
-    """Keep a file with the actor's own draft, sealed under its key. Raises `Unfit`, or `NotFound` for another's draft."""
+    """Keep a file with the actor's own draft, sealed under its key. Raises `Unfit`, or `NotFound` for another's draft.
+
+    Nothing is written before it raises, so that several files fit in one transaction of which some are refused.
+    """
     _content, data_key = drafts.content_and_key(tx, draft_id)
-    return _add(tx, prepared, data_key, draft_id=draft_id, looked=looked)
+    rows = attachment_rows.of_draft(tx.session, draft_id)
+    _check_fits(tx, rows, prepared, looked=looked)
+    return _add(tx, rows, prepared, data_key, draft_id=draft_id)
 
 
 def add_to_signal(tx: Transaction, reference: str, prepared: Prepared, *, looked: bool) -> Kept:
-    """Keep a file with a signal of the own agency. Raises `Unfit`, `Conflict` when it is closed, `Refused` for another's."""
+    """Keep a file with a signal of the own agency. Raises `Unfit`, `Conflict` when it is closed, `Refused` for another's.
+
+    Nothing is written before it raises, as with `add_to_draft`.
+    """
     signal = _own_signal(tx, reference, Permission.SIGNAL_SUBMIT_OWN)
     if State(signal.state) in ENDED:
         raise Conflict("attachments", "nothing is added to a signal that is closed")
+    rows = attachment_rows.of_signal(tx.session, signal.id)
+    _check_fits(tx, rows, prepared, looked=looked)
     data_key = sealing.signal_key(tx, signal.id)
     if data_key is None:
         data_key = new_data_key(tx.program.randomness(32))
         sealing.wrap_signal_key(tx, signal.id, data_key)
-    return _add(tx, prepared, data_key, signal=signal, looked=looked)
+    return _add(tx, rows, prepared, data_key, signal=signal)
 
 
 def _add(
     tx: Transaction,
+    rows: Sequence[Attachment],
     prepared: Prepared,
     data_key: DataKey,
     *,
     draft_id: str = "",
     signal: Signal | None = None,
-    looked: bool,
 ) -> Kept:
     cleaned = prepared.cleaned
-    if prepared.needs_a_look and not looked:
-        raise Unfit("not_looked", cleaned.kind)
-    rows = (
-        attachment_rows.of_signal(tx.session, signal.id) if signal else attachment_rows.of_draft(tx.session, draft_id)
-    )
-    _check_room(tx, rows, cleaned)
     row = Attachment(
         id=tx.new_id(),
         signal_id=signal.id if signal else None,
@@ -179,8 +183,10 @@ def _add(
     return attachment_rows.shown(row, data_key)
 
 
-def _check_room(tx: Transaction, rows: Sequence[Attachment], cleaned: Cleaned) -> None:
-    said = rules(tx.program)
+def _check_fits(tx: Transaction, rows: Sequence[Attachment], prepared: Prepared, *, looked: bool) -> None:
+    said, cleaned = rules(tx.program), prepared.cleaned
+    if prepared.needs_a_look and not looked:
+        raise Unfit("not_looked", cleaned.kind)
     if len(rows) >= said.per_signal:
         raise Unfit("too_many", cleaned.kind)
     if sum(row.size for row in rows) + len(cleaned.data) > said.total_kib * 1024:

@@ -201,25 +201,36 @@ def _signal_page(
 def _take(
     form: AddForm, keep: Callable[..., Kept], *, draft_id: str = "", reference: str = ""
 ) -> tuple[int, list[tuple[str, str]]]:
-    """Take in what was sent, each file by itself: how many were kept, and what is wrong with the others."""
+    """Take in what was sent, each file by itself: how many were kept, and what is wrong with the others.
+
+    All of it in one transaction: who sends the same again after a fault must not find a part of it stored already.
+    """
     sent = [one for one in form.files.data or [] if isinstance(one, FileStorage) and one.filename]
     if not sent:
         return 0, [("", _("Choose at least one file"))]
-    refused: list[tuple[str, str]] = []
     # More than a signal can have are not even looked at: cleaning a file is work, and a thousand small ones fit in a request.
     most = attachments.rules(program()).per_signal
-    refused += [(one.filename or "", cause_words(Unfit("too_many"))) for one in sent[most:]]
-    for one in sent[:most]:
-        data, name = one.stream.read(), one.filename or ""
-        try:
-            prepared = attachments.prepare(program(), actor(), data, name)
-            with begin() as tx:
+    looked_at = [(one.filename or "", *_prepared(one)) for one in sent[:most]]
+    refused = [(one.filename or "", cause_words(Unfit("too_many"))) for one in sent[most:]]
+    with begin() as tx:
+        for name, size, prepared in looked_at:
+            try:
+                if isinstance(prepared, Unfit):
+                    raise prepared
                 keep(tx, prepared, looked=bool(form.looked.data))
-        except Unfit as unfit:
-            with begin() as tx:
-                attachments.note_refusal(tx, unfit, draft_id=draft_id, reference=reference, size=len(data))
-            refused.append((name, cause_words(unfit)))
+            except Unfit as unfit:
+                attachments.note_refusal(tx, unfit, draft_id=draft_id, reference=reference, size=size)
+                refused.append((name, cause_words(unfit)))
     return len(sent) - len(refused), refused
+
+
+def _prepared(sent: FileStorage) -> tuple[int, Prepared | Unfit]:
+    """How many bytes a file has, and what is kept of it or why it is not."""
+    data = sent.stream.read()
+    try:
+        return len(data), attachments.prepare(program(), actor(), data, sent.filename or "")
+    except Unfit as unfit:
+        return len(data), unfit
 
 
 def _added(count: int, address: str) -> ResponseReturnValue:

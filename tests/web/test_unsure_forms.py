@@ -27,7 +27,8 @@ class Breakable:
     def __init__(self, program):
         with program.write_sessions() as session:
             self._engine = session.get_bind().engine
-        self.next, self.away, self._size = "", False, 0
+        # `commits`: so many that the log tells of are stored before the one that loses its answer.
+        self.next, self.commits, self.away, self._size = "", 0, False, 0
         event.listen(self._engine, "commit", self._at_commit)
         event.listen(self._engine, "begin", self._at_begin)
 
@@ -35,6 +36,9 @@ class Breakable:
         driver = connection.connection.driver_connection
         before, self._size = self._size, driver.execute("SELECT size FROM log_head").fetchone()[0]
         if not self.next or self._size == before:
+            return
+        if self.commits:
+            self.commits -= 1
             return
         stored, self.next, self.away = self.next == "stored", "", True
         driver.execute("COMMIT" if stored else "ROLLBACK")
@@ -116,6 +120,36 @@ def test_a_file_counts_once_and_another_file_besides(sqlite_program, actor, monk
     other = sent | a_file(b"andere woorden")
     assert person.client.post(page, data=other, content_type="multipart/form-data").status_code == 303
     assert len(log(sqlite_program, "attachment:record")) == 2
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("before", [0, 1])
+def test_each_of_several_files_counts_once_whichever_commit_lost_its_answer(
+    sqlite_program, actor, monkeypatch, before, stored
+):
+    monkeypatch.setattr(storage, "LOOKS", (0.0,))
+    reference = use(sqlite_program, actor(sqlite_program, "havendam"), signals.submit, a_signal()).reference
+    breakable, person = Breakable(sqlite_program), Person(sqlite_program, "havendam")
+    page = f"/signalen/{reference}/bijlagen"
+    token = re.search(TOKEN, person.get(page).text)[1]
+
+    def sent():
+        files = [(io.BytesIO(words), f"{len(words)}.txt") for words in (b"gewone woorden", b"andere gewone woorden")]
+        whole = {"csrf_token": token, "files": files, "looked": "y"}
+        return person.client.post(page, data=whole, content_type="multipart/form-data")
+
+    breakable.next, breakable.commits = "stored" if stored else "lost", before
+    answer = sent()
+    if answer.status_code == 503:
+        assert 'data-stored="unsure"' in answer.text
+        # What nobody knows of is stored whole or not at all.
+        breakable.away = False
+        assert len(log(sqlite_program, "attachment:record")) == (2 if stored else 0)
+        assert sent().status_code == 303
+    else:
+        assert before
+    sizes = sorted(details["bytes"] for _entry, details in log(sqlite_program, "attachment:record"))
+    assert sizes == [14, 21]
 
 
 def test_what_only_looks_is_done_again(sqlite_program, monkeypatch):
