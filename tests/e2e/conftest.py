@@ -32,6 +32,9 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Without the files that no rule of these tags looks at; and only what was found comes back, not all that was right.
 AXE_OPTIONS = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"], "preload": False}
 AXE = "options => axe.run(options).then(said => said.violations.map(one => ({id: one.id, nodes: one.nodes.map(node => node.target)})))"
+# How long a page may take to come, or to be as it is expected, in milliseconds: the machine may have much else to do.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 SHOTS = Path(os.environ["SIGNALTABLE_SHOTS"]) if os.environ.get("SIGNALTABLE_SHOTS") else None
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -68,9 +71,9 @@ def start_server(home: Path, port: int = 0, **environment: str) -> Server:
         stderr=(home / "stderr.txt").open("wb"),
     )
     address = f"http://127.0.0.1:{port}"
-    for _try in range(600):
+    for _try in range(1800):
         try:
-            urllib.request.urlopen(f"{address}/gezond", timeout=1)
+            urllib.request.urlopen(f"{address}/gezond", timeout=60)
         except OSError:
             time.sleep(0.1)
             if process.poll() is not None:
@@ -83,7 +86,7 @@ def start_server(home: Path, port: int = 0, **environment: str) -> Server:
 
 def stop_server(server: Server) -> None:
     server.process.terminate()
-    server.process.wait(timeout=60)
+    server.process.wait(timeout=180)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +171,7 @@ def visit(chromium: Browser, server: Server) -> Iterator[Callable[..., Visitor]]
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         visitor = Visitor(page, context, server.address, set())
         page.on("console", lambda message: visitor.seen.add(message.text) if message.type == "error" else None)
         if not login:

@@ -15,7 +15,7 @@ from signaltable.settings import Settings
 from signaltable.transaction import Program
 from signaltable.web import create_app
 from tests.conftest import Clock, open_for_test
-from tests.e2e.conftest import Visitor
+from tests.e2e.conftest import PATIENCE, Visitor
 from tests.ports import free_port
 
 
@@ -52,7 +52,7 @@ class Region:
             context = self.browser.new_context(locale="nl-NL", viewport={"width": 1280, "height": 900})
             self.contexts.append(context)
             page = context.new_page()
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(PATIENCE)
             self.people[login] = Visitor(page, context, self.address, set()).log_in(login)
         return self.people[login]
 

@@ -8,7 +8,7 @@ from kit_app import VIEWS, make_kit_app
 from playwright.sync_api import expect
 from werkzeug.serving import make_server
 
-from tests.e2e.conftest import AXE, AXE_OPTIONS
+from tests.e2e.conftest import AXE, AXE_OPTIONS, PATIENCE
 
 pytestmark = pytest.mark.e2e
 
@@ -47,7 +47,7 @@ def open_page(browser, contexts):
             contexts[window] = browser.new_context(viewport={"width": width, "height": 800}, **options)
         page = contexts[window].new_page()
         pages.append(page)
-        page.set_default_timeout(5000)
+        page.set_default_timeout(PATIENCE)
         page.on(
             "response",
             lambda answer: (
@@ -111,6 +111,7 @@ def test_every_error_links_to_the_control_it_is_about(open_page, address):
     page.locator("#seen_on-month").fill("2")
     page.get_by_role("button", name="Volgende stap").click()
 
+    expect(page.locator("#errors a")).to_have_count(5)
     targets = page.locator("#errors a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
 
     assert targets == ["#source-0", "#seen_on-day", "#signs-0", "#facts", "#agree"]

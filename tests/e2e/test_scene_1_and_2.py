@@ -160,6 +160,8 @@ def test_a_typical_signal_takes_four_screens_and_at_most_25_inputs(visit):
     choose(page, "status", "not_asked")
     choose(page, "capacity", "municipality-wmo")
     go_on(page)
+    expect(page).to_have_url(re.compile("/controle$"))
+    page.wait_for_load_state()  # The last screen is counted once it is there.
     counted = page.evaluate("({...sessionStorage})")
     page.locator("button[value=submit]").click()
     expect(page).to_have_url(re.compile("/ontvangst$"))
@@ -179,7 +181,7 @@ def test_mistakes_come_back_filled_with_a_summary_that_has_the_focus(visit):
     expect(page.locator("input[name=safe_to_continue][value=yes]")).to_be_checked()
     visitor.check("intake-1-errors")
     page.locator("#errors a").first.click()
-    assert page.evaluate("document.activeElement.name") == "acute_danger"
+    expect(page.locator("[name=acute_danger]").first).to_be_focused()
 
 
 def test_acute_danger_stops_the_form_and_a_draft_can_be_resumed_after_logout(visit):
@@ -197,9 +199,11 @@ def test_acute_danger_stops_the_form_and_a_draft_can_be_resumed_after_logout(vis
     page.locator("button[value=later]").click()
     visitor.check("drafts")
     page.locator("form[action='/afmelden'] button").click()
+    expect(page).to_have_url(visitor.address + "/aanmelden")
     visitor.log_in("havendam")
     visitor.open("/signalen/nieuw")
     page.locator("#concepten a").first.click()
+    expect(page).to_have_url(re.compile("/signalen/nieuw/[0-9a-f]{32}/"))
     page.goto(page.url.removesuffix("/3") + "/2")
     expect(page.locator("#narrative")).to_have_value("Dit blijft bewaard")
 

@@ -71,7 +71,7 @@ def command(server, *arguments, given=""):
         input=given,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -88,6 +88,7 @@ def submit(server, login, **changes):
 
 def tick_only(page, name, *values):
     """Of these checkboxes exactly those with these values."""
+    page.wait_for_load_state()
     for box in page.locator(f"input[type=checkbox][name='{name}']").all():
         box.set_checked(box.get_attribute("value") in values)
 
@@ -101,6 +102,7 @@ def press(page, action):
 def expect_mistakes(page, *targets):
     """The page came back with a summary that has the focus and leads to exactly these fields, in the order of the page."""
     expect(page.locator("#errors")).to_be_focused()
+    page.wait_for_load_state()
     assert [link.get_attribute("href") for link in page.locator("#errors a").all()] == [f"#{one}" for one in targets]
     for target in targets:
         expect(page.locator(f"#{target}")).to_have_count(1)
@@ -111,6 +113,7 @@ def expect_success(page):
 
 
 def expect_no_name(page):
+    page.wait_for_load_state()
     html = page.content()
     assert [name for name in CANARIES if name in html] == []
 
@@ -193,6 +196,7 @@ def test_scene_3_the_coordinator_triages_and_asks_partners(visit, server, story)
 
 def _answer(visitor, answer, *, context="", anonymous=False):
     page = visitor.page
+    page.wait_for_load_state()
     if context:
         page.locator("details:has(#context) > summary").click()
         page.fill("#context", context)
@@ -285,6 +289,7 @@ def test_scene_5_the_table_reads_the_dossier_and_decides(visit, story):
     expect(page).to_have_url(re.compile("/tafel/[^/]+$"))
     story["meeting"] = page.url.rsplit("/", 1)[1]
     # The rules propose what fits; without any of it there is nothing to add
+    page.wait_for_load_state()
     for box in page.locator('[name="signals"]:checked').all():
         box.uncheck()
     press(page, "/agenda")
@@ -350,6 +355,7 @@ def _to_preview(visitor, signal, agency):
     card = page.locator("section", has=page.get_by_role("heading", name=agency, exact=True)).last
     card.locator("a[href*='/verstrekken/']").first.click()
     expect(page).to_have_url(re.compile("/verstrekken/[0-9a-f]{32}"))
+    page.wait_for_load_state()
 
 
 def _give_consent(page, code):
@@ -380,6 +386,8 @@ def test_scene_6_the_owner_looks_fills_in_and_discloses(visit, story):
     # Only the possible victim goes: care needs nothing about the suspect
     tick_only(page, "subjects", "1")
     page.locator("main form[method=get] button").first.click()
+    expect(page).to_have_url(re.compile(r"[?&]subjects="))
+    page.wait_for_load_state()
     preview = page.locator("#preview").inner_text()
     assert "Zwijgveld" in preview
     assert "Kwaadsma" not in preview.replace("meneer Kwaadsma", "")
@@ -407,6 +415,7 @@ def test_scene_6_the_owner_looks_fills_in_and_discloses(visit, story):
     page.locator("button[value=disclose]").click()
     expect(page).to_have_url(re.compile("/verstrekkingen/D-"))
     story["disclosure"] = page.url.rsplit("/", 1)[1]
+    page.wait_for_load_state()
     assert _fields(page.locator("#inhoud")) == shown
     visitor.check("disclosed")
     expect_quiet(visitor)
@@ -591,6 +600,7 @@ def test_scene_8_the_auditor_reads_the_log_and_a_disclosure_without_content(visi
     reader.look("audit-log-empty")
     reader.open(kept.removeprefix(reader.visitor.address))
     page.locator("main tbody th a").click()
+    expect(page).to_have_url(re.compile(r"/audit/\d+$"))
     story["entry"] = page.url.rsplit("/", 1)[1]
     reader.look("audit-entry")
     page.locator("main a", has_text=story["disclosure"]).first.click()
@@ -635,7 +645,7 @@ def test_scene_8_the_proof_and_an_export_that_is_checked_elsewhere(visit, server
     reader.look("audit-exports")
     press(page, "/export")
     expect(page).to_have_url(re.compile("/audit/export/"))
-    for _try in range(300):
+    for _try in range(1800):
         if page.locator("main a[href$='/bestand']").count():
             break
         page.wait_for_timeout(100)

@@ -41,6 +41,7 @@ def region(chromium, sqlite_settings):
 
 
 def expect_no_name(page):
+    page.wait_for_load_state()
     html = page.content()
     assert [name for name in NAMES if name in html] == []
 
@@ -105,6 +106,7 @@ def disclose(region, reference, agency, *, fill):
     card = page.locator("section", has=page.get_by_role("heading", name=agency, exact=True)).last
     card.locator("a[href*='/verstrekken/']").first.click()
     expect(page).to_have_url(re.compile("/verstrekken/[0-9a-f]{32}"))
+    page.wait_for_load_state()
     fill(page)
     page.fill("[name='NEC-motivation']", MOTIVATION)
     page.locator("button[value=disclose]").click()

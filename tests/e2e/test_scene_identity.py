@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from playwright.sync_api import expect
 
 from signaltable.flow.coming_in import actors
 from signaltable.program import open_program
@@ -26,8 +27,8 @@ def test_who_looks_stands_across_the_page_and_on_paper(visit, server, region_of_
     care.open(f"/identiteit/{made}")
     care.page.fill("#step_up_password", PASSWORD)
     care.page.click("#openen button")
-    text = care.page.locator("main").inner_text()
-    assert "Proefveld" in text
+    expect(care.page.locator("main")).to_contain_text("Proefveld")
+    care.page.wait_for_load_state()
     marks = care.page.locator(".st-watermark span")
     for medium in ("screen", "print"):
         care.page.emulate_media(media=medium)
@@ -38,7 +39,7 @@ def test_who_looks_stands_across_the_page_and_on_paper(visit, server, region_of_
     care.page.emulate_media(media="screen")
     # What covers the data must not keep a finger or a mouse from anything.
     care.page.locator("main form button").click()
-    assert "Proefveld" not in care.page.locator("main").inner_text()
+    expect(care.page.locator("main")).not_to_contain_text("Proefveld")
 
 
 def within(box, around):

@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import create_engine, text
 
-from tests.e2e.conftest import Server, Visitor, start_server, stop_server
+from tests.e2e.conftest import PATIENCE, Server, Visitor, start_server, stop_server
 from tests.ports import free_port
 
 pytestmark = pytest.mark.e2e
@@ -82,9 +82,9 @@ required = true
             SIGNALTABLE_IDENTITY_PROVIDERS=str(settings),
             SIGNALTABLE_ADDRESS=f"http://127.0.0.1:{own}/",
         )
-        for _try in range(600):
+        for _try in range(1800):
             try:
-                urllib.request.urlopen(issuer, timeout=1)
+                urllib.request.urlopen(issuer, timeout=60)
                 break
             except OSError:
                 time.sleep(0.1)
@@ -106,6 +106,7 @@ def test_the_people_of_a_municipality_come_in_through_their_own_provider(chromiu
     """ASVS 6.8.1 to 6.8.4, 10.2.1, 10.5.1: first login, level, roles, a proof once more, and out again."""
     context = chromium.new_context(java_script_enabled=False, locale="nl-NL", viewport={"width": 1280, "height": 900})
     visitor = Visitor(context.new_page(), context, both.server.address, set())
+    visitor.page.set_default_timeout(PATIENCE)
     page, address = visitor.page, both.server.address
     # The first login binds the account that an administrator made; the second one knows it.
     for _time in range(2):
@@ -127,6 +128,7 @@ def test_the_people_of_a_municipality_come_in_through_their_own_provider(chromiu
     expect(page.locator("main")).to_contain_text("no_roles")
     # Once more who it is: to the provider and back to the page that asked.
     through(visitor, both, "aminah")
+    expect(page).to_have_url(f"{address}/signalen")
     page.goto(f"{address}/account/bevestigen?next=/account")
     page.click("button[name=step_up_action]")
     page.click('button[name=sub][value="aminah"]')
@@ -145,11 +147,13 @@ def test_every_page_on_the_way_can_be_used_by_everybody(chromium, both):
     """axe, 320 px: the login page with organisations, what did not succeed, the way once more."""
     context = chromium.new_context(locale="nl-NL", viewport={"width": 1280, "height": 900})
     visitor = Visitor(context.new_page(), context, both.server.address, set())
+    visitor.page.set_default_timeout(PATIENCE)
     visitor.open("/aanmelden?afgemeld=havendam")
     visitor.check("provider-log-in")
     through(visitor, both, "zwak")
     visitor.check("provider-nothing")
     through(visitor, both, "aminah")
+    expect(visitor.page).to_have_url(f"{both.server.address}/signalen")
     visitor.open("/account/bevestigen?next=/account")
     visitor.check("provider-confirm")
     assert not {one for one in visitor.seen if "Content Security Policy" in one}

@@ -160,7 +160,8 @@ def test_somebody_new_comes_in_and_then_in_every_way(
     expect(other.page).to_have_url(server.address + "/overzicht")
     # That one is ended from here
     me.open(SECURITY)
-    page.locator(f'form[action="{SECURITY}/sessies"] button').first.click()
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.locator(f'form[action="{SECURITY}/sessies"] button').first.click()
     other.open("/overzicht")
     expect(other.page).to_have_url(server.address + "/aanmelden?next=/overzicht")
     # A device of somebody else lets nobody in, and the page says so in words

@@ -1,6 +1,7 @@
 """The pages of the workbench in a browser: samples, questions about use, requests of data subjects; each state passes axe."""
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.e2e
 
@@ -30,9 +31,9 @@ def test_an_officer_asks_for_a_report_and_nothing_is_told(visit):
     officer.page.check("input[name=asker][value=self]")
     officer.page.fill("#reason", "De persoon vroeg hier zelf om, aan de balie.")
     _submit(officer)
-    assert officer.page.locator("#errors").count() == 1
+    expect(officer.page.locator("#errors")).to_have_count(1)
     officer.open("/audit/vragen")
-    assert officer.page.locator("h1").count() == 1
+    expect(officer.page.locator("h1")).to_have_count(1)
 
 
 def test_the_pages_of_requests_pass(visit):
