@@ -1,18 +1,21 @@
 """Two hosts serve the pages over one PostgreSQL, and one of them dies while somebody is in the middle of a form."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
 from signaltable.flow import fsck
+from signaltable.models import LogCheckpoint
 from signaltable.program import open_program
+from signaltable.transaction import reading
 from tests.conftest import OWNER_ROLE, PROGRAM_ROLE, Clock, _createdb, _prepare, coming_as
 from tests.crash.round_robin import round_robin
 from tests.crash.running import Instance
-from tests.e2e.conftest import Visitor
+from tests.e2e.conftest import PATIENCE, Visitor
 from tests.e2e.test_scene_1_and_2 import REFERENCE, ZORINKA, choose, describe_person, go_on
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
@@ -44,13 +47,24 @@ def two_hosts(postgres_region, postgres_server, tmp_path):
             one.stop()
 
 
+def signed(settings):
+    """Whether somebody signed the log, as soon as somebody did."""
+    program = open_program(settings)
+    for _try in range(1800):
+        with reading(program, whole="a test looks at what came of it") as session:
+            if session.scalars(select(LogCheckpoint)).first():
+                return True
+        time.sleep(0.1)
+    return False
+
+
 def test_a_host_dies_in_the_middle_of_a_form_and_nothing_is_lost(chromium, two_hosts):
     (first, second), settings = two_hosts
     assert make_url(settings.database_url).get_backend_name() == "postgresql"
     context = chromium.new_context(locale="nl-NL", viewport={"width": 1280, "height": 900})
     with round_robin([first.port, second.port]) as before:
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         visitor = Visitor(page, context, f"http://127.0.0.1:{before.port}", set()).log_in("havendam")
         # Given a focal officer who is at the third page of a new signal
         visitor.open("/signalen/nieuw")
@@ -66,6 +80,9 @@ def test_a_host_dies_in_the_middle_of_a_form_and_nothing_is_lost(chromium, two_h
         choose(page, "status", "not_asked")
         choose(page, "capacity", "municipality-wmo")
         assert before.answered.keys() == {first.port, second.port}
+        # Nobody signs the log once the host with the jobs is gone, so that has to have been done before.
+        assert signed(settings)
+        page.wait_for_load_state("networkidle")  # What is still under way would be counted later.
         # When the first host dies with what was typed still in the browser
         first.kill("group", first.processes()["master"][0])
         so_far = before.answered[first.port]
