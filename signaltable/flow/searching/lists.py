@@ -1,7 +1,7 @@
 """Lists of numbers and what they have in common, the newest first, without ever reading more of them than a page is worth.
 
 Each condition of a search is a list: the cases that have one of some terms. The list that is sparsest just here leads, a
-piece at a time, and of each case in it the terms tell whether it stands in the others. How long the lists are over all never counts, only how
+piece at a time, and each piece is looked up in the others. How long the lists are over all never counts, only how
 densely they lie where the page is: a page takes the same time among ten thousand cases and among a million.
 """
 
@@ -13,8 +13,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from signaltable.flow.searching.terms import unpacked
-from signaltable.models import SearchRow, SearchTerm
+from signaltable.models import SearchTerm
 
 # How dense a list is, is seen from how far back so many of its numbers reach.
 PROBE: Final = 100
@@ -44,6 +43,15 @@ def _of_term(session: Session, term: int, first: int, before: int, limit: int) -
     return list(session.scalars(query))
 
 
+def among(session: Session, terms: Either, numbers: Sequence[int]) -> list[int]:
+    """Those of `numbers` that stand in a list, in the same order."""
+    if not numbers:
+        return []
+    query = select(SearchTerm.number).where(SearchTerm.term.in_(terms), SearchTerm.number.in_(numbers))
+    held = set(session.scalars(query))
+    return [number for number in numbers if number in held]
+
+
 def sparsest(session: Session, lists: Sequence[Either], first: int, before: int) -> Either:
     """The list with the fewest numbers in a stretch just below `before`; the first of those that are equal."""
     if len(lists) == 1:
@@ -63,18 +71,8 @@ def _density(session: Session, term: int, first: int, before: int) -> float:
 
 
 def in_common(session: Session, others: Iterable[Either], numbers: Sequence[int]) -> list[int]:
-    """Those of `numbers` that stand in all the other lists, in the same order.
-
-    Told by the terms that are kept with each case, which is one look for a case however many lists and terms there are. In the
-    lists themselves each would be a look for every case and term, far apart where a rare word leads in a large region.
-    """
-    wanted = [frozenset(terms) for terms in others]
-    if not wanted or not numbers:
-        return list(numbers)
-    query = select(SearchRow.number, SearchRow.terms).where(SearchRow.number.in_(numbers))
-    held = {row.number for row in session.execute(query) if _has_one_of_each(unpacked(row.terms), wanted)}
-    return [number for number in numbers if number in held]
-
-
-def _has_one_of_each(terms: frozenset[int], wanted: Iterable[frozenset[int]]) -> bool:
-    return not any(terms.isdisjoint(one) for one in wanted)
+    """Those of `numbers` that stand in all the other lists."""
+    left = list(numbers)
+    for terms in others:
+        left = among(session, terms, left)
+    return left
