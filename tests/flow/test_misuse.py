@@ -82,6 +82,34 @@ def test_a_read_of_somebody_who_had_no_task_is_a_question(program, actor, audito
     assert (found.actor, found.agency, found.count, found.objects) == (nla.account_id, "nla", 2, (reference,))
 
 
+def test_reads_are_judged_some_at_a_time_as_all_together(program, actor, auditor, reference, monkeypatch):
+    other = submitted(program, actor(program, "havendam"))
+    nla, riec = actor(program, "nla"), actor(program, "riec")
+    for one in (reference, other, reference):
+        _read(program, nla, one)
+        _read(program, riec, one)
+    together = _found(program, auditor, "read-without-task")
+    assert {(one.actor, one.count) for one in together} == {(nla.account_id, 3), (riec.account_id, 3)}
+    assert {one.objects for one in together} == {(reference, other)}
+    monkeypatch.setattr(misuse.use, "MOST_CASES", 1)
+    monkeypatch.setattr(misuse.use, "_BATCH", 1)
+    assert _found(program, auditor, "read-without-task") == together
+
+
+def test_a_page_shows_the_first_of_a_rule_and_what_was_asked(program, actor, auditor, reference, monkeypatch):
+    people = [actor(program, login) for login in ("nla", "riec", "nidos")]
+    for times, who in enumerate(people, start=1):
+        _read(program, who, *([reference] * times))
+    use(program, auditor, misuse.ask, "read-without-task", people[0].account_id)
+    monkeypatch.setattr(misuse.patterns, "MOST_OF_RULE", 1)
+    page = use(program, auditor, misuse.overview)
+    # The one with the most entries, the one that was asked about, and that there is another.
+    shown = [one.actor for one, _question in page.found if one.rule == "read-without-task"]
+    assert shown == [people[2].account_id, people[0].account_id]
+    assert page.more["read-without-task"] == 1
+    assert page.asked == ()
+
+
 def test_reads_with_a_task_are_none(program, actor, auditor, reference, clock):
     asked(program, actor(program, "coordinator"), reference, "avim")
     _read(program, actor(program, "havendam"), reference)  # the submitter

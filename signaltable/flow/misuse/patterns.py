@@ -5,11 +5,12 @@ that were settled (`Look.floors`) do not count again.
 """
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import islice
 from statistics import median
 from typing import Any, Final
 
@@ -17,13 +18,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from signaltable.domain import ZONE, day_of
-from signaltable.flow.misuse.reads import without_task
-from signaltable.flow.misuse.use import MOST_SEQS, Tally, Use, first_seq, look_through
+from signaltable.flow.misuse.reads import Untasked
+from signaltable.flow.misuse.use import Judge, Tally, Use, in_parts, look_through
 from signaltable.models import Account, AccountRole, LogDetail, LogEntry
 from signaltable.policy import PolicySet
 from signaltable.policy_shapes import MisuseFile, MisuseRule
 
 _CHUNK: Final = 500
+# So many findings of one rule a page shows; when some of them are settled, others take their place.
+MOST_OF_RULE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,37 +67,65 @@ class Look:
         """The newest entry that is behind a settled question; -1 when there is none."""
         return self.floors.get((rule, about), -1)
 
-    def use(self) -> Use:
-        """What everybody did in the period."""
-        return look_through(self.session, self.since, self.scope, self.rules, self.floors)
+    def use(self, only: MisuseRule | None = None) -> Use:
+        """What everybody did in the period; for one rule without what it does not need."""
+        rules = self.rules.misuse if only is None else [only]
+        judge = self._judge(next((one for one in rules if one.id == "read-without-task"), None))
+        return look_through(self.session, self.since, self.scope, self.rules, self.floors, judge)
+
+    def _judge(self, rule: MisuseRule | None) -> Judge:
+        """Which of the reads of some cases, between two entries of the period, had no task around them."""
+        if rule is None:
+            return lambda _opened, _first, _last: ()
+        floors = {about: seq for (name, about), seq in self.floors.items() if name == rule.id}
+        around = timedelta(days=rule.around_days)
+        return Untasked(self.session, self.policy, floors, around, self.since).among
 
 
 Pattern = Callable[[Look, Use, MisuseRule], Iterator[Finding]]
 
 
-def findings(look: Look) -> list[Finding]:
-    """Everything that raises a question, in the order of the rules, the most entries first."""
-    found: list[Finding] = []
+def findings(look: Look, asked: Collection[tuple[str, str]] = ()) -> tuple[list[Finding], dict[str, int]]:
+    """What raises a question, in the order of the rules, the most entries first; and of each rule how many more there are.
+
+    At most MOST_OF_RULE of each rule, and besides them those about which a question was `asked`, by rule and what it is about.
+    """
+    shown: list[Finding] = []
+    more: dict[str, int] = {}
     use = look.use()
     for rule in look.rules.misuse:
-        found += sorted(PATTERNS[rule.id](look, use, rule), key=lambda one: (-one.count, one.about))
-    return found
+        first, left = _first(PATTERNS[rule.id](look, use, rule), asked)
+        shown += first
+        if left:
+            more[rule.id] = left
+    return shown, more
+
+
+def _first(found: Iterable[Finding], asked: Collection[tuple[str, str]]) -> tuple[list[Finding], int]:
+    """The first of these and those that were asked about, and how many others there are; holds hardly more than it gives."""
+    count = 0
+    kept: list[Finding] = []
+    always: list[Finding] = []
+    for one in found:
+        count += 1
+        (always if (one.rule, one.about) in asked else kept).append(one)
+        if len(kept) >= 2 * MOST_OF_RULE:
+            kept = sorted(kept, key=_order)[:MOST_OF_RULE]
+    shown = sorted(always + sorted(kept, key=_order)[:MOST_OF_RULE], key=_order)
+    return shown, count - len(shown)
+
+
+def _order(one: Finding) -> tuple[int, str]:
+    return -one.count, one.about
 
 
 # -- one person -----------------------------------------------------------------------------------------------------
 
 
-def _read_without_task(look: Look, use: Use, rule: MisuseRule) -> Iterator[Finding]:
-    floors = {about: seq for (name, about), seq in look.floors.items() if name == rule.id}
-    since = first_seq(look.session, look.since)
-    reads = without_task(look.session, look.policy, use.cases, floors, timedelta(days=rule.around_days), since)
-    by_actor: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for read in reads:
-        if read.recorded_at >= look.since:
-            by_actor[read.actor, read.agency].append(read)
-    for (actor, agency), rows in by_actor.items():
-        if len(rows) >= rule.at_least:
-            yield _of_rows(rule, actor, agency, actor, rows)
+def _read_without_task(look: Look, use: Use, rule: MisuseRule) -> Iterator[Finding]:  # noqa: ARG001 -- all are called alike
+    for (actor, agency), tally in use.without_task.items():
+        if tally.count >= rule.at_least:
+            yield _of_tally(rule, actor, agency, tally)
 
 
 def _often(look: Look, use: Use, rule: MisuseRule) -> Iterator[Finding]:  # noqa: ARG001 -- all patterns are called alike
@@ -137,12 +168,10 @@ def _roles(look: Look) -> dict[str, frozenset[str]]:
 def _disclosed(look: Look) -> Iterator[tuple[Any, Mapping[str, Any], str]]:
     """Every disclosure of the period with its details and its provider; nothing of those whose details are gone."""
     columns = select(LogEntry.seq, LogEntry.recorded_at, LogEntry.object, LogEntry.agency, LogDetail.details)
-    query = (
-        columns.join(LogDetail, LogDetail.seq == LogEntry.seq)
-        .where(LogEntry.recorded_at >= look.since, LogEntry.action == "signal:disclose", LogEntry.outcome == "ok")
-        .order_by(LogEntry.seq)
+    query = columns.join(LogDetail, LogDetail.seq == LogEntry.seq).where(
+        LogEntry.recorded_at >= look.since, LogEntry.action == "signal:disclose", LogEntry.outcome == "ok"
     )
-    for row in look.session.execute(query):
+    for row in in_parts(look.session, query, look.since):
         told = json.loads(row.details)
         provider = told.get("provider", row.agency)
         if look.scope in ("", provider):
@@ -150,14 +179,15 @@ def _disclosed(look: Look) -> Iterator[tuple[Any, Mapping[str, Any], str]]:
 
 
 def _emergency_unreviewed(look: Look, _use: Use, rule: MisuseRule) -> Iterator[Finding]:
-    urgent = [(row, provider) for row, told, provider in _disclosed(look) if _has_to_be_reviewed(told)]
-    reviewed = _reviews(look, [row.object for row, _provider in urgent])
-    for row, provider in urgent:
-        due = row.recorded_at + timedelta(hours=rule.within_hours)
-        done = reviewed.get(row.object)
-        late = done > due if done else look.now > due
-        if late and row.seq > look.floor(rule.id, row.object):
-            yield _of_rows(rule, row.object, provider, "", [row])
+    urgent = ((row, provider) for row, told, provider in _disclosed(look) if _has_to_be_reviewed(told))
+    while some := list(islice(urgent, _CHUNK)):
+        reviewed = _reviews(look, [row.object for row, _provider in some])
+        for row, provider in some:
+            due = row.recorded_at + timedelta(hours=rule.within_hours)
+            done = reviewed.get(row.object)
+            late = done > due if done else look.now > due
+            if late and row.seq > look.floor(rule.id, row.object):
+                yield _of_tally(rule, row.object, provider, _added(Tally(), row), actor="")
 
 
 def _has_to_be_reviewed(told: Mapping[str, Any]) -> bool:
@@ -167,21 +197,20 @@ def _has_to_be_reviewed(told: Mapping[str, Any]) -> bool:
 def _reviews(look: Look, references: Sequence[str]) -> dict[str, datetime]:
     """Disclosure -> when somebody looked back at it for the first time."""
     found: dict[str, datetime] = {}
-    for start in range(0, len(references), _CHUNK):
-        query = (
-            select(LogEntry.object, LogEntry.recorded_at, LogDetail.details)
-            .join(LogDetail, LogDetail.seq == LogEntry.seq)
-            .where(LogEntry.action == "duty:fulfil", LogEntry.object.in_(references[start : start + _CHUNK]))
-            .order_by(LogEntry.seq)
-        )
-        for row in look.session.execute(query):
-            if json.loads(row.details).get("kind") == "review":
-                found.setdefault(row.object, row.recorded_at)
+    query = (
+        select(LogEntry.object, LogEntry.recorded_at, LogDetail.details)
+        .join(LogDetail, LogDetail.seq == LogEntry.seq)
+        .where(LogEntry.action == "duty:fulfil", LogEntry.object.in_(references))
+        .order_by(LogEntry.seq)
+    )
+    for row in look.session.execute(query):
+        if json.loads(row.details).get("kind") == "review":
+            found.setdefault(row.object, row.recorded_at)
     return found
 
 
 def _unreviewed_ground(look: Look, _use: Use, rule: MisuseRule) -> Iterator[Finding]:
-    used: dict[tuple[str, str], list[Any]] = defaultdict(list)
+    used: dict[tuple[str, str], Tally] = defaultdict(Tally)
 
     @cache
     def reviewed(ground_id: str, day: date) -> bool:
@@ -189,13 +218,12 @@ def _unreviewed_ground(look: Look, _use: Use, rule: MisuseRule) -> Iterator[Find
         return ground is not None and ground.reviewed_by_then(day)
 
     for row, told, provider in _disclosed(look):
-        if not reviewed(told["ground"], day_of(row.recorded_at)):
-            used[provider, told["ground"]].append(row)
-    for (provider, ground_id), rows in used.items():
-        about = f"{provider}:{ground_id}"
-        left = [row for row in rows if row.seq > look.floor(rule.id, about)]
-        if len(left) >= rule.at_least:
-            yield _of_rows(rule, about, provider, "", left)
+        ground = told["ground"]
+        if not reviewed(ground, day_of(row.recorded_at)) and row.seq > look.floor(rule.id, f"{provider}:{ground}"):
+            _added(used[provider, ground], row)
+    for (provider, ground), tally in used.items():
+        if tally.count >= rule.at_least:
+            yield _of_tally(rule, f"{provider}:{ground}", provider, tally, actor="")
 
 
 def _same_pair(look: Look, _use: Use, rule: MisuseRule) -> Iterator[Finding]:
@@ -219,26 +247,38 @@ def _same_pair(look: Look, _use: Use, rule: MisuseRule) -> Iterator[Finding]:
         )
         .order_by(agreed.seq)
     )
-    pairs: dict[str, list[Any]] = defaultdict(list)
-    for row in look.session.execute(query):
+    pairs: dict[str, Tally] = defaultdict(Tally)
+    told: dict[str, tuple[str, str]] = {}
+    # An approval has a row for each time that it was asked for, so its number does not tell where to go on.
+    for row in look.session.execute(query.execution_options(yield_per=_CHUNK)):
         about = f"{row.requester}:{row.approver}"
         fast = row.recorded_at - row.asked_at <= timedelta(seconds=rule.within_seconds)
         if fast and look.scope in ("", row.provider) and row.seq > look.floor(rule.id, about):
-            pairs[about].append(row)
-    for about, rows in pairs.items():
-        if len(rows) >= rule.at_least:
-            yield _of_rows(rule, about, rows[0].provider, rows[0].approver, rows)
+            told.setdefault(about, (row.provider, row.approver))
+            _added(pairs[about], row)
+    for about, tally in pairs.items():
+        if tally.count >= rule.at_least:
+            provider, approver = told[about]
+            yield _of_tally(rule, about, provider, tally, actor=approver)
 
 
 # -- together -------------------------------------------------------------------------------------------------------
 
 
-def _of_tally(rule: MisuseRule, actor: str, agency: str, tally: Tally, *, middle: int | None = None) -> Finding:
+def _added(tally: Tally, row: Any) -> Tally:
+    tally.add(row.seq, row.recorded_at, row.recorded_at.astimezone(ZONE).hour, row.object)
+    return tally
+
+
+def _of_tally(
+    rule: MisuseRule, about: str, agency: str, tally: Tally, *, actor: str | None = None, middle: int | None = None
+) -> Finding:
+    """`actor` is who it is about, where `about` is not that person."""
     return Finding(
         rule=rule.id,
-        about=actor,
+        about=about,
         agency=agency,
-        actor=actor,
+        actor=about if actor is None else actor,
         count=tally.count,
         first_at=tally.first_at,
         last_at=tally.last_at,
@@ -246,24 +286,7 @@ def _of_tally(rule: MisuseRule, actor: str, agency: str, tally: Tally, *, middle
         seqs=tuple(tally.seqs),
         hours=tuple(tally.hours),
         middle=middle,
-    )
-
-
-def _of_rows(rule: MisuseRule, about: str, agency: str, actor: str, rows: Sequence[Any]) -> Finding:
-    ordered = sorted(rows, key=lambda row: row.seq)
-    hours = Counter(row.recorded_at.astimezone(ZONE).hour for row in ordered)
-    return Finding(
-        rule=rule.id,
-        about=about,
-        agency=agency,
-        actor=actor,
-        count=len(ordered),
-        first_at=ordered[0].recorded_at,
-        last_at=ordered[-1].recorded_at,
-        last_seq=ordered[-1].seq,
-        seqs=tuple(row.seq for row in ordered[-MOST_SEQS:]),
-        hours=tuple(hours.get(hour, 0) for hour in range(24)),
-        objects=tuple(dict.fromkeys(row.object for row in ordered if row.object))[:MOST_SEQS],
+        objects=tuple(tally.objects),
     )
 
 

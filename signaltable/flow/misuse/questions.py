@@ -1,9 +1,9 @@
 """Asking an agency what the reason was, and settling the question with an answer. An auditor sees all, an officer the own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import func, select
 
@@ -16,6 +16,8 @@ from signaltable.models import LogEntry, MisuseQuestion
 from signaltable.policy_shapes import MisuseFile, MisuseRule
 from signaltable.queries import agency_titles
 from signaltable.transaction import Transaction
+
+T = TypeVar("T")
 
 # Over how many days one can look.
 DAYS: Final = (30, 7, 90, 365)
@@ -43,7 +45,10 @@ class QuestionLine:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What raises a question now, each with the question that is open about it; open ones without; and settled ones."""
+    """What raises a question now, each with the question that is open about it; open ones without; and settled ones.
+
+    `more`: rule -> how many findings of it there are besides those in `found`.
+    """
 
     days: int
     sees_all: bool
@@ -52,6 +57,7 @@ class Overview:
     found: tuple[tuple[Finding, QuestionLine | None], ...]
     asked: tuple[QuestionLine, ...]
     settled: tuple[QuestionLine, ...]
+    more: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +93,12 @@ def overview(tx: Transaction, days: int = DAYS[0]) -> Overview:
     """Everything that raises a question over so many days, and what was asked and settled; that is recorded."""
     scope = _scope(tx)
     rules = _rules(tx)
-    found = _found(tx, _look(tx, days, scope))
     titles = agency_titles(tx)
     asked = [_line(row, rules, titles) for row in _questions(tx, scope, settled=False)]
     settled = [_line(row, rules, titles) for row in _questions(tx, scope, settled=True)]
     open_ones = {(one.rule.id, one.about): one for one in asked}
+    look = _look(tx, days, scope)
+    found, more = _whole(tx, lambda: findings(look, open_ones))
     named = {(one.rule, one.about) for one in found}
     _record(tx, len(found))
     return Overview(
@@ -102,6 +109,7 @@ def overview(tx: Transaction, days: int = DAYS[0]) -> Overview:
         found=tuple((one, open_ones.get((one.rule, one.about))) for one in found),
         asked=tuple(one for one in asked if (one.rule.id, one.about) not in named),
         settled=tuple(settled),
+        more=more,
     )
 
 
@@ -194,9 +202,9 @@ def consult(tx: Transaction, rule_id: str, about: str, days: int = DAYS[0]) -> F
     )
 
 
-def _found(tx: Transaction, look: Look, rule: MisuseRule | None = None) -> list[Finding]:
+def _whole(tx: Transaction, look: Callable[[], T]) -> T:
     with tx.whole("whether a read had a task around it follows from the cases of every agency"):
-        return list(PATTERNS[rule.id](look, look.use(), rule)) if rule else findings(look)
+        return look()
 
 
 def _find(tx: Transaction, rule_id: str, about: str, days: int, scope: str) -> tuple[MisuseRule, Finding | None]:
@@ -204,7 +212,12 @@ def _find(tx: Transaction, rule_id: str, about: str, days: int, scope: str) -> t
     rule = next((one for one in look.rules.misuse if one.id == rule_id), None)
     if rule is None:
         raise NotFound("no such question")
-    return rule, next((one for one in _found(tx, look, rule) if one.about == about), None)
+
+    def of_rule() -> Finding | None:
+        found = PATTERNS[rule.id](look, look.use(rule), rule)
+        return next((one for one in found if one.about == about), None)
+
+    return rule, _whole(tx, of_rule)
 
 
 def _history(tx: Transaction, rule_id: str, about: str) -> Sequence[MisuseQuestion]:

@@ -90,38 +90,51 @@ def _within(at: datetime, spans: Iterable[Span]) -> bool:
     return any(start <= at <= end for start, end in spans)
 
 
-def without_task(
-    session: Session,
-    policy: PolicySet,
-    opened: Mapping[tuple[str, str, str], Sequence[datetime]],
-    floors: Mapping[str, int],
-    around: timedelta,
-    since: int,
-) -> Iterator[Read]:
-    """The reads of cases, from entry `since` on, for which no task was there within `around` of them.
+# Account, agency and reference -> the first and the last read.
+Opened = Mapping[tuple[str, str, str], Sequence[datetime]]
 
-    `opened`: (account, agency, reference) -> first and last read; `floors`: account -> what was settled.
-    """
-    duties = _Duties(
-        _holders(session, policy, Permission.SIGNAL_TRIAGE_OWN_TABLE),
-        _holders(session, policy, Permission.DISCLOSURE_APPROVE_OTHER),
-    )
-    by_object: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for actor, agency, reference in opened:
-        by_object[reference].append((actor, agency))
-    references = sorted(by_object)
-    for start in range(0, len(references), _CHUNK):
-        chunk = references[start : start + _CHUNK]
-        cases = _cases(session, chunk, around)
+
+class Untasked:
+    """Tells which reads of cases had no task around them, for as many cases at a time as whoever asks holds."""
+
+    def __init__(
+        self, session: Session, policy: PolicySet, floors: Mapping[str, int], around: timedelta, since: datetime
+    ) -> None:
+        """`around`: so long before and after a task counts as well. `floors`: account -> the entry up to which all is settled."""
+        self._session, self._floors, self._around, self._since = session, floors, around, since
+        self._duties = _Duties(
+            _holders(session, policy, Permission.SIGNAL_TRIAGE_OWN_TABLE),
+            _holders(session, policy, Permission.DISCLOSURE_APPROVE_OTHER),
+        )
+
+    def among(self, opened: Opened, first: int, last: int) -> list[Read]:
+        """Those of the reads in entries `first` up to and with `last`, which `opened` sums up, in the order of the log."""
+        by_object: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for actor, agency, reference in opened:
+            by_object[reference].append((actor, agency))
+        references, found = sorted(by_object), list[Read]()
+        for start in range(0, len(references), _CHUNK):
+            some = {one: by_object[one] for one in references[start : start + _CHUNK]}
+            suspect = self._suspect(some, opened)
+            for read in _reads(self._session, suspect, self._floors, self._around, first):
+                if read.seq <= last and read.recorded_at >= self._since:
+                    found.append(read)
+        return sorted(found, key=lambda one: one.seq)
+
+    def _suspect(
+        self, by_object: Mapping[str, Sequence[tuple[str, str]]], opened: Opened
+    ) -> dict[tuple[str, str, str], list[Span]]:
+        """Who read what perhaps without a task, with when there was one."""
+        cases = _cases(self._session, by_object, self._around)
         suspect: dict[tuple[str, str, str], list[Span]] = {}
-        for reference in chunk:
-            for actor, agency in by_object[reference] if reference in cases else ():
-                spans = cases[reference].spans(actor, agency, duties)
-                first, last = opened[actor, agency, reference]
+        for reference, readers in by_object.items():
+            for actor, agency in readers if reference in cases else ():
+                spans = cases[reference].spans(actor, agency, self._duties)
+                begin, end = opened[actor, agency, reference]
                 # Whether first and last read fall in one and the same time with a task, so that all between do.
-                if not any(begin <= first and last <= end for begin, end in spans):
+                if not any(start <= begin and end <= until for start, until in spans):
                     suspect[actor, agency, reference] = spans
-        yield from _reads(session, suspect, floors, around, since)
+        return suspect
 
 
 def _reads(

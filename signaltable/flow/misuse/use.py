@@ -1,20 +1,20 @@
 """Who did how much and when: one pass over the entries of a period, in their order, so that a long log costs one reading.
 
 Counting per question in the database was ten times slower: each count walked the whole table again, in the order of an
-index and not of the pages. Memory holds counts per person and per case that a person opened, never the entries.
+index and not of the pages. Memory holds counts per person and some hundreds of cases that were opened, never the entries.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Row, Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from signaltable.domain import ZONE
-from signaltable.flow.misuse.reads import READS
+from signaltable.flow.misuse.reads import READS, Opened, Read
 from signaltable.models import Account, Agency, LogEntry
 from signaltable.odd_hours import is_odd
 from signaltable.policy_shapes import MisuseFile
@@ -25,16 +25,20 @@ EXPORTS: Final = ("log:request", "log:export")
 MOST_SEQS: Final = 200
 # The jobs process exports for somebody whose request is an entry of its own.
 JOBS_ACCOUNT: Final = "jobs"
-_BATCH: Final = 5000
+_BATCH: Final = 1000
+# So many cases that people opened are held until it is seen which of them nobody had a task in.
+MOST_CASES: Final = 1000
 _HOUR: Final = 3600
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 Who = tuple[str, str]
+# Given what was opened between two entries: the reads without a task.
+Judge = Callable[[Opened, int, int], Iterable[Read]]
 
 
 @dataclass(slots=True)
 class Tally:
-    """Entries that count together: how many, from when to when, the last of them, and how they lie over the day."""
+    """Entries that count together: how many, from when to when, the last of them, how they lie over the day, and about what."""
 
     count: int = 0
     first_at: datetime = _NEVER
@@ -42,25 +46,28 @@ class Tally:
     last_seq: int = -1
     seqs: deque[int] = field(default_factory=lambda: deque(maxlen=MOST_SEQS))
     hours: list[int] = field(default_factory=lambda: [0] * 24)
+    objects: dict[str, None] = field(default_factory=dict)
 
-    def add(self, seq: int, at: datetime, hour: int) -> None:
-        """Count one more entry; `hour` is that of the day in the Netherlands."""
+    def add(self, seq: int, at: datetime, hour: int, thing: str = "") -> None:
+        """Count one more entry, in the order of the log; `hour` is that of the day in the Netherlands."""
         if not self.count:
             self.first_at = at
         self.count += 1
         self.last_at, self.last_seq = at, seq
         self.seqs.append(seq)
         self.hours[hour] += 1
+        if thing and len(self.objects) < MOST_SEQS:
+            self.objects[thing] = None
 
 
 @dataclass(slots=True)
 class Use:
-    """What one pass found: tallies by rule and person, totals to compare with, and when somebody read which case."""
+    """What one pass found: tallies by rule and person, totals to compare with, and what was read without a task."""
 
     tallies: dict[tuple[str, Who], Tally] = field(default_factory=dict)
     reads: dict[str, int] = field(default_factory=dict)
     searches: dict[str, int] = field(default_factory=dict)
-    cases: dict[tuple[str, str, str], list[datetime]] = field(default_factory=dict)
+    without_task: dict[Who, Tally] = field(default_factory=dict)
 
     def of(self, rule: str) -> dict[Who, Tally]:
         """The tallies of one rule, by (account, agency)."""
@@ -74,11 +81,32 @@ def first_seq(session: Session, since: datetime) -> int:
     return 0 if found is None else found
 
 
+def in_parts(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    since: datetime,
+    number: InstrumentedAttribute[int] = LogEntry.seq,
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    """The rows of entries of the period, one for each `number` of an entry, in their order: never all of them at once."""
+    first = first_seq(session, since)
+    while True:
+        rows = session.execute(query.where(number >= first).order_by(number).limit(_BATCH)).all()
+        yield from rows
+        if len(rows) < _BATCH:
+            return
+        first = rows[-1][0] + 1
+
+
 def look_through(
-    session: Session, since: datetime, scope: str, rules: MisuseFile, floors: Mapping[tuple[str, str], int]
+    session: Session,
+    since: datetime,
+    scope: str,
+    rules: MisuseFile,
+    floors: Mapping[tuple[str, str], int],
+    judge: Judge,
 ) -> Use:
     """Read every entry of the period once. `scope`: one agency or all; `floors`: what was settled, by rule and person."""
-    walk = _Walk(session, scope, rules, floors)
+    walk = _Walk(session, scope, rules, floors, judge)
     columns = select(
         LogEntry.seq,
         LogEntry.recorded_at,
@@ -88,8 +116,7 @@ def look_through(
         LogEntry.actor,
         LogEntry.object,
     )
-    wanted = columns.where(LogEntry.seq >= first_seq(session, since)).order_by(LogEntry.seq)
-    for seq, at, action, outcome, agency, actor, thing in session.execute(wanted.execution_options(yield_per=_BATCH)):
+    for seq, at, action, outcome, agency, actor, thing in in_parts(session, columns, since):
         if at >= since and scope in ("", agency):
             walk.take(seq, at, action, outcome, (actor, agency), thing)
     walk.end()
@@ -99,8 +126,14 @@ def look_through(
 class _Walk:
     """The state of one pass."""
 
-    def __init__(self, session: Session, scope: str, rules: MisuseFile, floors: Mapping[tuple[str, str], int]) -> None:
+    def __init__(
+        self, session: Session, scope: str, rules: MisuseFile, floors: Mapping[tuple[str, str], int], judge: Judge
+    ) -> None:
         self.use = Use()
+        self._judge = judge
+        # Which cases were opened since they were judged last, by whom and when; from which entry up to which.
+        self._opened: dict[tuple[str, str, str], list[datetime]] = {}
+        self._first, self._last = 0, -1
         self._scope = scope
         self._people = frozenset(session.scalars(select(Account.id)))
         self._kinds = dict(session.execute(select(Agency.id, Agency.kind)).all())
@@ -135,11 +168,7 @@ class _Walk:
     def _read(self, seq: int, at: datetime, who: Who, thing: str) -> None:
         self.use.reads[who[0]] = self.use.reads.get(who[0], 0) + 1
         self._count("many-reads", who, seq, at)
-        spans = self.use.cases.get((*who, thing))
-        if spans is None:
-            self.use.cases[*who, thing] = [at, at]
-        else:
-            spans[1] = at
+        self._open(seq, at, who, thing)
         if seq <= self._floors.get(("bulk", who[0]), -1):
             return
         bucket = int(at.timestamp()) // _HOUR
@@ -149,6 +178,20 @@ class _Walk:
             running = self._running[who] = (bucket, [], set())
         running[1].append((seq, at, self._hour(at, who[1])[0]))
         running[2].add(thing)
+
+    def _open(self, seq: int, at: datetime, who: Who, thing: str) -> None:
+        self._last = seq
+        spans = self._opened.setdefault((*who, thing), [at, at])
+        spans[1] = at
+        if len(self._opened) >= MOST_CASES:
+            self._look_at_opened()
+
+    def _look_at_opened(self) -> None:
+        for read in self._judge(self._opened, self._first, self._last):
+            tally = self.use.without_task.setdefault((read.actor, read.agency), Tally())
+            hour = self._hour(read.recorded_at, read.agency)[0]
+            tally.add(read.seq, read.recorded_at, hour, read.object)
+        self._opened, self._first = {}, self._last + 1
 
     def _flush(self, who: Who) -> None:
         """The hour of somebody is over: it counts when so many different cases were opened in it."""
@@ -162,6 +205,7 @@ class _Walk:
         """No more entries."""
         for who in list(self._running):
             self._flush(who)
+        self._look_at_opened()
 
     def _count(self, rule: str, who: Who, seq: int, at: datetime) -> None:
         if seq > self._floors.get((rule, who[0]), -1):
