@@ -44,7 +44,7 @@ class RejectForm(FlaskForm):
 def listing() -> ResponseReturnValue:
     """What waits for a second person."""
     after = read_key(request.args.get("na", ""))
-    with begin() as tx:
+    with begin(listing=True) as tx:
         lines, following = approvals.waiting(tx, after=after)
     return render_template(
         "approvals/listing.html", lines=lines, older=write_key(following), first=after is None, **WORDS

@@ -59,7 +59,7 @@ class ReviewForm(FlaskForm):
 def listing() -> ResponseReturnValue:
     """What this person can fulfil, the first due first."""
     after = read_key(request.args.get("na", ""))
-    with begin() as tx:
+    with begin(listing=True) as tx:
         lines, following = duty_lists.listing(tx, after=after)
     return render_template(
         "duties/listing.html", lines=lines, more=write_key(following), first=after is None, **WORDS, **DUTY_WORDS

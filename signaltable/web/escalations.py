@@ -51,7 +51,7 @@ class SettleForm(FlaskForm):
 def listing() -> ResponseReturnValue:
     """What is stuck now, and what was settled."""
     after = read_key(request.args.get("na", ""))
-    with begin() as tx:
+    with begin(listing=True) as tx:
         page = stuck.listing(tx, after=after)
     return render_template(
         "escalations/listing.html",

@@ -64,7 +64,7 @@ def listing() -> ResponseReturnValue:
     """The questions to the own agency, the first due first."""
     only("na")
     after = request.args.get("na", "")
-    with begin() as tx:
+    with begin(listing=True) as tx:
         page = enrich.open_questions(tx, after=after)
     return render_template("questions/listing.html", page=page, first=not after, fact_title=fact_title, **WORDS)
 
@@ -75,7 +75,7 @@ def answers() -> ResponseReturnValue:
     """What the own agency answered before, with its contexts and who reads them."""
     only("na")
     after = request.args.get("na", "")
-    with begin() as tx:
+    with begin(listing=True) as tx:
         page = enrich.own_answers(tx, after=after)
     return render_template("questions/answers.html", page=page, first=not after, fact_title=fact_title, **WORDS)
 

@@ -44,7 +44,7 @@ def listing() -> ResponseReturnValue:
     """Tasks of the own organisation, or of the tables that one leads."""
     after = read_key(request.args.get("na", ""))
     side, state = request.args.get("van", task_lists.OWN), request.args.get("staat", task_lists.OPEN)
-    with begin() as tx:
+    with begin(listing=True) as tx:
         found = task_lists.listing(tx, side=side, state=state, after=after)
     return render_template(
         "tasks/listing.html",

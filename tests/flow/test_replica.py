@@ -86,6 +86,12 @@ LISTS = (
     ("fg.havendam", "/overzicht", "FROM incidents"),
     ("auditor", "/audit", "FROM log_entries"),
     ("coordinator", "/cijfers", "FROM figure_months"),
+    ("havendam", "/vragen", "FROM questions"),
+    ("havendam", "/vragen/antwoorden", "FROM questions"),
+    ("havendam", "/plichten", "FROM duties"),
+    ("havendam", "/tafel/acties", "FROM meeting_tasks"),
+    ("fg.havendam", "/tweede-blik", "FROM disclosures"),
+    ("coordinator", "/ketenregie", "FROM escalations"),
 )
 
 

@@ -107,8 +107,8 @@ def open_questions(tx: Transaction, *, after: str = "", answered: bool = True) -
     if after:
         last = own_question(tx, after)
         waiting = waiting.where(tuple_(Question.due_on, Question.id) > (last.due_on, last.id))
-    found = tx.session.execute(waiting.order_by(Question.due_on, Question.id).limit(PAGE + 1)).all()
-    done = tx.session.execute(
+    found = tx.lists.execute(waiting.order_by(Question.due_on, Question.id).limit(PAGE + 1)).all()
+    done = tx.lists.execute(
         mine.where(Question.answer != "", Signal.state.not_in(GONE))
         .order_by(Question.answered_at.desc(), Question.id)
         .limit(PAGE if answered else 0),

@@ -71,10 +71,10 @@ def missed_behind(tx: Transaction, rows: Sequence[Escalation]) -> dict[str, tupl
     cases = {row.signal_id for row in rows}
     dates: dict[str, list[MissedDate]] = defaultdict(list)
     query = select(MissedDate).where(MissedDate.signal_id.in_(cases))
-    for one in tx.session.scalars(query.order_by(MissedDate.due_on, MissedDate.kind, MissedDate.object_id)):
+    for one in tx.lists.scalars(query.order_by(MissedDate.due_on, MissedDate.kind, MissedDate.object_id)):
         dates[one.signal_id].append(one)
     ends: dict[str, list[datetime]] = defaultdict(list)
-    for end in tx.session.execute(
+    for end in tx.lists.execute(
         select(Escalation.signal_id, Escalation.settled_at).where(
             Escalation.signal_id.in_(cases), Escalation.settled_at.is_not(None)
         )

@@ -80,7 +80,7 @@ def listing(tx: Transaction, *, after: PageKey | None = None) -> StuckPage:
     """The stuck cases at the actor's tables; that they were looked at is recorded."""
     _gate(tx)
     waiting = _of_actor(tx).where(Escalation.settled_at.is_(None), Escalation.id.in_(_first_open(tx, MOST + 1)))
-    rows: Sequence[Escalation] = tx.session.scalars(waiting.order_by(*_ORDER).limit(MOST + 1)).all()
+    rows: Sequence[Escalation] = tx.lists.scalars(waiting.order_by(*_ORDER).limit(MOST + 1)).all()
     lists = (*(("stuck-settled",) if _coordinates(tx) else ()), "stuck-settled-table")
     newest = places.at_own_tables(tx, lists, PAGE + 1, newest=True, after=after)
     done = _of_actor(tx).where(Escalation.settled_at.is_not(None), Escalation.id.in_(select(newest.c.object_id)))
@@ -195,7 +195,7 @@ def _of_actor(tx: Transaction) -> Select[Escalation]:
 
 def _lines(tx: Transaction, rows: Sequence[Escalation]) -> Iterable[StuckLine]:
     query = select(Signal.id, Signal.reference, Signal.urgency).where(Signal.id.in_({row.signal_id for row in rows}))
-    signals = {one.id: one for one in tx.session.execute(query)}
+    signals = {one.id: one for one in tx.lists.execute(query)}
     missed = missed_behind(tx, rows)
     for row in rows:
         signal = signals[row.signal_id]

@@ -88,7 +88,7 @@ def _open(tx: Transaction, query: Select[Any], after: PageKey | None) -> tuple[l
     query = query.where(MeetingTask.settled_at.is_(None))
     if after is not None:
         query = query.where(tuple_(MeetingTask.due_on, MeetingTask.id) > (after[0].date(), after[1]))
-    found = tx.session.scalars(query.order_by(MeetingTask.due_on, MeetingTask.id).limit(PAGE + 1))
+    found = tx.lists.scalars(query.order_by(MeetingTask.due_on, MeetingTask.id).limit(PAGE + 1))
     rows = list(found)
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     return rows[:PAGE], (datetime.combine(last.due_on, time.min, UTC), last.id) if last else None
