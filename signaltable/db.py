@@ -170,14 +170,19 @@ def _make_engine(url: str, patience: Mapping[str, int]) -> Engine:
 
 
 def _leave_out_values(context: ExceptionContext) -> None:
-    """Let neither the error of the driver nor the one around it quote rows and values: details, context, what was no number."""
-    said: Any = context.original_exception
+    """Let neither the error of the driver nor the one around it quote rows and values."""
+    around, before = context.sqlalchemy_exception, str(context.original_exception)
+    leave_out_values(context.original_exception)
+    if around is not None:
+        around.args = (str(around.args[0]).replace(before, str(context.original_exception)),)
+
+
+def leave_out_values(said: Any) -> None:
+    """Let an error of the driver of PostgreSQL quote no rows and values: details, context, what was no number."""
     if getattr(said, "diag", None) is None or not said.diag.message_primary:
         return  # Of the connection itself; there are no rows in that.
-    state, around, before = said.sqlstate or "", context.sqlalchemy_exception, str(said)
+    state = said.sqlstate or ""
     said.args = (f"data exception {state}" if state.startswith(DATA_EXCEPTION) else said.diag.message_primary,)
-    if around is not None:
-        around.args = (str(around.args[0]).replace(before, said.args[0]),)
 
 
 def let_go_early(connection: Connection) -> None:

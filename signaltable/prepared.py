@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
+from signaltable.db import leave_out_values
+
 Values = Mapping[str, Any]
 Convert = Callable[[Any], Any] | None
 
@@ -124,6 +126,7 @@ def _raise(connection: Connection, sql: str, error: Exception) -> NoReturn:
     if not isinstance(error, of_driver):
         raise error
     broke = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
+    leave_out_values(error)  # The event by which the engine does so never hears of this one.
     wrapped = DBAPIError.instance(sql, None, error, of_driver, hide_parameters=True, connection_invalidated=broke)
     if broke:
         connection.invalidate(error)
