@@ -3,10 +3,11 @@
 It tells that an answer came, never which: an anonymous hit would have a name otherwise.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, func, select
 
@@ -23,6 +24,7 @@ from signaltable.transaction import Transaction
 # How a question stands. "left": the ground no longer leads to the agency, which cannot answer any more.
 OPEN, LATE, ON_TIME, ANSWERED_LATE, TAKEN_BACK, LEFT = "open", "late", "on_time", "answered_late", "withdrawn", "left"
 STATES = (OPEN, LATE, ON_TIME, ANSWERED_LATE, TAKEN_BACK, LEFT)
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +211,13 @@ def _live(tx: Transaction, tables: Sequence[str]) -> Select[Any]:
     )
 
 
-def _states(tx: Transaction, tables: Sequence[str]) -> list[tuple[str, str]]:
-    """(agency, state) of every live question, from the few columns that it needs."""
+def _states(tx: Transaction, tables: Sequence[str]) -> Counter[tuple[str, str]]:
+    """(agency, state) -> how many live questions there are of it. Counted as they come: memory holds no list of them."""
     columns = (Question.agency_id, Question.answer, Question.due_on, Question.answered_at, Question.withdrawn_at)
-    rows = tx.session.execute(_live(tx, tables).with_only_columns(*columns, maintain_column_froms=True))
+    query = _live(tx, tables).with_only_columns(*columns, maintain_column_froms=True)
     there = _there(tx)
-    return [(row.agency_id, _state_of(tx, row, there)) for row in rows]
+    rows = tx.session.execute(query.execution_options(yield_per=_AT_ONCE))
+    return Counter((row.agency_id, _state_of(tx, row, there)) for row in rows)
 
 
 def _state_of(tx: Transaction, row: Any, there: frozenset[str]) -> str:
@@ -233,11 +236,10 @@ def _there(tx: Transaction) -> frozenset[str]:
     return consultation.seats_of(tx, tx.session.scalars(select(RegionalTable.id)))
 
 
-def _partners(tx: Transaction, found: Iterable[tuple[str, str]]) -> tuple[PartnerLine, ...]:
+def _partners(tx: Transaction, found: Mapping[tuple[str, str], int]) -> tuple[PartnerLine, ...]:
     counted: dict[str, dict[str, int]] = {}
-    for agency, state in found:
-        of = counted.setdefault(agency, {})
-        of[state] = of.get(state, 0) + 1
+    for (agency, state), count in found.items():
+        counted.setdefault(agency, {})[state] = count
     titles = agency_titles(tx)
     lines = [PartnerLine(titles.get(agency, ""), tuple(of.items())) for agency, of in counted.items()]
     return tuple(sorted(lines, key=lambda one: (-one.count(LATE), -one.waiting, one.agency)))
