@@ -175,10 +175,11 @@ def _about(tx: Transaction, reference: str) -> list[Any]:
     signal = tx.session.scalar(select(Signal.id).where(Signal.reference == known))
     if signal is not None:
         return [RecordedDecision.signal_id == signal]
-    row = tx.session.scalar(select(Disclosure.id).where(Disclosure.reference == known))
+    row = tx.session.execute(select(Disclosure.id, Disclosure.signal_id).where(Disclosure.reference == known)).first()
     if row is None:
         raise NotFound("expected the reference of a signal or a disclosure")
-    return [RecordedDecision.disclosure_id == row]
+    # By the case, along its index: decisions have none by disclosure.
+    return [RecordedDecision.signal_id == row.signal_id, RecordedDecision.disclosure_id == row.id]
 
 
 def _record(tx: Transaction, reference: str, summary: Summary) -> None:

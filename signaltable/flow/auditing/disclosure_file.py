@@ -215,7 +215,10 @@ def _deeds(lines: Sequence[EntryLine], titles: Mapping[str, str]) -> Iterator[De
 
 
 def _decided_again(tx: Transaction, row: Disclosure, versions: Versions) -> Iterator[Replayed]:
-    recorded = select(RecordedDecision).where(RecordedDecision.disclosure_id == row.id)
+    # By the case, along its index: decisions have none by disclosure.
+    recorded = select(RecordedDecision).where(
+        RecordedDecision.signal_id == row.signal_id, RecordedDecision.disclosure_id == row.id
+    )
     for decision in tx.session.scalars(recorded.order_by(RecordedDecision.at, RecordedDecision.id)):
         yield replaying.replay(tx, decision, versions)
 

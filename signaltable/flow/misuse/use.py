@@ -29,6 +29,8 @@ _BATCH: Final = 1000
 # So many cases that people opened are held until it is seen which of them nobody had a task in.
 MOST_CASES: Final = 1000
 _HOUR: Final = 3600
+# So many hours of agencies are remembered; entries come in their order, so older ones are not asked for again.
+_MOST_HOURS: Final = 5000
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 Who = tuple[str, str]
@@ -219,6 +221,8 @@ class _Walk:
         key = (int(at.timestamp()) // _HOUR, agency)
         known = self._known.get(key)
         if known is None:
+            if len(self._known) >= _MOST_HOURS:
+                self._known.clear()
             odd = is_odd(at, self._hours, self._kinds.get(agency, ""))
             known = self._known[key] = (at.astimezone(ZONE).hour, odd)
         return known
