@@ -71,7 +71,7 @@ def listing(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[Duty
     query = _waiting(tx, select(Duty, Disclosure)).where(_among(tx, _ALL, PAGE + 1, after=after))
     if after is not None:
         query = query.where(tuple_(due, Duty.id) > tuple_(literal(after[0], UtcDateTime()), literal(after[1])))
-    found = tx.session.execute(query.order_by(due, Duty.id).limit(PAGE + 1)).all()
+    found = tx.lists.execute(query.order_by(due, Duty.id).limit(PAGE + 1)).all()
     shown, titles = found[:PAGE], agency_titles(tx)
     tx.record(
         "signal:list",
@@ -91,12 +91,14 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
     """The duties that ask something of the actor, each with its day. Erasing with the case asks nothing before that."""
     due = func.coalesce(Duty.due_at, literal(FAR, UtcDateTime()))
     asks = or_(Duty.kind != DESTROY, Duty.due_at <= tx.now)
-    query = _waiting(tx, select(Duty.id, Duty.kind, Duty.created_at, Duty.due_at, Disclosure.reference, Signal.id))
+    query = _waiting(
+        tx, select(Duty.id, Duty.kind, Duty.created_at, Duty.due_at, Disclosure.reference, Disclosure.signal_id)
+    )
     now = places.of_own_agency(tx, ("duties-destroy",), MOST, before=tx.now + timedelta(microseconds=1))
     query = query.where(_among(tx, ("duties",), MOST, select(now.c.object_id)))
     for row in tx.lists.execute(query.where(asks, Duty.kind != RECORD).order_by(due, Duty.id).limit(MOST)):
         day = day_of(row.due_at) if row.due_at else None
-        yield WorkItem("duties", row.id, row.reference, row.created_at, day, row.kind == REVIEW, (row.id_1,))
+        yield WorkItem("duties", row.id, row.reference, row.created_at, day, row.kind == REVIEW, (row.signal_id,))
 
 
 def _among(
@@ -110,8 +112,11 @@ def _among(
 
 
 def _waiting(tx: Transaction, query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    joined = query.join(Disclosure, Disclosure.id == Duty.disclosure_id).join(Signal, Signal.id == Disclosure.signal_id)
-    return joined.where(Duty.fulfilled_at.is_(None), _of_actor(tx), not_kept_from(tx, Signal.id))
+    joined = query.join(Disclosure, Disclosure.id == Duty.disclosure_id)
+    if second_person.may_look(tx):
+        # Only whose disclosures may be looked back at asks for the case; for the others it would be a look for each duty.
+        joined = joined.join(Signal, Signal.id == Disclosure.signal_id)
+    return joined.where(Duty.fulfilled_at.is_(None), _of_actor(tx), not_kept_from(tx, Disclosure.signal_id))
 
 
 def _of_actor(tx: Transaction) -> ColumnElement[bool]:
