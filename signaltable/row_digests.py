@@ -43,6 +43,7 @@ PACKED = "p"
 Key = tuple[Any, ...]
 # Table -> row -> digest.
 Rows = dict[str, dict[str, str]]
+_Told = tuple[tuple[str, bool], ...]
 
 
 class UnknownRows(SignaltableError):
@@ -252,7 +253,7 @@ class Written:
             table = row.__tablename__
             self.tables.add(table)
             if table in TRACKED:
-                self._make(table, inspect(row).mapper.primary_key_from_instance(row), inspect(row).dict)
+                self._make(table, tuple(inspect(row).mapper.primary_key_from_instance(row)), inspect(row).dict)
         changed = (row for row in session.dirty if session.is_modified(row))
         for row in (*changed, *session.deleted):
             self.tables.add(row.__tablename__)
@@ -279,13 +280,13 @@ class Written:
             else:  # An insert that may change nothing, or another row.
                 self._touch(name, [key])
 
-    def _make(self, table: str, key: Sequence[Any], values: Mapping[str, Any]) -> None:
+    def _make(self, table: str, key: Key, values: Mapping[str, Any]) -> None:
         whole = _completed(Base.metadata.tables[table], values)
-        if whole is None or tuple(key) in self.keys[table]:
+        if whole is None or key in self.keys[table]:
             self._touch(table, [key])
         else:
-            self.keys[table].add(tuple(key))
-            self.made[table][tuple(key)] = whole
+            self.keys[table].add(key)
+            self.made[table][key] = whole
 
     def _touch(self, table: str, keys: Iterable[Sequence[Any]]) -> None:
         for key in keys:
@@ -357,11 +358,12 @@ def _inserted(state: ORMExecuteState, table: Table) -> Iterator[tuple[Key, Mappi
 
 
 def _keyed(table: Table, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
-    names = [column.name for column in table.primary_key.columns]
+    names = _key_names(table)
     for row in rows:
-        if any(row.get(name) is None for name in names):
+        key = tuple([row.get(name) for name in names])
+        if any(part is None for part in key):
             raise UnknownRows(f"expected the keys of the rows that are added to {table.name}, found none")
-        yield tuple(row[name] for name in names), row
+        yield key, row
 
 
 def account(session: Session, ring: KeyProvider, written: Written) -> Rows:
@@ -395,8 +397,7 @@ def _in_hand(table: Table, declared: Tracked, written: Written) -> dict[Key, Map
     made = written.made.get(table.name, {})
     if not declared.grouped:
         return dict(made)
-    first = next(iter(table.primary_key.columns)).name
-    owners = written.made.get(declared.parents[first], {})
+    owners = written.made.get(declared.parents[_key_names(table)[0]], {})
     touched = {key[:1] for key in written.keys[table.name] - made.keys()}
     whole = (key for key in made if key[:1] in owners and key[:1] not in touched)
     return {key: made[key] for key in sorted(whole, key=repr)}
@@ -435,6 +436,22 @@ def columns_of(table: Table) -> tuple["Column[Any]", ...]:
     return tuple(column for column in table.columns if column.name not in TRACKED[table.name].ignored)
 
 
+@cache
+def _key_names(table: Table) -> tuple[str, ...]:
+    """The names of the columns of the key. SQLAlchemy's own collection takes as long to go through as a row to digest."""
+    return tuple(column.name for column in table.primary_key.columns)
+
+
+@cache
+def _told(table: Table) -> _Told:
+    """Of each column that counts its name, and whether it holds JSON."""
+    return _names_of(columns_of(table))
+
+
+def _names_of(columns: Iterable["Column[Any]"]) -> _Told:
+    return tuple((one.name, isinstance(one.type, JSON)) for one in columns)
+
+
 def reading_of(table: Table) -> "Select[Any]":
     """The rows of a table in the order of their keys, with the columns that count."""
     return select(*columns_of(table)).order_by(*table.primary_key.columns)
@@ -447,8 +464,8 @@ def digests(
 
     `version` is that of the key which counts, for whoever asked for it already.
     """
-    made = _digesting(ring, table, columns_of(table), form_of(ring, table, version))
-    names = [column.name for column in table.primary_key.columns]
+    made = _digesting(ring, table, _told(table), form_of(ring, table, version))
+    names = _key_names(table)
     if not TRACKED[table.name].grouped:
         for row in rows:
             yield token_of(ring, table, tuple([row[name] for name in names])), made([row])
@@ -468,25 +485,22 @@ def digest_of(
 
     Raises ValueError for what is no form, KeyRingError for one of which the key is gone.
     """
-    return _digesting(ring, table, columns, form)(rows)
+    return _digesting(ring, table, _names_of(columns), form)(rows)
 
 
-def _digesting(
-    ring: KeyProvider, table: Table, columns: Sequence["Column[Any]"], form: str
-) -> Callable[[Iterable[Mapping[Any, Any]]], str]:
+def _digesting(ring: KeyProvider, table: Table, told: _Told, form: str) -> Callable[[Iterable[Mapping[Any, Any]]], str]:
     """`digest_of` for many rows: what is the same for all of them is looked up once."""
     version = int(form.removesuffix(PACKED))
     if form.endswith(PACKED):
-        names, keys = [column.name for column in columns], [column.name for column in table.primary_key.columns]
-        packed = packed_digests(ring, table.name, version)
+        keys, packed = _key_names(table), packed_digests(ring, table.name, version)
 
         def digest_packed(rows: Iterable[Mapping[Any, Any]]) -> str:
             # Sorted here, because a database sorts text by the rules of its language.
             ordered = sorted(rows, key=lambda row: tuple([row[name] for name in keys]))
-            return packed([pack([(name, row[name]) for name in names]) for row in ordered])
+            return packed([pack([(name, row[name]) for name, _is_json in told]) for row in ordered])
 
         return digest_packed
-    key, told = ring.derive(PURPOSE, USE, version), [(one.name, isinstance(one.type, JSON)) for one in columns]
+    key = ring.derive(PURPOSE, USE, version)
 
     def digest(rows: Iterable[Mapping[Any, Any]]) -> str:
         # Sorted, because a database sorts text by the rules of its language.
@@ -537,7 +551,9 @@ def _as_bytes(value: Any) -> tuple[bytes, bytes]:
         return b"s", value.encode()
     if isinstance(value, bytes | bytearray | memoryview):
         return b"b", bytes(value)
-    return b"j", json.dumps(int(value) if isinstance(value, bool) else value).encode()
+    if isinstance(value, int):  # As JSON writes it, and a truth as 1.
+        return b"j", b"%d" % value
+    return b"j", json.dumps(value).encode()
 
 
 def _plain(value: Any, *, is_json: bool) -> Any:

@@ -1,6 +1,8 @@
 """What the log says of rows: always what the database holds, however they were written."""
 
+import hmac
 import json
+from datetime import date, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from signaltable import row_digests
 from signaltable.db import Base
+from signaltable.domain import ZONE
 from signaltable.flow.coming_in import app_codes, proving, signing_in
 from signaltable.flow.coming_in.actors import SYSTEM
 from signaltable.models import Agency, AgencyDestination, LogDetail, MatchTag, Signal, Subject, SubjectField
@@ -52,6 +55,35 @@ def act(tx: Transaction) -> None:
 
 def agency(number: int, **changes):
     return {"id": f"a{number}", "title": f"Titel {number}", "kind": "ngo", "active": True, **changes}
+
+
+def test_the_bytes_of_a_digest_are_what_they_were(sqlite_program):
+    # Spelled out: digests of before have to fit for as long as there is a log.
+    keys = sqlite_program.keys
+    version = keys.version("rows")
+    secret = keys.derive("rows", "rows of the database", version)
+    decision = {
+        "id": "d1", "kind": "route", "signal_id": "s1", "disclosure_id": None, "at": datetime(2026, 11, 23, 10, tzinfo=ZONE),
+        "day": date(2026, 11, 23), "policy_digest": "", "input": {"b": 1, "a": "é"}, "outcome": [],
+    }  # fmt: skip
+    one = (
+        '[["id", "d1"], ["kind", "route"], ["signal_id", "s1"], ["at", ["moment", "2026-11-23T09:00:00.000000+00:00"]], '
+        '["day", ["day", "2026-11-23"]], ["input", ["json", "{\\"a\\": \\"\\\\u00e9\\", \\"b\\": 1}"]]]'
+    )
+    fields = [
+        {"subject_id": "s1", "name": "phone", "sealed": b"\1\2", "sure": True},
+        {"subject_id": "s1", "name": "email", "sealed": b"\3", "sure": False},
+    ]
+    packed = (
+        b"subject_fields<subject_id:s:2:s1name:s:5:emailsealed:b:1:\3>"
+        b"<subject_id:s:2:s1name:s:5:phonesealed:b:2:\1\2sure:j:1:1>"
+    )
+    for table, rows, name, form, said in (
+        ("decisions", [decision], "d1", f"{version}.", json.dumps(["decisions", [one]]).encode()),
+        ("subject_fields", fields, "s1", f"{version}p.", packed),
+    ):
+        made = dict(row_digests.digests(keys, Base.metadata.tables[table], rows))
+        assert made == {name: form + hmac.digest(secret, said, "sha256").hex()[:24]}
 
 
 def test_a_submitted_signal_is_told_row_by_row(program, actor):
