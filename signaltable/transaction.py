@@ -34,6 +34,7 @@ from signaltable.policy import PolicySet
 from signaltable.prepared import Prepared, delete_from, insert_into
 from signaltable.replica import ListSession, Replica
 from signaltable.row_digests import Rows, Written
+from signaltable.row_level import Bearer
 from signaltable.settings import Settings
 from signaltable.storage_faults import StorageFault, fault_of
 from signaltable.trace_context import Trace, start
@@ -236,8 +237,17 @@ class Transaction:
         """
         if not why:
             raise ValueError("expected why this has to see all")
+        before = row_level.borne(self.session)
+        if before is None or before.sphere == row_level.WHOLE:
+            yield  # The program itself; or a session that a test made, which bears what it was given.
+            return
+        self.session.flush()
+        if not row_level.is_asked(self.session):
+            yield
+            self.session.flush()
+            return
         try:
-            with _risen(self.session, self.program):
+            with _risen(self.session, self.program, before):
                 self._let_lists_follow()
                 yield
         finally:
@@ -287,17 +297,7 @@ def in_whole(why: str) -> Callable[[Step], Step]:
 
 
 @contextmanager
-def _risen(session: Session, program: Program) -> Iterator[None]:
-    before = row_level.borne(session)
-    if before in {None, row_level.PROGRAM}:
-        yield  # The program itself; or a session that a test made, which bears what it was given.
-        return
-    if not row_level.is_asked(session):
-        session.flush()
-        yield
-        session.flush()
-        return
-    session.flush()
+def _risen(session: Session, program: Program, before: Bearer) -> Iterator[None]:
     row_level.bear(session, program.keys, row_level.PROGRAM)
     try:
         yield
@@ -305,27 +305,23 @@ def _risen(session: Session, program: Program) -> Iterator[None]:
     except BaseException:
         # Where the database refused something it takes no more statements; the rollback takes the pass along with the rest.
         with suppress(SQLAlchemyError):
-            row_level.bear(session, program.keys, before or row_level.AT_THE_DOOR)
+            row_level.bear(session, program.keys, before)
         raise
-    row_level.bear(session, program.keys, before or row_level.AT_THE_DOOR)
+    row_level.bear(session, program.keys, before)
 
 
 @contextmanager
-def ahead(program: Program, actor: Actor) -> Iterator[Transaction]:
+def ahead(program: Program, actor: Actor, reads: Session | None = None) -> Iterator[Transaction]:
     """Read for a transaction that follows, before it holds up others: SQLite lets one write at a time.
 
     What is noted here is recorded by `transaction(program, actor, after=this)`, which must follow whatever came of it.
-    What must still be so when it is stored has to be asked again there. Nothing can be changed here.
+    What must still be so when it is stored has to be asked again there. Nothing can be changed here. `reads` is what
+    `reads_ahead` gave; it is closed with this.
     """
     actor = at_work(program, actor)
     used: dict[str, int] = {}
-    reads = program.read_sessions()
-    if row_level.is_asked(reads):
-        # PostgreSQL may be read from a copy that lags behind; and there nobody waits for who writes something else.
-        reads.close()
-        reads = program.write_sessions()
     try:
-        with reads as session:
+        with reads or reads_ahead(program) or program.write_sessions() as session:
             row_level.bear(session, program.keys, row_level.bearer_of(actor))
             yield Transaction(program, actor, session, program.clock(), keys_used=used)
     except Refused as refusal:
@@ -336,6 +332,18 @@ def ahead(program: Program, actor: Actor) -> Iterator[Transaction]:
         if fault_of(error) is None:
             _record_keys(program, actor, used)
         raise
+
+
+def reads_ahead(program: Program) -> Session | None:
+    """A session that reads `ahead`, for whoever asks in it before that who comes in: opening one takes as long as forty questions.
+
+    None on PostgreSQL: it may be read from a copy that lags behind, and nobody waits there for who writes something else.
+    """
+    reads = program.read_sessions()
+    if row_level.is_asked(reads):
+        reads.close()
+        return None
+    return reads
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from flask import Flask, Response, abort, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
 from wtforms import Form
 from wtforms.fields import RadioField, SelectField, SelectMultipleField
 
@@ -32,7 +33,7 @@ from signaltable.flow.coming_in.sessions import FIRST_FACTOR, actor_of_session, 
 from signaltable.flow.leaving_out import leave_out
 from signaltable.origin import client_address, network_hash
 from signaltable.trace_context import HEADER, receive
-from signaltable.transaction import Program, Transaction, ahead, refuse, transaction
+from signaltable.transaction import Program, Transaction, ahead, reads_ahead, refuse, transaction
 from signaltable.web import rates
 from signaltable.web.known_browser import known_browser
 from signaltable.web.once import form_digest, session_digest
@@ -215,6 +216,12 @@ def _ask_again(problem: str) -> ResponseReturnValue:
     return confirm_page(carried, problem), 422
 
 
+def looks_ahead(view: View) -> View:
+    """Declare that a view begins with `look_ahead` when a form comes: it goes on reading where it was asked who that is."""
+    view.looks_ahead = True  # type: ignore[attr-defined]
+    return view
+
+
 def check_every_view(app: Flask) -> None:
     """Refuse to start when a view does not say who may come in."""
     for rule in app.url_map.iter_rules():
@@ -235,7 +242,7 @@ def actor() -> Actor:
 @contextmanager
 def look_ahead() -> Iterator[Transaction]:
     """Read for the transaction of this request's actor before it begins (`transaction.ahead`); `begin(this)` must follow."""
-    with ahead(program(), actor()) as tx:
+    with ahead(program(), actor(), g.pop("reads", None)) as tx:
         yield tx
 
 
@@ -272,6 +279,7 @@ def register(app: Flask) -> None:
     app.before_request(rates.ask)
     app.before_request(_open_the_door)
     app.after_request(_tell_trace)
+    app.teardown_request(_stop_reading)
 
 
 def _identify() -> None:
@@ -294,11 +302,21 @@ def _identify() -> None:
     # the program is answered the same without a database, also in a browser in which somebody is signed in.
     token = "" if is_api(request.path) or request.endpoint in rates.UNCOUNTED else session_token()
     g.work, g.actor, g.visitor = work, visitor, visitor
-    g.actor = (actor_of_session(program(), token, visitor=visitor) if token else None) or visitor
+    if request.method == "POST" and hasattr(current_app.view_functions.get(request.endpoint or ""), "looks_ahead"):
+        g.reads = reads_ahead(program())
+    found = actor_of_session(program(), token, visitor=visitor, reads=g.get("reads")) if token else None
+    g.actor = found or visitor
     if not token or is_known(g.actor) or was_renewed(program(), token):
         return  # With an old token of a session that went on, the browser keeps the new one that is under way to it.
     # What the browser kept of a session that ended goes with this answer (headers.py).
     g.session_over = bool(session.pop("_user_id", ""))
+
+
+def _stop_reading(_error: BaseException | None) -> None:
+    """Close what was opened to look ahead in, when the request did not come to that."""
+    reads: Session | None = g.pop("reads", None)
+    if reads is not None:
+        reads.close()
 
 
 def _tell_trace(response: Response) -> Response:

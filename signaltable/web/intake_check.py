@@ -29,7 +29,7 @@ from signaltable.text import Span, contains_bsn
 from signaltable.text_categories import CategorySpan
 from signaltable.web.filters import in_words
 from signaltable.web.forms import whole_number
-from signaltable.web.guards import begin, look_ahead, only, permission, program, submitted
+from signaltable.web.guards import begin, look_ahead, looks_ahead, only, permission, program, submitted
 from signaltable.web.intake import (
     ALSO_ASKED,
     FILES,
@@ -87,6 +87,7 @@ class _Posted:
 
 @pages.route("/<draft_id>/controle", methods=["GET", "POST"])
 @permission(Permission.SIGNAL_SUBMIT_OWN)
+@looks_ahead
 def check(draft_id: str) -> ResponseReturnValue:
     """The last look: answers, advice with reasons, and the texts with what will be masked and what is in them. Then submit."""
     posted = _posted()

@@ -2,13 +2,15 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from signaltable.models import Draft, LogDetail, LogEntry, Signal
 from signaltable.transaction import reading
 from signaltable.web import create_app
+from tests.databases import is_file
 from tests.letting_in import let_in
 
 
@@ -463,6 +465,36 @@ def test_what_the_last_page_never_offered_is_refused_where_all_else_is_as_it_was
     for more in ({"version": "1"}, {"seen": "0" * 32}):
         assert browser.post(check, {**_everything(page), "action": "submit", **more}, "/overzicht").status_code == 422
     assert _only(sqlite_program) is None
+
+
+def test_the_last_step_takes_a_connection_to_read_and_one_to_write_and_gives_both_back(browser, sqlite_program):
+    check, page = _at_check(browser, STORY)
+    with sqlite_program.read_sessions() as session:
+        pool = session.get_bind().engine.pool
+    token, taken = browser.token("/overzicht"), []
+    event.listen(pool, "checkout", lambda *told: taken.append(told[0]))
+
+    def send(path):
+        taken.clear()
+        return browser.client.post(
+            path, data={"csrf_token": token, **_everything(page), "action": "submit"}
+        ).status_code
+
+    assert send(check + "?owner=delinde") == 403  # Asked who it is, and stopped before it came to reading.
+    assert pool.checkedout() == 0
+    assert send(check) == 303
+    # Where another connection may lead to a copy of the database that lags behind, it asks anew for what it decides by.
+    assert len(taken) == (2 if is_file(sqlite_program.settings) else 3)
+    assert pool.checkedout() == 0
+
+
+def test_a_session_that_is_over_is_ended_also_where_the_page_would_go_on_reading(browser, sqlite_program, clock):
+    check, page = _at_check(browser, STORY)
+    sent = {"csrf_token": browser.token("/overzicht"), **_everything(page), "action": "submit"}
+    clock.now += sqlite_program.policy.coming_in.session.absolute + timedelta(seconds=1)
+    assert browser.client.post(check, data=sent).status_code == 401
+    assert _only(sqlite_program) is None
+    assert [details["cause"] for details in _told(sqlite_program, "login:end")] == ["expired"]
 
 
 def test_a_text_that_tells_a_shelter_goes_only_after_a_look(browser, sqlite_program):

@@ -2,11 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from signaltable.access import Permission, require
 from signaltable.db import table_of
@@ -159,13 +161,16 @@ def token_digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def actor_of_session(program: Program, token: str, *, visitor: Actor = ANONYMOUS) -> Actor | None:
+def actor_of_session(
+    program: Program, token: str, *, visitor: Actor = ANONYMOUS, reads: Session | None = None
+) -> Actor | None:
     """The person behind a session token; None when it is unknown, ended, idle too long or too old.
 
-    `visitor` carries where the request came from. A session that turns out to be over is ended, and the log says so.
+    `visitor` carries where the request came from; `reads` is a session of the database in which somebody goes on reading
+    after this. A session of a person that turns out to be over is ended, and the log says so.
     """
     now, digest = program.clock(), token_digest(token)
-    with reading(program) as session:
+    with reading(program) if reads is None else nullcontext(reads) as session:
         row = _RUNNING.first(session.connection(), {"digest": digest})
         if row is None:
             return None
@@ -177,7 +182,10 @@ def actor_of_session(program: Program, token: str, *, visitor: Actor = ANONYMOUS
         )
         account = KnownAccount(found.account_id, found.agency_id, found.kind, found.name, found.first_password)
         actor = actor_of(program, session, account, visitor)
-    if _is_over(program, found.created_at, found.seen_at, now):
+    is_over = _is_over(program, found.created_at, found.seen_at, now)
+    if reads is not None and (is_over or now - found.seen_at > SEEN_EVERY):
+        reads.close()  # It begins anew when it is asked: what is written here would take a second connection.
+    if is_over:
         with transaction(program, actor) as tx:
             _end_those_over(tx, LoginSession.token_digest == digest)
         return None
