@@ -76,7 +76,9 @@ def _may_hold(text: str, iso: str) -> bool:
 
 @cache
 def _month_words(number: int) -> re.Pattern[str]:
-    return re.compile("|".join(word for word, its in MONTH_NUMBERS.items() if its == number), re.IGNORECASE)
+    # Whole words, as in the pattern: "mar" begins names, and making a pattern for nothing takes longer than the scan.
+    words = "|".join(word for word, its in MONTH_NUMBERS.items() if its == number)
+    return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
 
 
 def _written_dates(text: str) -> Iterator[tuple[Span, str]]:
