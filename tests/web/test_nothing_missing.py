@@ -446,7 +446,9 @@ def pass_on(person):
 def tampered(home):
     """Somebody with the database in hand: the check finds it, so that there is an incident to look at."""
     with sqlite3.connect(home / "signaltable.db") as database:
-        database.execute("UPDATE signals SET version = version + 1 WHERE id = (SELECT max(id) FROM signals)")
+        database.execute(
+            "UPDATE signals SET version = version + 1 WHERE created_at = (SELECT max(created_at) FROM signals)"
+        )
 
 
 # Whose circumstances no walk brings about; the test that goes there reads the log itself.
@@ -533,8 +535,8 @@ def assert_complete(entry):
 
 def test_every_command_leaves_what_it_declares(home, tmp_path):
     rules = str(Settings.from_env().policies)
-    (signal,) = one_of(home, "SELECT min(reference) FROM signals")
-    (disclosure,) = one_of(home, "SELECT min(reference) FROM disclosures WHERE disclosed_at IS NOT NULL")
+    (signal,) = one_of(home, "SELECT reference FROM signals ORDER BY created_at DESC LIMIT 1")
+    (disclosure,) = one_of(home, "SELECT reference FROM disclosures ORDER BY disclosed_at DESC LIMIT 1")
     (tmp_path / "signal.json").write_text(ran("submit", "--example"))
     (tmp_path / "request.json").write_text(json.dumps(next(iter(json.loads(ran("ground", "--example")).values()))))
     (tmp_path / "facts.json").write_text('{"age": "minor"}')
