@@ -120,6 +120,7 @@ class Transaction:
     fences: list[Callable[[ORMExecuteState], None]] = field(default_factory=list)
     # What `connection` gave: asking the session costs as much as a small statement.
     _held: Connection | None = field(default=None, init=False, repr=False)
+    _holds_log: bool = field(default=False, init=False, repr=False)
 
     @property
     def lists(self) -> Session:
@@ -211,6 +212,18 @@ class Transaction:
         if held is None or not held.in_transaction():
             held = self._held = self.session.connection()
         return held
+
+    def hold_log(self) -> int:
+        """Lock the head of the log until the commit, so call it late. Returns how many entries there are.
+
+        What this machine says of itself is said before. A transaction that held the log and then waited for the row of the
+        machine would wait for another one that has the row and waits for the log.
+        """
+        if not self._holds_log:
+            with self.whole("what a machine says of itself is nobody's case"):
+                _tell_ring(self)
+            self._holds_log = True
+        return audit_trail.lock_head(self.session)
 
     def append_now(self) -> None:
         """Give the noted events their places in the log at once: a checkpoint has to cover its own announcement.
@@ -499,9 +512,14 @@ def _tell_keys(tx: Transaction) -> None:
 def _append(tx: Transaction) -> None:
     """Give the events their places, with what the log has to say of the rows that were written."""
     with tx.whole("the log accounts for rows that the actor may write and not read"):
-        about = {"rules": tx.program.policy.digest, "version": VERSION}
-        shared_ring.tell(tx.session.connection(), tx.program.keys, about)
+        if not tx._holds_log:  # noqa: SLF001 -- who holds it has told
+            _tell_ring(tx)
         _append_all(tx)
+
+
+def _tell_ring(tx: Transaction) -> None:
+    about = {"rules": tx.program.policy.digest, "version": VERSION}
+    shared_ring.tell(tx.session.connection(), tx.program.keys, about)
 
 
 def _append_all(tx: Transaction) -> None:

@@ -258,7 +258,7 @@ def destroy(tx: Transaction, seqs: Sequence[int], said: Mapping[str, Any], *, ob
     # What is still full, and what its rows hold now, is read under the lock: nobody can say anything newer of a row
     # before this says it again, nor empty the same entries.
     tx.session.flush()
-    audit_trail.lock_head(tx.session)
+    tx.hold_log()
     objects, seqs = list(said.get("objects", ())), _full_among(tx.session, seqs)
     if not seqs and not objects:
         return 0

@@ -112,7 +112,7 @@ def export(
     _prepare(directory)
     signing.finish_rotation(program, actor)
     with transaction(program, actor) as tx:
-        size = audit_trail.lock_head(tx.session)
+        size = tx.hold_log()
         tx.record(
             "log:export",
             object_type="export",

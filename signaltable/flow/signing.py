@@ -63,7 +63,7 @@ def sign_checkpoint(program: Program, actor: Actor = SYSTEM) -> int | None:
     """
     finish_rotation(program, actor)
     with transaction(program, actor) as tx:
-        size = audit_trail.lock_head(tx.session)
+        size = tx.hold_log()
         keys = _keys_in_use(tx)
         _check_continues(tx, size, keys)
         newest = audit_trail.newest_checkpoint(tx.session)
@@ -79,7 +79,7 @@ def sign(tx: Transaction) -> int:
     For a use case that has to be covered at once (an export). Locks the head until the commit, so call it last, and
     `settle` after the commit. Returns the size signed. Raises `LogBroken` as `sign_checkpoint` does.
     """
-    size = audit_trail.lock_head(tx.session)
+    size = tx.hold_log()
     keys = _keys_in_use(tx)
     _check_continues(tx, size, keys)
     return _sign(tx, keys)
@@ -104,7 +104,7 @@ def _sign(tx: Transaction, keys: Sequence[Signer]) -> int:
     if tx.events:
         tx.append_now()
     _announce(tx, keys)
-    covered = audit_trail.lock_head(tx.session) + len(tx.events) + 1
+    covered = tx.hold_log() + len(tx.events) + 1
     tx.record("checkpoint:sign", object_type="log", details={"size": covered})
     tx.append_now()
     tree = _grown(tx.session, audit_trail.newest_checkpoint(tx.session), covered)
@@ -279,7 +279,7 @@ def rotate_keys(program: Program, actor: Actor) -> tuple[str, ...]:
     """
     if not finish_rotation(program, actor):
         with transaction(program, actor) as tx:
-            size = audit_trail.lock_head(tx.session)
+            size = tx.hold_log()
             old = _all_keys(program.settings)
             # A key is replaced once: another process may have told of it while this one waited for its turn.
             if not _replaced(tx.session) & {key.verifier().fingerprint for key in old}:
@@ -313,7 +313,7 @@ def sign_after_restore(tx: Transaction) -> list[str]:
     were replaced. Raises `LogBroken` when not even the copy continues its own last checkpoint.
     """
     settings = tx.program.settings
-    audit_trail.lock_head(tx.session)
+    tx.hold_log()
     last = audit_trail.newest_checkpoint(tx.session)
     _check_copy(tx, last)
     _check_announcements(tx, last.size if last else 0, log_keys.signers(settings.log_key))

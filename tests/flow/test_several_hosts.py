@@ -7,13 +7,23 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import ProgrammingError
 
 from signaltable import erasures, jobs, row_level, shared_ring
 from signaltable.db import make_engine
 from signaltable.domain import Actor, NotFound
-from signaltable.flow import agencies, export_parts, log_export, log_keys, retention, rotating, signals, signing
+from signaltable.flow import (
+    agencies,
+    auditing,
+    export_parts,
+    log_export,
+    log_keys,
+    retention,
+    rotating,
+    signals,
+    signing,
+)
 from signaltable.jobs import own
 from signaltable.jobs.duty import Duty
 from signaltable.keys import KeyRing
@@ -248,3 +258,28 @@ def test_a_person_writes_neither_which_machines_there_are_nor_which_keys(two, ac
             session.execute(
                 text("INSERT INTO hosts SELECT 'x', name, ring, told, seen_at FROM hosts LIMIT 1"),
             )
+
+
+@pytest.mark.parametrize("holder", ["sign", "export"])
+def test_who_holds_the_log_said_before_which_machine_it_is(two, tmp_path, holder):
+    """Else each of two would wait for the other: one has the row of the machine, and one the head of the log."""
+    program, _second = two
+    sent = []
+    with program.write_sessions() as session:
+        engine = session.get_bind().engine
+
+    def note(*told):
+        sent.append(told[2])
+
+    event.listen(engine, "before_cursor_execute", note)
+    if holder == "sign":
+        assert auditing.sign_checkpoint(program)
+    else:
+        auditing.export(program, jobs.JOBS, tmp_path / "export")
+    event.remove(engine, "before_cursor_execute", note)
+
+    machines = [place for place, one in enumerate(sent) if "INSERT INTO hosts" in one]
+    held = [place for place, one in enumerate(sent) if "log_head" in one and "FOR UPDATE" in one]
+    assert machines
+    assert held
+    assert machines[-1] < held[0]

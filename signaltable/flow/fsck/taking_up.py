@@ -7,7 +7,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from signaltable import audit_trail, row_digests
+from signaltable import row_digests
 from signaltable.db import Base
 from signaltable.domain import Actor, UnusableInput
 from signaltable.flow.fsck.report import Report
@@ -57,7 +57,7 @@ def accept(tx: Transaction, incident: str, place: str) -> None:
     """
     tx.session.flush()
     # What is read under the lock is newer than all that the log says of the row.
-    audit_trail.lock_head(tx.session)
+    tx.hold_log()
     name, _space, called = place.partition(" ")
     try:
         rows = _as_now(tx.session, tx.program.keys, Base.metadata.tables[name], called)
