@@ -10,21 +10,19 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, count, islice
-from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Engine, event, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from signaltable import audit_trail
-from signaltable.audit_trail.appending import PastEvent, Stretch, append_stretch, milliseconds
-from signaltable.db import Base
+from signaltable.audit_trail.appending import PastEvent, Stretch, milliseconds
 from signaltable.demo import cases
 from signaltable.domain import SignaltableError, day_of
 from signaltable.flow import masking, setup
 from signaltable.flow.setup import INSTALLER
 from signaltable.flow.signing import sign_checkpoint
-from signaltable.generate import lives, marker, region, stencil
+from signaltable.generate import lives, marker, region, stencil, storing
 from signaltable.generate.capture import Recorder
 from signaltable.generate.forms import Stencil
 from signaltable.generate.marker import Generated
@@ -48,14 +46,9 @@ _REFERENCES_PER_CHUNK: Final = 4_096
 _SPACE: Final = len(ALPHABET) ** 5
 # So many words are looked through at once, in sentences of their own.
 _WORDS_AT_ONCE: Final = 60
-# The writer waits for the disk once, at the end: a home that is broken off is thrown away.
-_FAST: Final = ("PRAGMA synchronous = OFF", "PRAGMA wal_autocheckpoint = 20000", "PRAGMA temp_store = MEMORY")
-# So many chunks are stored in one transaction, and so many kilobytes of pages kept for it, or a fourth of the memory. Ids,
-# tags and terms are random, so each row changes a page of its own in every index; a page that many rows change is written
-# once for all of them. With 1,000 signals at a time 30 times as much was written as there was to store; and as much again
-# by statements, which keep each page as it was until they are done, in memory here.
-_CHUNKS_AT_ONCE, _MOST_PAGES_KB = 40, 4_000_000
-_TERM: Final = itemgetter("term", "number")
+# So many chunks are stored in one transaction, which writes each page once that many of their rows change. With 1,000
+# signals at a time 30 times as much was written as there was to store.
+_CHUNKS_AT_ONCE = 40
 
 
 class CannotGenerate(SignaltableError):
@@ -141,18 +134,17 @@ def _make(settings: Settings, wanted: Wanted, until: datetime, progress: Progres
         readable = _readable(told, session)
     done = sum(one.startswith("S") for one in taken)
     shared = _Shared(told, stencils, readable, *plain, taken, wanted.seed, milliseconds(until))
-    _quick(told)
     chunks = list(planner.chunks(max(0, wanted.signals - done), size))
     repeated = _repeated(shared, chunks, processes)
-    while some := list(islice(repeated, 1)):
-        with transaction(told, INSTALLER) as tx, tx.whole("generated cases are those of every agency"):
-            for made, stretch in chain(some, islice(repeated, _CHUNKS_AT_ONCE - 1)):
-                _store(tx, made, stretch)
-                done += made.signals
-                progress(done, max(done, wanted.signals))
-    # The program signs its log while it runs; what nobody signed for weeks would be a finding.
-    sign_checkpoint(told)
-    _settle(told)
+    with storing.quickly(told):
+        while some := list(islice(repeated, 1)):
+            with transaction(told, INSTALLER) as tx, tx.whole("generated cases are those of every agency"):
+                for made, stretch in chain(some, islice(repeated, _CHUNKS_AT_ONCE - 1)):
+                    storing.store(tx, made, stretch)
+                    done += made.signals
+                    progress(done, max(done, wanted.signals))
+        # The program signs its log while it runs; what nobody signed for weeks would be a finding.
+        sign_checkpoint(told)
 
 
 def references_in(session: Session) -> frozenset[str]:
@@ -277,55 +269,3 @@ def _references(shared: _Shared, chunk: int) -> Callable[[str], str]:
                 return made
 
     return reference
-
-
-# -- writing --------------------------------------------------------------------------------------------------------
-
-
-def _store(tx: Transaction, made: Repeated, stretch: Stretch) -> None:
-    """The rows in an order in which each finds what it points at, and the entries that tell of them."""
-    connection = tx.session.connection()
-    for table in Base.metadata.sorted_tables:
-        rows = made.rows.get(table.name)
-        if rows:
-            if table.name == "search_terms":
-                rows.sort(key=_TERM)  # As they lie in the index, which is quicker by far.
-            connection.execute(table.insert(), rows)
-    append_stretch(tx.session, stretch)
-
-
-def _engine(program: Program) -> Engine:
-    with program.read_sessions() as session:
-        bind = session.get_bind()
-        assert isinstance(bind, Engine)
-        return bind
-
-
-def _quick(program: Program) -> None:
-    engine = _engine(program)
-    engine.dispose()
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _set(connection: Any, _record: Any) -> None:
-            for pragma in (*_FAST, f"PRAGMA cache_size = -{_pages_kb()}"):
-                connection.execute(pragma)
-
-
-def _pages_kb() -> int:
-    return min(_MOST_PAGES_KB, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4096)
-
-
-def _settle(program: Program) -> None:
-    """Let the database look at what it holds, and bring everything to the disk."""
-    engine = _engine(program)
-    if engine.dialect.name == "sqlite":
-        raw = engine.raw_connection()
-        raw.cursor().execute("ANALYZE")
-        raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        raw.close()
-    else:
-        # Outside of any transaction, which would be taken back at the end.
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("ANALYZE")
-    engine.dispose()
