@@ -216,10 +216,12 @@ class Transaction:
     def hold_log(self) -> int:
         """Lock the head of the log until the commit, so call it late. Returns how many entries there are.
 
-        What this machine says of itself is said before. A transaction that held the log and then waited for the row of the
-        machine would wait for another one that has the row and waits for the log.
+        What this machine says of itself is said before, and whether the right of the actor still holds is asked before. A
+        transaction that held the log and then waited for the row of the machine, or of the account, would wait for another
+        one that has the row and waits for the log.
         """
         if not self._holds_log:
+            _require_standing(self)
             with self.whole("what a machine says of itself is nobody's case"):
                 _tell_ring(self)
             self._holds_log = True
@@ -438,8 +440,12 @@ def _ask_standing(tx: Transaction) -> None:
     # counts as much as a change.
     reads = tx.keys_used or (tx.actor.emergencies and tx.events)
     if tx.written.tables - HOUSEKEEPING or reads:
-        with tx.whole("whether a right still holds follows from rows that its bearer may not see"):
-            tx.program.require_standing(tx)
+        _require_standing(tx)
+
+
+def _require_standing(tx: Transaction) -> None:
+    with tx.whole("whether a right still holds follows from rows that its bearer may not see"):
+        tx.program.require_standing(tx)
 
 
 def _finish(tx: Transaction) -> None:

@@ -260,26 +260,43 @@ def test_a_person_writes_neither_which_machines_there_are_nor_which_keys(two, ac
             )
 
 
-@pytest.mark.parametrize("holder", ["sign", "export"])
-def test_who_holds_the_log_said_before_which_machine_it_is(two, tmp_path, holder):
-    """Else each of two would wait for the other: one has the row of the machine, and one the head of the log."""
-    program, _second = two
-    sent = []
-    with program.write_sessions() as session:
+@pytest.fixture
+def sent(two):
+    """The statements that the first machine sends from here on."""
+    noted = []
+    with two[0].write_sessions() as session:
         engine = session.get_bind().engine
 
     def note(*told):
-        sent.append(told[2])
+        noted.append(told[2])
 
     event.listen(engine, "before_cursor_execute", note)
+    yield noted
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def held_first(sent: list[str], row: str) -> bool:
+    """Whether a statement with these words came before the first one that holds the head of the log."""
+    asked = [place for place, one in enumerate(sent) if all(word in one for word in row.split("|"))]
+    held = [place for place, one in enumerate(sent) if "log_head" in one and "FOR UPDATE" in one]
+    assert asked
+    assert held
+    return asked[0] < held[0]
+
+
+@pytest.mark.parametrize("holder", ["sign", "export"])
+def test_who_holds_the_log_said_before_which_machine_it_is(two, sent, tmp_path, holder):
+    """Else each of two would wait for the other: one has the row of the machine, and one the head of the log."""
+    program, _second = two
     if holder == "sign":
         assert auditing.sign_checkpoint(program)
     else:
         auditing.export(program, jobs.JOBS, tmp_path / "export")
-    event.remove(engine, "before_cursor_execute", note)
+    assert held_first(sent, "INSERT INTO hosts")
 
-    machines = [place for place, one in enumerate(sent) if "INSERT INTO hosts" in one]
-    held = [place for place, one in enumerate(sent) if "log_head" in one and "FOR UPDATE" in one]
-    assert machines
-    assert held
-    assert machines[-1] < held[0]
+
+def test_who_holds_the_log_asked_before_whether_they_may_still(two, sent, tmp_path, actor):
+    """Else they would wait for who takes the right away: that one holds the account, and waits for the head of the log."""
+    program, _second = two
+    auditing.export(program, actor(program, "auditor"), tmp_path / "export")
+    assert held_first(sent, "FROM accounts|FOR ")
