@@ -143,8 +143,8 @@ def _make(settings: Settings, wanted: Wanted, until: datetime, progress: Progres
                     storing.store(tx, made, stretch)
                     done += made.signals
                     progress(done, max(done, wanted.signals))
-        # The program signs its log while it runs; what nobody signed for weeks would be a finding.
-        sign_checkpoint(told)
+    # The program signs its log while it runs; what nobody signed for weeks would be a finding.
+    sign_checkpoint(told)
 
 
 def references_in(session: Session) -> frozenset[str]:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import undefer
 from audit.verify import verify
 from signaltable.cli import main
 from signaltable.cli.generate import generate
-from signaltable.db import make_engine
+from signaltable.db import make_engine, refresh_statistics
 from signaltable.demo import cases
 from signaltable.demo.reporting import told_draft
 from signaltable.demo.story import Step
@@ -123,6 +123,25 @@ def test_a_generated_home_has_the_indexes_and_triggers_of_any_other(generated, s
         assert session.execute(text("PRAGMA integrity_check")).scalar() == "ok"
         looked_at = set(session.execute(text("SELECT idx FROM sqlite_stat1")).scalars())
         assert {"ix_log_entries_action", "ix_match_tags_digest", "ix_signals_state"} <= looked_at
+
+
+@pytest.mark.sqlite_only(reason="only there the planner is told by hand what tables hold")
+def test_while_rows_are_stored_nothing_is_told_of_the_few_that_were_there(sqlite_program):
+    """Told that a list has three places, SQLite looks through all of them for each row, also when there are 100,000."""
+    kept = [text("SELECT count(*) FROM sqlite_stat1"), text("SELECT count(*) FROM sqlite_master WHERE type = 'index'")]
+
+    def counts():
+        with sqlite_program.read_sessions() as session:
+            return [session.execute(one).scalar() for one in kept]
+
+    with sqlite_program.read_sessions() as session:
+        refresh_statistics(session)
+    known, indexes = counts()
+    with storing.quickly(sqlite_program):
+        then_known, then_indexes = counts()
+    assert (then_known, counts()) == (0, [known, indexes])
+    assert known > 20
+    assert then_indexes < indexes - len(storing._INDEXED_LAST)
 
 
 def test_each_of_as_many_organisations_as_one_may_ask_for_has_a_name_of_its_own():
