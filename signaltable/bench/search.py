@@ -5,8 +5,9 @@ read again, and the entry in the log. Words are chosen by how often they stand i
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from sqlalchemy import func, select
@@ -32,51 +33,75 @@ TIMES: Final = 120
 # So many accounts tell which words are common.
 DRAWN: Final = 2_000
 RARE: Final = 400
+# Of so many words that are as rare in the small region as one is in the large one, that with as many results is taken.
+ALIKE: Final = 16
 # Who searches: the coordinator of the tables, with all cases there; a partner that sits at several; one that owns signals.
 PEOPLE: Final = ("coordinator", "avim", "havendam")
+# What is looked for: of the words that stand in most accounts, and of one that stands in few.
+CASES: Final = {
+    "a rare word": "{rare}",
+    "a common word": "{common}",
+    "two common words": "{common} {next}",
+    "a common and a rare word": "{common} {rare}",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Region:
-    """A region that is open, and the words that are looked for there."""
+    """A region that is open: the two most common words there, and rare ones, of which the first is the best choice."""
 
     program: Program
-    words: dict[str, str]
-    rare: int
-    common: tuple[str, ...]
+    common: tuple[str, str]
+    rare: tuple[str, ...]
+    # In how many cases the first of the rare ones stands.
+    times: int
 
-    def search(self, who: Actor, case: str) -> Callable[[], None]:
-        """Do one search, from the beginning."""
+    def actor(self, login: str) -> Actor:
+        return actor_of_login(self.program, login)
 
-        def do() -> None:
-            with transaction(self.program, who) as tx:
-                find(tx, Asked(self.words[case]))
+    def words(self, case: str, rare: str) -> str:
+        """What is typed."""
+        return CASES[case].format(common=self.common[0], next=self.common[1], rare=rare)
 
-        return do
+    def search(self, who: Actor, words: str) -> int:
+        """Do one search, from the beginning. Returns how many results its page has."""
+        with transaction(self.program, who) as tx:
+            return len(find(tx, Asked(words)).hits)
 
 
 def lines(given: Given) -> Iterator[Line]:
-    """For each person and each kind of words: the middle beside that of the small region, and what 95 of 100 stay under."""
+    """For each person and each kind of words: the middle beside that of the small region, and what 95 of 100 stay under.
+
+    A page takes longer the more results it has, so the small region is asked for a rare word that finds as many.
+    """
     many = _opened(given, given.many)
-    # A word that as many cases have there as here, and the same common ones: pages with as many results cost as much.
-    few = _opened(given, given.few, rare=many.rare, common=many.common)
+    few = _opened(given, given.few, like=many)
     for login in PEOPLE:
-        for case in many.words:
-            large, small = (one.search(actor_of_login(one.program, login), case) for one in (many, few))
+        for case in CASES:
+            here, there = many.actor(login), few.actor(login)
+            words = many.words(case, many.rare[0])
+            alike = _alike(few, there, case, many.search(here, words))
+            ways = (partial(many.search, here, words), partial(few.search, there, alike))
             names = (f"search: {case}, {login}", f"search p95: {case}, {login}")
-            yield from grown(given, names, f"a page of results for {case} as {login}", (large, small), TIMES)
+            yield from grown(given, names, f"a page of results for {case} as {login}", ways, TIMES)
 
 
-def _opened(given: Given, count: int, *, rare: int = 0, common: tuple[str, ...] = ()) -> _Region:
+def _alike(region: _Region, who: Actor, case: str, results: int) -> str:
+    """What gives this person about as many results there."""
+    choices = dict.fromkeys(region.words(case, rare) for rare in region.rare[:ALIKE])
+    return min(choices, key=lambda words: abs(region.search(who, words) - results))
+
+
+def _opened(given: Given, count: int, *, like: _Region | None = None) -> _Region:
     program = open_program(settings_of(given.pages(count, fill)))
     searching.fill(program, INSTALLER, given.bar)
-    return _words(program, rare, common)
+    return _words(program, like)
 
 
-def _words(program: Program, wanted: int, common: tuple[str, ...]) -> _Region:
-    """A rare word (in about `wanted` cases), the most common one, the two most common ones, and a common with a rare one.
+def _words(program: Program, like: _Region | None) -> _Region:
+    """The most common words, and rare ones: those of fewest cases, or of as many as the first one has in another region.
 
-    The most common ones are `common`, where these are given.
+    The common ones are those of that other region, where there is one.
     """
     drawn: Counter[str] = Counter()
     with reading(program, whole="a benchmark reads words of its own region") as session:
@@ -89,15 +114,8 @@ def _words(program: Program, wanted: int, common: tuple[str, ...]) -> _Region:
         ranked = [word for word, _times in drawn.most_common()]
         secret = secret_of(program.keys)
         held = {word: _cases(session, word_term(secret, word)) for word in ranked[-RARE:]}
-        rare = min(held, key=lambda word: abs(held[word] - wanted))
-    often, next_often = common or (ranked[0], ranked[1])
-    words = {
-        "a rare word": rare,
-        "a common word": often,
-        "two common words": f"{often} {next_often}",
-        "a common and a rare word": f"{often} {rare}",
-    }
-    return _Region(program, words, held[rare], (often, next_often))
+    rare = sorted(held, key=lambda word: abs(held[word] - (like.times if like else 0)))
+    return _Region(program, like.common if like else (ranked[0], ranked[1]), tuple(rare), held[rare[0]])
 
 
 def _cases(session: Session, term: int) -> int:
