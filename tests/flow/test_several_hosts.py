@@ -12,7 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from signaltable import erasures, jobs, row_level, shared_ring
 from signaltable.db import make_engine
-from signaltable.domain import Actor, NotFound
+from signaltable.domain import Actor, NotFound, Refused
 from signaltable.flow import (
     agencies,
     auditing,
@@ -27,7 +27,7 @@ from signaltable.flow import (
 from signaltable.jobs import own
 from signaltable.jobs.duty import Duty
 from signaltable.keys import KeyRing
-from signaltable.models import Host, SharedRing
+from signaltable.models import Account, Host, SharedRing
 from signaltable.program import assemble
 from signaltable.transaction import Program, reading, transaction
 from tests.factories import a_signal
@@ -275,13 +275,15 @@ def sent(two):
     event.remove(engine, "before_cursor_execute", note)
 
 
-def held_first(sent: list[str], row: str) -> bool:
-    """Whether a statement with these words came before the first one that holds the head of the log."""
-    asked = [place for place, one in enumerate(sent) if all(word in one for word in row.split("|"))]
-    held = [place for place, one in enumerate(sent) if "log_head" in one and "FOR UPDATE" in one]
-    assert asked
-    assert held
-    return asked[0] < held[0]
+def places(sent: list[str], *words: str) -> list[int]:
+    """Where among the statements those with all these words stand; there is one at least."""
+    found = [place for place, one in enumerate(sent) if all(word in one for word in words)]
+    assert found
+    return found
+
+
+def log_held(sent: list[str]) -> int:
+    return places(sent, "log_head", "FOR UPDATE")[0]
 
 
 @pytest.mark.parametrize("holder", ["sign", "export"])
@@ -292,11 +294,22 @@ def test_who_holds_the_log_said_before_which_machine_it_is(two, sent, tmp_path, 
         assert auditing.sign_checkpoint(program)
     else:
         auditing.export(program, jobs.JOBS, tmp_path / "export")
-    assert held_first(sent, "INSERT INTO hosts")
+    assert places(sent, "INSERT INTO hosts")[-1] < log_held(sent)
 
 
 def test_who_holds_the_log_asked_before_whether_they_may_still(two, sent, tmp_path, actor):
     """Else they would wait for who takes the right away: that one holds the account, and waits for the head of the log."""
     program, _second = two
     auditing.export(program, actor(program, "auditor"), tmp_path / "export")
-    assert held_first(sent, "FROM accounts|FOR ")
+    assert places(sent, "FROM accounts", "FOR ")[0] < log_held(sent)
+
+
+def test_who_was_shut_out_meanwhile_exports_nothing(postgres_program, tmp_path, actor):
+    who = actor(postgres_program, "auditor")
+    with postgres_program.write_sessions() as session:
+        row_level.bear(session, postgres_program.keys, row_level.PROGRAM)
+        session.execute(update(Account).where(Account.id == who.account_id).values(active=False))
+        session.commit()
+    with pytest.raises(Refused, match="right_withdrawn"):
+        auditing.export(postgres_program, who, tmp_path / "export")
+    assert not list((tmp_path / "export").glob("*.jsonl*"))
