@@ -122,7 +122,7 @@ def _kept(session: Session, lines: list[Line]) -> Iterator[str]:
 class _Stored:
     """What the database holds of what people did."""
 
-    kinds = ("submit", "signal", "discard", "withdraw", "answer", "disclose", "file", "session", "judge", "decide")
+    kinds = frozenset("submit signal discard withdraw answer disclose file session judge decide gone".split())
 
     def __init__(self, session: Session) -> None:
         entries = session.execute(
@@ -149,7 +149,7 @@ class _Stored:
             return all(line.said.split()[0] in self.signals for line in told)
         if kind == "discard":
             return bool(self.erased[about, "by_author"])
-        if kind == "withdraw":
+        if kind in {"withdraw", "gone"}:
             return self.signals.get(about) == "withdrawn"
         if kind in ONCE:
             return bool(self.entries[ONCE[kind], about])

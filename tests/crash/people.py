@@ -124,9 +124,14 @@ class Person:
                 return
         reference = self.waiting.pop()
         page = f"/triage/{reference}"
-        shown = self._seen(self.browser.get(page)).text
+        answer = self._seen(self.browser.get(page), {200, 404})
+        if answer.status == 404:
+            # Its owner took it back since the list; the check at the end looks whether that is so.
+            self.journal.note("gone", reference, journal.DONE)
+            return
+        shown = answer.text
         if f'action="{page}/beoordelen"' not in shown:
-            return  # Its owner took it back.
+            return  # It came to a state in which nobody judges.
         form = [("urgency", "five-working-days"), ("result", "triaged"), ("reason", "Zo kan het beter")]
         form += [("version", value_of(shown, "version"))]
         self._decide("judge", reference, f"{page}/beoordelen", form, page=page, again=True)
