@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 from weakref import WeakSet
 
 from sqlalchemy import Boolean, DateTime, Dialect, Engine, MetaData, Table, create_engine, event, make_url, text
@@ -325,6 +325,10 @@ def make_sessions(engine: Engine, *, writes: bool) -> sessionmaker[Session]:
     return sessionmaker(engine.execution_options(**{WRITES: True}), class_=WritingSession, expire_on_commit=False)
 
 
+# So many times as long as it was: plans that were good then may not be now.
+OUTGROWN: Final = 4
+
+
 def refresh_statistics(session: Session) -> None:
     """Let SQLite learn from samples how many rows its indexes find: without that it takes an index on a state for a good way
     into a table of millions. Takes a fraction of a second. PostgreSQL does so by itself (autovacuum).
@@ -336,9 +340,28 @@ def refresh_statistics(session: Session) -> None:
             cursor = connection.cursor()
             cursor.execute("PRAGMA analysis_limit=1000")
             cursor.execute("ANALYZE")
+            # A connection reads what was learned together with the tables there are, and so never again; that the tables
+            # changed makes all of them read it, also those that processes keep open for weeks.
+            for statement in ("BEGIN IMMEDIATE", "CREATE VIEW learned AS SELECT 1", "DROP VIEW learned", "COMMIT"):
+                cursor.execute(statement)
             cursor.close()
         finally:
             connection.close()
+
+
+def refresh_outgrown_statistics(session: Session, entries: int) -> None:
+    """Let SQLite learn again when the log, of `entries`, is several times as long as when it learned last.
+
+    Told that a list holds twenty places, it looks through all of them for each row that comes, also when there are 100,000:
+    a region that gets its first months of signals on one day cannot wait for the night.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        return
+    if not session.scalar(text("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat1'")):
+        return  # Of a database that it knows nothing about, SQLite expects much.
+    known = session.scalar(text("SELECT stat FROM sqlite_stat1 WHERE tbl = 'log_entries' AND stat <> '' LIMIT 1"))
+    if entries > OUTGROWN * int(str(known or "0").split()[0]):
+        refresh_statistics(session)
 
 
 def empty_write_ahead_log(session: Session) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from signaltable.cli.kit import UNUSABLE, Stop, plainly
+from signaltable.cli.kit import UNUSABLE, Stop, plainly, progress_bar
 from signaltable.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def status(*, as_json: bool) -> None:
 
     settings = Settings.from_env()
     with transaction(open_program(settings), setup.INSTALLER) as tx:
-        state = key_status.consult(tx, "keys_status")
+        state = key_status.consult(tx, "keys_status", progress=progress_bar())
     click.echo(json.dumps(state.as_json(), indent=1) if as_json else _told(state, settings))
 
 

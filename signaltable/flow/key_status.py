@@ -4,7 +4,7 @@ import json
 import stat
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from audit.key_chain import PURPOSE as LOG
 from audit.note import ED25519, Verifier
+from signaltable import audit_trail
 from signaltable.access import Permission, require
 from signaltable.domain import day_of
 from signaltable.flow import log_keys, rotating, sealed_columns
@@ -29,6 +30,8 @@ from signaltable.transaction import Program, Transaction
 # After this a key is due to be replaced: what leaked unnoticed is of use no longer than this.
 OLD_AFTER: Final = timedelta(days=365)
 SIGNER: Final = "signer"
+# Counting reads every seal there is. Up to so many entries of the log, some twenty thousand signals, a page can wait for it.
+COUNTED_AT_ONCE: Final = 100_000
 
 # What can be wrong with a key (`old`, `shared`), or with all of them together.
 OLD: Final = "old"
@@ -54,12 +57,13 @@ class KeyLine:
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """All keys, the newest rotations, and what is wrong with the keys as a whole."""
+    """All keys, the newest rotations, and what is wrong with the keys as a whole. `counted`: whether `rows` were counted."""
 
     keys: tuple[KeyLine, ...]
     rotations: tuple[Progress, ...]
     warnings: tuple[str, ...]
     exported_at: datetime | None
+    counted: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """The same for machines."""
@@ -71,12 +75,24 @@ class KeyState:
         }
 
 
-def consult(tx: Transaction, view: str) -> KeyState:
-    """The state of the keys, recorded as key:consult. `view` says where it is shown."""
+def quick_to_count(tx: Transaction) -> bool:
+    """Whether what hangs on the keys can be counted while somebody waits for a page."""
+    return audit_trail.size(tx.session) <= COUNTED_AT_ONCE
+
+
+def consult(
+    tx: Transaction, view: str, *, counting: bool = True, progress: Callable[[int, int], None] = lambda _done, _of: None
+) -> KeyState:
+    """The state of the keys, recorded as key:consult. `view` says where it is shown.
+
+    Without `counting`, what hangs on each key is not known; `progress` hears how many columns were counted, of how many.
+    """
     require(tx.actor, Permission.KEY_CONSULT_ALL)
     program, session = tx.program, tx.session
-    with tx.whole("how much hangs on a key is counted over every agency, without reading any of it"):
-        counted = rows_per_key(session)
+    counted: Mapping[tuple[str, str, int], int] | None = None
+    if counting:
+        with tx.whole("how much hangs on a key is counted over every agency, without reading any of it"):
+            counted = rows_per_key(session, progress)
     lines = [_line(one, counted, tx.today) for one in program.keys.inventory()]
     lines += _log_lines(session, program.settings, tx.today)
     exported = session.scalar(select(func.max(LogEntry.recorded_at)).where(LogEntry.action == "key:export"))
@@ -85,14 +101,16 @@ def consult(tx: Transaction, view: str) -> KeyState:
         tuple(progress_of(row) for row in rotating.listed(session)),
         tuple(_warnings(program, lines, exported)),
         exported,
+        counting,
     )
     tx.record("key:consult", object_type="key", details={"view": view, "count": len(lines)})
     return state
 
 
-def _line(key: KeyFacts, counted: Mapping[tuple[str, str, int], int], today: date) -> KeyLine:
-    known = key.purpose in {SEAL, "match"}
-    rows = counted.get((key.purpose, key.agency, key.version), 0) if known else None
+def _line(key: KeyFacts, counted: Mapping[tuple[str, str, int], int] | None, today: date) -> KeyLine:
+    rows = None
+    if counted is not None and key.purpose in {SEAL, "match"}:
+        rows = counted.get((key.purpose, key.agency, key.version), 0)
     return KeyLine(key, rows, tuple(_wrong_with(key, today)))
 
 
@@ -161,16 +179,21 @@ def _warnings(program: Program, lines: Iterable[KeyLine], exported: datetime | N
 # -- what hangs on a key ----------------------------------------------------------------------------------------------
 
 
-def rows_per_key(session: Session) -> dict[tuple[str, str, int], int]:
+def rows_per_key(session: Session, progress: Callable[[int, int], None]) -> dict[tuple[str, str, int], int]:
     """(purpose, agency, version) -> how many stored values were made with it: envelopes, and subjects with match data."""
     counted: Counter[tuple[str, str, int]] = Counter()
-    for table in (MatchTag, MatchSketch):
+    tables: tuple[type[MatchTag | MatchSketch], ...] = (MatchTag, MatchSketch)
+    steps = len(tables) + len(sealed_columns.COLUMNS)
+    for done, table in enumerate(tables):
+        progress(done, steps)
         query = select(table.key_version, func.count(table.subject_id.distinct())).group_by(table.key_version)
         for version, count in session.execute(query):
             counted["match", "", version] += count
-    for column in sealed_columns.COLUMNS:
+    for done, column in enumerate(sealed_columns.COLUMNS, len(tables)):
+        progress(done, steps)
         for agency, version, count in _envelopes(session, column):
             counted[SEAL, agency, version] += count
+    progress(steps, steps)
     return dict(counted)
 
 

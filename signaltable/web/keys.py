@@ -1,6 +1,6 @@
 """The administrator's page about keys: what there is, how old, what hangs on it. It shows no key and changes none."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -16,9 +16,13 @@ pages = Blueprint("keys", __name__, url_prefix="/beheer/sleutels")
 @pages.get("")
 @permission(Permission.KEY_CONSULT_ALL)
 def show() -> ResponseReturnValue:
-    """Every key with its state and age, and how far the replacing of keys is."""
+    """Every key with its state and age, and how far the replacing of keys is.
+
+    In a large region what hangs on each key is counted only for who asks for it (`?tellen=ja`).
+    """
     with begin() as tx:
-        state = key_status.consult(tx, "keys")
+        counting = request.args.get("tellen") == "ja" or key_status.quick_to_count(tx)
+        state = key_status.consult(tx, "keys", counting=counting)
         titles = {agency_id: title for agency_id, title, _active in agency_choices(tx)}
     return render_template(
         "admin/keys.html",

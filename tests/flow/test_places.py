@@ -17,12 +17,13 @@ from sqlalchemy import event, select, text
 
 from signaltable import places
 from signaltable.bench import full
-from signaltable.db import make_engine
+from signaltable.db import make_engine, refresh_statistics
 from signaltable.demo import cases
 from signaltable.domain import State
 from signaltable.flow import places as lists
 from signaltable.flow import setup, triage, work_list
 from signaltable.flow.coming_in.actors import actor_of_login
+from signaltable.jobs.work import run_search_index
 from signaltable.keys import KeyRing
 from signaltable.models import Signal
 from signaltable.program import assemble
@@ -157,6 +158,46 @@ def test_a_trigger_that_is_gone_is_told(sqlite_program: Program) -> None:
         assert places.gaps(connection) == [name]
         connection.rollback()
     engine.dispose()
+
+
+@pytest.mark.sqlite_only(reason="PostgreSQL learns by itself")
+def test_a_region_that_grew_within_a_day_is_learned_again_before_the_night(sqlite_program: Program) -> None:
+    """Told that there are a few places, SQLite looks through all of them in each trigger."""
+    count = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :many)"
+    add = text(f"INSERT INTO list_places {count} SELECT 'tasks', 'a', 'b' || i, 'c' || i, '2026-01-01' FROM n")
+
+    def way() -> str:
+        with sqlite_program.read_sessions() as session:
+            # Explaining alone, or the same text again, does not look for what is new.
+            number = session.scalar(text("SELECT count(*) FROM list_places"))
+            plan = f"EXPLAIN QUERY PLAN DELETE FROM list_places WHERE signal_id = 'a{number}' AND list = 'tasks'"
+            return " ".join(row.detail for row in session.execute(text(plan)))
+
+    def learned() -> str:
+        with sqlite_program.read_sessions() as session:
+            return str(session.scalar(text("SELECT min(stat) FROM sqlite_stat1 WHERE tbl = 'log_entries'")))
+
+    with sqlite_program.write_sessions() as session:
+        session.execute(add, {"many": 1})
+        session.commit()
+        refresh_statistics(session)
+    assert "SCAN" in way()
+    before = learned()
+    with sqlite_program.write_sessions() as session:
+        session.execute(text("DELETE FROM list_places"))
+        session.execute(add, {"many": 20_000})
+        # As many entries as that would have left would take long to make; so SQLite learned of fewer.
+        session.execute(text("UPDATE sqlite_stat1 SET stat = '2 1' WHERE tbl = 'log_entries'"))
+        session.commit()
+    run_search_index(sqlite_program)
+    assert learned() == before
+    assert "SEARCH" in way()
+    with sqlite_program.write_sessions() as session:
+        session.execute(text("UPDATE sqlite_stat1 SET stat = '1' || stat WHERE tbl = 'log_entries'"))
+        session.commit()
+    kept = learned()
+    run_search_index(sqlite_program)
+    assert learned() == kept != before
 
 
 def test_pages_of_a_list_of_several_tables_follow_each_other_without_gap(told: Program) -> None:

@@ -48,6 +48,25 @@ def test_what_hangs_on_a_key_is_counted_by_version(program, actor):
     assert after["session", "", 1] is None
 
 
+def test_in_a_large_region_what_hangs_on_keys_is_counted_for_who_asks(sqlite_program, actor, monkeypatch):
+    submitted(sqlite_program, actor(sqlite_program, "havendam"))
+    beheer = Person(sqlite_program, "beheer")
+    counted = beheer.get("/beheer/sleutels").text
+    assert "tellen=ja" not in counted
+    monkeypatch.setattr(key_status, "COUNTED_AT_ONCE", 0)
+    shown = beheer.get("/beheer/sleutels").text
+    assert 'href="/beheer/sleutels?tellen=ja"' in shown
+    assert shown.count("<tr") == counted.count("<tr")
+    asked = beheer.get("/beheer/sleutels?tellen=ja").text
+    assert asked.partition("<main")[2] == counted.partition("<main")[2]
+    # The command line counts, however long that takes, and says how far it is.
+    told = []
+    with transaction(sqlite_program, setup.INSTALLER) as tx:
+        state = key_status.consult(tx, "keys_status", progress=lambda done, of: told.append((done, of)))
+    assert any(one.rows for one in state.keys)
+    assert told == [(done, len(told) - 1) for done in range(len(told))]
+
+
 def test_what_is_wrong_with_the_keys_is_said(sqlite_program, clock):
     state = state_of(sqlite_program)
     assert key_status.NOT_EXPORTED in state.warnings

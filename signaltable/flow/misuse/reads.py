@@ -55,6 +55,7 @@ class Read:
 class _Case:
     """When there was a task around a signal: for whom. Spans are already as wide as the rule allows."""
 
+    id: str = ""
     submitter: str = ""
     owner: str = ""
     live: Span = _ALWAYS
@@ -126,15 +127,32 @@ class Untasked:
     ) -> dict[tuple[str, str, str], list[Span]]:
         """Who read what perhaps without a task, with when there was one."""
         cases = _cases(self._session, by_object, self._around)
-        suspect: dict[tuple[str, str, str], list[Span]] = {}
-        for reference, readers in by_object.items():
-            for actor, agency in readers if reference in cases else ():
-                spans = cases[reference].spans(actor, agency, self._duties)
-                begin, end = opened[actor, agency, reference]
-                # Whether first and last read fall in one and the same time with a task, so that all between do.
-                if not any(start <= begin and end <= until for start, until in spans):
-                    suspect[actor, agency, reference] = spans
-        return suspect
+        known = {reference: readers for reference, readers in by_object.items() if reference in cases}
+        # Most read a case because it is theirs or their table's. Only for the others the rest is asked of the database.
+        unexplained = {
+            reference
+            for reference, readers in known.items()
+            if self._without(cases[reference], reference, readers, opened)
+        }
+        _add_tasks(self._session, {cases[one].id: cases[one] for one in unexplained}, self._around)
+        return {
+            (actor, agency, reference): spans
+            for reference in unexplained
+            for actor, agency, spans in self._without(cases[reference], reference, known[reference], opened)
+        }
+
+    def _without(
+        self, case: _Case, reference: str, readers: Iterable[tuple[str, str]], opened: Opened
+    ) -> list[tuple[str, str, list[Span]]]:
+        """The readers of a case who had no task around it by what is known of it, each with when there was one."""
+        found = []
+        for actor, agency in readers:
+            spans = case.spans(actor, agency, self._duties)
+            begin, end = opened[actor, agency, reference]
+            # Whether first and last read fall in one and the same time with a task, so that all between do.
+            if not any(start <= begin and end <= until for start, until in spans):
+                found.append((actor, agency, spans))
+        return found
 
 
 def _reads(
@@ -180,7 +198,7 @@ def _holders(session: Session, policy: PolicySet, needed: Permission) -> frozens
 
 
 def _cases(session: Session, objects: Iterable[str], around: timedelta) -> dict[str, _Case]:
-    """Reference of a signal or disclosure -> the tasks around its signal. One that has no row is left out: fsck's."""
+    """Reference of a signal or disclosure -> whose its signal is, and its table's. One that has no row is left out: fsck's."""
     references = sorted(objects)
     of_disclosure = dict(
         session.execute(
@@ -198,32 +216,39 @@ def _cases(session: Session, objects: Iterable[str], around: timedelta) -> dict[
             Signal.state,
         ).where(or_(Signal.reference.in_(references), Signal.id.in_(set(of_disclosure.values())))),
     ).all()
-    before = _tables_before(session, [row.id for row in signals])
     members = _members(session)
     ended = _ended(session, [row.id for row in signals if row.state in ENDED])
     cases = {
         row.id: _Case(
+            id=row.id,
             submitter=row.submitter,
             owner=row.owner_agency,
             live=(row.created_at - around, ended[row.id] + around if row.id in ended else _ALWAYS[1]),
-            table=_seated(members, (row.table_id, *before.get(row.id, ()))),
+            table=_seated(members, (row.table_id,)),
         )
         for row in signals
     }
-    _add_questions(session, cases, around)
-    _add_meetings(session, cases, around)
-    _add_disclosures(session, cases, around)
     named = {row.reference: cases[row.id] for row in signals}
     return named | {reference: cases[signal] for reference, signal in of_disclosure.items() if signal in cases}
 
 
-def _tables_before(session: Session, signal_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Signal id -> the tables where it lay before: their members had a reason to look then."""
-    found: dict[str, list[str]] = defaultdict(list)
+def _add_tasks(session: Session, cases: Mapping[str, _Case], around: timedelta) -> None:
+    """Signal id -> its case, which gets the tasks of other agencies and of the tables where it lay before."""
+    if not cases:
+        return
+    _add_tables_before(session, cases)
+    _add_questions(session, cases, around)
+    _add_meetings(session, cases, around)
+    _add_disclosures(session, cases, around)
+
+
+def _add_tables_before(session: Session, cases: Mapping[str, _Case]) -> None:
+    """The members of the tables where a case lay before had a reason to look then."""
     columns = select(SignalTableMove.signal_id, SignalTableMove.from_table)
-    for signal_id, table in session.execute(columns.where(SignalTableMove.signal_id.in_(signal_ids))):
-        found[signal_id].append(table)
-    return found
+    moved = session.execute(columns.where(SignalTableMove.signal_id.in_(list(cases)))).all()
+    members = _members(session) if moved else {}
+    for signal_id, table in moved:
+        cases[signal_id].table |= _seated(members, (table,))
 
 
 def _seated(members: Mapping[str, frozenset[str]], tables: Iterable[str]) -> frozenset[str]:

@@ -13,7 +13,8 @@ from sqlalchemy import bindparam, exists, func, insert, select, tuple_, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from signaltable.db import table_of
+from signaltable import audit_trail
+from signaltable.db import refresh_outgrown_statistics, table_of
 from signaltable.domain import Actor
 from signaltable.flow.masking import without_protected
 from signaltable.flow.searching.index import ERASED, made, put, take_number, take_out
@@ -101,6 +102,7 @@ def fill(program: Program, actor: Actor, progress: Progress | None = None) -> Fi
     """Do all that is missing, in commits of their own. `progress`: how many were done, and of how many."""
     added = _add_missing(program, actor)
     with reading(program, whole="the index holds cases of every agency") as session:
+        refresh_outgrown_statistics(session, audit_trail.size(session))
         waiting = unread(session, _version(program))
     done = 0
     while waiting:
