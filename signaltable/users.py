@@ -4,9 +4,9 @@ Started as root with SIGNALTABLE_WEB_USER, the web workers become that user for 
 that what they write is readable for the web, and are root again for the moment in which the key is read.
 """
 
+import ctypes
 import os
 import pwd
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +15,7 @@ from signaltable.domain import SignaltableError
 from signaltable.settings import Settings, UnusableSettings
 
 ROOT = 0
-_HOLDING = threading.RLock()
+_NOBODY = -1
 
 
 class KeyWithinReach(SignaltableError):
@@ -60,7 +60,12 @@ def can_sign(settings: Settings) -> bool:
 
 
 def _can_read(path: Path) -> bool:
-    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
+    # Asked by opening: what answers without it may look at who this process is, and not at who this thread is at files.
+    try:
+        path.open("rb").close()
+    except OSError:
+        return False
+    return True
 
 
 def _other_can_read(path: Path, user: pwd.struct_passwd) -> bool:
@@ -95,19 +100,33 @@ def work_as_web_user(settings: Settings) -> None:
 
 @contextmanager
 def as_key_holder() -> Iterator[None]:
-    """For the length of the block root again, in a process that root started and that works as somebody else."""
+    """For the length of the block root again at files, in a process that root started and that works as somebody else.
+
+    Of this thread only: what other threads write meanwhile is still the web user's. Raises `PermissionError` when the
+    system does not let it.
+    """
     if os.getuid() != ROOT or os.geteuid() == ROOT:
         yield
         return
-    with _HOLDING:
-        user, group = os.geteuid(), os.getegid()
-        os.seteuid(ROOT)
-        os.setegid(ROOT)
-        try:
-            yield
-        finally:
-            os.setegid(group)
-            os.seteuid(user)
+    user, group = _at_files(ROOT, ROOT)
+    try:
+        yield
+    finally:
+        _at_files(user, group)
+
+
+def _at_files(user: int, group: int) -> tuple[int, int]:
+    """Let this thread be somebody at files. Returns who it was there.
+
+    `os.seteuid` changes all threads at once. These calls of Linux change one, and tell who it was and no errors: asking
+    for nobody (-1) tells who it is. The group goes first, as long as it may be changed.
+    """
+    system = ctypes.CDLL(None)
+    before = system.setfsuid(_NOBODY), system.setfsgid(group)
+    system.setfsuid(user)
+    if (system.setfsuid(_NOBODY), system.setfsgid(_NOBODY)) != (user, group):
+        raise PermissionError("this process may not be the user of the signing key: allow setfsuid and setfsgid")
+    return before
 
 
 def hand_over_home(settings: Settings) -> None:

@@ -106,6 +106,62 @@ def test_what_the_other_user_can_read_is_asked_of_the_system(open_home):
         check_key_apart(settings)
 
 
+# A thread holds the key while another, which was there before, reads and writes: whether each read the key, and whether
+# what it wrote is root's.
+TWO_THREADS = """
+import os
+import sys
+import threading
+from pathlib import Path
+from signaltable.settings import Settings
+from signaltable.users import as_key_holder, can_sign, work_as_web_user
+settings, shared = Settings.from_env(), Path(sys.argv[1])
+work_as_web_user(settings)
+def owned(name):
+    (shared / name).write_text("x")
+    return (shared / name).stat().st_uid == 0
+def read():
+    try:
+        return bool(settings.log_key.read_bytes())
+    except PermissionError:
+        return False
+told, held = [], threading.Event()
+def beside():
+    held.wait()
+    told.append((read(), owned("other")))
+other = threading.Thread(target=beside)
+other.start()
+with as_key_holder():
+    held.set()
+    other.join()
+    with as_key_holder():
+        told.append((read(), owned("inner")))
+    told.append((read(), owned("holder")))
+told += [(read(), owned("after")), can_sign(settings)]
+print(told)
+"""
+
+
+@as_root
+def test_only_the_thread_that_holds_the_key_is_root_at_files(made):
+    folder, _login = made
+    shared = folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    done = subprocess.run(
+        [PYTHON, "-c", TWO_THREADS, str(shared)],
+        env=environment_in(folder),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stderr, done.stdout.strip()) == (
+        "",
+        "[(False, False), (True, True), (True, True), (False, False), True]",
+    )
+
+
 def environment_in(folder: Path) -> dict[str, str]:
     return {
         "SIGNALTABLE_HOME": str(folder / "home"),
