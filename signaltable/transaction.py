@@ -245,7 +245,7 @@ class Transaction:
 
     @contextmanager
     def whole(self, why: str) -> Iterator[None]:
-        """See and change, on PostgreSQL, also what the actor has nothing to do with (row_level.py), for as long as needed.
+        """See and change, on PostgreSQL, also what the actor has nothing to do with (signaltable/row_level), for as long as needed.
 
         `why` is for who reads the code: docs/row-level-security.md lists every place. What was noted before belongs to the
         actor and is written before; what is noted inside is written inside.

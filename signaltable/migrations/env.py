@@ -21,7 +21,7 @@ def run() -> None:
             # The engine is disposed of below, so no other work sees this setting.
             connection.connection.execute("PRAGMA foreign_keys=OFF")
         else:
-            # Row-level security holds for the owner of the tables too; a migration has to change every row (row_level.py).
+            # Row-level security holds for the owner of the tables too; a migration has to change every row (signaltable/row_level).
             connection.exec_driver_sql("SET signaltable.inside = 'yes'")
             connection.exec_driver_sql(f"SET lock_timeout = {int(1000 * config.attributes.get('lock_timeout', 0))}")
         context.configure(

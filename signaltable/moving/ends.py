@@ -135,7 +135,7 @@ def _place(address: str) -> tuple[Any, ...]:
 
 
 def _as_owner(connection: Any, _record: object) -> None:
-    """Every row is seen by the owner of the tables (row_level.py), and a moment without a zone is one in UTC."""
+    """Every row is seen by the owner of the tables (signaltable/row_level), and a moment without a zone is one in UTC."""
     connection.autocommit = True
     connection.execute("SET signaltable.inside = 'yes'")
     connection.execute("SET TIME ZONE 'UTC'")

@@ -75,7 +75,7 @@ def _sqlite_triggers() -> dict[str, str]:
 # -- PostgreSQL --------------------------------------------------------------------------------------------------------
 
 # Run as the owner of the tables, who alone writes places. The fence lets it see every row that they are made of, and knows it
-# by this search path (row_level.py); so every table stands in the functions with its schema.
+# by this search path (signaltable/row_level); so every table stands in the functions with its schema.
 _OPTIONS: Final = "LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, fence, pg_temp"
 _NAMED: Final = re.compile(r"\b(FROM|JOIN|INTO) ([a-z_]+)")
 # So many locks there are for cases, and as many for links and groups. A lock for each would fill the table of locks of the
