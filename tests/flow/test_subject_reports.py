@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from signaltable import jobs
 from signaltable.domain import Conflict, NotFound, Refused, State, UnusableInput
 from signaltable.flow import choices, disclosing, enrich, retention, signals, subject_reports
-from signaltable.flow.subject_reports import GIVEN, blocked
-from signaltable.models import Mail, Signal, SubjectReport
+from signaltable.flow.subject_reports import GIVEN, blocked, traces
+from signaltable.models import Disclosure, Mail, Signal, SubjectReport
 from signaltable.transaction import reading
 from tests.disclosure_steps import disclosed
 from tests.factories import a_person, a_signal
@@ -354,14 +354,14 @@ def test_answers_of_partners_and_links_are_not_in_it(program, actor, officer, fo
         checked=True,
     )
     made = _report(program, officer, focal, report)
-    assert {one.what for one in made.readings} <= set(subject_reports._READS)
+    assert {one.what for one in made.readings} <= set(traces.READS)
     for telling in ("may_not_say", "Zaak loopt", question):
         assert telling not in str(made)
 
 
 def test_partly_leaves_an_organisation_out_altogether(program, officer, focal, sent, report):
     with reading(program) as session:
-        recipient = session.query(subject_reports.Disclosure.recipient_agency).scalar()
+        recipient = session.query(Disclosure.recipient_agency).scalar()
     made = _report(program, officer, focal, report, decision="partly", exception="investigation", left_out=[recipient])
     assert made.disclosures == ()
     title = dict(use(program, focal, subject_reports.consult, report).agencies)[recipient]
