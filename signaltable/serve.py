@@ -5,7 +5,6 @@ import importlib
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ from gunicorn.app.base import BaseApplication
 
 from signaltable import counting, messages
 from signaltable.board import BOARD, Board
-from signaltable.domain import SignaltableError
+from signaltable.port import check_port
 from signaltable.settings import Settings
 from signaltable.surroundings import (
     DATABASE_OWNER_URL,
@@ -47,10 +46,6 @@ MOST_PAUSE = 300
 STEADY_AFTER = 600
 # With what a process ended for which somebody else waited.
 NOBODY_SAW = "a status that nobody saw"
-
-
-class PortTaken(SignaltableError):
-    """Something else listens on the port."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -119,8 +114,7 @@ def serve(
     `prepared` comes back when home and database are as this program wants them; the code of the web is loaded meanwhile.
     Raises what it raises, `KeyWithinReach` in production when the web workers could read the signing key of the log, and `CannotServe`.
     """
-    if not os.environ.get("LISTEN_FDS"):
-        _check_port(port)
+    check_port(port)
     check_key_apart(settings)
     keep_to_itself()
     # The tables have their newest shape by now; who breaks into the web finds no way to own them.
@@ -189,15 +183,6 @@ def _limit_pools() -> None:
     if mallopt is not None:  # Only glibc has it; elsewhere the program is larger and works the same.
         for parameter, value in MALLOC.items():
             mallopt(parameter, value)
-
-
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise PortTaken(f"port {port} is in use; choose another with --port") from None
 
 
 def jobs_process(settings: Settings, port: int, board: Board) -> "Beside":

@@ -13,6 +13,7 @@ import click
 from signaltable.cli.demo import progress
 from signaltable.cli.kit import REFUSED, UNUSABLE, Stop, plainly
 from signaltable.domain import SignaltableError
+from signaltable.port import check_port
 from signaltable.settings import Settings
 
 
@@ -94,6 +95,7 @@ def run(port: int, *, no_jobs: bool, no_reader: bool, prepared_by: int | None) -
     """Serve on 127.0.0.1 with the scheduler, until Ctrl-C."""
     settings = Settings.from_env()
     if prepared_by is None:
+        check_port(port)  # Before anybody is told to go there.
         if not settings.key_ring.exists():
             _prepare(settings, port, no_jobs=no_jobs)  # Says what is missing.
         preparing = _apart(plainly(lambda: _prepare(settings, port, no_jobs=no_jobs)))

@@ -5,8 +5,9 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from signaltable import row_level
 from signaltable.domain import Conflict, NotFound, Refused, UnusableInput
 from signaltable.flow import dossier, incidents, recusals, retention, setup, work_list
 from signaltable.flow.accounts import change_account
@@ -17,7 +18,7 @@ from signaltable.flow.rights import reading as danger
 from signaltable.flow.rights.emergencies import JUSTIFIED, NOT_JUSTIFIED
 from signaltable.flow.rights.opening import NoSuchCase, Opened, OpensAlready
 from signaltable.jobs.work import JOBS, run_rights
-from signaltable.models import BudgetUse, EmergencyAccess, Incident, Mail, Signal
+from signaltable.models import Account, BudgetUse, EmergencyAccess, Incident, Mail, ProviderLogin, Signal
 from signaltable.pseudonymise import new_reference
 from signaltable.transaction import reading, transaction
 from tests.table_steps import log, on_the_agenda, submitted, triaged, use
@@ -34,6 +35,32 @@ def open_it(program, who, reference, **changes):
 def mailed(program, template):
     with reading(program) as session:
         return set(session.scalars(select(Mail.account_id).where(Mail.template == template)))
+
+
+def test_nobody_is_named_to_call_who_never_came_in(program, actor):
+    opened = open_it(program, actor(program, "delinde"), submitted(program, actor(program, "havendam")))
+    coordinator = actor(program, "coordinator").account_id
+
+    def names():
+        return {one.name for one in use(program, actor(program, "delinde"), danger.consult, opened.id).to_call}
+
+    def change(*changes):
+        with program.write_sessions() as session:
+            row_level.bear(session, program.keys, row_level.PROGRAM)
+            for one in changes:
+                session.add(one) if isinstance(one, ProviderLogin) else session.execute(one)
+            session.commit()
+
+    before = names()
+    # As an account is that was made just now, whose code nobody has used
+    change(update(Account).where(Account.id == coordinator).values(password_hash=""))
+    with reading(program) as session:
+        name = session.get_one(Account, coordinator).name
+    assert names() == before - {name} != before
+    # Somebody who comes in by the provider of the organisation never has a password
+    bound = {"provider": "own", "subject_digest": "d" * 64, "bound_at": program.clock()}
+    change(ProviderLogin(id="p" * 32, account_id=coordinator, **bound))
+    assert names() == before
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from signaltable.domain import UnusableInput
 from signaltable.flow import accounts, incidents, retention, signer_watch, withdrawing, witnesses
 from signaltable.flow.coming_in import actors
 from signaltable.flow.fsck import inspect
-from signaltable.jobs.running import take_turn
+from signaltable.jobs.running import run_due, take_turn
 from signaltable.models import Account, Disclosure, LogEntry, Signal
 from signaltable.transaction import reading, transaction
 from tests.conftest import Clock, _own_home, open_for_test
@@ -374,6 +374,20 @@ def test_a_turn_that_is_claimed_before_it_came_is_found(busy):
         "INSERT INTO job_runs (job, slot, claimed_at, outcome) VALUES ('retention', '2099-01-01T00:00', '2026-01-01 00:00:00.000000', '')",
     )
     assert found(busy) == {("row-without-entry", "job_runs retention/2099-01-01T00:00")}
+
+
+def test_turns_that_ran_while_the_clock_was_ahead_are_told_once(busy):
+    """What ran then is no work of somebody who keeps jobs from running; what is claimed further ahead still is."""
+    assert run_due(replace(busy, clock=Clock(NOW + timedelta(days=7))))
+    ahead = "SELECT count(*) FROM job_runs WHERE slot LIKE '____-__-__T__:__' AND slot > '2026-01-01'"
+    assert one(busy, ahead)[0]
+    last = one(busy, "SELECT max(seq) FROM log_entries")[0]
+    assert found(busy) == {("clock-set-back", f"entry {last}")}
+    intrude(
+        busy,
+        "INSERT INTO job_runs (job, slot, claimed_at, outcome) VALUES ('fsck', '2099-01-01T00:00', '2026-01-01 00:00:00.000000', '')",
+    )
+    assert found(busy) == {("clock-set-back", f"entry {last}"), ("row-without-entry", "job_runs fsck/2099-01-01T00:00")}
 
 
 def test_another_mark_of_the_schema_is_found(busy):

@@ -165,3 +165,15 @@ def test_a_bare_answer_is_as_long_as_it_says():
     for status in WORDS:
         head, _, body = bare_answer(status).partition(b"\r\n\r\n")
         assert f"Content-Length: {len(body)}".encode() in head.split(b"\r\n")
+
+
+def test_nobody_is_told_to_go_to_a_port_that_another_program_has(sqlite_settings):
+    environment = {"SIGNALTABLE_HOME": str(sqlite_settings.home), "DATABASE_URL": sqlite_settings.database_url}
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        command = [sys.executable, "-m", "signaltable.cli", "run", "--port", str(port), "--no-jobs", "--no-reader"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"signaltable: port {port} is in use; choose another with --port\n"

@@ -32,7 +32,7 @@ def check_outside(session: Session, program: Program, found: Found, walk: Walk, 
     reading a long log takes longer than a turn of signing.
     """
     _check_clock(found, walk, now)
-    _check_turns(session, found, now)
+    _check_turns(session, found, walk, now)
     _check_schema(session, found)
     _check_signing(session, program, found, covered, now)
     _check_witnesses(session, found, now)
@@ -46,9 +46,13 @@ def _check_clock(found: Found, walk: Walk, now: datetime) -> None:
         found.add("clock-set-back", span(last, last), "the clock of this machine stands before the newest entry")
 
 
-def _check_turns(session: Session, found: Found, now: datetime) -> None:
-    """A turn of a job that is claimed before it came will not run: so a check, or an erasure, could be kept from running."""
-    latest = (now + CLOCK_SLACK).astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+def _check_turns(session: Session, found: Found, walk: Walk, now: datetime) -> None:
+    """A turn of a job that is claimed before it came will not run: so a check, or an erasure, could be kept from running.
+
+    Turns up to the newest entry came by the clock of then; that it was set back since is a finding of its own.
+    """
+    came = max(now, datetime.fromtimestamp(walk.last_recorded_at / 1000, UTC))
+    latest = (came + CLOCK_SLACK).astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
     ahead = select(JobRun.job, JobRun.slot).where(JobRun.slot.like(A_TURN), JobRun.slot > latest)
     for job, slot in session.execute(ahead.order_by(JobRun.job, JobRun.slot)):
         at = f"job_runs {printable(str(job))[:60]}/{printable(str(slot))[:60]}"

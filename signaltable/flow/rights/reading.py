@@ -7,14 +7,14 @@ takes this access as a way in, and the owner, who can disclose at once. Every lo
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import NotFound
 from signaltable.flow import mailing
 from signaltable.flow.dossier import IN_DANGER, Dossier, read_at_table
 from signaltable.flow.rights import emergencies
-from signaltable.models import Account, Agency, EmergencyAccess, Signal, TableMember
+from signaltable.models import Account, Agency, EmergencyAccess, ProviderLogin, Signal, TableMember
 from signaltable.queries import agency_titles, resource_of
 from signaltable.transaction import Transaction
 
@@ -88,12 +88,15 @@ def _dossier(tx: Transaction, signal: Signal) -> Dossier:
 
 
 def _to_call(tx: Transaction, signal: Signal) -> tuple[ToCall, ...]:
-    """Those of the owner, then those who lead the table."""
+    """Those of the owner, then those who lead the table; nobody who never came in yet."""
     seats = tx.session.scalars(select(TableMember.agency_id).where(TableMember.table_id == signal.table_id)).all()
     owning = mailing.accounts_with(tx, [signal.owner_agency], Permission.SIGNAL_CONSULT_OWN)
     leading = mailing.accounts_with(tx, seats, Permission.SIGNAL_TRIAGE_OWN_TABLE)
     apart = resource_of(tx, signal).kept_from
     wanted = [one for one in dict.fromkeys((*owning, *leading)) if one not in apart and one != tx.actor.account_id]
     query = select(Account.id, Account.name, Agency.title).join(Agency, Agency.id == Account.agency_id)
-    known = {row.id: row for row in tx.session.execute(query.where(Account.id.in_(wanted)))}
-    return tuple(ToCall(known[one].name, known[one].title) for one in wanted[:MOST_NAMES])
+    by_provider = select(ProviderLogin.account_id).where(ProviderLogin.account_id.in_(wanted))
+    came_in = or_(Account.password_hash != "", Account.id.in_(by_provider))
+    known = {row.id: row for row in tx.session.execute(query.where(Account.id.in_(wanted), came_in))}
+    called = [known[one] for one in wanted if one in known]
+    return tuple(ToCall(row.name, row.title) for row in called[:MOST_NAMES])
