@@ -68,6 +68,11 @@ def send(settings: Settings) -> None:
         library.setLevel(max(logging.WARNING, library.level))
 
 
+def files() -> list[logging.Handler]:
+    """What writes the messages of this process to a file, for a library that keeps its messages to itself."""
+    return [one for one in logging.getLogger("signaltable").handlers if isinstance(one, _FileHandler)]
+
+
 class _FileHandler(WatchedFileHandler):
     """A file that is opened again when somebody moved it away."""
 

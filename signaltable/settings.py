@@ -177,6 +177,7 @@ class Settings:
         url = secret_address(env, "DATABASE_URL") or f"sqlite:///{home / 'signaltable.db'}"
         if not url.startswith(("sqlite:", "postgresql:", "postgresql+psycopg:", "postgres:")):
             raise UnusableSettings("DATABASE_URL: expected an address that starts with sqlite: or postgresql:")
+        _require_place("DATABASE_URL", url)
         owner = _beside(env, "DATABASE_OWNER_URL", url)
         replica = _beside(env, "DATABASE_REPLICA_URL", url)
         if mode == "production":
@@ -184,7 +185,7 @@ class Settings:
             require_proved_server("DATABASE_OWNER_URL", owner, env)
             require_proved_server("DATABASE_REPLICA_URL", replica, env)
         log_key = env.get("SIGNALTABLE_LOG_KEY", "")
-        address = env.get("SIGNALTABLE_ADDRESS") or "http://127.0.0.1:8000/"
+        address = _address(env.get("SIGNALTABLE_ADDRESS") or "http://127.0.0.1:8000/")
         return cls(
             home=home,
             database_url=_with_driver(url),
@@ -344,6 +345,31 @@ def _minutes(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 60:
         raise UnusableSettings("SIGNALTABLE_CHECKPOINT_MINUTES: expected a number from 1 to 60")
     return int(text)
+
+
+def _require_place(name: str, url: str) -> None:
+    """An address of SQLite names a file, which is there for every process; one of PostgreSQL has a number as port, if any."""
+    if url.startswith("sqlite:"):
+        if url.partition("?")[0].removeprefix("sqlite:").lstrip("/") in {"", ":memory:"}:
+            raise UnusableSettings(f"{name}: expected a file, as in sqlite:////path/to/signaltable.db")
+        return
+    # A password may hold what parts an address elsewhere, so it goes first.
+    server = re.split("[/?]", re.sub(r"^[^:/@]*(:[^@]*)?@", "", url.partition("//")[2]))[0]
+    _host, colon, port = server.rpartition("]")[2].rpartition(":")
+    if colon and not (port.isascii() and port.isdecimal() and int(port) < 2**16):
+        raise UnusableSettings(f"{name}: expected a number as the port of the server")
+
+
+def _address(given: str) -> str:
+    """Where people find the program: it stands in every link of a mail, so it has to be one that a browser opens."""
+    try:
+        parts = urlsplit(given)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or not given.isprintable() or " " in given or "@" in given or "?" in given or "#" in given:
+        raise UnusableSettings("SIGNALTABLE_ADDRESS: expected an address such as https://signaaltafel.example/")
+    return given
 
 
 def _with_driver(url: str) -> str:

@@ -14,7 +14,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from signaltable.answer_headers import HEADERS, KEEP_NOTHING
 from signaltable.log_lines import OneLine
-from signaltable.messages import formatter
+from signaltable.messages import files, formatter
 from signaltable.watch_settings import JSON, TEXT
 
 # What a request that cannot be read is answered with: a number and its standard words (RFC 9110), nothing of the request.
@@ -105,6 +105,8 @@ class Log(Logger):  # type: ignore[misc]
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.setFormatter(formatter(JSON) if self.kind == JSON else OneLine(self.error_fmt, self.datefmt))
+        # To where it was started, for who sits there, and beside what the program itself has to say.
+        self.error_log.handlers += [one for one in files() if one not in self.error_log.handlers]
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:  # noqa: ARG002 -- `args` are of the request
         """Say that something went wrong, and with what kind of error; where it was, the application's own log says."""

@@ -114,3 +114,18 @@ def test_messages_go_to_the_journal_when_asked(sqlite_settings):
     said = subprocess.run([sys.executable, "-c", ask], env=env, capture_output=True, text=True, check=True)
     assert json.loads(said.stderr)["event"] == "a b"
     assert not sqlite_settings.log_file.exists()
+
+
+def test_what_the_server_of_the_web_has_to_say_stands_in_the_file_too(sqlite_settings):
+    """That a worker was killed, say: whoever reads the file would look for it elsewhere in vain."""
+    code = (
+        "import sys; from gunicorn.config import Config; from signaltable import messages;"
+        "from signaltable.settings import Settings; from signaltable.web_server import Log;"
+        "messages.send(Settings.from_env()); logs = [Log(Config()) for _ in range(2)];"
+        "logs[1].warning('Worker (pid:%s) was sent SIGKILL!', 7)"
+    )
+    environment = {"PATH": os.environ["PATH"], "SIGNALTABLE_HOME": str(sqlite_settings.home)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    (line,) = sqlite_settings.log_file.read_text().splitlines()
+    assert line.count("Worker (pid:7) was sent SIGKILL!") == 1
+    assert "Worker (pid:7)" in done.stderr

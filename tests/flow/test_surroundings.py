@@ -56,6 +56,62 @@ def test_whether_an_address_holds_a_password(url, holds):
     assert ("DATABASE_URL" in for_child({"DATABASE_URL": url}, database=True)) is not holds
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "sqlite://?timeout=1"),
+        ("DATABASE_URL", "postgresql://quinzabelle@db.example:port/table"),
+        ("DATABASE_URL", "postgresql://quinzabelle:a/b@db.example:/table"),
+        ("DATABASE_URL", "postgresql://quinzabelle@[::1]:70000/table"),
+        *(
+            ("SIGNALTABLE_ADDRESS", value)
+            for value in (
+                "quinzabelle",
+                "ftp://tafel.example/",
+                "https://",
+                "https://tafel.example:port/",
+                "https://quinzabelle@tafel.example/",
+                "https://tafel .example/",
+                "https://tafel.example/?a=b",
+                "http://[::1",
+            )
+        ),
+    ],
+)
+def test_an_address_that_nobody_can_use_stops_the_start_without_being_told(name, value):
+    with pytest.raises(UnusableSettings, match=f"^{name}: expected") as refused:
+        Settings.from_env({name: value})
+    assert "quinzabelle" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "sqlite:////srv/signaltable.db"),
+        ("DATABASE_URL", "sqlite:///signaltable.db?timeout=1"),
+        *(
+            ("DATABASE_URL", f"postgresql://{place}")
+            for place in (
+                "/table?host=/run/sock",
+                "a:b/c:d@db.example/table",
+                "a@[::1]:5432/t",
+                "one:1,two:2/t",
+                "db/t",
+            )
+        ),
+        *(
+            ("SIGNALTABLE_ADDRESS", value)
+            for value in ("https://tafel.example", "http://127.0.0.1:8010/", "https://[::1]:8443/tafel/")
+        ),
+    ],
+)
+def test_addresses_that_can_be_used(name, value):
+    Settings.from_env({name: value})
+
+
 @pytest.mark.parametrize("name", ["SIGNALTABLE_SMTP_PASSWORD", "SIGNALTABLE_PKCS11_PIN", "SIGNALTABLE_SESSION_SECRET"])
 def test_a_secret_of_ours_in_the_environment_stops_the_start_without_being_told(name):
     with pytest.raises(UnusableSettings) as refused:
