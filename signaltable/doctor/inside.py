@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, inspect, select, text
 from sqlalchemy.orm import Session
 
 from audit import checkpoint
@@ -12,7 +12,7 @@ from audit.errors import AuditError
 from audit.merkle import CompactRange, leaf_hash
 from signaltable import audit_trail, database_marks, row_level, shared_ring
 from signaltable.doctor.found import Check, ill, unseen, warn, well, worst
-from signaltable.doctor.patient import Patient
+from signaltable.doctor.patient import LOST, Patient
 from signaltable.flow import log_keys
 from signaltable.flow.fsck.outside import CLOCK_SLACK
 from signaltable.flow.fsck.reading import as_bytes
@@ -47,8 +47,10 @@ def database(patient: Patient) -> Check:
     return well("database", f"PostgreSQL {str(version).split()[0]} answers")
 
 
-def migrations(_patient: Patient, session: Session) -> Check:
+def migrations(patient: Patient, session: Session) -> Check:
     """Whether this program can work with these tables."""
+    if not inspect(session.connection()).has_table("log_head") and not database_marks.revision(session.connection()):
+        return ill("migrations", "the database is empty", LOST if patient.worked else "run `signaltable init`")
     problem = database_marks.problem(session.connection())
     if not problem:
         return well("migrations", f"version {database_marks.revision(session.connection())}")

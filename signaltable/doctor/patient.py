@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -22,6 +22,8 @@ from signaltable.settings import Settings
 from signaltable.storage_faults import broken_file
 
 T = TypeVar("T")
+# What to do where keys or signed notes are there and their database is not: `init` and `migrate` would begin another one.
+LOST: Final = "look at DATABASE_URL; a database that is lost: put a backup back (docs/backup.md)"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Patient:
     at_work: bool
 
     @property
+    def worked(self) -> bool:
+        """Whether this home was made and used before: `signaltable init` refuses one with keys."""
+        return has_worked(self.settings)
+
+    @property
     def shared(self) -> bool:
         """Whether other machines may work on the same database."""
         return self.engine is not None and self.engine.dialect.name == "postgresql"
@@ -45,9 +52,22 @@ class Patient:
     def session(self) -> Session:
         """A session that changes nothing; where there are keys it sees all. Use only with an `engine`."""
         session = Session(self.engine)
+        # With its pass a transaction of the program asks for keys of other machines, and takes them in: in a table that an
+        # older database lacks, and a change of the ring.
+        row_level.only_read(session)
         if self.keys is not None:
             row_level.bear(session, self.keys, row_level.PROGRAM)
         return session
+
+
+def has_worked(settings: Settings) -> bool:
+    """Whether keys or signed notes are here, so that a database that is not there was lost."""
+    if settings.key_ring.exists():
+        return True
+    try:
+        return any(settings.signed_notes.iterdir())
+    except OSError:
+        return False
 
 
 def meet(settings: Settings) -> Patient:
@@ -87,8 +107,8 @@ def _engine(settings: Settings) -> Engine:
         url = make_url(settings.database_url)
     except ArgumentError:
         raise SignaltableError("DATABASE_URL: expected an address of a database") from None
-    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_file():
-        raise SignaltableError(f"there is no database {Path(url.database).name}; run `signaltable init` first")
+    if url.get_backend_name() == "sqlite" and url.database:
+        _require_file(settings, Path(url.database))
     engine = reachable(settings)
     refuse_writes(engine)
     try:
@@ -97,3 +117,21 @@ def _engine(settings: Settings) -> Engine:
         told = f"the database cannot be opened ({type(error).__name__})"
         raise SignaltableError(broken_file(error) or told) from None
     return engine
+
+
+def _require_file(settings: Settings, path: Path) -> None:
+    """Raise `SignaltableError` where SQLite has no file with anything in it, with what to do behind "; "."""
+    if path.is_dir():
+        found = f"{path.name} is a folder, no database"
+    elif not path.is_file():
+        found = f"there is no database {path.name}"
+    elif not path.stat().st_size and not _has_bytes(path.with_name(f"{path.name}-wal")):
+        found = f"the database {path.name} is empty"
+    else:
+        return
+    do = LOST if has_worked(settings) else "run `signaltable init` first"
+    raise SignaltableError(f"{found}; {do}")
+
+
+def _has_bytes(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
