@@ -153,7 +153,7 @@ class Ring(ABC):
         """Add what the ring of another machine has more. Raises KeyRingError when the two cannot be one."""
         try:
             document = json.loads(copied)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise KeyRingError(f"{self._path}: expected a ring of another machine, found something else") from None
         given = self._parsed(document)
         self._change(lambda contents: merged(contents, given))

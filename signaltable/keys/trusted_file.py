@@ -24,7 +24,7 @@ def read_document(path: Path, *, require_private: bool) -> tuple[dict[str, Any],
         raw, stamp = _read_bytes(path, require_private=require_private)
         try:
             document = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             # Who replaces a ring overwrites the old bytes; whoever was reading those reads the new file instead.
             if _is_replaced(path, stamp):
                 continue

@@ -320,10 +320,11 @@ def test_a_missing_or_mangled_file_is_told_by_its_name(path: Path, tmp_path: Pat
     with pytest.raises(KeyRingError, match="No such file"):
         KeyRing.load(path, require_private=True)
     mangled = tmp_path / "mangled.json"
-    mangled.write_text('{"format": ')
-    mangled.chmod(0o600)
-    with pytest.raises(KeyRingError, match="expected JSON"):
-        KeyRing.load(mangled, require_private=True)
+    for text in ('{"format": ', "[" * 100_000):
+        mangled.write_text(text)
+        mangled.chmod(0o600)
+        with pytest.raises(KeyRingError, match="expected JSON"):
+            KeyRing.load(mangled, require_private=True)
 
 
 def test_what_is_sealed_for_an_agency_opens_for_that_agency_only(ring: KeyRing) -> None:
