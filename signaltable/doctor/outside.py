@@ -4,9 +4,13 @@ import os
 import shutil
 import smtplib
 import stat
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from signaltable import shared_ring
 from signaltable.doctor.found import Check, ill, unseen, warn, well, worst
 from signaltable.doctor.patient import Patient
 from signaltable.domain import SignaltableError
@@ -95,12 +99,51 @@ def signer(patient: Patient) -> Check:
     settings = patient.settings
     if not settings.key_ring.exists() and not is_signers(settings):
         return unseen("signer", "there is no key ring")
-    found = [*_public_list(patient), *_apart(patient)]
-    if not can_sign(settings):
-        found.append(well("signer", "this user cannot read the signing key; another process signs"))
-    else:
-        found.append(well("signer", "the signing key reads"))
-    return worst("signer", found)
+    return worst("signer", [*_public_list(patient), *_apart(patient), _key_file(patient)])
+
+
+def _key_file(patient: Patient) -> Check:
+    """The file of the signing key: there where nobody else signs, a file, and for its owner alone."""
+    settings, path = patient.settings, patient.settings.log_key
+    grave = warn if settings.demo else ill
+    another = well("signer", "this user cannot read the signing key; another process signs")
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        if _signs_elsewhere(patient):
+            return well("signer", "no signing key here; another machine signs")
+        do = f"put it back at {path}; where it is lost, `signaltable audit restored` makes another (docs/backup.md)"
+        return grave("signer", "the signing key of the log is gone, and nobody else is set up to sign", do)
+    except OSError:
+        return another
+    if not stat.S_ISREG(found.st_mode):
+        do = f"take it away and put the key back at {path}; a lost one is made anew by `signaltable audit restored`"
+        return ill("signer", "what stands in the place of the signing key is no file", do)
+    reads = can_sign(settings)
+    if found.st_mode & OTHERS and (reads or found.st_uid == os.geteuid()):
+        mode = stat.S_IMODE(found.st_mode)
+        return grave("signer", f"others can read the signing key (mode {mode:04o})", f"chmod 600 {path}")
+    return well("signer", "the signing key reads") if reads else another
+
+
+def _signs_elsewhere(patient: Patient) -> bool:
+    """Whether another machine is set up to sign. A file of SQLite is worked on by one machine, and that one signs."""
+    settings = patient.settings
+    if is_signers(settings) or settings.database_url.startswith("sqlite"):
+        return False
+    if settings.log_key_elsewhere:
+        return not settings.log_key_elsewhere.parent.exists()  # Settings for all machines name a folder of one of them.
+    return bool(settings.log_public_key_elsewhere or settings.signer_role) or _has_others(patient)
+
+
+def _has_others(patient: Patient) -> bool:
+    """Whether other machines worked on this database of late."""
+    if patient.engine is None:
+        return False
+    with patient.session() as session, suppress(SQLAlchemyError):  # Tables of another version tell of no machines.
+        own = shared_ring.own_id(patient.settings.key_ring)
+        return any(one.id != own for one in shared_ring.hosts(session.connection()))
+    return False
 
 
 def _public_list(patient: Patient) -> list[Check]:

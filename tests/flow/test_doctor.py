@@ -1,11 +1,14 @@
 """`signaltable doctor` over databases that are not those of this program, on both kinds of them."""
 
+from datetime import UTC, datetime
+
 import pytest
 from click.testing import CliRunner
 
 from signaltable import schema
 from signaltable.cli import main
 from signaltable.doctor import NAMES, Check, Status, examine
+from signaltable.models import Host
 from tests.databases import environment
 from tests.log_tools import go_back, owners_engine
 
@@ -62,3 +65,45 @@ def test_a_file_that_is_lost_asks_for_a_backup_and_not_for_another_home(sqlite_s
     if how == "empty":
         CliRunner().invoke(main, ["doctor"], env=environment(sqlite_settings))
         assert (sqlite_settings.home / "signaltable.db").stat().st_size == 0
+
+
+def gone(key):
+    key.unlink()
+
+
+def a_folder(key):
+    key.unlink()
+    key.mkdir()
+
+
+SPOILT = {"gone": (gone, "audit restored"), "a folder": (a_folder, "audit restored"), "open": (None, "chmod 600")}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_signing_key_that_cannot_be_told_well(settings, how):
+    spoil, do = SPOILT[how]
+    settings.log_key.chmod(0o644) if spoil is None else spoil(settings.log_key)
+    demo, serious = looked(settings)["signer"], looked(settings, SIGNALTABLE_MODE="production")["signer"]
+    assert (demo.status, serious.status) == (Status.ERROR if how == "a folder" else Status.WARNING, Status.ERROR)
+    assert do in demo.do
+    assert do in serious.do
+
+
+def test_a_signing_key_of_its_owner_alone_is_well(settings):
+    assert looked(settings)["signer"].message == "the signing key reads"
+
+
+@pytest.mark.postgres
+def test_no_signing_key_where_another_machine_signs(postgres_program):
+    settings = postgres_program.settings
+    settings.log_key.unlink()
+    assert looked(settings)["signer"].status is Status.WARNING
+    away = settings.home / "nowhere" / "log-signer.key"
+    assert looked(settings, SIGNALTABLE_LOG_KEY=str(away))["signer"].status is Status.OK
+    away.parent.mkdir()  # The folder of the signer is on this machine, and the key is not in it.
+    assert looked(settings, SIGNALTABLE_LOG_KEY=str(away))["signer"].status is Status.WARNING
+    assert looked(settings, DATABASE_SIGNER_ROLE="signer")["signer"].status is Status.OK
+    with postgres_program.write_sessions() as session:
+        session.add(Host(id="another", name="another", ring="", told={}, seen_at=datetime.now(UTC)))
+        session.commit()
+    assert looked(settings)["signer"].message == "no signing key here; another machine signs"
