@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, event, inspect, make_url, text
+from sqlalchemy import URL, Engine, event, inspect, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -25,9 +25,8 @@ from signaltable.transaction import Program
 
 # What the making of the tables, or a machine that looked at them, leaves in a database that nobody worked in.
 _NO_WORK: Final = frozenset({"log_head", "database_marks", "moved_tables", "shared_rings", "hosts"})
-_FILES: Final = ("sqlite:", "sqlite+pysqlite:")
 # The drivers that are installed; with another one there is no address, only a traceback.
-_DRIVERS: Final = frozenset({"sqlite", "sqlite+pysqlite", "postgresql+psycopg"})
+_DRIVERS: Final = frozenset({"sqlite", "postgresql+psycopg"})
 # Addresses that only PostgreSQL has, each also as that of a file.
 _BESIDE: Final = ("DATABASE_OWNER_URL", "DATABASE_REPLICA_URL")
 
@@ -59,25 +58,36 @@ def settings_for(env: Mapping[str, str], to: str) -> Settings:
         env["DATABASE_URL"] = usual(to, "--to")
     if env.get("DATABASE_URL", "").startswith("sqlite"):
         env = {name: value for name, value in env.items() if not name.startswith(_BESIDE)}
-    return Settings.from_env(env)
+    settings = Settings.from_env(env)
+    usual(settings.database_url, "--to" if to else "DATABASE_URL")
+    return settings
 
 
 def usual(address: str, flag: str) -> str:
     """An address as the program writes it; `sqlite:FILE` is one as well. Raises `UnusableSettings`, never with the address."""
-    for prefix in _FILES:
-        if address.startswith(prefix) and not address.startswith(f"{prefix}//"):
-            address = f"sqlite:///{address.removeprefix(prefix)}"
+    if address.startswith("sqlite+pysqlite:"):
+        address = address.replace("+pysqlite", "", 1)
+    if address.startswith("sqlite:") and not address.startswith("sqlite://"):
+        address = f"sqlite:///{address.removeprefix('sqlite:')}"
     for prefix in ("postgresql://", "postgres://"):
         if address.startswith(prefix):
             address = f"postgresql+psycopg://{address.removeprefix(prefix)}"
     try:
         url = make_url(address)
-        fits = url.drivername in _DRIVERS and bool(url.database)
+        fits = url.drivername in _DRIVERS and bool(url.database) and (url.drivername != "sqlite" or _is_file(url))
     except (ArgumentError, ValueError):
         fits = False
     if not fits:
         raise UnusableSettings(f"{flag}: expected an address such as sqlite:///FILE or postgresql://user@host/name")
     return address
+
+
+def _is_file(url: URL) -> bool:
+    """Whether an address of SQLite names a file and nothing else.
+
+    What is in memory is gone when the move ends, and words behind a `?` or `file:` can say that it is.
+    """
+    return url.database != ":memory:" and not str(url.database).startswith("file:") and not url.query and not url.host
 
 
 def file_of(address: str) -> Path | None:
@@ -210,6 +220,8 @@ def look_at_target(both: Ends, ident: str) -> dict[str, str]:
     if file is not None and not file.parent.is_dir():
         # Before the old one is closed for a database that cannot be made.
         raise CannotMove("the new database: there is no folder at that address for its file")
+    if file is not None and not file.exists() and not os.access(file.parent, os.W_OK | os.X_OK):
+        raise CannotMove("the new database: this user may make no file in the folder at that address")
     if file is not None and not file.exists():
         return {}
     _require_answer(both.target, "the new database")

@@ -17,7 +17,7 @@ from signaltable.migrating import migrate
 from signaltable.models import LogHead, MovedTable
 from signaltable.moving import ends, indexes, rows
 from signaltable.moving.ends import Ends
-from signaltable.moving.problems import CannotMove, told
+from signaltable.moving.problems import ORPHAN, CannotMove, told
 from signaltable.settings import Settings
 from signaltable.transaction import transaction
 
@@ -246,10 +246,9 @@ def _make_indexes(both: Ends, watch: Watch) -> None:
 
 
 def _require_keys(connection: Connection) -> None:
-    if connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
-        raise CannotMove(
-            "a row points at one that does not exist; look for what was changed by hand in the old database"
-        )
+    orphan = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if orphan is not None:
+        raise CannotMove(f"{orphan[0]}: {ORPHAN}")
 
 
 def _set_sequences(connection: Connection) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import JSON, Boolean, Column, Date, Float, Integer, LargeBinary,
 from sqlalchemy.engine import Connection
 
 from signaltable.db import UtcDateTime
-from signaltable.moving.problems import CannotMove
+from signaltable.moving.problems import MEND, CannotMove
 
 Row = tuple[Any, ...]
 # So many rows are read at once, and at most so many and so many bytes are added in one commit.
@@ -136,8 +136,7 @@ def _sound(shape: Shape, rows: list[Row]) -> list[Row]:
             mend = None
         if mend is None:
             raise CannotMove(
-                f"{shape.table}.{shape.names[at]}: expected values of the kind {kind}, found another; "
-                "look for what was changed by hand (signaltable audit fsck)"
+                f"{shape.table}.{shape.names[at]}: expected values of the kind {kind}, found another; {MEND}"
             )
         changed = True
     return list(zip(*columns, strict=True)) if changed else rows

@@ -17,7 +17,7 @@ from signaltable.domain import UnusableSettings
 from signaltable.flow import fsck
 from signaltable.home_in_use import HomeInUse, working_in
 from signaltable.models import Figure, FigureMonth
-from signaltable.moving import CannotMove, Watch, ends, rows
+from signaltable.moving import CannotMove, Watch, ends, problems, rows
 from signaltable.moving.problems import told
 from signaltable.program import NotInitialised, open_program
 from tests.conftest import (
@@ -258,12 +258,110 @@ def test_what_is_in_the_way_is_told_in_one_line_before_anything_changes(old, new
         "geheim",
         "postgresql+psycopg2://eva:geheim@h/x",
         "sqlite+aiosqlite:///geheim",
+        # In memory, or where the address leaves that open: it would be gone when the move ends.
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:",
+        "sqlite:///:memory:",
+        "sqlite::memory:",
+        "sqlite+pysqlite:///:memory:",
+        "sqlite:///:memory:?cache=shared",
+        "sqlite:///geheim.db?mode=memory",
+        "sqlite:///geheim.db?mode=memory&uri=true",
+        "sqlite:///file:geheim?mode=memory&uri=true",
+        "sqlite:///file::memory:?uri=true",
+        "sqlite:///file:/geheim.db",
+        "sqlite://geheim/new.db",
     ],
 )
 def test_an_address_that_is_none_is_not_repeated(address):
     with pytest.raises(UnusableSettings) as raised:
         moving.usual(address, "--to")
     assert "geheim" not in str(raised.value)
+
+
+def test_an_address_without_a_file_changes_nothing(old, monkeypatch):
+    monkeypatch.setenv("SIGNALTABLE_HOME", str(old.home))
+
+    def refused(*given):
+        done = CliRunner().invoke(main, ["move", "--from", old.database_url, *given])
+        assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+        return done.stderr
+
+    assert "--to: expected an address" in refused("--to", "sqlite:///:memory:")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///file:new?mode=memory&uri=true")
+    assert "DATABASE_URL: expected an address" in refused()
+    for program in open_for_test(old, Clock()):
+        assert program
+    assert moving.usual("sqlite+pysqlite:////there/new.db", "--to") == "sqlite:////there/new.db"
+
+
+# What somebody did to the old database -> the table that is told, and why.
+CHANGES = {
+    "UPDATE signals SET municipality = 'geheim' || char(0) || 'b'": "signals: a text holds a sign",
+    "UPDATE signals SET municipality = printf('geheim%.*c', 9999, 'x')": "signals: a text is longer",
+    "UPDATE signals SET version = 99999999999999": "signals: a number is larger",
+    "UPDATE signals SET observed_on = 'geheim'": "signals: a value is",
+    "UPDATE signals SET submitter = 'geheim'": "signals: a row points at one",
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_no_second_try_can_move_says_how_to_go_back(old, postgres_server, postgres_region, change):
+    name = f"refuses{list(CHANGES).index(change)}"
+    _createdb(postgres_server, name, "")
+    there = postgres_server.format(name)
+    server = replace(old, database_url=coming_as(there, PROGRAM_ROLE), owner_url=coming_as(there, OWNER_ROLE))
+    _by_hand(old, change)
+    _tells_how_to_go_back(server, old, CHANGES[change])
+    _administer(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def test_a_row_that_points_at_nothing_says_how_to_go_back_on_sqlite_as_well(old, new):
+    change = next(one for one, told in CHANGES.items() if told.endswith("points at one"))
+    _by_hand(old, change)
+    _tells_how_to_go_back(new, old, CHANGES[change])
+
+
+def _by_hand(settings, change):
+    connection = sqlite3.connect(settings.database_url.removeprefix("sqlite:///"))
+    connection.execute("PRAGMA foreign_keys=OFF")
+    assert connection.execute(change).rowcount
+    connection.commit()
+    connection.close()
+
+
+def _tells_how_to_go_back(new, old, words):
+    with pytest.raises(CannotMove) as raised:
+        moving.move(new, address_of(old))
+    said = str(raised.value)
+    assert said.startswith(words)
+    assert "again: it goes on" not in said
+    assert "--give-up" in said
+    assert "audit fsck" in said
+    assert "geheim" not in said
+    moving.give_up(new, address_of(old))
+    assert checked(old).counts.keys() >= {"changed-row"}
+
+
+def test_only_what_may_pass_by_itself_says_to_run_it_again():
+    passing = ("08006", "57P01", "53100", "53200", "53300", "40P01", "55P03", "58030")
+    lasting = ("22000", "22001", "22021", "22P05", "23502", "23503", "23505", "23514", "23001", "42P01", "")
+    assert [code for code in passing if problems.AGAIN not in problems.line_of(code, "")] == []
+    assert [code for code in lasting if problems.AGAIN in problems.line_of(code, "")] == []
+    assert [code for code in lasting if "--give-up" not in problems.line_of(code, "")] == []
+
+
+def test_a_folder_in_which_no_file_may_be_made_is_told_before_anything_changes(old, tmp_path, monkeypatch):
+    shut = tmp_path / "shut"
+    shut.mkdir()
+    # Root, as which tests may run, may write everywhere.
+    monkeypatch.setattr(ends.os, "access", lambda folder, _how: folder != shut)
+    with pytest.raises(CannotMove, match="may make no file"):
+        moving.move(replace(old, database_url=f"sqlite:///{shut / 'new.db'}"), address_of(old))
+    for program in open_for_test(old, Clock()):
+        assert program
 
 
 def test_a_full_disk_and_a_lost_connection_say_what_to_do(tmp_path):
