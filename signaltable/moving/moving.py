@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, Table, select, text, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
 
-from signaltable import database_marks, places, row_level
+from signaltable import audit_trail, database_marks, places, row_level
 from signaltable.audit_trail import fence
 from signaltable.database_marks import ARRIVED, ARRIVING, COMPARED, LEAVING, LEFT
 from signaltable.db import WRITES, Base
@@ -89,7 +90,7 @@ def move(settings: Settings, source_url: str, watch: Watch = Watch()) -> Moved:
         if ident and not arriving and LEFT in leaving:
             raise CannotMove("the old database: it was moved elsewhere already")
         if ARRIVED in arriving:
-            return _outcome(both, ident, before=True)
+            return _outcome(both, ident, before=True, root=_root_of(both.source))
         if not ident:
             _check_log(both, watch)
         if not arriving:
@@ -312,6 +313,12 @@ def _finish(both: Ends, ident: str, watch: Watch, *, resumed: bool) -> Moved:
         database_marks.write(connection, ARRIVED, ident)
         database_marks.take_away(connection, ARRIVING, COMPARED)
     return moved
+
+
+def _root_of(engine: Engine) -> str:
+    """The root of a log that takes no more entries: what it brought, when the move was done before."""
+    with told("the old database"), Session(engine) as session:
+        return audit_trail.root(session, audit_trail.size(session)).hex()
 
 
 def _is_recorded(both: Ends) -> bool:

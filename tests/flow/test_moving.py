@@ -103,6 +103,7 @@ def test_everything_goes_to_postgresql_and_back(old, postgres_server, postgres_r
     assert went.rows == sum(count for count, _digest in before.values())
     assert without_log(summed(server)) == without_log(before)
     assert checked(server).counts == {}
+    assert moving.move(server, address_of(old)) == replace(went, before=True)
     # Work goes on over there, as the role that owns nothing; the log says where it came from
     for program in open_for_test(server, Clock(LATER)):
         ((_entry, details),) = log(program, "system:move")
@@ -113,7 +114,9 @@ def test_everything_goes_to_postgresql_and_back(old, postgres_server, postgres_r
     with pytest.raises(CannotMove, match="owns the tables"):
         moving.move(again, server.database_url)
     here = summed(server)
-    assert moving.move(again, address_of(server)).kinds == ("postgresql", "sqlite")
+    back = moving.move(again, address_of(server))
+    assert back.kinds == ("postgresql", "sqlite")
+    assert moving.move(again, address_of(server)).root == back.root
     assert without_log(summed(again)) == without_log(here)
     assert checked(again).counts == {}
     with pytest.raises(NotInitialised, match="moved elsewhere"):
@@ -154,7 +157,8 @@ def test_a_move_that_is_broken_off_again_and_again_goes_on_where_it_was(old, new
     assert went.resumed
     assert without_log(summed(new)) == without_log(before)
     assert checked(new).counts == {}
-    assert moving.move(new, address_of(old)).before
+    again = moving.move(new, address_of(old))
+    assert (again.before, again.size, again.root, again.rows) == (True, went.size, went.root, went.rows)
 
 
 def test_who_goes_to_another_database_after_all_cannot_end_the_first_move_too(old, new):
