@@ -7,30 +7,21 @@ from typing import Final
 from sqlalchemy import func, inspect, select, text
 from sqlalchemy.orm import Session
 
-from audit import checkpoint
-from audit.errors import AuditError
-from audit.merkle import CompactRange, leaf_hash
 from signaltable import audit_trail, database_marks, row_level, shared_ring
 from signaltable.doctor.found import Check, ill, unseen, warn, well, worst
+from signaltable.doctor.log import log
 from signaltable.doctor.patient import LOST, Patient
-from signaltable.flow import log_keys
 from signaltable.flow.fsck.outside import CLOCK_SLACK
-from signaltable.flow.fsck.reading import as_bytes
-from signaltable.flow.fsck.unsigned import waits_too_long
 from signaltable.flow.job_status import is_late
 from signaltable.flow.mail import states
 from signaltable.flow.turns import what_is_due
 from signaltable.job_times import schedules
 from signaltable.keys import KeyRing
-from signaltable.models import Incident, JobTurn, LogEntry, LogHead, Mail
+from signaltable.models import JobTurn, LogHead, Mail
 from signaltable.replica import SAID, Replica
 
-# How many of the newest entries are hashed again; the whole log is for `signaltable audit fsck`.
-HASHED_ANEW: Final = 256
 CLOCKS_DIFFER, CLOCKS_CLASH = timedelta(seconds=5), timedelta(minutes=1)
 MANY_MAILS: Final = 500
-FSCK: Final = "run `signaltable audit fsck`, and tell the auditor what it finds"
-LATELY: Final = timedelta(hours=1)
 
 Look = Callable[[Patient, Session], Check]
 
@@ -83,109 +74,6 @@ def _gap(patient: Patient, what: str) -> Check:
     return warn("fence", what, do) if patient.settings.demo else ill("fence", what, do)
 
 
-# -- the log ------------------------------------------------------------------------------------------------------
-
-
-def log(patient: Patient, session: Session) -> Check:
-    """Head, newest entries and newest signature fit each other; the cheap look, which misses what is older."""
-    head = session.execute(select(LogHead.size, LogHead.frontier, LogHead.recorded_at)).one_or_none()
-    if head is None:
-        return ill("log", "the log has no head", FSCK)
-    newest = session.scalar(select(func.max(LogEntry.seq)))
-    if head.size != (-1 if newest is None else newest) + 1:
-        return ill("log", "the head of the log tells another number of entries than there are", FSCK)
-    problem = _entries_problem(session, head.size) or _tree_problem(session, head.size, as_bytes(head.frontier))
-    if problem:
-        return ill("log", problem, FSCK)
-    return worst(
-        "log",
-        [
-            *_signatures(patient, session, head.size),
-            *_open_incidents(session),
-            well("log", f"{head.size} entries; head, newest entries and newest signature fit"),
-        ],
-    )
-
-
-def _entries_problem(session: Session, size: int) -> str:
-    query = select(LogEntry.seq, LogEntry.entry, LogEntry.leaf).where(LogEntry.seq >= size - HASHED_ANEW)
-    rows = session.execute(query.order_by(LogEntry.seq)).all()
-    if [row.seq for row in rows] != list(range(max(0, size - HASHED_ANEW), size)):
-        return "entries are missing"
-    changed = next((row.seq for row in rows if leaf_hash(as_bytes(row.entry)) != as_bytes(row.leaf)), None)
-    return "" if changed is None else f"entry {changed} is not the one that was appended"
-
-
-def _tree_problem(session: Session, size: int, told: bytes) -> str:
-    try:
-        held = CompactRange.from_bytes(told) if size else CompactRange()
-        fits = held.size == size and held.root() == audit_trail.frontier(session, size).root()
-    except AuditError:
-        fits = False
-    return "" if fits else "the head of the log does not fit its tree"
-
-
-def _signatures(patient: Patient, session: Session, size: int) -> list[Check]:
-    newest = audit_trail.newest_checkpoint(session)
-    kept = _newest_kept(patient)
-    if max(newest.size if newest else 0, kept) > size:
-        return [
-            ill(
-                "log",
-                f"more was signed than the log holds ({size} entries): it was put back from a copy",
-                "run `signaltable audit restored`",
-            )
-        ]
-    found = _unsigned(patient, session, newest.size if newest else 0)
-    if newest is None:
-        return found
-    try:
-        signed = checkpoint.open_note(newest.note, log_keys.public_keys(patient.settings))
-        fits = signed.root == audit_trail.frontier(session, signed.size).root()
-    except (AuditError, log_keys.UnusableLogKey):
-        return [
-            *found,
-            ill(
-                "log",
-                "the newest signature is by no key of keys/log-public.key",
-                "copy that file from the machine that signs; if it is the same there: " + FSCK,
-            ),
-        ]
-    return found if fits else [*found, ill("log", "the log does not continue its newest signature", FSCK)]
-
-
-def _newest_kept(patient: Patient) -> int:
-    try:
-        return next((one.size for one in log_keys.kept_notes(patient.settings)), 0)
-    except OSError:
-        return 0  # The notes are of another user: the signer looks at them.
-
-
-def _unsigned(patient: Patient, session: Session, covered: int) -> list[Check]:
-    oldest = audit_trail.waits_since(session, covered)
-    if oldest is None or not waits_too_long(session, covered, patient.settings.checkpoint_minutes, datetime.now(UTC)):
-        return []
-    told = f"nothing was signed since {oldest:%Y-%m-%d %H:%M} UTC"
-    do = "see that `signaltable jobs` or the signer runs where the signing key is"
-    return [ill("log", told, do) if _is_used(patient, session) else warn("log", told, do)]
-
-
-def _open_incidents(session: Session) -> list[Check]:
-    count = session.scalar(select(func.count()).select_from(Incident).where(Incident.settled_at.is_(None))) or 0
-    told = f"{count} incidents of the log are open"
-    return [warn("log", told, "an auditor settles them, on the page of incidents")] if count else []
-
-
-def _is_used(patient: Patient, session: Session) -> bool:
-    """Whether somebody works with this installation: here, or on another machine."""
-    if patient.at_work:
-        return True
-    if not patient.shared:
-        return False
-    now = datetime.now(UTC)
-    return any(one.seen_at > now - LATELY for one in shared_ring.hosts(session.connection()))
-
-
 # -- work in time -------------------------------------------------------------------------------------------------
 
 
@@ -207,7 +95,7 @@ def jobs(patient: Patient, session: Session) -> Check:
     if not late:
         return well("jobs", "none fails, none is late" if rows else "none had a turn yet")
     told, do = f"{len(late)} are late, such as {late[0]}", "see that `signaltable jobs` runs on one of the machines"
-    return ill("jobs", told, do) if _is_used(patient, session) else warn("jobs", told, do)
+    return ill("jobs", told, do) if patient.is_used(session) else warn("jobs", told, do)
 
 
 def mails(patient: Patient, session: Session) -> Check:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -9,7 +10,7 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from signaltable import row_level
+from signaltable import row_level, shared_ring
 from signaltable.db import refuse_writes
 from signaltable.domain import SignaltableError
 from signaltable.home_in_use import is_worked_in
@@ -22,6 +23,8 @@ from signaltable.settings import Settings
 from signaltable.storage_faults import broken_file
 
 T = TypeVar("T")
+# Whoever wrote anything within this time is at work.
+LATELY: Final = timedelta(hours=1)
 # What to do where keys or signed notes are there and their database is not: `init` and `migrate` would begin another one.
 LOST: Final = "look at DATABASE_URL; a database that is lost: put a backup back (docs/backup.md)"
 
@@ -58,6 +61,15 @@ class Patient:
         if self.keys is not None:
             row_level.bear(session, self.keys, row_level.PROGRAM)
         return session
+
+    def is_used(self, session: Session) -> bool:
+        """Whether somebody works with this installation: here, or on another machine."""
+        if self.at_work:
+            return True
+        if not self.shared:
+            return False
+        now = datetime.now(UTC)
+        return any(one.seen_at > now - LATELY for one in shared_ring.hosts(session.connection()))
 
 
 def has_worked(settings: Settings) -> bool:

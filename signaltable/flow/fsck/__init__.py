@@ -25,6 +25,7 @@ from signaltable.flow.fsck.said import Sayings
 from signaltable.flow.fsck.seals import check_seals
 from signaltable.flow.fsck.taking_up import accept, adopt, may_be_accepted
 from signaltable.flow.sealed_columns import COLUMNS
+from signaltable.settings import Settings
 from signaltable.transaction import Program
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "adopt",
     "as_bytes",
     "inspect",
+    "inspect_log",
     "may_be_accepted",
     "snapshot",
     "stored",
@@ -65,7 +67,7 @@ def inspect(
     found, now = Found(), program.clock()
     with _sayings() as sayings, snapshot(program) as session:
         head = read_head(session)
-        walk, covered = _check_log(session, program, found, sayings, head, progress)
+        walk, covered = _check_log(session, program.settings, found, sayings, head, progress)
         if outside and not only_log:
             check_outside(session, program, found, walk, covered, now)
         if not only_log:
@@ -91,6 +93,18 @@ def inspect(
     )
 
 
+def inspect_log(session: Session, settings: Settings) -> Found:
+    """Check every entry of the log with what stands beside it, and what was signed over it, in the session of the caller.
+
+    For who has no `Program`, because something else of it is broken: call it within `at_one_moment`. Raises
+    `UnusableLogKey` when the public keys of the log cannot be read.
+    """
+    found = Found()
+    with _sayings() as sayings:
+        _check_log(session, settings, found, sayings, read_head(session), lambda _done, _of: None)
+    return found
+
+
 @contextmanager
 def _sayings() -> Iterator[Sayings]:
     sayings = Sayings()
@@ -112,9 +126,9 @@ def _steps(progress: Progress, entries: int) -> Callable[[], None]:
 
 
 def _check_log(
-    session: Session, program: Program, found: Found, sayings: Sayings, head: Head | None, progress: Progress
+    session: Session, settings: Settings, found: Found, sayings: Sayings, head: Head | None, progress: Progress
 ) -> tuple[Walk, int]:
-    chain = heads.trusted_keys(session, program)
+    chain = heads.trusted_keys(session, settings)
     for key in chain.unreached:
         found.add(
             "replaced-key",
@@ -122,7 +136,7 @@ def _check_log(
             "listed as a key of this log, and no other key vouches for it",
         )
     signed = heads.open_checkpoints(session, chain, found)
-    kept = heads.read_kept(program, chain, found)
+    kept = heads.read_kept(settings, chain, found)
     walk = Walk(session, found, read_erasures(session), sayings, {one.size: one.root for one in (*kept, *signed)})
     walk.run(session, head.size if head else 0, lambda done, of: progress(done, of + STEPS))
     walk.settle(_root_of(head))

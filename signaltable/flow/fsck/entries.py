@@ -135,7 +135,7 @@ class Walk:
             return
         if made.seq != row.seq:
             self.found.add("misplaced-entry", at, f"the entry says that it is number {made.seq}")
-        for name in _other_columns(row, made):
+        for name in other_columns(row, made):
             self.found.add("changed-column", f"{at} {name}", "the column does not say what the entry says")
         if made.recorded_at < self.last_recorded_at:
             self.found.add("time-backwards", at, "recorded before the entry in front of it")
@@ -207,7 +207,8 @@ class Walk:
         }
 
 
-def _other_columns(row: "Row[Any]", made: Entry) -> Iterator[str]:
+def other_columns(row: "Row[Any]", made: Entry) -> Iterator[str]:
+    """The names of the columns of a stored entry (`reading.raw_entries`) that do not say what the entry itself says."""
     for name in ("action", "outcome", "agency", "actor", "object_type", "object"):
         if getattr(row, name) != getattr(made, name):
             yield name

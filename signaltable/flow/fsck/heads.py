@@ -17,7 +17,7 @@ from signaltable.flow.fsck.report import Found, span
 from signaltable.flow.fsck.said import read_details
 from signaltable.flow.log_keys import KeptNote
 from signaltable.models import LogCheckpoint, LogDetail, LogEntry, LogNode, LogTerm
-from signaltable.transaction import Program
+from signaltable.settings import Settings
 
 # The entry gets its place and the note its row in one commit; so many ms may lie between the two at most.
 SIGNING_TAKES = 600_000
@@ -31,9 +31,9 @@ class Signed:
     root: bytes
 
 
-def trusted_keys(session: Session, program: Program) -> Chain:
+def trusted_keys(session: Session, settings: Settings) -> Chain:
     """The keys of this log, each with its time. They stand outside the database. Raises `UnusableLogKey`."""
-    listed = log_keys.public_keys(program.settings)
+    listed = log_keys.public_keys(settings)
     announced = _announced(session)
     # On SQLite anybody may put bytes where text belongs.
     notes = [note for note in session.scalars(select(LogCheckpoint.note)) if isinstance(note, str)] if announced else []
@@ -126,16 +126,16 @@ def check_kept(found: Found, walk: Walk, kept: Sequence[Signed]) -> None:
             found.add("fork", f"checkpoint {one.size}", "the signer keeps a checkpoint that does not fit the entries")
 
 
-def _notes(program: Program) -> Iterator[KeptNote]:
+def _notes(settings: Settings) -> Iterator[KeptNote]:
     """The notes one by one. Who serves pages may be another user than who signs, and then has no business in that folder."""
     with suppress(PermissionError):
-        yield from log_keys.kept_notes(program.settings)
+        yield from log_keys.kept_notes(settings)
 
 
-def read_kept(program: Program, chain: Chain, found: Found) -> list[Signed]:
+def read_kept(settings: Settings, chain: Chain, found: Found) -> list[Signed]:
     """The notes in the folder of the signer. What only keys signed that were replaced since, tells of a log that was lost."""
     read: list[Signed] = []
-    for kept in _notes(program):
+    for kept in _notes(settings):
         found.count("kept_checkpoints")
         try:
             opened = chain.open_note(kept.note)

@@ -16,13 +16,19 @@ from signaltable.transaction import Program, reading
 @contextmanager
 def snapshot(program: Program) -> Iterator[Session]:
     """A reading session that sees the log as it is at one moment, on both databases."""
-    with reading(program, whole="the check compares every row with the log") as session:
-        if session.get_bind().dialect.name == "postgresql":
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            yield session
-        else:
-            with _any_text(session):
-                yield session
+    with reading(program, whole="the check compares every row with the log") as session, at_one_moment(session):
+        yield session
+
+
+@contextmanager
+def at_one_moment(session: Session) -> Iterator[None]:
+    """Let a session that has asked nothing yet see the database as it is at one moment."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield
+    else:
+        with _any_text(session):
+            yield
 
 
 @contextmanager
