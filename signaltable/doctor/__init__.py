@@ -7,11 +7,13 @@ words of this program, with what to do.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from signaltable.breached import check_file
 from signaltable.doctor import inside, outside
 from signaltable.doctor.found import Check, Report, Status, ill, unseen, well
 from signaltable.doctor.patient import Patient, meet
 from signaltable.settings import Settings, UnusableSettings
 from signaltable.storage_faults import broken_file
+from signaltable.users import web_user
 
 __all__ = ["NAMES", "Check", "Report", "Status", "examine"]
 
@@ -34,9 +36,7 @@ def examine(env: Mapping[str, str]) -> Report:
     try:
         settings = Settings.from_env(env)
     except UnusableSettings as error:
-        told = " ".join(str(error).split())
-        checks = [ill("settings", told, "set that variable right (docs/operate.md, Settings)")]
-        return Report((*checks, *(unseen(name, "the settings cannot be used") for name in NAMES[1:])))
+        return Report((_unusable(error), *(unseen(name, "the settings cannot be used") for name in NAMES[1:])))
     patient = meet(settings)
     try:
         return Report((_settings(settings), *_outside(patient), *_inside(patient)))
@@ -46,7 +46,18 @@ def examine(env: Mapping[str, str]) -> Report:
 
 
 def _settings(settings: Settings) -> Check:
+    try:
+        # What `signaltable run` refuses to start with, and nothing that is read from the environment tells.
+        web_user(settings)
+        check_file(settings.breached_passwords)
+    except UnusableSettings as error:
+        return _unusable(error)
     return well("settings", f"{settings.mode}, home {settings.home}")
+
+
+def _unusable(error: UnusableSettings) -> Check:
+    told = " ".join(str(error).split())
+    return ill("settings", told, "set that variable right (docs/operate.md, Settings)")
 
 
 def _outside(patient: Patient) -> Iterator[Check]:

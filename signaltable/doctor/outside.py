@@ -5,26 +5,30 @@ import shutil
 import smtplib
 import stat
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from signaltable import shared_ring
+from signaltable.doctor.deadline import within
 from signaltable.doctor.found import Check, ill, unseen, warn, well, worst
 from signaltable.doctor.patient import Patient
 from signaltable.domain import SignaltableError
-from signaltable.flow import log_keys
+from signaltable.flow import log_keys, virus_scan
 from signaltable.keys import KeyRing
 from signaltable.keys.chosen import is_signers
-from signaltable.mail_settings import NONE, TLS, check_password
+from signaltable.mail_settings import NONE, TLS, MailServer, check_password
 from signaltable.text_reader import client
 from signaltable.users import can_sign, check_key_apart
 
 # Below this there is room for some days; below the other every write may be the last.
 LITTLE_ROOM, NO_ROOM = 2 * 1024**3, 200 * 1024**2
-# So long a mail server may take to say who it is.
+# So long a mail server may take to say who it is, and ClamAV to say that it is there.
 MAIL_SECONDS: Final = 3.0
+CLAMD_SECONDS: Final = 3.0
+MAIL_AWAY: Final = "look at SIGNALTABLE_SMTP and the firewall; mails wait meanwhile"
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -180,7 +184,17 @@ def _apart(patient: Patient) -> list[Check]:
 
 
 def text_helper(patient: Patient) -> Check:
-    """The process that reads texts."""
+    """The processes that read what people hand in: that of the texts, and ClamAV where the settings name it."""
+    reader = _text_reader(patient)
+    if not patient.settings.clamd:
+        return reader
+    if within(CLAMD_SECONDS, lambda: virus_scan.is_there(patient.settings, seconds=CLAMD_SECONDS)):
+        return replace(reader, message=f"{reader.message}; ClamAV answers")
+    told = "ClamAV does not answer where SIGNALTABLE_CLAMD says; files are taken and not scanned for viruses"
+    return worst("text helper", [warn("text helper", told, "start clamd, or set SIGNALTABLE_CLAMD right"), reader])
+
+
+def _text_reader(patient: Patient) -> Check:
     settings = patient.settings
     if settings.text_reader == "off":
         return well("text helper", "off: the light scan counts alone")
@@ -209,6 +223,11 @@ def mail(patient: Patient) -> Check:
         check_password(server)
     except SignaltableError as error:
         return warn("mail", str(error), "give the file to the user of the jobs, mode 0600")
+    late = ill("mail", f"the mail server did not say who it is within {MAIL_SECONDS:.0f} seconds", MAIL_AWAY)
+    return within(MAIL_SECONDS, lambda: _greeted(server)) or late
+
+
+def _greeted(server: MailServer) -> Check:
     opened = smtplib.SMTP_SSL if server.tls == TLS else smtplib.SMTP
     try:
         with opened(server.host, server.port, local_hostname=server.domain, timeout=MAIL_SECONDS) as smtp:
@@ -218,11 +237,7 @@ def mail(patient: Patient) -> Check:
                     "mail", "the mail server offers no STARTTLS", "set SIGNALTABLE_SMTP_TLS as the server does it"
                 )
     except (smtplib.SMTPException, OSError, ValueError) as error:
-        return ill(
-            "mail",
-            f"the mail server does not answer ({type(error).__name__})",
-            "look at SIGNALTABLE_SMTP and the firewall; mails wait meanwhile",
-        )
+        return ill("mail", f"the mail server does not answer ({type(error).__name__})", MAIL_AWAY)
     return well("mail", "the mail server answers; `signaltable mail test` sends one")
 
 

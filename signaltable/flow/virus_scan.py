@@ -35,6 +35,16 @@ def scan(settings: Settings, data: bytes, *, seconds: float = SECONDS) -> str:
     return NOT_SCANNED
 
 
+def is_there(settings: Settings, *, seconds: float) -> bool:
+    """Whether clamd answers where the settings say, each step within `seconds`. Sends no file."""
+    try:
+        with _connected(settings.clamd, seconds) as asked:
+            asked.sendall(b"zPING\0")
+            return asked.recv(ANSWER_LIMIT).startswith(b"PONG")
+    except OSError:
+        return False
+
+
 def _connected(address: str, seconds: float) -> socket.socket:
     if address.startswith("/"):
         asked = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

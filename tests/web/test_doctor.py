@@ -4,6 +4,8 @@ import json
 import shutil
 import socket
 import sqlite3
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ from click.testing import CliRunner
 
 from signaltable import jobs
 from signaltable.cli import main
-from signaltable.doctor import NAMES, Status, examine
+from signaltable.doctor import NAMES, Status, deadline, examine, outside
 from signaltable.settings import CHECKOUT
 
 CONTRACT = {"settings", "keys", "database", "migrations", "log", "jobs", "text helper", "mail"}
@@ -167,6 +169,71 @@ def test_a_mail_server_that_is_away_and_production_that_is_half_set(env, home):
     found = statuses(env | {"SIGNALTABLE_MODE": "production", "SIGNALTABLE_ADDRESS": "http://tafel.example/"})
     assert found["production"].status is Status.ERROR
     assert found["mail"].status is Status.WARNING
+
+
+@contextmanager
+def served(answer):
+    """An address on this machine at which `answer` is asked for whoever comes, one after the other."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    coming, _ = listening.accept()
+                    with coming, suppress(OSError):
+                        answer(coming)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_mail_server_that_drips_is_given_up_in_time(env, monkeypatch):
+    monkeypatch.setattr(outside, "MAIL_SECONDS", 1.0)
+    over = threading.Event()
+
+    def drip(coming):
+        while not over.wait(0.2):
+            coming.sendall(b"2")
+
+    with served(drip) as place:
+        mails = {
+            "SIGNALTABLE_SMTP": place,
+            "SIGNALTABLE_SMTP_FROM": "tafel@regio.example",
+            "SIGNALTABLE_SMTP_TLS": "none",
+        }
+        found = statuses(env | mails)["mail"]
+        assert not over.is_set()  # It drips on, and was not waited for.
+        over.set()
+    assert found.status is Status.ERROR
+    assert "within 1 seconds" in found.message
+
+
+def test_what_is_asked_in_time_gives_its_answer_or_its_mistake():
+    assert deadline.within(60, lambda: "answer") == "answer"
+    with pytest.raises(ZeroDivisionError):
+        deadline.within(60, lambda: 1 // 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("SIGNALTABLE_WEB_USER", "no-such-user"), ("SIGNALTABLE_BREACHED_PASSWORDS", "/nope")],
+)
+def test_settings_that_run_refuses_are_told_and_the_rest_is_looked_at(env, name, value):
+    found = statuses(env | {name: value})
+    assert found["settings"].status is Status.ERROR
+    assert name in found["settings"].message
+    assert found["keys"].status is found["database"].status is Status.OK
+
+
+def test_clamav_that_is_away_and_one_that_answers(env):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = statuses(env | {"SIGNALTABLE_CLAMD": f"127.0.0.1:{nobody.getsockname()[1]}"})["text helper"]
+    assert (away.status, "SIGNALTABLE_CLAMD" in away.message) == (Status.WARNING, True)
+    with served(lambda coming: coming.recv(100) == b"zPING\0" and coming.sendall(b"PONG\0")) as place:
+        there = statuses(env | {"SIGNALTABLE_CLAMD": place})["text helper"]
+    assert (there.status, "ClamAV answers" in there.message) == (Status.OK, True)
 
 
 def test_it_changes_nothing_and_tells_nobodys_data(env, home):
