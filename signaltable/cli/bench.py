@@ -75,7 +75,7 @@ def _run(
     try:
         before = storing.load(path)
     except storing.UnusableRun as error:
-        raise Stop(f"{path.name}: {error}", UNUSABLE) from None
+        raise Stop(f"{'--stored' if stored else path.name}: {error}", UNUSABLE) from None
     kept = _kept(region)
     found = []
     if not as_json:

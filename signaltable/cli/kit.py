@@ -1,6 +1,7 @@
 """What every command shares: exit codes, errors told in one line, reading what was given."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,8 +54,7 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
             raise Stop(str(error), REFUSED) from None
         except OSError as error:
             _stop_for_storage(error)
-            where = Path(str(error.filename)).name if error.filename else "file or folder"
-            raise Stop(f"{where}: expected to read or write it: {error.strerror}", UNUSABLE) from None
+            raise Stop(f"{_place_of(error)}: expected to read or write it: {error.strerror}", UNUSABLE) from None
         except UnicodeEncodeError:
             raise Stop("expected text in UTF-8", UNUSABLE) from None
         except Exception as error:  # noqa: BLE001 -- its text and its frames may quote data, so none of it is shown
@@ -64,6 +64,14 @@ def plainly(command: Callable[..., None]) -> Callable[..., None]:
             raise Stop(_unexpected(error), REFUSED) from None
 
     return run
+
+
+def _place_of(error: OSError) -> str:
+    """What a file is called towards whoever gave the command: the option that named it, else its own name."""
+    from signaltable.cli.usage import option_of
+
+    file = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | Path) else ""
+    return (option_of(file) or Path(file).name) if file else "file or folder"
 
 
 def _stop_for_storage(error: Exception) -> None:
@@ -105,7 +113,9 @@ def _usage_in_one_line() -> Iterator[None]:
     except click.exceptions.NoArgsIsHelpError:  # Nothing was asked, so the help is the answer.
         raise
     except click.UsageError as error:
-        raise Stop(error.format_message(), UNUSABLE) from None
+        from signaltable.cli.usage import line_of
+
+        raise Stop(line_of(error), UNUSABLE) from None
 
 
 class Commands(click.Group):

@@ -30,7 +30,7 @@ def card(svg: str | None, pdf: str | None, lang: str, on: str | None, directory:
 
     folder = directory if directory is not None else Settings.from_env().policies
     if not folder.is_dir():
-        raise Stop(f"--dir: expected a folder with rules, found none at {folder.name}", UNUSABLE)
+        raise Stop("--dir: expected a folder with rules, found none there", UNUSABLE)
     drawing = draw_card(load(folder), on=day(on), lang=lang)
     if svg:
         _write(svg, card_svg(drawing).encode())

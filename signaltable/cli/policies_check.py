@@ -30,7 +30,7 @@ def check(context: click.Context, directory: Path | None, on: str | None, *, as_
     settings = Settings.from_env()
     folder = settings.policies if directory is None else directory
     if not folder.is_dir():
-        raise Stop(f"--dir: expected a folder with rules, found none at {folder.name}", UNUSABLE)
+        raise Stop("--dir: expected a folder with rules, found none there", UNUSABLE)
     found = check_folder(
         folder,
         day(on),

@@ -203,7 +203,7 @@ def test_a_broken_folder_is_a_finding_and_no_folder_is_unusable(folder: Path, tm
     assert broken.exit_code == 1
     assert [(one["kind"], one["file"]) for one in json.loads(broken.output)] == [("broken", "region.toml")]
     assert nothing.exit_code == 2
-    assert nothing.output == "signaltable: --dir: expected a folder with rules, found none at nowhere\n"
+    assert nothing.output == "signaltable: --dir: expected a folder with rules, found none there\n"
     assert check("--on", "tomorrow").exit_code == 2
 
 
