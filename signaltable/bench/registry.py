@@ -1,6 +1,7 @@
 """Which benchmarks there are, in the order in which they run."""
 
 from collections.abc import Mapping
+from inspect import getdoc, getmodule
 from types import MappingProxyType
 from typing import Final
 
@@ -37,3 +38,14 @@ BENCHMARKS: Final[Mapping[str, Lines]] = MappingProxyType(
         "rotate": rotate.lines,
     }
 )
+
+
+def described() -> list[dict[str, str]]:
+    """The benchmarks by name, with the first sentence about what each measures, as `signaltable bench --list --json` prints them."""
+    return [{"name": name, "what": _first_sentence(lines)} for name, lines in BENCHMARKS.items()]
+
+
+def _first_sentence(lines: Lines) -> str:
+    # What a module says of itself is what it measures; of its function, which lines that gives.
+    about = (getdoc(getmodule(lines)) or "").partition("\n\n")[0]
+    return " ".join(about.split()).partition(". ")[0].rstrip(".")

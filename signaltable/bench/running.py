@@ -63,6 +63,11 @@ class Run:
         """Whether every goal is met and every benchmark came to its end."""
         return all(one.good for one in self.measured)
 
+    @property
+    def reached(self) -> bool | None:
+        """The same, told of what was measured: None when everything was skipped, for nothing measured reaches no goal."""
+        return None if all(isinstance(one.found, Skipped) for one in self.measured) else self.good
+
 
 def measure(benchmarks: Mapping[str, Lines], given: Given) -> Iterator[Measured]:
     """Go through the benchmarks, line by line as each is measured. What fails does not stop the others."""

@@ -31,7 +31,7 @@ def as_json(run: Run, before: Mapping[str, Any] | None) -> dict[str, Any]:
         "machine": asdict(run.machine),
         "few": run.few,
         "many": run.many,
-        "reached": run.good,
+        "reached": run.reached,
         "lines": [
             {**_line(one.benchmark, one.found), **of, "change": change(one, run, before)}
             for one in run.measured

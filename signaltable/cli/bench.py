@@ -49,7 +49,8 @@ def bench(
     from signaltable.bench import registry
 
     if names_only:
-        click.echo("\n".join(registry.BENCHMARKS))
+        described = json.dumps(registry.described(), ensure_ascii=False) if as_json else ""
+        click.echo(described or "\n".join(registry.BENCHMARKS))
         return
     chosen = _chosen(registry.BENCHMARKS, only)
     sys.exit(0 if _run(chosen, stored, postgres, few, many, region, as_json=as_json, keep=store) else REFUSED)

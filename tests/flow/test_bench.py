@@ -63,6 +63,19 @@ def test_what_fails_or_is_skipped_does_not_stop_the_others(tmp_path):
     assert shown[4] == "three: FAILED, KeyError"
 
 
+def test_where_nothing_was_measured_no_goal_is_called_reached(tmp_path):
+    def reached(**benchmarks):
+        run = _run(tmp_path, **benchmarks)
+        return stored.as_json(run, None)["reached"], run.good
+
+    away, fine = Skipped("b", "no server"), Line("c", "c", 1, "ms", goal=at_most(1))
+    assert reached(one=_lines(away), two=_lines(away)) == (None, True)
+    assert reached(one=_lines()) == (None, True)
+    assert reached(one=_lines(away), two=_lines(fine)) == (True, True)
+    assert reached(one=_lines(away), two=_lines(replace(fine, ours=2))) == (False, False)
+    assert reached(one=_lines(away, SignaltableError("expected another"))) == (False, False)
+
+
 def test_a_run_is_compared_with_the_stored_one(tmp_path):
     path = tmp_path / "speed.json"
     first = _run(
@@ -98,6 +111,10 @@ def test_another_file_is_no_stored_run(tmp_path, text):
 def test_the_command_names_what_there_is_and_refuses_the_rest(monkeypatch, tmp_path):
     run = CliRunner().invoke(main, ["bench", "--list"])
     assert run.stdout.split() == list(registry.BENCHMARKS)
+    run = CliRunner().invoke(main, ["bench", "--list", "--json"])
+    told = json.loads(run.stdout)
+    assert [one["name"] for one in told] == list(registry.BENCHMARKS)
+    assert all(20 < len(one["what"]) < 200 for one in told)
     run = CliRunner().invoke(main, ["bench", "--only", "nothing"])
     assert (run.exit_code, run.stdout, len(run.stderr.splitlines())) == (2, "", 1)
     run = CliRunner().invoke(main, ["bench", "--only", "link", "--region", str(tmp_path)])
