@@ -19,7 +19,7 @@ from sqlalchemy.orm import undefer
 
 from audit.verify import verify
 from signaltable.cli import main
-from signaltable.cli.generate import generate
+from signaltable.cli.generate import FEWEST_AGENCIES, generate
 from signaltable.db import make_engine, refresh_statistics
 from signaltable.demo import cases
 from signaltable.demo.reporting import told_draft
@@ -375,6 +375,43 @@ def test_no_home_is_made_on_a_database_of_another_one(program, tmp_path, command
     assert "holds an installation already" in run.stderr
     with reading(program, whole="a test looks whether its pass still counts") as session:
         assert session.scalar(select(func.count()).select_from(Account)) > 1
+
+
+def test_an_empty_folder_becomes_a_home_for_its_user_alone_and_no_other_folder_does(tmp_path, monkeypatch):
+    class Begun(Exception):
+        pass
+
+    def begin(*_given):
+        raise Begun
+
+    monkeypatch.setattr(making, "_make", begin)
+    home = tmp_path / "home"
+    home.mkdir()
+    home.chmod(0o755)
+    settings = Settings.from_env({"SIGNALTABLE_HOME": str(home)})
+    with pytest.raises(Begun):
+        making.make(settings, making.Wanted(5, 1, 40, 6), lambda _done, _of: None)
+    assert home.stat().st_mode & 0o777 == 0o700
+    other = tmp_path / "papers"
+    other.mkdir()
+    other.chmod(0o755)
+    (other / "letter").touch()
+    run = CliRunner().invoke(main, ["generate", "--signals", "5"], env={"SIGNALTABLE_HOME": str(other)})
+    assert (run.exit_code, len(run.stderr.splitlines()), "an empty folder" in run.stderr) == (1, 1, True)
+    assert (other.stat().st_mode & 0o777, [one.name for one in other.iterdir()]) == (0o755, ["letter"])
+
+
+def test_no_fewer_organisations_are_asked_for_than_the_cases_need(tmp_path):
+    home = tmp_path / "home"
+    for few in (1, FEWEST_AGENCIES - 1):
+        run = CliRunner().invoke(
+            main, ["generate", "--signals", "5", "--agencies", str(few)], env={"SIGNALTABLE_HOME": str(home)}
+        )
+        assert (run.exit_code, home.exists()) == (2, False)
+        assert run.stderr == "signaltable: --agencies: expected an integer from 16 to 2000\n"
+        with pytest.raises(region.TooFewAgencies):
+            region.described(few)
+    assert region.described(FEWEST_AGENCIES)
 
 
 def test_one_that_was_broken_off_is_told(tmp_path):
