@@ -15,6 +15,7 @@ from signaltable.cli import main
 from signaltable.doctor import NAMES, Check, Status, examine, log
 from signaltable.flow import log_keys
 from signaltable.flow.coming_in.actors import SYSTEM
+from signaltable.flow.fsck import heads
 from signaltable.models import Host, Incident
 from signaltable.transaction import transaction
 from tests.databases import environment
@@ -231,6 +232,22 @@ def test_only_a_signed_note_tells_that_the_database_was_put_back(signed):
     assert "signed by no key of this log" in looked(settings)["log"].message
     later.write_text(checkpoint.sign(checkpoint.Checkpoint(keys[0].name, 999_999, bytes(32)), *keys))
     assert looked(settings)["log"].do == "run `signaltable audit restored`"
+
+
+def test_a_note_that_is_signed_meanwhile_tells_of_no_copy(signed, monkeypatch):
+    looks = []
+
+    def trusted(session, settings):
+        if not looks:
+            with transaction(signed, SYSTEM) as tx:
+                tx.record("log:consult", object_type="log", details={"view": "doctor", "count": 1})
+            jobs.run_checkpoint(signed)
+        looks.append("once more")
+        return heads.trusted_keys(session, settings)
+
+    monkeypatch.setattr(log, "trusted_keys", trusted)
+    found = looked(signed.settings)["log"]
+    assert (found.status, len(looks)) == (Status.OK, 2), found
 
 
 def test_a_note_that_the_log_does_not_continue(signed, monkeypatch):
