@@ -10,6 +10,8 @@ from typing import Final
 from signaltable.domain import SignaltableError
 
 LOCK: Final = "in-use.lock"
+# Stands in a home as long as it is being made: where it stays, that was broken off.
+UNFINISHED: Final = "init-is-not-finished"
 
 
 class HomeInUse(SignaltableError):

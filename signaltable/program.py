@@ -19,6 +19,7 @@ from signaltable.domain import SignaltableError
 from signaltable.flow.coming_in.app_codes import has_shown
 from signaltable.flow.coming_in.standing import require_standing
 from signaltable.flow.field_names import check_fields
+from signaltable.home_in_use import UNFINISHED
 from signaltable.keys import KeyProvider
 from signaltable.keys.chosen import is_signers, load_keys
 from signaltable.policy import PolicySet, load
@@ -45,8 +46,13 @@ def load_policy(settings: Settings) -> PolicySet:
     return policy
 
 
-def open_program(settings: Settings) -> Program:
-    """Everything the use cases need. Raises `NotInitialised` before `signaltable init`."""
+def open_program(settings: Settings, *, being_made: bool = False) -> Program:
+    """Everything the use cases need. Raises `NotInitialised` before `signaltable init`, and in a home that was half made.
+
+    `being_made` is for who makes that home.
+    """
+    if not being_made:
+        refuse_half_made(settings)
     engine = _existing(settings)
     write_to_log_file(settings)
     return _opened(settings, engine)
@@ -54,9 +60,16 @@ def open_program(settings: Settings) -> Program:
 
 def open_to_read(settings: Settings) -> Program:
     """The same, with a database that takes no change at all, and no file opened for writing: for who only looks."""
+    refuse_half_made(settings)
     engine = _existing(settings, only_reading=True)
     refuse_writes(engine)
     return _opened(settings, engine)
+
+
+def refuse_half_made(settings: Settings) -> None:
+    """Raises `NotInitialised` for a home whose making was broken off: some of its keys, rows or people may be missing."""
+    if (settings.home / UNFINISHED).exists():
+        raise NotInitialised(f"{settings.home} was only half made; remove it and try again")
 
 
 def _opened(settings: Settings, engine: Engine) -> Program:

@@ -69,7 +69,7 @@ def _make_home(settings: Settings, administrator: str) -> None:
     (settings.home / setup.UNFINISHED).touch()
     setup.make_keys(settings, on=day_of(now()))
     migrate(settings)
-    program = open_program(settings)
+    program = open_program(settings, being_made=True)
     setup.start_log(program)
     made = setup.first_administrator(program, administrator)
     click.echo(

@@ -24,9 +24,10 @@ def migrate(*, dry_run: bool, as_json: bool) -> None:
     from signaltable.flow import setup
     from signaltable.migrating import migrate as bring
     from signaltable.migrating import plan
-    from signaltable.program import open_program
+    from signaltable.program import open_program, refuse_half_made
 
     settings = Settings.from_env()
+    refuse_half_made(settings)
     found = plan(settings) if dry_run else bring(settings)
     if not dry_run and found.before and found.steps:
         setup.note_migration(open_program(settings), found.before, found.after)

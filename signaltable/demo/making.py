@@ -44,7 +44,7 @@ def make(settings: Settings, password: str, progress: Progress) -> Program:
     unfinished.touch()
     setup.make_keys(settings, on=day_of(now()))
     migrate(settings)
-    program = open_program(settings)
+    program = open_program(settings, being_made=True)
     # Many people did this in weeks, so each act gets a trace of its own.
     told = replace(program, work=None)
     before = cases.beginning(told)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from audit.key_chain import PURPOSE
 from audit.note import Signer
-from signaltable import VERSION
+from signaltable import VERSION, home_in_use
 from signaltable.access import Permission
 from signaltable.db import make_engine
 from signaltable.domain import Actor, Channel, SignaltableError
@@ -32,7 +32,7 @@ from signaltable.transaction import Program, Transaction, transaction
 
 REGION = Path(__file__).resolve().parent.parent / "demo" / "region.toml"
 DEMO_ACCOUNTS = "demo-accounts.json"
-UNFINISHED = "init-is-not-finished"
+UNFINISHED = home_in_use.UNFINISHED
 
 # Words for a password that a person can read aloud in a training; made anew for every demo home.
 _WORDS = (

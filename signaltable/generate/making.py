@@ -122,7 +122,8 @@ def _make(settings: Settings, wanted: Wanted, until: datetime, progress: Progres
     setup.make_keys(settings, on=day_of(until))
     migrate(settings)
     # Nobody reads along in a home that is being made.
-    told = replace(open_program(replace(settings, text_reader="off")), work=None, clock=lambda: until)
+    opened = open_program(replace(settings, text_reader="off"), being_made=True)
+    told = replace(opened, work=None, clock=lambda: until)
     before = cases.beginning(told)
     setup.start_log(before)
     accounts = region.seed(before, wanted.agencies, setup.new_demo_password(), settings.home)

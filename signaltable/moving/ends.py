@@ -19,7 +19,7 @@ from signaltable.home_in_use import LOCK, alone_in
 from signaltable.keys.chosen import load_keys
 from signaltable.moving.problems import CannotMove, told
 from signaltable.policy import PolicySet
-from signaltable.program import assemble, load_policy
+from signaltable.program import assemble, load_policy, refuse_half_made
 from signaltable.settings import Settings, require_proved_server
 from signaltable.transaction import Program
 
@@ -101,6 +101,7 @@ def ends(settings: Settings, source_url: str) -> Iterator[Ends]:
     """Both databases, for nobody else meanwhile. Raises `CannotMove` and `HomeInUse`."""
     source_file, target_file = file_of(source_url), file_of(settings.database_url)
     target_url = settings.owner_url or settings.database_url
+    refuse_half_made(settings)
     _require_home_and_file(settings, source_url)
     with ExitStack() as stack:
         stack.enter_context(alone_in(settings.home))

@@ -145,6 +145,28 @@ def test_a_home_that_was_only_half_made_is_not_served(signaltable, sqlite_settin
     assert (served.returncode, "half made" in served.stderr, served.stderr.count("\n")) == (1, True, 1)
 
 
+@pytest.mark.parametrize(
+    "command",
+    (
+        "jobs run-due,jobs status,migrate,migrate --dry-run,keys status,mail status,invite avim,audit rotate-key,"
+        "signer --once,submit --as havendam --file -,move --from sqlite:////x.db"
+    ).split(","),
+)
+def test_no_command_works_in_a_home_that_was_only_half_made(signaltable, sqlite_settings, command):
+    (sqlite_settings.home / setup.UNFINISHED).touch()
+    answer = signaltable(*command.split(), stdin=json.dumps(dict(EXAMPLE)))
+    _one_line(answer, 1)
+    assert "half made; remove it and try again" in answer.stderr
+
+
+@pytest.mark.parametrize("given", [[], ["--read-only"]])
+def test_a_home_that_was_only_half_made_cannot_be_checked(signaltable, sqlite_settings, given):
+    (sqlite_settings.home / setup.UNFINISHED).touch()
+    answer = signaltable("audit", "fsck", *given)
+    _one_line(answer, 2)
+    assert "half made" in answer.stderr
+
+
 def test_an_export_verifies_on_a_machine_that_has_only_the_audit_folder(signaltable, tmp_path):
     out = tmp_path / "export"
     assert signaltable("audit", "export", str(out)).exit_code == 0
