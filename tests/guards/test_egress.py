@@ -19,7 +19,7 @@ MAY_CONNECT = {
         "signaltable.text_reader.client",
         "signaltable.text_reader.process",
         "signaltable.text_reader.wire",
-        "signaltable.serve",
+        "signaltable.port",
         "signaltable.replica",  # Cuts the connection that DATABASE_REPLICA_URL names; it opens none.
         "signaltable.bench.serving",
     },

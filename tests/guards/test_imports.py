@@ -132,6 +132,7 @@ LAYERS = (
         "signaltable.later",
         "signaltable.build",
         "signaltable.board",
+        "signaltable.port",
         "signaltable.counting",
         "signaltable.log_lines",
         "signaltable.recorded_acts",
