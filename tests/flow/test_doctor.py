@@ -128,6 +128,7 @@ def signed(program):
     with transaction(today, SYSTEM) as tx:
         for number in range(log.NEWEST):
             tx.record("log:consult", object_type="log", details={"view": "doctor", "count": number})
+    jobs.run_checkpoint(today)
     jobs.run_fsck(today)
     jobs.run_checkpoint(today)
     return today
