@@ -350,7 +350,8 @@ def _minutes(text: str) -> int:
 def _require_place(name: str, url: str) -> None:
     """An address of SQLite names a file, which is there for every process; one of PostgreSQL has a number as port, if any."""
     if url.startswith("sqlite:"):
-        if url.partition("?")[0].removeprefix("sqlite:").lstrip("/") in {"", ":memory:"}:
+        _driver, slashes, file = url.partition("?")[0].partition("///")
+        if not slashes or file.lstrip("/") in {"", ":memory:"}:
             raise UnusableSettings(f"{name}: expected a file, as in sqlite:////path/to/signaltable.db")
         return
     # A password may hold what parts an address elsewhere, so it goes first.

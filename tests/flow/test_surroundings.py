@@ -61,6 +61,8 @@ def test_whether_an_address_holds_a_password(url, holds):
     [
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:quinzabelle.db"),
+        ("DATABASE_URL", "postgresql://[::x"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "sqlite://?timeout=1"),
         ("DATABASE_URL", "postgresql://quinzabelle@db.example:port/table"),

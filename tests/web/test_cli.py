@@ -274,7 +274,12 @@ def test_a_home_that_cannot_be_made_is_told(signaltable, monkeypatch, tmp_path, 
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://127.0.0.1:1/none", "postgresql://[::x", "sqlite:////nowhere/at/all.db", "sqlite:////proc/version"],
+    [
+        "postgresql://127.0.0.1:1/none",
+        "postgresql://127.0.0.1:1",
+        "sqlite:////nowhere/at/all.db",
+        "sqlite:////proc/version",
+    ],
 )
 def test_a_database_that_does_not_answer_is_told(signaltable, monkeypatch, tmp_path, url):
     monkeypatch.setenv("DATABASE_URL", url)
