@@ -6,6 +6,13 @@ import tempfile
 from pathlib import Path
 
 
+def make_private_folder(path: Path) -> None:
+    """Make a folder for its user alone (0700), also out of an empty one that is there; one that holds something keeps its mode."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not any(path.iterdir()):
+        path.chmod(0o700)
+
+
 def replace_file(path: Path, text: str, mode: int) -> None:
     """Write a file so that others see the old or the new one, and a crash leaves one of the two on the disk.
 

@@ -12,6 +12,7 @@ import click
 
 from signaltable.cli.demo import progress
 from signaltable.cli.kit import REFUSED, UNUSABLE, Stop, plainly
+from signaltable.disk import make_private_folder
 from signaltable.domain import SignaltableError
 from signaltable.port import check_port
 from signaltable.settings import Settings
@@ -65,7 +66,7 @@ def _make_home(settings: Settings, administrator: str) -> None:
     from signaltable.migrating import migrate
     from signaltable.program import now, open_program
 
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(settings.home)
     (settings.home / setup.UNFINISHED).touch()
     setup.make_keys(settings, on=day_of(now()))
     migrate(settings)

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, inspect, make_url, select, text
 from signaltable import row_level
 from signaltable.db import Base
 from signaltable.demo import cases
+from signaltable.disk import make_private_folder
 from signaltable.domain import SignaltableError, day_of
 from signaltable.flow import setup
 from signaltable.home_in_use import LOCK, alone_in
@@ -39,7 +40,7 @@ class NotADemo(SignaltableError):
 
 def make(settings: Settings, password: str, progress: Progress) -> Program:
     """Keys, tables, region and cases in a home that has none. All demo accounts get this password."""
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(settings.home)
     unfinished = settings.home / setup.UNFINISHED
     unfinished.touch()
     setup.make_keys(settings, on=day_of(now()))

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from signaltable import audit_trail
 from signaltable.audit_trail.appending import PastEvent, Stretch, milliseconds
 from signaltable.demo import cases
+from signaltable.disk import make_private_folder
 from signaltable.domain import SignaltableError, day_of
 from signaltable.flow import masking, setup
 from signaltable.flow.setup import INSTALLER
@@ -29,7 +30,7 @@ from signaltable.generate.marker import Generated
 from signaltable.generate.people import NOUNS, PLACES, Inventor
 from signaltable.generate.planning import Chunk, Planner
 from signaltable.generate.repeating import Repeated, Repeater
-from signaltable.home_in_use import LOCK, alone_in
+from signaltable.home_in_use import alone_in
 from signaltable.messages import place_of
 from signaltable.migrating import migrate
 from signaltable.models import Account, Agency, Disclosure, RegionalTable, Signal
@@ -87,8 +88,7 @@ def make(settings: Settings, wanted: Wanted, progress: Progress, *, processes: i
     """Make a home with a region of so many signals in it. Raises `CannotGenerate`, `HomeInUse`, `TooFewAgencies`."""
     _refuse(settings)
     region.described(wanted.agencies)
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings.home.chmod(0o700)  # An empty folder that was there may be open to others.
+    make_private_folder(settings.home)
     with alone_in(settings.home):
         until = now()
         said = Generated(
@@ -112,9 +112,6 @@ def _refuse(settings: Settings) -> None:
         )
     if settings.key_ring.exists():
         raise CannotGenerate("expected a home that is not there yet; nothing is generated beside what people made")
-    if settings.home.is_dir() and {one.name for one in settings.home.iterdir()} - {LOCK}:
-        # Whoever names the wrong folder keeps what is in it, and its mode.
-        raise CannotGenerate("expected a home that is not there yet, or an empty folder; this one holds something else")
     setup.require_new(settings)
 
 

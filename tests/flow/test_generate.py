@@ -24,6 +24,7 @@ from signaltable.db import make_engine, refresh_statistics
 from signaltable.demo import cases
 from signaltable.demo.reporting import told_draft
 from signaltable.demo.story import Step
+from signaltable.domain import SignaltableError
 from signaltable.flow import fsck, log_export, searching, setup, signals
 from signaltable.flow.coming_in.actors import actor_of_login
 from signaltable.flow.sealing import open_identity, owner_part
@@ -377,7 +378,9 @@ def test_no_home_is_made_on_a_database_of_another_one(program, tmp_path, command
         assert session.scalar(select(func.count()).select_from(Account)) > 1
 
 
-def test_an_empty_folder_becomes_a_home_for_its_user_alone_and_no_other_folder_does(tmp_path, monkeypatch):
+def test_an_empty_folder_becomes_a_home_for_its_user_alone(tmp_path, monkeypatch):
+    """One that holds something, such as a mounted disk with its `lost+found`, is taken too and keeps its mode: it may be shared."""
+
     class Begun(Exception):
         pass
 
@@ -385,20 +388,33 @@ def test_an_empty_folder_becomes_a_home_for_its_user_alone_and_no_other_folder_d
         raise Begun
 
     monkeypatch.setattr(making, "_make", begin)
+    empty, mounted = tmp_path / "empty", tmp_path / "mounted"
+    for home in (empty, mounted):
+        home.mkdir()
+        home.chmod(0o755)
+    (mounted / "lost+found").mkdir()
+    for home in (empty, mounted):
+        settings = Settings.from_env({"SIGNALTABLE_HOME": str(home)})
+        with pytest.raises(Begun):
+            making.make(settings, making.Wanted(5, 1, 40, 6), lambda _done, _of: None)
+    assert [home.stat().st_mode & 0o777 for home in (empty, mounted)] == [0o700, 0o755]
+
+
+@pytest.mark.sqlite_only(reason="makes a database of its own in its home")
+@pytest.mark.parametrize("command", [["init"], ["init", "--demo"]])
+def test_so_it_does_for_a_home_that_is_begun_and_for_the_demo(command, tmp_path, monkeypatch):
+    class Begun(SignaltableError):
+        pass
+
+    def begin(*_given, **_named):
+        raise Begun("begun")
+
+    monkeypatch.setattr(setup, "make_keys", begin)
     home = tmp_path / "home"
     home.mkdir()
     home.chmod(0o755)
-    settings = Settings.from_env({"SIGNALTABLE_HOME": str(home)})
-    with pytest.raises(Begun):
-        making.make(settings, making.Wanted(5, 1, 40, 6), lambda _done, _of: None)
-    assert home.stat().st_mode & 0o777 == 0o700
-    other = tmp_path / "papers"
-    other.mkdir()
-    other.chmod(0o755)
-    (other / "letter").touch()
-    run = CliRunner().invoke(main, ["generate", "--signals", "5"], env={"SIGNALTABLE_HOME": str(other)})
-    assert (run.exit_code, len(run.stderr.splitlines()), "an empty folder" in run.stderr) == (1, 1, True)
-    assert (other.stat().st_mode & 0o777, [one.name for one in other.iterdir()]) == (0o755, ["letter"])
+    run = CliRunner().invoke(main, command, env={"SIGNALTABLE_HOME": str(home)})
+    assert (run.exit_code, home.stat().st_mode & 0o777) == (1, 0o700), run.stderr
 
 
 def test_no_fewer_organisations_are_asked_for_than_the_cases_need(tmp_path):
