@@ -3,12 +3,12 @@
 Why a signal is kept longer is sealed for its owner; that it was, and until when, stands in the course of the signal.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, exists, func, or_, select
 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.audit_trail import milliseconds
@@ -72,7 +72,12 @@ def _handed_over(tx: Transaction, signal: Signal) -> Sequence[Disclosure]:
 
 def _rule(tx: Transaction, signal: Signal, *, case: bool) -> Retention:
     """The class of policies/retention.toml by which a signal is kept now."""
-    name = {State.WITHDRAWN: "withdrawn", State.WATCH: "watch"}.get(State(signal.state), "case" if case else "signal")
+    return _rule_in(tx, State(signal.state), case=case)
+
+
+def _rule_in(tx: Transaction, state: State, *, case: bool = False) -> Retention:
+    """That of signals in this state."""
+    name = {State.WITHDRAWN: "withdrawn", State.WATCH: "watch"}.get(state, "case" if case else "signal")
     return tx.program.policy.retention[name]
 
 
@@ -83,11 +88,13 @@ def of_signal(tx: Transaction, signal: Signal) -> Keeping | None:
     handed_over = _handed_over(tx, signal)
     rule = _rule(tx, signal, case=bool(handed_over))
     until = last_day(tx, signal, handed_over)
-    left = _times_left(tx, {signal.id: signal.state})[signal.id]
+    state = State(signal.state)
+    kept = tx.session.scalar(select(_times_kept(state)).select_from(Signal).where(Signal.id == signal.id)) or 0
+    left = max(0, (_rule_in(tx, state).extend_times or 0) - kept)
     from_day = until - timedelta(days=rule.warn or 0)
     possible = bool(rule.extend_days) and left > 0 and _can_expire(signal, handed_over) and until >= tx.today
     now = possible and tx.today >= from_day
-    while_open = bool(handed_over) and State(signal.state) not in ENDED
+    while_open = bool(handed_over) and state not in ENDED
     return Keeping(
         until=until,
         rule=rule,
@@ -107,29 +114,18 @@ def _can_expire(signal: Signal, handed_over: Sequence[Disclosure]) -> bool:
     return (state in UNDISCLOSED or state is State.CLOSED) and not handed_over
 
 
-def _times_left(tx: Transaction, states: Mapping[str, str]) -> dict[str, int]:
-    """Signal -> how many times it can still be kept longer, of signals in these states.
+def _times_kept(state: State) -> ScalarSelect[int]:
+    """How many times a signal in this state (that of the query around it) was kept longer in the term that runs.
 
     Watching has a term of its own, and so its own times.
     """
-    moves = select(SignalMove.signal_id, func.max(SignalMove.at).label("at")).where(
-        SignalMove.signal_id.in_(states), SignalMove.state_to == State.WATCH
+    watched_since = exists().where(
+        SignalMove.signal_id == Signal.id, SignalMove.state_to == State.WATCH, SignalMove.at >= Postponement.at
     )
-    watched = {row.signal_id: row.at for row in tx.lists.execute(moves.group_by(SignalMove.signal_id))}
-    longer = select(Postponement.object_id, Postponement.at).where(
-        Postponement.kind == KEPT, Postponement.object_id.in_(states)
-    )
-    used: dict[str, list[datetime]] = {}
-    for row in tx.lists.execute(longer):
-        used.setdefault(row.object_id, []).append(row.at)
-    left = {}
-    for signal_id, state in states.items():
-        watching = state == State.WATCH
-        since = watched.get(signal_id) if watching else None
-        times = sum(since is None or at > since for at in used.get(signal_id, ()))
-        rule = tx.program.policy.retention["watch" if watching else "signal"]
-        left[signal_id] = max(0, (rule.extend_times or 0) - times)
-    return left
+    times = select(func.count(Postponement.id)).where(Postponement.kind == KEPT, Postponement.object_id == Signal.id)
+    if state is State.WATCH:
+        times = times.where(~watched_since.correlate(Signal, Postponement))
+    return times.correlate(Signal).scalar_subquery()
 
 
 def _longer(tx: Transaction, signal: Signal) -> Iterable[KeptLonger]:
@@ -229,24 +225,31 @@ def warn(tx: Transaction) -> int:
 
 
 def _near(tx: Transaction) -> Iterable[Signal]:
-    """What may have to be told of: an end within the longest time before which people hear, and not told lately."""
-    rules = tx.program.policy.retention
-    longest = max((rules[name].warn or 0 for name in ("signal", "watch", "withdrawn", "case")), default=0)
-    soon = tx.today + timedelta(days=longest)
-    untold = or_(Signal.keep_warned_at.is_(None), Signal.keep_warned_at < end_of(tx.today - timedelta(days=longest)))
-    base = select(Signal).where(Signal.owner_sealed != ERASED_SEAL)
-    ending = (*UNDISCLOSED, State.CLOSED, State.WITHDRAWN)
-    short = base.where(Signal.keep_until.between(tx.today, soon), Signal.state.in_(ending), ~_disclosed(), untold)
-    # A closed case is kept for so long after it was closed: look at those that were closed that long ago.
-    closed = exists().where(
-        SignalMove.signal_id == Signal.id,
-        SignalMove.state_to == State.CLOSED,
-        SignalMove.at < end_of(_case_began(tx, soon)),
-        SignalMove.at >= end_of(_case_began(tx, tx.today) - timedelta(days=2)),
-    )
-    long = base.where(Signal.state == State.CLOSED, _disclosed(), closed, untold)
-    for query in (short, long):
-        yield from tx.session.scalars(query.order_by(Signal.keep_until, Signal.id).limit(AT_ONCE)).all()
+    """What may have to be told of: an end within the time before which people hear, and not told lately.
+
+    Each rule has its own time and its own turn: what another one still leaves alone takes nobody's place.
+    """
+    there = select(Signal).where(Signal.owner_sealed != ERASED_SEAL).order_by(Signal.keep_until, Signal.id)
+    for state in (*UNDISCLOSED, State.CLOSED, State.WITHDRAWN):
+        if warn := _rule_in(tx, state).warn:
+            ends = Signal.keep_until.between(tx.today, tx.today + timedelta(days=warn))
+            query = there.where(Signal.state == state, ends, ~_disclosed(), _untold(tx, warn))
+            yield from tx.session.scalars(query.limit(AT_ONCE)).all()
+    if warn := tx.program.policy.retention["case"].warn:
+        # A closed case is kept for so long after it was closed: look at those that were closed that long ago.
+        closed = exists().where(
+            SignalMove.signal_id == Signal.id,
+            SignalMove.state_to == State.CLOSED,
+            SignalMove.at < end_of(_case_began(tx, tx.today + timedelta(days=warn))),
+            SignalMove.at >= end_of(_case_began(tx, tx.today) - timedelta(days=2)),
+        )
+        query = there.where(Signal.state == State.CLOSED, _disclosed(), closed, _untold(tx, warn))
+        yield from tx.session.scalars(query.limit(AT_ONCE)).all()
+
+
+def _untold(tx: Transaction, warn: int) -> ColumnElement[bool]:
+    """Not told in the term that runs, when its end is at most so many days away."""
+    return or_(Signal.keep_warned_at.is_(None), Signal.keep_warned_at < end_of(tx.today - timedelta(days=warn)))
 
 
 def _disclosed() -> ColumnElement[bool]:
@@ -266,32 +269,32 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
     near = [_near_its_end(tx, state) for state in (*UNDISCLOSED, State.CLOSED) if _can_be_longer(tx, state)]
     if not near:
         return
-    columns = (Signal.id, Signal.reference, Signal.state, Signal.urgency, Signal.keep_until, Signal.keep_warned_at)
+    columns = (Signal.id, Signal.reference, Signal.urgency, Signal.keep_until, Signal.keep_warned_at)
     query = select(*columns).where(Signal.id.in_(places.first_of_branches(near, MOST)))
-    found = tx.lists.execute(query.order_by(Signal.keep_until, Signal.id).limit(MOST)).all()
-    left = _times_left(tx, {one.id: one.state for one in found})
-    for signal in found:
-        if not left[signal.id]:
-            continue
+    for signal in tx.lists.execute(query.order_by(Signal.keep_until, Signal.id)):
         since = signal.keep_warned_at or tx.now
         urgent = is_pressing(tx, signal.urgency)
         yield WorkItem("keeping", signal.reference, signal.reference, since, signal.keep_until, urgent, (signal.id,))
 
 
 def _can_be_longer(tx: Transaction, state: State) -> bool:
-    rule = tx.program.policy.retention["watch" if state is State.WATCH else "signal"]
+    rule = _rule_in(tx, state)
     return bool(rule.warn and rule.extend_days)
 
 
 def _near_its_end(tx: Transaction, state: State) -> places.Branch:
-    """The own signals in this state of which the end is near, with the day."""
-    rule = tx.program.policy.retention["watch" if state is State.WATCH else "signal"]
+    """The own signals in this state of which the end is near and that can be kept longer, with the day.
+
+    Those that cannot are left out here and not of what was found: a hundred of them would hide the one that can.
+    """
+    rule = _rule_in(tx, state)
     return select(Signal.id, Signal.keep_until).where(
         Signal.owner_agency == tx.actor.agency_id,
         Signal.state == state,
         Signal.keep_until.between(tx.today, tx.today + timedelta(days=rule.warn or 0)),
         Signal.owner_sealed != ERASED_SEAL,
         ~_disclosed(),
+        _times_kept(state) < (rule.extend_times or 0),
         not_kept_from(tx, Signal.id),
     )
 

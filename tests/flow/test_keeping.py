@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import LargeBinary, String, Text, select
+from sqlalchemy import LargeBinary, String, Text, select, update
 
 from signaltable.db import Base
 from signaltable.domain import Conflict, Refused, State, UnusableInput
@@ -11,7 +11,7 @@ from signaltable.flow import dossier, enrich, keeping, reflection, signals, work
 from signaltable.flow.escalations import looking, settling
 from signaltable.flow.escalations.settling import Settling
 from signaltable.jobs import JOBS, run_retention
-from signaltable.models import Mail, Postponement, ReflectionPeriod
+from signaltable.models import Mail, Postponement, ReflectionPeriod, Signal
 from signaltable.queries import signal_by_reference
 from signaltable.transaction import reading
 from tests.table_steps import asked, log, on_the_agenda, row, submitted, triage_it, triaged, use
@@ -141,6 +141,33 @@ def test_keeping_an_eye_on_it_has_a_term_and_times_of_its_own(program, owner, ac
 
 # Codes, counts, moments and references stay; these are texts that people wrote, or envelopes with what they wrote.
 KEPT_WORDS = {"signals": {"reference", "capacity", "state", "urgency", "source_quality", "policy_digest"}}
+
+
+def test_one_that_cannot_be_kept_longer_hides_none_that_can(program, owner, reference, clock, monkeypatch):
+    monkeypatch.setattr(keeping, "MOST", 1)
+    for _time in range(program.policy.retention["signal"].extend_times):
+        to_the_end(program, clock, reference, before=3)
+        longer(program, owner, reference)
+    to_the_end(program, clock, reference, before=3)
+    other = submitted(program, owner)
+    with program.write_sessions() as session:
+        ends = row(program, reference).keep_until + timedelta(days=1)
+        session.execute(update(Signal).where(Signal.reference == other).values(keep_until=ends))
+        session.commit()
+    assert [one.key for one in use(program, owner, work_list.mine) if one.kind == "keeping"] == [other]
+
+
+def test_one_of_which_nobody_hears_yet_takes_no_other_ones_place(program, owner, reference, clock, monkeypatch):
+    monkeypatch.setattr(keeping, "AT_ONCE", 1)
+    rules = program.policy.retention
+    to_the_end(program, clock, reference, before=rules["withdrawn"].days + 1)
+    other = submitted(program, owner)
+    use(program, owner, signals.withdraw, other, "Dubbel ingediend.")
+    clock.forward(days=rules["withdrawn"].days + 1 - rules["signal"].warn)
+    assert row(program, other).keep_until < row(program, reference).keep_until
+    assert use(program, JOBS, keeping.warn) == 1
+    assert row(program, reference).keep_warned_at
+    assert row(program, other).keep_warned_at is None
 
 
 def test_after_the_end_no_column_of_any_table_about_the_signal_holds_a_word(program, owner, actor, clock):
