@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
 from signaltable import payload as document
 from signaltable.access import require
@@ -70,7 +70,7 @@ class Approval:
 def waiting(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[ApprovalLine], PageKey | None]:
     """The requests that the actor may look at, newest first, a page at a time; with the key of the next page."""
     require(tx.actor, second_person.PERMISSION)
-    newest = second_person.first_places(tx, "approvals", PAGE + 1, newest=True, after=after)
+    newest = _first(tx, PAGE + 1, newest=True, after=after)
     query = select(Disclosure).join(Signal, Signal.id == Disclosure.signal_id)
     query = query.where(*_open_to(tx), Disclosure.id.in_(newest))
     shown, following = newest_first(tx, query, Disclosure.requested_at, Disclosure.id, after)
@@ -101,12 +101,17 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
     query = (
         select(Disclosure.reference, Disclosure.requested_at, Disclosure.signal_id, Signal.urgency)
         .join(Signal, Signal.id == Disclosure.signal_id)
-        .where(*_open_to(tx), Disclosure.id.in_(second_person.first_places(tx, "approvals", MOST)))
+        .where(*_open_to(tx), Disclosure.id.in_(_first(tx, MOST)))
         .order_by(Disclosure.requested_at, Disclosure.id)
     )
     for row in tx.lists.execute(query.limit(MOST)):
         urgent = is_pressing(tx, row.urgency)
         yield WorkItem("approvals", row.reference, row.reference, row.requested_at, None, urgent, (row.signal_id,))
+
+
+def _first(tx: Transaction, most: int, **options: Any) -> Select[Any]:
+    may_see = select(Disclosure.id).join(Signal, Signal.id == Disclosure.signal_id).where(*_open_to(tx))
+    return second_person.first_places(tx, "approvals", most, may_see, **options)
 
 
 def _open_to(tx: Transaction) -> tuple[ColumnElement[bool], ...]:

@@ -107,7 +107,9 @@ def _among(
     """Whether a duty is among the first of the own agency, or of those that the actor may look back at, or among `more`."""
     parts = [select(places.of_own_agency(tx, lists, most, **options).c.object_id), *more]
     if second_person.may_look(tx):
-        parts.append(second_person.first_places(tx, "reviews", most, **options))
+        joined = select(Duty.id).join(Disclosure, Disclosure.id == Duty.disclosure_id)
+        may_see = joined.join(Signal, Signal.id == Disclosure.signal_id).where(_to_look_back_at(tx))
+        parts.append(second_person.first_places(tx, "reviews", most, may_see, **options))
     return Duty.id.in_(union_all(*parts))
 
 
@@ -125,9 +127,13 @@ def _of_actor(tx: Transaction) -> ColumnElement[bool]:
     if isinstance(may(tx.actor, Permission.DUTY_FULFIL_OWN), Allowed):
         parts.append(and_(places.beside(Duty.agency_id) == tx.actor.agency_id, Duty.kind != REVIEW))
     if second_person.may_look(tx):
-        others = Disclosure.requested_by != tx.actor.account_id, Disclosure.approved_by != tx.actor.account_id
-        parts.append(and_(Duty.kind == REVIEW, *others, second_person.reach(tx)))
+        parts.append(_to_look_back_at(tx))
     return or_(*parts)
+
+
+def _to_look_back_at(tx: Transaction) -> ColumnElement[bool]:
+    others = Disclosure.requested_by != tx.actor.account_id, Disclosure.approved_by != tx.actor.account_id
+    return and_(Duty.kind == REVIEW, *others, second_person.reach(tx))
 
 
 def _line(tx: Transaction, duty: Duty, row: Disclosure, titles: Mapping[str, str]) -> DutyLine:

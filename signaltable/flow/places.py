@@ -28,11 +28,13 @@ def first_of(
     newest: bool = False,
     after: PageKey | None = None,
     before: datetime | None = None,
+    only: ColumnElement[bool] | None = None,
 ) -> Subquery:
     """The first `limit` places of these lists in these scopes: `object_id`, `signal_id`, `at`, and `list`.
 
     By moment and id; the last first when `newest`. `after` is where the page before ended, `before` an end that is not part
-    of it. Without the cases that the actor is kept from. No scope gives none. Each branch of the statement has its own limit,
+    of it; `only` is what else is asked of a `ListPlace`, so that what is left out takes no place of another. Without the
+    cases that the actor is kept from. No scope gives none. Each branch of the statement has its own limit,
     so that the database goes along its index and stops.
     """
     order = (ListPlace.at.desc(), ListPlace.object_id.desc()) if newest else (ListPlace.at, ListPlace.object_id)
@@ -47,6 +49,8 @@ def first_of(
                 query = query.where(place < after if newest else place > after)
             if before is not None:
                 query = query.where(ListPlace.at < before)
+            if only is not None:
+                query = query.where(only)
             branches.append(select(query.order_by(*order).limit(limit).subquery()))
     if not branches:
         nothing = select(ListPlace.object_id, ListPlace.signal_id, ListPlace.at, ListPlace.list)

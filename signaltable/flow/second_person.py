@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, 
 from signaltable.access import Allowed, Permission, may, require
 from signaltable.domain import Refused
 from signaltable.flow import places
-from signaltable.models import Disclosure, Signal, TableMember
+from signaltable.models import Disclosure, ListPlace, Signal, TableMember
 from signaltable.queries import not_kept_from, resource_of_disclosure, seated_at, tables_of
 from signaltable.transaction import Transaction
 
@@ -46,15 +46,17 @@ def reach(tx: Transaction) -> ColumnElement[bool]:
     return and_(own, not_kept_from(tx, Disclosure.signal_id))
 
 
-def first_places(tx: Transaction, name: str, most: int, **options: Any) -> Select[Any]:
+def first_places(tx: Transaction, name: str, most: int, open_to: Select[Any], **options: Any) -> Select[Any]:
     """The ids of the first things in the list `name` of the own agency; for who chairs a table those of its tables too.
 
-    It reaches further than `reach`, which stays with the query: of what an agency passes on a chair sees only some.
+    `open_to` is the query of the ids that the actor may look at: an agency and a table have more in these lists, such as
+    what the actor asked for, and that is left out before so many are taken.
     """
-    # What the actor asked for is among them, and is no work of the actor.
-    found = [places.of_own_agency(tx, (name,), 2 * most, **options)]
+    (thing,) = open_to.selected_columns
+    options |= {"only": open_to.where(thing == ListPlace.object_id).correlate(ListPlace).exists()}
+    found = [places.of_own_agency(tx, (name,), most, **options)]
     if _chairs(tx):
-        found.append(places.at_own_tables(tx, (f"{name}-table",), 2 * most, **options))
+        found.append(places.at_own_tables(tx, (f"{name}-table",), most, **options))
     return select(union_all(*(select(one.c.object_id) for one in found)).subquery().c.object_id)
 
 

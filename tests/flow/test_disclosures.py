@@ -20,7 +20,7 @@ from signaltable.transaction import reading
 from tests.conftest import PASSWORD
 from tests.disclosure_steps import GIVEN, agree, disclosed, evidence_for, key_for, look
 from tests.factories import a_person, a_signal
-from tests.table_steps import log, row, submitted, use
+from tests.table_steps import colleague, log, row, submitted, use
 
 
 def a_perpetrator(**changes):
@@ -610,6 +610,24 @@ def test_the_same_person_or_role_or_another_agency_cannot_agree(program, actor, 
     assert stored(program, disclosure).state == "awaiting_approval"
     assert use(program, actor(program, "fg.havendam"), approvals.waiting)[0] == []
     assert [line.reference for line in use(program, officer, approvals.waiting)[0]] == [disclosure]
+
+
+def test_what_somebody_asked_for_takes_no_place_of_what_a_colleague_did(program, actor, clock, monkeypatch):
+    """In an organisation where one person asks for most, the oldest and the newest hundred may all be of that person."""
+    monkeypatch.setattr(approvals, "MOST", 1)
+    monkeypatch.setattr(approvals, "PAGE", 1)
+    colleague(program, "linde2", "delinde", "focal-officer")
+    officer = actor(program, "fg.delinde")
+    asking, other = actor(program, "delinde"), actor(program, "linde2")
+    both = replace(asking, roles=asking.roles | officer.roles, permissions=asking.permissions | officer.permissions)
+    draft = a_signal(capacity="care-wgbo", subjects=[a_person(age="minor", age_years=16)])
+    asked = []
+    for who in (asking, asking, other, asking, asking, asking):
+        clock.forward(minutes=1)
+        reference = submitted(program, asking, draft)
+        asked.append(disclosed(program, who, reference, "veilig-thuis", ground="Z3", age="minor").reference)
+    assert use(program, both, lambda tx: [item.key for item in approvals.work(tx)]) == [asked[2]]
+    assert [line.reference for line in use(program, both, approvals.waiting)[0]] == [asked[2]]
 
 
 def test_rejecting_needs_a_reason_and_ends_it(program, actor, requested):
