@@ -15,7 +15,8 @@ class WorkItem:
 
     `kind` is a code of the work list, which knows its words and its page; `key` what that page is opened with, and
     `thing` how people know it: a reference or a pseudonym, never a name. `due_on` is the last day, None without one.
-    `about` are the ids of the signals behind it: the list leaves out those from which the actor is kept.
+    `about` are the ids of the signals behind it: the list leaves out those from which the actor is kept. `subject` is the id
+    of somebody by whose pseudonym people know the thing, which is worked out for what a page shows and not for all that waits.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class WorkItem:
     due_on: date | None = None
     urgent: bool = False
     about: tuple[str, ...] = ()
+    subject: str = ""
 
 
 def is_pressing(tx: Transaction, urgency: str) -> bool:

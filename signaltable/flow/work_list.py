@@ -6,7 +6,7 @@ who is kept from a case by a conflict of interest does not see here that there i
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -31,6 +31,7 @@ from signaltable.flow import (
 from signaltable.flow.escalations import listing as stuck
 from signaltable.flow.identity_requests import lists as identity_lists
 from signaltable.flow.linking import pages as links
+from signaltable.flow.naming import subject_name
 from signaltable.flow.rights import looking_back, reviews
 from signaltable.flow.table import attending, minutes_work, task_lists
 from signaltable.flow.work import MOST, WorkItem
@@ -133,7 +134,7 @@ def page(tx: Transaction, number: int = 1) -> WorkPage:
     found = mine(tx)
     pages = max(1, -(-len(found) // PAGE))
     number = min(max(number, 1), pages)
-    shown = found[(number - 1) * PAGE : number * PAGE]
+    shown = [_named(tx, one) for one in found[(number - 1) * PAGE : number * PAGE]]
     tx.record(
         "signal:list",
         object_type="agency",
@@ -142,6 +143,10 @@ def page(tx: Transaction, number: int = 1) -> WorkPage:
         signals=sorted({signal for one in shown for signal in one.about}),
     )
     return WorkPage(tuple(_line(one, tx.today) for one in shown), _counts(tx, found), number, pages)
+
+
+def _named(tx: Transaction, one: WorkItem) -> WorkItem:
+    return replace(one, thing=subject_name(tx, tx.actor.agency_id, one.subject)) if one.subject else one
 
 
 def waiting(tx: Transaction) -> tuple[Waiting, ...]:

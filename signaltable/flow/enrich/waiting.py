@@ -8,7 +8,6 @@ from sqlalchemy import Row, func, select, union_all
 
 from signaltable.domain import ANSWERABLE, State, day_of
 from signaltable.flow import fact_questions, places
-from signaltable.flow.dossier import pseudonym
 from signaltable.flow.work import MOST, WorkItem, is_pressing
 from signaltable.grounds import Ground
 from signaltable.models import Question, Signal
@@ -47,9 +46,10 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
         .order_by(Question.due_on, Question.id)
     )
     for row in tx.lists.execute(query):
-        thing = pseudonym(tx, tx.actor.agency_id, row.subject_id) if row.subject_id else _title(tx, row)
+        thing = "" if row.subject_id else _title(tx, row)
         urgent = is_pressing(tx, row.urgency) and _tells_urgency(tx, row)
-        yield WorkItem("questions", row.id, thing, row.asked_at, row.due_on, urgent, (row.signal_id,))
+        about = (row.signal_id,)
+        yield WorkItem("questions", row.id, thing, row.asked_at, row.due_on, urgent, about, row.subject_id or "")
 
 
 def _title(tx: Transaction, question: Row[*tuple[Any, ...]]) -> str:

@@ -18,6 +18,7 @@ from signaltable.flow.work import MOST, WorkItem
 from signaltable.link_acts import Act, verdicts
 from signaltable.models import Link, LinkAct, LinkVerdict, Signal, Subject
 from signaltable.queries import PAGE, PageKey, newest_first
+from signaltable.queries import mine as kept_from_me
 from signaltable.transaction import Transaction
 
 # The views of the list: what waits for the own agency, for another, what is confirmed, what is refused or over.
@@ -144,8 +145,11 @@ def group_of_own(tx: Transaction, reference: str, number: int) -> groups.Spread 
 def _count_waiting(tx: Transaction) -> int:
     """How many proposed links wait for an answer of the actor's agency, counted up to one more than `MOST_COUNTED`."""
     first = places.of_own_agency(tx, LISTS[MINE], MOST_COUNTED + 1)
-    query = select(func.count()).select_from(Link).join(first, first.c.object_id == Link.id)
-    return tx.lists.scalar(query.where(link_not_kept_from(tx))) or 0
+    query = select(func.count()).select_from(first)
+    if kept_from_me(tx):
+        # A place knows one side of its link; the other one may stand in a case that the actor is kept from.
+        query = query.join(Link, Link.id == first.c.object_id).where(link_not_kept_from(tx))
+    return tx.lists.scalar(query) or 0
 
 
 def work(tx: Transaction) -> Iterable[WorkItem]:
