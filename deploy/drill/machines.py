@@ -112,8 +112,9 @@ class Server:
 
 def _libpq(url: URL) -> dict[str, str]:
     """An address for the tools of PostgreSQL: in their environment, because others can read the arguments of a process."""
-    bare = url.set(drivername="postgresql", password=None).render_as_string()
-    return {"ADDRESS": bare, "PGPASSWORD": url.password or ""}
+    # Not `set`, for which no password means the one that there was.
+    bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
+    return {"ADDRESS": bare.render_as_string(), "PGPASSWORD": url.password or ""}
 
 
 def make_keepers(scratch: Path) -> Path:

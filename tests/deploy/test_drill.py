@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from audit.note import Signer
 from deploy import manifest
-from deploy.drill import Own, run, run_own
+from deploy.drill import Own, machines, run, run_own
 from deploy.drill.machines import SCRIPTS
 from signaltable import messages
+from tests.standby import programs_of_postgres
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +34,30 @@ def test_what_is_promised_of_a_restore_on_another_machine_holds(tmp_path):
     assert len(drill.promises) > 10
     _own_backup_would_do(tmp_path)
     _changed_backup_is_refused(tmp_path)
+
+
+@pytest.mark.postgres
+def test_so_it_does_on_postgresql_as_a_role_with_a_password(postgres_server, tmp_path, monkeypatch):
+    path = f"{programs_of_postgres()}:{os.environ['PATH']}"
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.setitem(machines._TOLD, "PATH", path)
+    address = make_url(postgres_server.format("postgres")).set(password="proefwachtwoord")
+    server = machines.Server(address.render_as_string(hide_password=False))
+    server.require_tools()
+    try:
+        drill = run(tmp_path, lambda _line: None, server, serve=False)
+    finally:
+        server.end()
+    assert [what for what, holds in drill.promises if not holds] == []
+    assert len(drill.promises) > 10
+
+
+def test_the_tools_of_postgresql_get_a_password_in_their_environment_and_not_in_the_address():
+    url = make_url("postgresql+psycopg://drill:proefwachtwoord@db.example:5433/signaltable?sslmode=require")
+    assert machines._libpq(url) == {
+        "ADDRESS": "postgresql://drill@db.example:5433/signaltable?sslmode=require",
+        "PGPASSWORD": "proefwachtwoord",
+    }
 
 
 def _own_backup_would_do(scratch: Path):
