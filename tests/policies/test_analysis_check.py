@@ -173,7 +173,8 @@ def test_findings_are_told_to_people_and_as_json(folder: Path) -> None:
     )(folder)
     swap("grondslagen/E3.toml", ("valid_from = 2026-01-01", "valid_from = 2027-01-01"))(folder)
 
-    plain, as_json = check("--dir", str(folder)), check("--dir", str(folder), "--json")
+    before_it_counts = ("--dir", str(folder), "--on", "2026-11-22")
+    plain, as_json = check(*before_it_counts), check(*before_it_counts, "--json")
 
     assert plain.exit_code == as_json.exit_code == 1
     found: list[dict[str, Any]] = json.loads(as_json.output)
