@@ -263,6 +263,21 @@ def test_pages_and_pieces_of_any_size_give_the_same(region, actor, monkeypatch):
     assert seen == whole
 
 
+def test_cases_of_several_pieces_are_opened_together(region, actor, monkeypatch):
+    who, opened_at_once = actor(region, "coordinator"), []
+    shipped = finding._Search._open
+
+    def opening(search, numbers):
+        opened_at_once.append(len(numbers))
+        return shipped(search, numbers)
+
+    monkeypatch.setattr(finding._Search, "_open", opening)
+    monkeypatch.setattr(lists, "FIRST_PIECE", 1)
+    monkeypatch.setattr(lists, "LARGEST_PIECE", 1)
+    hits = found_by(region, who, "kassen")
+    assert (len(opened_at_once), opened_at_once[0] >= len(hits) > 1) == (1, True)
+
+
 def test_a_period_counts_days_in_the_netherlands(region, actor, clock):
     who = actor(region, "havendam")
     with reading(region) as session:

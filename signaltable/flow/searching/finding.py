@@ -240,15 +240,21 @@ class _Search:
 
     def page(self, before: int) -> tuple[list[Hit], int, bool]:
         """The hits, where the next page begins (0 at the end), and whether this one is full."""
-        piece = lists.FIRST_PIECE
+        size, found = lists.FIRST_PIECE, list[int]()
         while before > self._first:
-            numbers, reached = self._next_piece(before, piece)
-            before = self._take(numbers, reached)
+            numbers, reached = self._next_piece(before, size)
+            found += numbers
+            before = reached if reached > self._first else 0
+            size = min(size * 4, lists.LARGEST_PIECE)
+            # Opening cases asks the database ten things, however few they are: so as many as may fill the page go together.
+            some = len(self._hits) + len(found) > PAGE or self._read + len(found) >= MOST_READ
+            if before and not some and self._looked_up < MOST_LOOKED_UP:
+                continue
+            before, found = self._take(found, before), []
             if len(self._hits) > PAGE:
                 return [hit for _number, hit in self._hits[:PAGE]], self._hits[PAGE - 1][0], True
             if before and (self._looked_up >= MOST_LOOKED_UP or self._read >= MOST_READ):
                 return [hit for _number, hit in self._hits], before, False
-            piece = min(piece * 4, lists.LARGEST_PIECE)
         return [hit for _number, hit in self._hits], 0, True
 
     def _next_piece(self, before: int, size: int) -> tuple[list[int], int]:
@@ -276,7 +282,7 @@ class _Search:
             self._hits += self._open(some)
             if len(self._hits) > PAGE or self._read >= MOST_READ:
                 return some[-1]
-        return reached if reached > self._first else 0
+        return reached
 
     def _open(self, numbers: Sequence[int]) -> Iterator[tuple[int, Hit]]:
         tx = self._tx
