@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import Select, select
 
 from signaltable import payload as document
 from signaltable.access import require
@@ -71,8 +71,7 @@ def waiting(tx: Transaction, *, after: PageKey | None = None) -> tuple[list[Appr
     """The requests that the actor may look at, newest first, a page at a time; with the key of the next page."""
     require(tx.actor, second_person.PERMISSION)
     newest = _first(tx, PAGE + 1, newest=True, after=after)
-    query = select(Disclosure).join(Signal, Signal.id == Disclosure.signal_id)
-    query = query.where(*_open_to(tx), Disclosure.id.in_(newest))
+    query = select(Disclosure).where(Disclosure.id.in_(newest))
     shown, following = newest_first(tx, query, Disclosure.requested_at, Disclosure.id, after)
     titles = agency_titles(tx)
     tx.record(
@@ -101,7 +100,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
     query = (
         select(Disclosure.reference, Disclosure.requested_at, Disclosure.signal_id, Signal.urgency)
         .join(Signal, Signal.id == Disclosure.signal_id)
-        .where(*_open_to(tx), Disclosure.id.in_(_first(tx, MOST)))
+        .where(Disclosure.id.in_(_first(tx, MOST)))
         .order_by(Disclosure.requested_at, Disclosure.id)
     )
     for row in tx.lists.execute(query.limit(MOST)):
@@ -110,16 +109,17 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
 
 
 def _first(tx: Transaction, most: int, **options: Any) -> Select[Any]:
-    may_see = select(Disclosure.id).join(Signal, Signal.id == Disclosure.signal_id).where(*_open_to(tx))
-    return second_person.first_places(tx, "approvals", most, may_see, **options)
-
-
-def _open_to(tx: Transaction) -> tuple[ColumnElement[bool], ...]:
-    return (
-        Disclosure.state == DisclosureState.AWAITING_APPROVAL,
-        Disclosure.requested_by != tx.actor.account_id,
-        second_person.reach(tx),
+    """The ids of the first requests that somebody else made and that the actor may look at."""
+    may_see = (
+        select(Disclosure.id)
+        .join(Signal, Signal.id == Disclosure.signal_id)
+        .where(
+            Disclosure.state == DisclosureState.AWAITING_APPROVAL,
+            Disclosure.requested_by != tx.actor.account_id,
+            second_person.reach(tx),
+        )
     )
+    return second_person.first_places(tx, "approvals", most, may_see, **options)
 
 
 def consult(tx: Transaction, reference: str) -> Approval:

@@ -70,13 +70,8 @@ def _handed_over(tx: Transaction, signal: Signal) -> Sequence[Disclosure]:
     return tx.session.scalars(query).all()
 
 
-def _rule(tx: Transaction, signal: Signal, *, case: bool) -> Retention:
-    """The class of policies/retention.toml by which a signal is kept now."""
-    return _rule_in(tx, State(signal.state), case=case)
-
-
-def _rule_in(tx: Transaction, state: State, *, case: bool = False) -> Retention:
-    """That of signals in this state."""
+def _rule(tx: Transaction, state: State, *, case: bool = False) -> Retention:
+    """The class of policies/retention.toml by which signals in this state are kept; `case` when something was disclosed."""
     name = {State.WITHDRAWN: "withdrawn", State.WATCH: "watch"}.get(state, "case" if case else "signal")
     return tx.program.policy.retention[name]
 
@@ -86,11 +81,11 @@ def of_signal(tx: Transaction, signal: Signal) -> Keeping | None:
     if signal.owner_sealed == ERASED_SEAL:
         return None
     handed_over = _handed_over(tx, signal)
-    rule = _rule(tx, signal, case=bool(handed_over))
-    until = last_day(tx, signal, handed_over)
     state = State(signal.state)
+    rule = _rule(tx, state, case=bool(handed_over))
+    until = last_day(tx, signal, handed_over)
     kept = tx.session.scalar(select(_times_kept(state)).select_from(Signal).where(Signal.id == signal.id)) or 0
-    left = max(0, (_rule_in(tx, state).extend_times or 0) - kept)
+    left = max(0, (_rule(tx, state).extend_times or 0) - kept)
     from_day = until - timedelta(days=rule.warn or 0)
     possible = bool(rule.extend_days) and left > 0 and _can_expire(signal, handed_over) and until >= tx.today
     now = possible and tx.today >= from_day
@@ -197,7 +192,7 @@ def warn(tx: Transaction) -> int:
     mails: dict[str, int] = {}
     for signal in _near(tx):
         handed_over = _handed_over(tx, signal)
-        rule = _rule(tx, signal, case=bool(handed_over))
+        rule = _rule(tx, State(signal.state), case=bool(handed_over))
         until = last_day(tx, signal, handed_over)
         from_day = until - timedelta(days=rule.warn or 0)
         if not rule.warn or not from_day <= tx.today <= until:
@@ -231,7 +226,7 @@ def _near(tx: Transaction) -> Iterable[Signal]:
     """
     there = select(Signal).where(Signal.owner_sealed != ERASED_SEAL).order_by(Signal.keep_until, Signal.id)
     for state in (*UNDISCLOSED, State.CLOSED, State.WITHDRAWN):
-        if warn := _rule_in(tx, state).warn:
+        if warn := _rule(tx, state).warn:
             ends = Signal.keep_until.between(tx.today, tx.today + timedelta(days=warn))
             query = there.where(Signal.state == state, ends, ~_disclosed(), _untold(tx, warn))
             yield from tx.session.scalars(query.limit(AT_ONCE)).all()
@@ -278,7 +273,7 @@ def work(tx: Transaction) -> Iterable[WorkItem]:
 
 
 def _can_be_longer(tx: Transaction, state: State) -> bool:
-    rule = _rule_in(tx, state)
+    rule = _rule(tx, state)
     return bool(rule.warn and rule.extend_days)
 
 
@@ -287,7 +282,7 @@ def _near_its_end(tx: Transaction, state: State) -> places.Branch:
 
     Those that cannot are left out here and not of what was found: a hundred of them would hide the one that can.
     """
-    rule = _rule_in(tx, state)
+    rule = _rule(tx, state)
     return select(Signal.id, Signal.keep_until).where(
         Signal.owner_agency == tx.actor.agency_id,
         Signal.state == state,

@@ -247,8 +247,8 @@ class _Search:
             before = reached if reached > self._first else 0
             size = min(size * 4, lists.LARGEST_PIECE)
             # Opening cases asks the database ten things, however few they are: so as many as may fill the page go together.
-            some = len(self._hits) + len(found) > PAGE or self._read + len(found) >= MOST_READ
-            if before and not some and self._looked_up < MOST_LOOKED_UP:
+            enough = len(self._hits) + len(found) > PAGE or self._read + len(found) >= MOST_READ
+            if before and not enough and self._looked_up < MOST_LOOKED_UP:
                 continue
             before, found = self._take(found, before), []
             if len(self._hits) > PAGE:
